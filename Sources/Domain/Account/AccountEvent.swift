@@ -1,0 +1,67 @@
+/// Facts in `account/<id>`: what operators want of an account.
+public enum AccountEvent: Sendable, Hashable {
+  case added(Added)
+  case changed(Changed)
+  case enabled(AccountID)
+  case disabled(AccountID)
+  case removed(AccountID)
+
+  /// Everything an account begins with; its secret is a `CredentialEvent` of the same batch.
+  public struct Added: Sendable, Hashable {
+    public var id: AccountID
+    public var provider: ProviderID
+    /// Unique within the provider: 1…64 visible characters.
+    public var name: String
+    /// 1…1000; lower is tried first.
+    public var priority: UInt32
+    /// 0…10000; share among accounts where the strategy is weighted.
+    public var weight: UInt32
+
+    public init(
+      id: AccountID, provider: ProviderID, name: String, priority: UInt32, weight: UInt32
+    ) {
+      self.id = id
+      self.provider = provider
+      self.name = name
+      self.priority = priority
+      self.weight = weight
+    }
+  }
+
+  /// Only the fields that changed; nil is "unchanged".
+  public struct Changed: Sendable, Hashable {
+    public var id: AccountID
+    public var name: String?
+    public var priority: UInt32?
+    public var weight: UInt32?
+
+    public init(
+      id: AccountID, name: String? = nil, priority: UInt32? = nil, weight: UInt32? = nil
+    ) {
+      self.id = id
+      self.name = name
+      self.priority = priority
+      self.weight = weight
+    }
+  }
+}
+
+/// Facts in `credential/<account>`: generations of an account's secret, never mixed with intent or health.
+public enum CredentialEvent: Sendable, Hashable {
+  case issued(Issued)
+  case revoked(AccountID)
+
+  /// A generation came from an operator or the file. The secret itself is the event's sealed part.
+  public struct Issued: Sendable, Hashable {
+    public var account: AccountID
+    /// From 1, only growing.
+    public var generation: UInt64
+    public var fingerprint: Fingerprint
+
+    public init(account: AccountID, generation: UInt64, fingerprint: Fingerprint) {
+      self.account = account
+      self.generation = generation
+      self.fingerprint = fingerprint
+    }
+  }
+}

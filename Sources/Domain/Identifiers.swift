@@ -1,0 +1,126 @@
+/// Nanoseconds since the Unix epoch. Made at the edge, never read inside Domain.
+public struct UnixNanoseconds: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: Int64
+
+  public init(rawValue: Int64) { self.rawValue = rawValue }
+  public init(_ rawValue: Int64) { self.rawValue = rawValue }
+
+  public static func < (a: UnixNanoseconds, b: UnixNanoseconds) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// An upstream service's name: 1…64 of `a-z A-Z 0-9 . _ -`.
+public struct ProviderID: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// A credential holder at a provider: an opaque id, unique over all providers.
+public struct AccountID: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// A client's API key, by its public id; never the key itself.
+public struct KeyID: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// The tenant that keys belong to.
+public struct OrganisationID: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: String
+  public init(rawValue: String) { self.rawValue = rawValue }
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+
+  /// Where keys without an organisation of their own belong.
+  public static let standard = OrganisationID("default")
+}
+
+/// A request's id as the gateway minted it (UUIDv7).
+public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
+  public let rawValue: UInt128
+  public init(rawValue: UInt128) { self.rawValue = rawValue }
+  public init(_ rawValue: UInt128) { self.rawValue = rawValue }
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+/// HMAC-SHA256 of a secret under the store's fingerprint key: tells two secrets apart, reveals neither.
+public struct Fingerprint: RawRepresentable, Hashable, Sendable {
+  /// 32 bytes.
+  public let rawValue: [UInt8]
+  public init(rawValue: [UInt8]) { self.rawValue = rawValue }
+  public init(_ rawValue: [UInt8]) { self.rawValue = rawValue }
+}
+
+/// The wire dialect an upstream speaks.
+public enum UpstreamProtocol: UInt8, Sendable, Hashable, CaseIterable {
+  case openai = 1
+  case anthropic = 2
+  case gemini = 3
+
+  /// As written in configuration and answers.
+  public var name: String {
+    switch self {
+    case .openai: "openai"
+    case .anthropic: "anthropic"
+    case .gemini: "gemini"
+    }
+  }
+}
+
+/// Through which door a change came.
+public enum Source: UInt8, Sendable, Hashable, CaseIterable {
+  case api = 1
+  case cli = 2
+  case file = 3
+  case peer = 4
+  case system = 5
+
+  /// As written in answers.
+  public var name: String {
+    switch self {
+    case .api: "api"
+    case .cli: "cli"
+    case .file: "file"
+    case .peer: "peer"
+    case .system: "system"
+    }
+  }
+}
+
+/// Who caused an event, through which door and because of what.
+public struct Provenance: Sendable, Hashable {
+  /// `admin`, `local:<uid>`, `key:<id>`, `system`; at most 128 bytes.
+  public var actor: String
+  public var source: Source
+  /// The client's address, `host:port`, where there is one.
+  public var address: String?
+  /// The event or request that led to this one.
+  public var cause: UInt128?
+  /// What everything of one operation shares (usually the request id).
+  public var correlation: UInt128?
+  /// The stream revision that the author based a change on; nil: `base: none`.
+  public var base: UInt64?
+
+  public init(
+    actor: String, source: Source, address: String? = nil, cause: UInt128? = nil,
+    correlation: UInt128? = nil, base: UInt64? = nil
+  ) {
+    self.actor = actor
+    self.source = source
+    self.address = address
+    self.cause = cause
+    self.correlation = correlation
+    self.base = base
+  }
+
+  /// The gateway itself.
+  public static let system = Provenance(actor: "system", source: .system)
+}

@@ -1,0 +1,75 @@
+/// A model that a provider offers.
+public struct ProviderModel: Sendable, Hashable {
+  /// The provider's own name, sent upstream.
+  public var name: String
+  /// A second client-facing name under the provider's prefix, if any.
+  public var alias: String?
+
+  public init(name: String, alias: String? = nil) {
+    self.name = name
+    self.alias = alias
+  }
+}
+
+/// Facts in `provider/<id>`.
+public enum ProviderEvent: Sendable, Hashable {
+  case added(Added)
+  case changed(Changed)
+  case enabled(ProviderID)
+  case disabled(ProviderID)
+  /// A tombstone: the id may be added again later, as a new revision of the same stream.
+  case removed(ProviderID)
+
+  /// Everything a provider begins with.
+  public struct Added: Sendable, Hashable {
+    public var id: ProviderID
+    /// The name shown to people.
+    public var name: String
+    public var dialect: UpstreamProtocol
+    /// `http://host[:port]/path` or `https://…`, without a trailing slash.
+    public var baseURL: String
+    /// What clients write before the slash in `prefix/model`.
+    public var prefix: String
+    public var models: [ProviderModel]
+    /// Model names or `*` wildcards never offered.
+    public var excludedModels: [String]
+
+    public init(
+      id: ProviderID, name: String, dialect: UpstreamProtocol, baseURL: String, prefix: String,
+      models: [ProviderModel], excludedModels: [String]
+    ) {
+      self.id = id
+      self.name = name
+      self.dialect = dialect
+      self.baseURL = baseURL
+      self.prefix = prefix
+      self.models = models
+      self.excludedModels = excludedModels
+    }
+  }
+
+  /// Only the fields that changed; nil is "unchanged".
+  public struct Changed: Sendable, Hashable {
+    public var id: ProviderID
+    public var name: String?
+    public var dialect: UpstreamProtocol?
+    public var baseURL: String?
+    public var prefix: String?
+    public var models: [ProviderModel]?
+    public var excludedModels: [String]?
+
+    public init(
+      id: ProviderID, name: String? = nil, dialect: UpstreamProtocol? = nil,
+      baseURL: String? = nil, prefix: String? = nil, models: [ProviderModel]? = nil,
+      excludedModels: [String]? = nil
+    ) {
+      self.id = id
+      self.name = name
+      self.dialect = dialect
+      self.baseURL = baseURL
+      self.prefix = prefix
+      self.models = models
+      self.excludedModels = excludedModels
+    }
+  }
+}

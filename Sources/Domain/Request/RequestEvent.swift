@@ -1,0 +1,285 @@
+/// What a client asked for, from the path alone.
+public enum Operation: UInt8, Sendable, Hashable, CaseIterable {
+  case chatCompletions = 1
+  case listModels = 2
+  case getModel = 3
+  /// An inference-shaped request that no operation claims.
+  case unknown = 255
+
+  /// As shown in the timeline.
+  public var name: String {
+    switch self {
+    case .chatCompletions: "chat.completions"
+    case .listModels: "models.list"
+    case .getModel: "models.get"
+    case .unknown: "unknown"
+    }
+  }
+}
+
+/// Whose fault a failed attempt or request is.
+public enum ErrorClass: UInt8, Sendable, Hashable, CaseIterable {
+  case client = 1
+  case request = 2
+  case account = 3
+  case model = 4
+  case provider = 5
+  case network = 6
+  case gateway = 7
+
+  /// As shown in answers and the timeline.
+  public var name: String {
+    switch self {
+    case .client: "client"
+    case .request: "request"
+    case .account: "account"
+    case .model: "model"
+    case .provider: "provider"
+    case .network: "network"
+    case .gateway: "gateway"
+    }
+  }
+}
+
+/// How a request ended, as its client saw it.
+public enum Ending: UInt8, Sendable, Hashable, CaseIterable {
+  /// Upstream complete, and all but the withheld end of the answer accepted by our socket.
+  case completed = 1
+  /// The answer is an error that upstream or the gateway caused.
+  case failed = 2
+  /// Refused before any upstream call.
+  case denied = 3
+  /// The client went away first.
+  case clientHungUp = 4
+  /// Upstream broke off after the first byte had been sent to the client.
+  case upstreamCut = 5
+  /// The gateway stopped before the answer was complete.
+  case drained = 6
+
+  /// As shown in the timeline.
+  public var name: String {
+    switch self {
+    case .completed: "completed"
+    case .failed: "failed"
+    case .denied: "denied"
+    case .clientHungUp: "client_hung_up"
+    case .upstreamCut: "upstream_cut"
+    case .drained: "drained"
+    }
+  }
+}
+
+/// Tokens as the provider reported them; nil is "not reported".
+public struct TokenUsage: Sendable, Hashable {
+  public var input: UInt64?
+  public var output: UInt64?
+  /// Part of `input`.
+  public var cached: UInt64?
+  /// Part of `output`.
+  public var reasoning: UInt64?
+
+  public init(
+    input: UInt64? = nil, output: UInt64? = nil, cached: UInt64? = nil, reasoning: UInt64? = nil
+  ) {
+    self.input = input
+    self.output = output
+    self.cached = cached
+    self.reasoning = reasoning
+  }
+
+  /// Nothing was reported.
+  public static let notReported = TokenUsage()
+}
+
+/// One upstream call made for a request, with all that its routing decision depended on.
+public struct Attempt: Sendable, Hashable {
+  /// Position of the routing snapshot that the decision used.
+  public var snapshot: UInt64
+  /// The decision's clock.
+  public var now: UnixNanoseconds
+  public var seed: UInt64
+  public var local: LocalInputs
+  public var account: AccountID
+  public var rule: ChoiceRule
+  /// Upstream's status; nil if no answer came.
+  public var status: UInt16?
+  /// nil: the attempt succeeded.
+  public var errorClass: ErrorClass?
+  /// Stable short code of what went wrong (`connect_refused`, `timeout`, `status_429`…); never upstream text.
+  public var errorCode: String?
+  /// Microseconds from the attempt's start.
+  public var connectMicroseconds: UInt64?
+  public var firstByteMicroseconds: UInt64?
+  public var totalMicroseconds: UInt64
+
+  public init(
+    snapshot: UInt64, now: UnixNanoseconds, seed: UInt64, local: LocalInputs, account: AccountID,
+    rule: ChoiceRule, status: UInt16?, errorClass: ErrorClass?, errorCode: String?,
+    connectMicroseconds: UInt64?, firstByteMicroseconds: UInt64?, totalMicroseconds: UInt64
+  ) {
+    self.snapshot = snapshot
+    self.now = now
+    self.seed = seed
+    self.local = local
+    self.account = account
+    self.rule = rule
+    self.status = status
+    self.errorClass = errorClass
+    self.errorCode = errorCode
+    self.connectMicroseconds = connectMicroseconds
+    self.firstByteMicroseconds = firstByteMicroseconds
+    self.totalMicroseconds = totalMicroseconds
+  }
+}
+
+/// Facts in `request`.
+public enum RequestEvent: Sendable, Hashable {
+  case dispatched(Dispatched)
+  case finished(Finished)
+  case interrupted(Interrupted)
+  case deliveryFailed(DeliveryFailed)
+  case deniedSummary(DeniedSummary)
+
+  /// The request is in flight: written for those that take more than 100 ms, and before the call in strict mode.
+  public struct Dispatched: Sendable, Hashable {
+    public var id: RequestID
+    public var clientRequestID: String?
+    public var organisation: OrganisationID?
+    public var key: KeyID?
+    public var operation: Operation
+    public var modelAsked: String
+    public var receivedAt: UnixNanoseconds
+    /// The account of the attempt under way.
+    public var account: AccountID?
+
+    public init(
+      id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
+      operation: Operation, modelAsked: String, receivedAt: UnixNanoseconds, account: AccountID?
+    ) {
+      self.id = id
+      self.clientRequestID = clientRequestID
+      self.organisation = organisation
+      self.key = key
+      self.operation = operation
+      self.modelAsked = modelAsked
+      self.receivedAt = receivedAt
+      self.account = account
+    }
+  }
+
+  /// The one record of how a request went.
+  public struct Finished: Sendable, Hashable {
+    public var id: RequestID
+    /// The client's own `x-request-id`: 1…128 visible ASCII.
+    public var clientRequestID: String?
+    public var organisation: OrganisationID?
+    public var key: KeyID?
+    /// The client's address without port; empty if unknown.
+    public var remoteAddress: String
+    public var operation: Operation
+    /// At most 256 bytes, as far as it could be read.
+    public var modelAsked: String
+    /// `provider/model` as sent upstream.
+    public var modelResolved: String?
+    public var isStream: Bool
+    public var receivedAt: UnixNanoseconds
+    public var attempts: [Attempt]
+    /// What the client got (or would have got, had it stayed).
+    public var status: UInt16
+    public var ending: Ending
+    /// The error catalogue's code; nil on success.
+    public var errorCode: String?
+    public var errorClass: ErrorClass?
+    public var usage: TokenUsage
+    /// In which price list the cost was found; nil: no price known.
+    public var priceVersion: UInt64?
+    public var costMicroUSD: UInt64?
+    public var requestBytes: UInt64
+    public var responseBytes: UInt64
+    /// From the head's last byte to the first attempt.
+    public var queueMicroseconds: UInt64
+    /// From the head's last byte to the first byte sent to the client.
+    public var firstByteMicroseconds: UInt64?
+    public var totalMicroseconds: UInt64
+
+    public init(
+      id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
+      remoteAddress: String, operation: Operation, modelAsked: String, modelResolved: String?,
+      isStream: Bool, receivedAt: UnixNanoseconds, attempts: [Attempt], status: UInt16,
+      ending: Ending, errorCode: String?, errorClass: ErrorClass?, usage: TokenUsage,
+      priceVersion: UInt64? = nil, costMicroUSD: UInt64? = nil, requestBytes: UInt64,
+      responseBytes: UInt64, queueMicroseconds: UInt64, firstByteMicroseconds: UInt64?,
+      totalMicroseconds: UInt64
+    ) {
+      self.id = id
+      self.clientRequestID = clientRequestID
+      self.organisation = organisation
+      self.key = key
+      self.remoteAddress = remoteAddress
+      self.operation = operation
+      self.modelAsked = modelAsked
+      self.modelResolved = modelResolved
+      self.isStream = isStream
+      self.receivedAt = receivedAt
+      self.attempts = attempts
+      self.status = status
+      self.ending = ending
+      self.errorCode = errorCode
+      self.errorClass = errorClass
+      self.usage = usage
+      self.priceVersion = priceVersion
+      self.costMicroUSD = costMicroUSD
+      self.requestBytes = requestBytes
+      self.responseBytes = responseBytes
+      self.queueMicroseconds = queueMicroseconds
+      self.firstByteMicroseconds = firstByteMicroseconds
+      self.totalMicroseconds = totalMicroseconds
+    }
+  }
+
+  /// Found at recovery: dispatched in an earlier life, no end in the log.
+  public struct Interrupted: Sendable, Hashable {
+    public var id: RequestID
+    public var clientRequestID: String?
+    public var organisation: OrganisationID?
+    public var key: KeyID?
+    /// Position of its `dispatched`.
+    public var dispatchedAt: UInt64
+
+    public init(
+      id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
+      dispatchedAt: UInt64
+    ) {
+      self.id = id
+      self.clientRequestID = clientRequestID
+      self.organisation = organisation
+      self.key = key
+      self.dispatchedAt = dispatchedAt
+    }
+  }
+
+  /// `finished` was recorded as completed, and then the withheld end could not be sent.
+  public struct DeliveryFailed: Sendable, Hashable {
+    public var id: RequestID
+    /// Stable short code.
+    public var errorCode: String
+
+    public init(id: RequestID, errorCode: String) {
+      self.id = id
+      self.errorCode = errorCode
+    }
+  }
+
+  /// Unauthenticated requests from one address beyond 10 a second, counted instead of told one by one.
+  public struct DeniedSummary: Sendable, Hashable {
+    public var remoteAddress: String
+    public var since: UnixNanoseconds
+    public var count: UInt64
+
+    public init(remoteAddress: String, since: UnixNanoseconds, count: UInt64) {
+      self.remoteAddress = remoteAddress
+      self.since = since
+      self.count = count
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/// What `route` must know of a request.
+public struct RequestFacts: Sendable, Hashable {
+  /// The client's `model`, as written.
+  public var model: String
+  public var organisation: OrganisationID?
+  public var key: KeyID?
+  public var operation: Operation
+
+  public init(
+    model: String, organisation: OrganisationID?, key: KeyID?, operation: Operation
+  ) {
+    self.model = model
+    self.organisation = organisation
+    self.key = key
+    self.operation = operation
+  }
+}
+
+/// Inputs of a decision that events up to its snapshot do not determine; empty for fill-first.
+public struct LocalInputs: Sendable, Hashable {
+  public init() {}
+
+  /// Nothing local was used.
+  public static let none = LocalInputs()
+}
+
+/// Which rule chose the account.
+public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
+  /// The best priority among those not tried.
+  case fillFirst = 1
+  /// The only candidate not tried.
+  case only = 2
+
+  /// As shown by `replay`.
+  public var name: String {
+    switch self {
+    case .fillFirst: "fill-first"
+    case .only: "only"
+    }
+  }
+}
+
+/// Where an attempt goes.
+public struct RoutingDecision: Sendable, Hashable {
+  /// Index into `RoutingSnapshot.accounts`.
+  public var accountIndex: Int
+  public var account: AccountID
+  public var provider: ProviderID
+  /// The provider's own model name, to be sent upstream.
+  public var upstreamModel: String
+  public var rule: ChoiceRule
+
+  public init(
+    accountIndex: Int, account: AccountID, provider: ProviderID, upstreamModel: String,
+    rule: ChoiceRule
+  ) {
+    self.accountIndex = accountIndex
+    self.account = account
+    self.provider = provider
+    self.upstreamModel = upstreamModel
+    self.rule = rule
+  }
+}
+
+/// Why one account was not chosen.
+public enum RejectionReason: Sendable, Hashable {
+  case disabled
+  case providerDisabled
+  case noCredential
+  case alreadyTried
+  case lowerPriority(than: AccountID)
+
+  /// As shown by `replay`.
+  public var name: String {
+    switch self {
+    case .disabled: "disabled"
+    case .providerDisabled: "provider_disabled"
+    case .noCredential: "no_credential"
+    case .alreadyTried: "already_tried"
+    case .lowerPriority: "lower_priority"
+    }
+  }
+}
+
+/// Why no account was chosen.
+public enum RoutingRefusal: Error, Sendable, Hashable {
+  /// No such model; names that come near, sorted, at most 10.
+  case unknownModel(near: [String])
+  /// A bare name that several providers offer, or a bare name while prefixes are required.
+  case ambiguousModel(candidates: [String])
+  /// The model is known, yet every account is unusable or was tried.
+  case noAccount(rejected: [Rejection])
+
+  /// One account and why it was passed over.
+  public struct Rejection: Sendable, Hashable {
+    public var account: AccountID
+    public var reason: RejectionReason
+
+    public init(account: AccountID, reason: RejectionReason) {
+      self.account = account
+      self.reason = reason
+    }
+  }
+}

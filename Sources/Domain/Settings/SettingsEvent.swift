@@ -1,0 +1,37 @@
+/// How an account is picked among those that could serve.
+public enum Strategy: UInt8, Sendable, Hashable, CaseIterable {
+  case fillFirst = 1
+
+  /// As written in configuration and answers.
+  public var name: String {
+    switch self {
+    case .fillFirst: "fill-first"
+    }
+  }
+}
+
+/// Facts in `settings`.
+public enum SettingsEvent: Sendable, Hashable {
+  case changed(Changed)
+  /// The administrator's password was set; its scrypt hash is the event's sealed part.
+  case adminPasswordSet
+
+  /// Only the fields that changed; nil is "unchanged".
+  public struct Changed: Sendable, Hashable {
+    public var fallbackStrategy: Strategy?
+    public var requireAPIKey: Bool?
+    public var forceModelPrefix: Bool?
+    /// 1 KiB…256 MiB.
+    public var maxBodyBytes: UInt64?
+
+    public init(
+      fallbackStrategy: Strategy? = nil, requireAPIKey: Bool? = nil,
+      forceModelPrefix: Bool? = nil, maxBodyBytes: UInt64? = nil
+    ) {
+      self.fallbackStrategy = fallbackStrategy
+      self.requireAPIKey = requireAPIKey
+      self.forceModelPrefix = forceModelPrefix
+      self.maxBodyBytes = maxBodyBytes
+    }
+  }
+}
