@@ -1,0 +1,30 @@
+/// A segment file as a reader sees it.
+public struct SegmentInfo: Sendable, Hashable {
+  /// Path of the file.
+  public var path: String
+  /// Its number, from 0.
+  public var ordinal: UInt64
+  /// The position of its first event.
+  public var first: Position
+  /// The position of its last event; `first` − 1 if it has none.
+  public var last: Position
+  /// Its length.
+  public var bytes: UInt64
+  /// When it was begun, nanoseconds since the Unix epoch.
+  public var created: Int64
+  /// Length of the LZ4 dictionary in its header.
+  public var dictionaryBytes: Int
+
+  public init(
+    path: String, ordinal: UInt64, first: Position, last: Position, bytes: UInt64, created: Int64,
+    dictionaryBytes: Int
+  ) {
+    self.path = path
+    self.ordinal = ordinal
+    self.first = first
+    self.last = last
+    self.bytes = bytes
+    self.created = created
+    self.dictionaryBytes = dictionaryBytes
+  }
+}
