@@ -1,0 +1,54 @@
+/// What an operator wants to change. Ids, names and fingerprints were made at the edge.
+public enum Command: Sendable, Hashable {
+  case provider(ProviderCommand)
+  case account(AccountCommand)
+  case alias(AliasCommand)
+  case key(KeyCommand)
+  case settings(SettingsCommand)
+
+  /// The operator-intent stream whose revision an `If-Match` is compared with.
+  public var stream: String {
+    switch self {
+    case .provider(let command): command.id.stream
+    case .account(let command): command.id.stream
+    case .alias(let command): aliasStream(command.name)
+    case .key(let command): command.id.stream
+    case .settings: settingsStream
+    }
+  }
+}
+
+/// An event that a decision asks to be appended.
+public struct ProposedEvent: Sendable, Hashable {
+  public var stream: String
+  public var event: Event
+  /// The stream's revision just before this event, the earlier ones of the same decision included.
+  public var expectedRevision: UInt64
+
+  public init(stream: String, event: Event, expectedRevision: UInt64) {
+    self.stream = stream
+    self.event = event
+    self.expectedRevision = expectedRevision
+  }
+}
+
+/// Decides one command: the events that make it so, or why not.
+///
+/// - Parameter ifMatch: the revision of `command.stream` that the author saw; nil: none stated.
+/// - Returns: the events of one batch, in order; empty: it is already so.
+/// - Throws: `Refusal`; what is missing is reported before a wrong revision, that before wrong fields.
+public func decide(
+  _ command: Command, _ state: ControlState, ifMatch: UInt64? = nil
+) throws(Refusal) -> [ProposedEvent] {
+  preconditionFailure("not written yet")
+}
+
+/// Decides several commands in order, each on the outcome of those before it.
+///
+/// - Returns: one list per command; together they are one batch, all or nothing.
+/// - Throws: the first refusal; then nothing of the batch may be appended.
+public func decide(
+  _ commands: [Command], _ state: ControlState
+) throws(Refusal) -> [[ProposedEvent]] {
+  preconditionFailure("not written yet")
+}

@@ -1,0 +1,56 @@
+/// A command that the rules do not allow; nothing happened.
+public struct Refusal: Error, Sendable, Hashable {
+  public var code: Code
+  /// The field at fault in the words of the configuration (`base_url`), empty if the whole command is.
+  public var field: String
+  /// What was given, at most 128 bytes; never a secret.
+  public var value: String
+  /// What is wrong, as one sentence for people.
+  public var message: String
+  /// What would help, as one sentence; may be empty.
+  public var remedy: String
+
+  public init(code: Code, field: String, value: String, message: String, remedy: String = "") {
+    self.code = code
+    self.field = field
+    self.value = value
+    self.message = message
+    self.remedy = remedy
+  }
+
+  /// Why not, as a stable word.
+  public enum Code: String, Sendable, Hashable, CaseIterable {
+    /// A field is outside its documented bounds.
+    case invalidField = "invalid_field"
+    case unknownProvider = "unknown_provider"
+    case unknownAccount = "unknown_account"
+    case unknownKey = "unknown_key"
+    case unknownAlias = "unknown_alias"
+    /// There is one by this id; creating never overwrites.
+    case alreadyExists = "already_exists"
+    /// The name already means something else to clients or people.
+    case nameCollision = "name_collision"
+    /// An alias points at nothing that is offered; the remedy lists near names.
+    case unknownTarget = "unknown_target"
+    /// An alias points at a bare name that several providers offer; the remedy lists them.
+    case ambiguousTarget = "ambiguous_target"
+    /// An alias points at an alias.
+    case aliasOfAlias = "alias_of_alias"
+    /// `value` holds the current revision.
+    case revisionMismatch = "revision_mismatch"
+    /// Another key has the same secret.
+    case keyExists = "key_exists"
+    /// The key is revoked for good.
+    case notActive = "not_active"
+    /// A provider still has accounts; the message names them.
+    case providerInUse = "provider_in_use"
+  }
+
+  /// The caller based the command on another revision than the current one.
+  public static func revisionMismatch(current: UInt64) -> Refusal {
+    Refusal(
+      code: .revisionMismatch, field: "revision", value: String(current),
+      message: "the revision is \(current) by now",
+      remedy: "Read the current state and decide again.")
+  }
+}

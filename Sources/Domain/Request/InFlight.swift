@@ -1,0 +1,37 @@
+/// Requests that were dispatched and whose end is not in the log yet.
+public struct InFlight: Sendable, Hashable {
+  /// By the gateway's id.
+  public private(set) var open: [RequestID: Open]
+
+  /// A request under way.
+  public struct Open: Sendable, Hashable {
+    public var dispatched: RequestEvent.Dispatched
+    /// Position of the `dispatched` event.
+    public var position: UInt64
+
+    public init(dispatched: RequestEvent.Dispatched, position: UInt64) {
+      self.dispatched = dispatched
+      self.position = position
+    }
+  }
+
+  public init() { open = [:] }
+
+  /// In the order of the log.
+  public var inOrder: [Open] { open.values.sorted { $0.position < $1.position } }
+
+  /// Takes in the next event of the log; only requests' events matter.
+  public mutating func apply(_ recorded: Recorded) {
+    guard case .event(.request(let event)) = recorded.content else { return }
+    switch event {
+    case .dispatched(let fact):
+      // The first one counts: a second would not make the request any younger.
+      if open[fact.id] == nil {
+        open[fact.id] = Open(dispatched: fact, position: recorded.position)
+      }
+    case .finished(let fact): open[fact.id] = nil
+    case .interrupted(let fact): open[fact.id] = nil
+    case .deliveryFailed, .deniedSummary: break
+    }
+  }
+}

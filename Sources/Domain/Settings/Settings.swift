@@ -1,0 +1,44 @@
+/// What holds for the whole gateway.
+public struct Settings: Sendable, Hashable {
+  public var fallbackStrategy: Strategy
+  /// Requests without a valid key are refused.
+  public var requireAPIKey: Bool
+  /// Bare model names are refused; aliases are not.
+  public var forceModelPrefix: Bool
+  /// 1 KiB…256 MiB.
+  public var maxBodyBytes: UInt64
+  /// Position of the event whose sealed part holds the password's hash; nil: none was set.
+  public var adminPasswordPosition: UInt64?
+  /// Of `settings`.
+  public var revision: UInt64
+  public var createdAt: UnixNanoseconds
+  public var updatedAt: UnixNanoseconds
+
+  /// What holds before anything was set.
+  public static let initial = Settings(
+    fallbackStrategy: .fillFirst, requireAPIKey: true, forceModelPrefix: false,
+    maxBodyBytes: 32 << 20, adminPasswordPosition: nil, revision: 0,
+    createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
+
+  public init(
+    fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
+    adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
+    updatedAt: UnixNanoseconds
+  ) {
+    self.fallbackStrategy = fallbackStrategy
+    self.requireAPIKey = requireAPIKey
+    self.forceModelPrefix = forceModelPrefix
+    self.maxBodyBytes = maxBodyBytes
+    self.adminPasswordPosition = adminPasswordPosition
+    self.revision = revision
+    self.createdAt = createdAt
+    self.updatedAt = updatedAt
+  }
+}
+
+/// What can be asked of the settings.
+public enum SettingsCommand: Sendable, Hashable {
+  case change(SettingsEvent.Changed)
+  /// The hash travels in the event's sealed part; always an event.
+  case setAdminPassword
+}
