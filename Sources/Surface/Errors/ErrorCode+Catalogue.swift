@@ -1,0 +1,200 @@
+extension ErrorCode {
+  /// What the catalogue says of one code.
+  public struct Row: Sendable, Hashable {
+    /// The HTTP status.
+    public var status: Int
+    /// The `type` of OpenAI's error object.
+    public var openAIType: String
+    /// What happened: one sentence, the default `message`.
+    public var summary: String
+    /// What to do about it.
+    public var remedy: String
+    /// Whether the same request may succeed soon: the value of `x-should-retry`.
+    public var isRetryable: Bool
+  }
+
+  /// The HTTP status.
+  public var status: Int { row.status }
+  /// The `type` of OpenAI's error object.
+  public var openAIType: String { row.openAIType }
+  /// What happened, one sentence: the default `message`.
+  public var summary: String { row.summary }
+  /// What to do about it, one sentence.
+  public var remedy: String { row.remedy }
+  /// Whether the same request may succeed soon: the value of `x-should-retry`.
+  public var isRetryable: Bool { row.isRetryable }
+
+  /// The code's row of the catalogue.
+  public var row: Row {
+    switch self {
+    case .missingAPIKey:
+      .request(
+        401, "No API key was given.",
+        "Send the key as `Authorization: Bearer <key>` or `x-api-key: <key>`.")
+    case .invalidAPIKey:
+      .request(401, "The API key is not known here.", "Check the key, or ask for a new one.")
+    case .keyPaused:
+      .request(401, "The API key is paused.", "Have an administrator resume the key.")
+    case .keyRevoked:
+      .request(
+        401, "The API key has been revoked.", "Use another key; a revoked one never returns.")
+    case .keyExpired:
+      .request(401, "The API key has expired.", "Use another key, or have its expiry changed.")
+    case .malformedRequest:
+      .request(
+        400, "The request breaks the rules of HTTP.",
+        "Check the request line, path escapes and header fields.")
+    case .invalidJSON:
+      .request(400, "The body is not valid JSON.", "Correct the body at the place named.")
+    case .duplicateField:
+      .request(400, "A field stands in the body twice.", "Send each field once.")
+    case .missingField:
+      .request(400, "A required field is missing.", "Add the field named.")
+    case .invalidField:
+      .request(
+        400, "A field has the wrong type or a value out of bounds.", "Correct the field named.")
+    case .unknownField:
+      .request(400, "The body has a field that means nothing here.", "Remove or rename it.")
+    case .unsupportedParameter:
+      .request(400, "A parameter is not supported.", "Leave the parameter out.")
+    case .unsupportedMediaType:
+      .request(
+        415, "The body's media type is not supported.",
+        "Send `content-type: application/json`, without a content encoding.")
+    case .bodyTooLarge:
+      .request(
+        413, "The body is larger than the limit.",
+        "Send less, or have `maxBodyBytes` raised in the settings.")
+    case .headTooLarge:
+      .request(
+        431, "The request's head is larger than the limit.", "Send fewer or shorter headers.")
+    case .methodNotAllowed:
+      .request(405, "The path does not answer this method.", "Use a method named in `Allow`.")
+    case .notFound:
+      .request(404, "There is nothing here.", "Check the path and the id.")
+    case .requestTimeout:
+      .request(
+        408, "The request did not arrive in time.", "Send it again over a faster connection.",
+        isRetryable: true)
+    case .modelNotFound:
+      .request(
+        404, "No provider offers this model.", "Choose one of `GET /v1/models`.")
+    case .ambiguousModel:
+      .request(
+        400, "Several providers offer this model.", "Write it as `prefix/model`.")
+    case .noAccountAvailable:
+      .server(
+        503, "No account can take the request now.",
+        "Try later; an administrator can see in the audit which account failed and why.",
+        isRetryable: true)
+    case .upstreamError:
+      .server(
+        502, "The provider answered with an error.",
+        "Try again; the audit of the request shows each attempt.", isRetryable: true)
+    case .upstreamUnreachable:
+      .server(
+        502, "The provider could not be reached.",
+        "Try again; if it stays, check the provider's base URL and network.", isRetryable: true)
+    case .upstreamTimeout:
+      .server(
+        504, "The provider did not answer in time.", "Try again, or ask for less.",
+        isRetryable: true)
+    case .upstreamCut:
+      .server(
+        502, "The provider broke off in the middle of the answer.", "Try again.",
+        isRetryable: true)
+    case .upstreamProtocol:
+      .server(
+        502, "The provider's answer breaks its protocol.",
+        "Check that the provider's base URL and protocol belong together.", isRetryable: false)
+    case .recordingUnavailable:
+      .server(
+        503, "The request cannot be recorded, so it is not served.",
+        "Try later; an administrator must look at the disk of the log.", isRetryable: true)
+    case .shuttingDown:
+      .server(503, "The gateway is shutting down.", "Try again at once.", isRetryable: true)
+    case .overloaded:
+      .server(503, "The gateway has too much to do.", "Try again later.", isRetryable: true)
+    case .internalError:
+      .server(
+        500, "The gateway failed.", "Report the request id; the log of the gateway says more.",
+        isRetryable: false)
+    case .unauthorized:
+      .request(
+        401, "An administrator's credential is needed.",
+        "Sign in at `POST /api/auth/login`, or send `Authorization: Bearer <admin token>`.")
+    case .invalidPassword:
+      .request(
+        401, "The password is wrong.",
+        "Check it; `signalbox admin reset-password` sets a new one on the gateway's machine.")
+    case .tooManyAttempts:
+      Row(
+        status: 429, openAIType: "rate_limit_error",
+        summary: "Too many failed sign-ins from this address.",
+        remedy: "Wait for the seconds in `Retry-After`.", isRetryable: true)
+    case .forbiddenHost:
+      Row(
+        status: 403, openAIType: "permission_error",
+        summary: "The host name of the request is not one of this gateway's.",
+        remedy: "Use a name on the gateway's list of hosts, or add this one to it.",
+        isRetryable: false)
+    case .revisionMismatch:
+      .request(
+        412, "The resource has changed since the revision in `If-Match`.",
+        "Read it again and repeat the change on its current revision.")
+    case .writeConflict:
+      Row(
+        status: 409, openAIType: "conflict_error",
+        summary: "Others kept changing the resource while this change was made.",
+        remedy: "Try again.", isRetryable: true)
+    case .nameCollision:
+      .conflict("The name already means something else.", "Choose another name.")
+    case .alreadyExists:
+      .conflict("A resource with this id already exists.", "Change it, or choose another id.")
+    case .keyExists:
+      .conflict("The same key is already in use under another id.", "Create a different key.")
+    case .notActive:
+      .conflict(
+        "The resource is not in a state that allows this.", "Read it to see the state it is in.")
+    case .unknownTarget:
+      .request(
+        422, "The alias points to nothing that is known.",
+        "Choose a known `provider/model`, or allow an unresolved target explicitly.")
+    case .unknownProvider:
+      .request(404, "There is no such provider.", "See `GET /api/provider-nodes`.")
+    case .unknownAccount:
+      .request(404, "There is no such account.", "See `GET /api/providers`.")
+    case .unknownAlias:
+      .request(404, "There is no such alias.", "See `GET /api/models/alias`.")
+    case .unknownKey:
+      .request(404, "There is no such key.", "See `GET /api/keys`.")
+    }
+  }
+}
+
+extension ErrorCode.Row {
+  /// The request is at fault.
+  fileprivate static func request(
+    _ status: Int, _ summary: String, _ remedy: String, isRetryable: Bool = false
+  ) -> Self {
+    Self(
+      status: status, openAIType: "invalid_request_error", summary: summary, remedy: remedy,
+      isRetryable: isRetryable)
+  }
+
+  /// The gateway or what is behind it is at fault.
+  fileprivate static func server(
+    _ status: Int, _ summary: String, _ remedy: String, isRetryable: Bool
+  ) -> Self {
+    Self(
+      status: status, openAIType: "server_error", summary: summary, remedy: remedy,
+      isRetryable: isRetryable)
+  }
+
+  /// The request contradicts what is there.
+  fileprivate static func conflict(_ summary: String, _ remedy: String) -> Self {
+    Self(
+      status: 409, openAIType: "conflict_error", summary: summary, remedy: remedy,
+      isRetryable: false)
+  }
+}

@@ -1,0 +1,93 @@
+/// A JSON tree for administration bodies; objects keep their order, numbers their text.
+public enum JSONValue: Sendable, Hashable {
+  case object([Member])
+  case array([JSONValue])
+  case string(String)
+  /// The number exactly as written; must be a JSON number.
+  case number(String)
+  case bool(Bool)
+  case null
+
+  /// One name and its value.
+  public struct Member: Sendable, Hashable {
+    public var name: String
+    public var value: JSONValue
+
+    public init(_ name: String, _ value: JSONValue) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  /// The value of the member `name`; nil if there is none or this is no object.
+  public subscript(name: String) -> JSONValue? {
+    guard case .object(let members) = self else { return nil }
+    return members.first { $0.name == name }?.value
+  }
+
+  /// The element at `index`; nil if there is none or this is no array.
+  public subscript(index: Int) -> JSONValue? {
+    guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
+    return elements[index]
+  }
+
+  /// The text, if this is a string.
+  public var string: String? { if case .string(let text) = self { text } else { nil } }
+  /// The number, if this is an integer that fits.
+  public var int: Int64? { if case .number(let text) = self { Int64(text) } else { nil } }
+  /// The number, if this is an integer that fits and is not negative.
+  public var uint: UInt64? { if case .number(let text) = self { UInt64(text) } else { nil } }
+  /// The truth value, if this is one.
+  public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
+  /// The elements, if this is an array.
+  public var array: [JSONValue]? { if case .array(let value) = self { value } else { nil } }
+  /// The members, if this is an object.
+  public var members: [Member]? { if case .object(let value) = self { value } else { nil } }
+  /// Whether this is null.
+  public var isNull: Bool { self == .null }
+
+  /// What stands in a sentence about a wrong type: `an object`, `a string`…
+  public var typeName: String {
+    switch self {
+    case .object: "an object"
+    case .array: "an array"
+    case .string: "a string"
+    case .number: "a number"
+    case .bool: "a boolean"
+    case .null: "null"
+    }
+  }
+
+  /// The compact text, as `JSONWriter` writes it.
+  public var bytes: [UInt8] {
+    var writer = JSONWriter()
+    writer.value(self)
+    return writer.bytes
+  }
+
+  /// Strict RFC 8259: depth at most 128, no name twice in one object, no half surrogate pairs.
+  public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
+    preconditionFailure("not written yet")
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
+  ExpressibleByDictionaryLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(integerLiteral value: Int64) { self = .number(String(value)) }
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  public init(nilLiteral: ()) { self = .null }
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(elements.map { Member($0.0, $0.1) })
+  }
+
+  /// An integer.
+  public init(_ value: some BinaryInteger) { self = .number(String(value)) }
+  /// A string.
+  public init(_ value: String) { self = .string(value) }
+  /// A string, or null for nil.
+  public init(_ value: String?) { self = value.map { .string($0) } ?? .null }
+}

@@ -1,0 +1,155 @@
+/// Writes compact JSON in the order of the calls; commas and escapes are its business.
+///
+/// Escapes quotes, backslashes and control characters; everything else, U+2028 and U+2029
+/// included, stays as it is. Text is a `String`, so that invalid UTF-8 cannot come out.
+public struct JSONWriter: Sendable {
+  /// What was written so far.
+  public private(set) var bytes: [UInt8] = []
+  /// The next value or name needs a comma before it.
+  private var needsComma = false
+
+  /// An empty writer with room for `capacity` bytes.
+  public init(capacity: Int = 256) { bytes.reserveCapacity(capacity) }
+
+  /// Writes an object whose members `body` writes.
+  public mutating func object<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
+    open(UInt8(ascii: "{"))
+    try body(&self)
+    close(UInt8(ascii: "}"))
+  }
+
+  /// Writes an array whose elements `body` writes.
+  public mutating func array<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
+    open(UInt8(ascii: "["))
+    try body(&self)
+    close(UInt8(ascii: "]"))
+  }
+
+  /// Writes a member's name; its value must follow.
+  public mutating func name(_ name: String) {
+    comma()
+    quoted(name)
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  /// Writes a string.
+  public mutating func value(_ text: String) {
+    comma()
+    quoted(text)
+    needsComma = true
+  }
+
+  /// Writes a string, or null for nil.
+  public mutating func value(_ text: String?) {
+    if let text { value(text) } else { null() }
+  }
+
+  /// Writes an integer.
+  public mutating func value(_ number: some BinaryInteger) { token(String(number)) }
+
+  /// Writes an integer, or null for nil.
+  public mutating func value(_ number: (some BinaryInteger)?) {
+    if let number { value(number) } else { null() }
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func value(_ truth: Bool) { token(truth ? "true" : "false") }
+
+  /// Writes `null`.
+  public mutating func null() { token("null") }
+
+  /// Writes a tree.
+  public mutating func value(_ tree: JSONValue) {
+    switch tree {
+    case .object(let members):
+      object { writer in
+        for member in members { writer.member(member.name, member.value) }
+      }
+    case .array(let elements):
+      array { writer in
+        for element in elements { writer.value(element) }
+      }
+    case .string(let text): value(text)
+    case .number(let text): token(text)
+    case .bool(let truth): value(truth)
+    case .null: null()
+    }
+  }
+
+  /// Writes a member with a string, or with null for nil.
+  public mutating func member(_ name: String, _ text: String?) {
+    self.name(name)
+    value(text)
+  }
+
+  /// Writes a member with an integer, or with null for nil.
+  public mutating func member(_ name: String, _ number: (some BinaryInteger)?) {
+    self.name(name)
+    value(number)
+  }
+
+  /// Writes a member with a truth value.
+  public mutating func member(_ name: String, _ truth: Bool) {
+    self.name(name)
+    value(truth)
+  }
+
+  /// Writes a member with a tree.
+  public mutating func member(_ name: String, _ tree: JSONValue) {
+    self.name(name)
+    value(tree)
+  }
+
+  private mutating func open(_ bracket: UInt8) {
+    comma()
+    bytes.append(bracket)
+    needsComma = false
+  }
+
+  private mutating func close(_ bracket: UInt8) {
+    bytes.append(bracket)
+    needsComma = true
+  }
+
+  private mutating func comma() {
+    if needsComma { bytes.append(UInt8(ascii: ",")) }
+  }
+
+  private mutating func token(_ text: String) {
+    comma()
+    bytes.append(contentsOf: text.utf8)
+    needsComma = true
+  }
+
+  private mutating func quoted(_ text: String) {
+    appendJSONString(text, to: &bytes)
+  }
+}
+
+/// Appends `text` as a JSON string token, quotes included.
+public func appendJSONString(_ text: String, to bytes: inout [UInt8]) {
+  bytes.append(UInt8(ascii: "\""))
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+      bytes.append(UInt8(ascii: "\\"))
+      bytes.append(byte)
+    case 0x08: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "b")])
+    case 0x09: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
+    case 0x0A: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
+    case 0x0C: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "f")])
+    case 0x0D: bytes.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
+    case 0..<0x20, 0x7F:
+      bytes.append(contentsOf: "\\u00".utf8)
+      bytes.append(hexDigit(byte >> 4))
+      bytes.append(hexDigit(byte & 15))
+    default: bytes.append(byte)
+    }
+  }
+  bytes.append(UInt8(ascii: "\""))
+}
+
+private func hexDigit(_ nibble: UInt8) -> UInt8 {
+  nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+}

@@ -1,0 +1,65 @@
+/// A request method that some route answers; HEAD is answered wherever GET is.
+public enum RouteMethod: String, Sendable, Hashable, CaseIterable {
+  case get = "GET"
+  case post = "POST"
+  case put = "PUT"
+  case patch = "PATCH"
+  case delete = "DELETE"
+}
+
+/// Who may call a route; each route is in exactly one tier.
+public enum RouteTier: String, Sendable, Hashable, CaseIterable {
+  /// A client's API key.
+  case client
+  /// An administrator: session cookie or admin token.
+  case admin
+  /// Anyone who reaches the listener.
+  case `public`
+  /// The control socket in the data directory only.
+  case local
+}
+
+/// Which part of the gateway answers a route.
+public enum RoutePlane: String, Sendable, Hashable, CaseIterable {
+  case dataPlane = "data"
+  case controlPlane = "control"
+}
+
+/// What the routes of one resource have in common, as shown in the inventory.
+public enum RouteGroup: String, Sendable, Hashable, CaseIterable {
+  case inference
+  case models
+  case signIn = "sign-in"
+  case configuration
+  case evidence
+  case state
+}
+
+/// One endpoint: everything about it that is not its handler.
+public struct RouteRow: Sendable, Hashable {
+  public var endpoint: Endpoint
+  public var method: RouteMethod
+  /// The path, with parameters as whole segments in braces: `/api/keys/{id}`.
+  public var path: String
+  public var tier: RouteTier
+  public var group: RouteGroup
+  /// One line, imperative, without a full stop.
+  public var summary: String
+  public var plane: RoutePlane
+  /// The last parameter takes the rest of the path, slashes included.
+  public var takesRest: Bool
+
+  public init(
+    _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ tier: RouteTier,
+    _ group: RouteGroup, _ summary: String, by plane: RoutePlane, takesRest: Bool = false
+  ) {
+    self.endpoint = endpoint
+    self.method = method
+    self.path = path
+    self.tier = tier
+    self.group = group
+    self.summary = summary
+    self.plane = plane
+    self.takesRest = takesRest
+  }
+}

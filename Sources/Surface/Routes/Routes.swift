@@ -1,0 +1,77 @@
+/// All endpoints of the gateway, and the one way to find the row of a request.
+public enum Routes {
+  /// Every row; no two share method and path.
+  public static let all: [RouteRow] = inference + signIn + configuration + evidence + state
+
+  private static let inference: [RouteRow] = ["/v1", "/api/v1"].flatMap { base in
+    [
+      RouteRow(
+        .chatCompletions, .post, "\(base)/chat/completions", .client, .inference,
+        "Answer a chat, whole or as a stream", by: .dataPlane),
+      RouteRow(
+        .listModels, .get, "\(base)/models", .client, .models, "List the models that can be asked",
+        by: .dataPlane),
+      RouteRow(
+        .getModel, .get, "\(base)/models/{id}", .client, .models, "Show one model",
+        by: .dataPlane, takesRest: true),
+    ]
+  }
+
+  private static let signIn: [RouteRow] = [
+    RouteRow(
+      .login, .post, "/api/auth/login", .public, .signIn, "Open an administrator's session",
+      by: .controlPlane),
+    RouteRow(
+      .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session",
+      by: .controlPlane),
+  ]
+
+  private static let configuration: [RouteRow] = [
+    configure(.listProviders, .get, "/api/provider-nodes", "List the providers"),
+    configure(.addProvider, .post, "/api/provider-nodes", "Add a provider"),
+    configure(.getProvider, .get, "/api/provider-nodes/{id}", "Show a provider"),
+    configure(.changeProvider, .put, "/api/provider-nodes/{id}", "Change a provider"),
+    configure(.removeProvider, .delete, "/api/provider-nodes/{id}", "Remove a provider"),
+    configure(.listAccounts, .get, "/api/providers", "List the accounts"),
+    configure(.addAccount, .post, "/api/providers", "Add an account"),
+    configure(.getAccount, .get, "/api/providers/{id}", "Show an account"),
+    configure(.changeAccount, .put, "/api/providers/{id}", "Change an account"),
+    configure(.removeAccount, .delete, "/api/providers/{id}", "Remove an account"),
+    configure(.listAliases, .get, "/api/models/alias", "List the aliases"),
+    configure(.setAlias, .put, "/api/models/alias", "Set an alias"),
+    configure(.removeAlias, .delete, "/api/models/alias", "Remove an alias"),
+    configure(.listKeys, .get, "/api/keys", "List the keys"),
+    configure(.createKey, .post, "/api/keys", "Create a key"),
+    configure(.getKey, .get, "/api/keys/{id}", "Show a key"),
+    configure(.changeKey, .put, "/api/keys/{id}", "Change, pause or resume a key"),
+    configure(.revokeKey, .delete, "/api/keys/{id}", "Revoke a key"),
+    configure(.getSettings, .get, "/api/settings", "Show the settings"),
+    configure(.changeSettings, .patch, "/api/settings", "Change settings"),
+  ]
+
+  private static let evidence: [RouteRow] = [
+    RouteRow(
+      .auditRequest, .get, "/v1/audit/requests/{id}", .admin, .evidence,
+      "Show what happened to a request", by: .controlPlane),
+    RouteRow(
+      .usageLogs, .get, "/api/usage/logs", .admin, .evidence, "List the last requests",
+      by: .controlPlane),
+  ]
+
+  private static let state: [RouteRow] = [
+    look(.health, "/health", "Tell whether the gateway runs"),
+    look(.ping, "/api/health/ping", "Answer a ping"),
+    look(.healthz, "/v1/status/healthz", "Tell whether the process lives"),
+    look(.readyz, "/v1/status/readyz", "Tell whether the gateway can serve, by component"),
+  ]
+
+  private static func configure(
+    _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ summary: String
+  ) -> RouteRow {
+    RouteRow(endpoint, method, path, .admin, .configuration, summary, by: .controlPlane)
+  }
+
+  private static func look(_ endpoint: Endpoint, _ path: String, _ summary: String) -> RouteRow {
+    RouteRow(endpoint, .get, path, .public, .state, summary, by: .controlPlane)
+  }
+}
