@@ -1,0 +1,48 @@
+public import Domain
+
+/// One thing of the file compared with the log.
+public struct PlannedChange: Sendable {
+  /// What applying the file would do to it.
+  public enum Kind: String, Sendable, CaseIterable {
+    case added
+    case changed
+    /// Already so, or deliberately left alone; `text` says which.
+    case unchanged
+  }
+
+  public var kind: Kind
+  /// What to decide; nil exactly if `kind` is unchanged.
+  public var command: Command?
+  /// In clear, where the command issues a credential or creates a key.
+  public var secret: SecretText?
+  /// One line for people, `provider mock: prefix a → b`; secrets masked, control characters escaped.
+  public var text: String
+  /// Where in the file it stands, from 1.
+  public var line: Int
+
+  public init(
+    kind: Kind, command: Command?, secret: SecretText? = nil, text: String, line: Int
+  ) {
+    self.kind = kind
+    self.command = command
+    self.secret = secret
+    self.text = text
+    self.line = line
+  }
+}
+
+/// Something that the log has and the file does not mention: reported, never removed.
+public struct Unmanaged: Sendable, Hashable {
+  /// `provider`, `account`, `key` or `alias`.
+  public var what: String
+  /// Its id, or its name for an alias.
+  public var id: String
+  /// One line for people.
+  public var text: String
+
+  public init(what: String, id: String, text: String) {
+    self.what = what
+    self.id = id
+    self.text = text
+  }
+}

@@ -1,0 +1,23 @@
+/// A secret in clear on its way from the file to the vault: prints, dumps and interpolates as `****`.
+public struct SecretText: Sendable, Hashable {
+  private let text: String
+
+  public init(_ text: String) { self.text = text }
+
+  /// The secret in clear; for the vault and the fingerprint only.
+  public var revealed: String { text }
+
+  /// Enough for a person to recognise it: the first and last four characters of secrets of at least
+  /// 16, else nothing at all.
+  public var masked: String {
+    let characters = Array(text)
+    guard characters.count >= 16 else { return "****" }
+    return String(characters.prefix(4)) + "…" + String(characters.suffix(4))
+  }
+}
+
+extension SecretText: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  public var description: String { "****" }
+  public var debugDescription: String { "****" }
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
