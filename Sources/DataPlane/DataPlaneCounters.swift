@@ -1,0 +1,48 @@
+import Synchronization
+
+/// What the data plane counted since it started; one consistent-enough reading.
+public struct DataPlaneCounts: Sendable, Hashable {
+  public var connectionsAccepted: UInt64 = 0
+  public var connectionsRefused: UInt64 = 0
+  public var connectionsOpen: Int = 0
+  public var requestsStarted: UInt64 = 0
+  public var requestsFinished: UInt64 = 0
+  public var upstreamConnects: UInt64 = 0
+  /// Events that the log did not take; their answers went out all the same (not in strict mode).
+  public var recordingFailures: UInt64 = 0
+  /// Heads that could not be parsed, answered and closed; there is no request to record.
+  public var malformedHeads: UInt64 = 0
+  /// Bytes of request bodies held at present.
+  public var heldBodyBytes: Int = 0
+}
+
+/// Counters shared by all loops.
+final class DataPlaneCounters: Sendable {
+  let connectionsAccepted = Atomic<UInt64>(0)
+  let connectionsRefused = Atomic<UInt64>(0)
+  let connectionsOpen = Atomic<Int>(0)
+  let requestsStarted = Atomic<UInt64>(0)
+  let requestsFinished = Atomic<UInt64>(0)
+  let upstreamConnects = Atomic<UInt64>(0)
+  let recordingFailures = Atomic<UInt64>(0)
+  let malformedHeads = Atomic<UInt64>(0)
+  let heldBodyBytes = Atomic<Int>(0)
+
+  var counts: DataPlaneCounts {
+    DataPlaneCounts(
+      connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),
+      connectionsRefused: connectionsRefused.load(ordering: .relaxed),
+      connectionsOpen: connectionsOpen.load(ordering: .relaxed),
+      requestsStarted: requestsStarted.load(ordering: .relaxed),
+      requestsFinished: requestsFinished.load(ordering: .relaxed),
+      upstreamConnects: upstreamConnects.load(ordering: .relaxed),
+      recordingFailures: recordingFailures.load(ordering: .relaxed),
+      malformedHeads: malformedHeads.load(ordering: .relaxed),
+      heldBodyBytes: heldBodyBytes.load(ordering: .relaxed))
+  }
+}
+
+extension Atomic where Value == UInt64 {
+  /// Adds one; order does not matter for counting.
+  func count() { wrappingAdd(1, ordering: .relaxed) }
+}

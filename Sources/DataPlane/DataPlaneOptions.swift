@@ -1,0 +1,80 @@
+public import NIOCore
+
+/// How the data plane listens, waits and records. Every wait and buffer has its bound here.
+public struct DataPlaneOptions: Sendable {
+  /// An address or a name to listen on.
+  public var host: String
+  /// 0: any free port.
+  public var port: Int
+  /// Event loops; at least 1.
+  public var loops: Int
+  /// Length of the kernel's queue of connections not yet accepted.
+  public var backlog: Int32
+  /// Client connections at a time, over all loops; one more is answered 503 and closed.
+  public var maxConnections: Int
+  /// Request line and header fields of one request; at most 65,535.
+  public var maxHeadBytes: Int
+  /// Request bodies held in memory at a time, over all loops; a request that would exceed it is answered 503.
+  public var maxHeldBodyBytes: Int
+
+  /// From the first byte of a head (or the connection's start) to its last.
+  public var headTimeout: TimeAmount
+  /// Between two bytes of a request body.
+  public var bodyTimeout: TimeAmount
+  /// Between two requests on one connection.
+  public var idleTimeout: TimeAmount
+  /// How long a client may accept none of the answer's bytes.
+  public var clientStallTimeout: TimeAmount
+
+  /// To an established connection, TLS included.
+  public var upstreamConnectTimeout: TimeAmount
+  /// From the request's last byte to the answer's head, and to the first frame of a stream.
+  public var upstreamHeadTimeout: TimeAmount
+  /// Between two bytes of an answer.
+  public var upstreamIdleTimeout: TimeAmount
+  /// How long an unused upstream connection is kept.
+  public var upstreamKeepAlive: TimeAmount
+  /// Unused connections kept for each upstream host and loop.
+  public var upstreamIdleConnections: Int
+  /// Whose certificates an `https` upstream may show.
+  public var upstreamTrust: UpstreamTrust
+  /// Link-local and metadata addresses (169.254.0.0/16, fe80::/10, fd00:ec2::/32) are refused after
+  /// resolution; loopback and private networks are allowed.
+  public var refusesLinkLocalUpstreams: Bool
+
+  /// When a client gets the end of its answer.
+  public var recording: RecordingMode
+  /// Sent upstream as `user-agent: signalbox/<version>`; visible ASCII.
+  public var version: String
+
+  public init(host: String = "127.0.0.1", port: Int = 8080) {
+    self.host = host
+    self.port = port
+    loops = System.coreCount
+    backlog = 1024
+    maxConnections = 16_384
+    maxHeadBytes = 32 << 10
+    maxHeldBodyBytes = 512 << 20
+    headTimeout = .seconds(15)
+    bodyTimeout = .seconds(30)
+    idleTimeout = .seconds(75)
+    clientStallTimeout = .seconds(60)
+    upstreamConnectTimeout = .seconds(5)
+    upstreamHeadTimeout = .seconds(300)
+    upstreamIdleTimeout = .seconds(120)
+    upstreamKeepAlive = .seconds(55)
+    upstreamIdleConnections = 256
+    upstreamTrust = .system
+    refusesLinkLocalUpstreams = true
+    recording = .standard
+    version = "0"
+  }
+}
+
+/// Whose certificates an `https` upstream may show. Host names are always verified.
+public enum UpstreamTrust: Sendable, Hashable {
+  /// The machine's certificate authorities.
+  case system
+  /// Only these certificates (PEM), for private authorities and tests.
+  case pem([UInt8])
+}

@@ -1,0 +1,52 @@
+public import Domain
+public import HTTPTypes
+public import NIOCore
+
+/// A request that the data plane does not serve itself.
+public struct FallbackRequest: Sendable {
+  public var method: HTTPRequest.Method
+  /// Path and query as the client wrote them.
+  public var uri: String
+  /// All fields, `host` included.
+  public var headers: HTTPFields
+  /// At most 1 MiB; longer ones were answered 413 already.
+  public var body: ByteBuffer
+  /// The client's address without port.
+  public var remoteAddress: String
+  /// The gateway's id for this request; answered as `x-signalbox-request-id`.
+  public var requestID: RequestID
+
+  public init(
+    method: HTTPRequest.Method, uri: String, headers: HTTPFields, body: ByteBuffer,
+    remoteAddress: String, requestID: RequestID
+  ) {
+    self.method = method
+    self.uri = uri
+    self.headers = headers
+    self.body = body
+    self.remoteAddress = remoteAddress
+    self.requestID = requestID
+  }
+}
+
+/// The whole answer to a `FallbackRequest`; framing and connection fields are the data plane's.
+public struct FallbackResponse: Sendable {
+  public var status: HTTPResponse.Status
+  public var headers: HTTPFields
+  public var body: ByteBuffer
+
+  public init(
+    status: HTTPResponse.Status, headers: HTTPFields = [:], body: ByteBuffer = ByteBuffer()
+  ) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// Answers everything that is not inference: administration, audit, health.
+///
+/// Called off the event loops, in a task of its own, which is cancelled when the client goes away.
+public protocol Fallback: Sendable {
+  func respond(to request: FallbackRequest) async -> FallbackResponse
+}
