@@ -26,6 +26,7 @@ public struct ConfigFault: Error, Sendable, Hashable, CustomStringConvertible {
     case conflict
   }
 
+  /// What is wrong.
   public var code: Code
   /// From 1; nil where no single line is to blame.
   public var line: Int?
@@ -36,6 +37,7 @@ public struct ConfigFault: Error, Sendable, Hashable, CustomStringConvertible {
   /// What to write instead; may be empty.
   public var remedy: String
 
+  /// A fault at a line and path.
   public init(
     _ code: Code, line: Int?, path: String, _ message: String, remedy: String = ""
   ) {
@@ -46,6 +48,7 @@ public struct ConfigFault: Error, Sendable, Hashable, CustomStringConvertible {
     self.remedy = remedy
   }
 
+  /// `line 12: providers[0].id: …`, ready to print.
   public var description: String {
     var text = ""
     if let line { text += "line \(line): " }

@@ -10,6 +10,7 @@ public struct PlannedChange: Sendable {
     case unchanged
   }
 
+  /// What applying the file would do.
   public var kind: Kind
   /// What to decide; nil exactly if `kind` is unchanged.
   public var command: Command?
@@ -20,6 +21,7 @@ public struct PlannedChange: Sendable {
   /// Where in the file it stands, from 1.
   public var line: Int
 
+  /// One row of a plan.
   public init(
     kind: Kind, command: Command?, secret: SecretText? = nil, text: String, line: Int
   ) {
@@ -40,6 +42,7 @@ public struct Unmanaged: Sendable, Hashable {
   /// One line for people.
   public var text: String
 
+  /// One row of drift.
   public init(what: String, id: String, text: String) {
     self.what = what
     self.id = id

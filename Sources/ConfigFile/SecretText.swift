@@ -2,6 +2,7 @@
 public struct SecretText: Sendable, Hashable {
   private let text: String
 
+  /// Wraps a secret in clear.
   public init(_ text: String) { self.text = text }
 
   /// The secret in clear; for the vault and the fingerprint only.
@@ -17,7 +18,10 @@ public struct SecretText: Sendable, Hashable {
 }
 
 extension SecretText: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// Never the secret.
   public var description: String { "****" }
+  /// Never the secret.
   public var debugDescription: String { "****" }
+  /// Shows no children, so that `dump` shows nothing.
   public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -1,0 +1,275 @@
+import ConfigFile
+import Domain
+import Testing
+
+private let whole = """
+  providers:
+    - id: mock
+      protocol: openai
+      base-url: http://127.0.0.1:9000/v1/
+      prefix: m
+      models: [{name: gpt-4o-mini}, {name: gpt-4o, alias: big}]
+      excluded-models: ["*-preview"]
+      accounts:
+        - {name: a1, api-key: sk-upstream-secret-1, priority: 1, weight: 80}
+        - {name: a2, api-key: ${UPSTREAM_KEY_2}, priority: 2, weight: 20}
+  keys:
+    - {name: default, key: ${CLIENT_KEY}, organisation: acme, diagnostics: true}
+  aliases: {fast: m/gpt-4o-mini, text: "$${NOT}-${A}"}
+  settings: {fallback-strategy: fill-first, force-model-prefix: false, require-api-key: true, max-body-bytes: 1048576}
+  """
+
+private let environment = [
+  "UPSTREAM_KEY_2": "sk-from-environment", "CLIENT_KEY": "sk-client", "A": "x:[y]", "EMPTY": "",
+  "NUMBER": "7",
+]
+
+@Suite struct ConfigurationFileTests {
+  @Test func `every built part of a file is read`() throws {
+    let plan = try ConfigurationFile.parse(whole, environment: environment)
+    let provider = try #require(plan.providers.first)
+    #expect(plan.providers.count == 1)
+    #expect(provider.id == ProviderID("mock"))
+    #expect(provider.dialect == .openai)
+    #expect(provider.baseURL == "http://127.0.0.1:9000/v1")
+    #expect(provider.prefix == "m")
+    #expect(
+      provider.models
+        == [ProviderModel(name: "gpt-4o-mini"), ProviderModel(name: "gpt-4o", alias: "big")])
+    #expect(provider.excludedModels == ["*-preview"])
+    #expect(provider.accounts.map(\.name) == ["a1", "a2"])
+    #expect(provider.accounts.map(\.priority) == [1, 2])
+    #expect(provider.accounts.map(\.weight) == [80, 20])
+    #expect(
+      provider.accounts.map { $0.secret?.revealed }
+        == ["sk-upstream-secret-1", "sk-from-environment"])
+    #expect(provider.accounts.map(\.line) == [9, 10])
+    let key = try #require(plan.keys.first)
+    #expect(key.name == "default" && key.organisation == OrganisationID("acme"))
+    #expect(key.diagnostics == true && key.secret.revealed == "sk-client")
+    #expect(plan.aliases.map(\.name) == ["fast", "text"])
+    let settings = try #require(plan.settings)
+    #expect(settings.fallbackStrategy == .fillFirst)
+    #expect(settings.forceModelPrefix == false && settings.requireAPIKey == true)
+    #expect(settings.maxBodyBytes == 1_048_576)
+  }
+
+  @Test func `a variable's content never becomes YAML and an escape stays text`() throws {
+    let text = "aliases: {a: \"$${NOT}-${V}\"}"
+    let plan = try ConfigurationFile.parse(text, environment: ["V": "x,y:[z]"])
+    #expect(plan.aliases.first?.target == "${NOT}-x,y:[z]")
+  }
+
+  @Test func `fields left out are nil, not defaults`() throws {
+    let plan = try ConfigurationFile.parse(
+      "providers: [{id: p, protocol: openai, base-url: 'http://h'}]", environment: [:])
+    let provider = try #require(plan.providers.first)
+    #expect(provider.prefix == nil && provider.models == nil && provider.excludedModels == nil)
+    #expect(plan.settings == nil)
+  }
+
+  struct Refused: Sendable, CustomTestStringConvertible {
+    var yaml: String
+    var code: ConfigFault.Code
+    var line: Int?
+    var path: String
+    var says: [String]
+    var testDescription: String { String(reflecting: yaml) }
+
+    init(
+      _ yaml: String, _ code: ConfigFault.Code, _ line: Int?, _ path: String, _ says: String...
+    ) {
+      self.yaml = yaml
+      self.code = code
+      self.line = line
+      self.path = path
+      self.says = says
+    }
+  }
+
+  static let base = "providers:\n- id: p\n  protocol: openai\n  base-url: http://h\n"
+
+  static let refused: [Refused] = [
+    // Parts of the format that this build does not have.
+    .init("keys: []\norganisations: []", .notBuilt, 2, "organisations", "does not have"),
+    .init("combos: {}", .notBuilt, 1, "combos", "`combos`"),
+    .init("\npolicies: []", .notBuilt, 2, "policies", "`policies`"),
+    .init("pricing: {}", .notBuilt, 1, "pricing", "`pricing`"),
+    .init(base + "  oauth: {}", .notBuilt, 5, "providers[0].oauth", "`oauth`"),
+    .init(
+      "providers:\n- id: p\n  protocol: anthropic", .notBuilt, 3, "providers[0].protocol",
+      "`anthropic`"),
+    .init(
+      "providers:\n- id: p\n  protocol: gemini", .notBuilt, 3, "providers[0].protocol",
+      "`gemini`"),
+    .init(
+      base + "  accounts:\n  - {name: a,\n     access-token: t}", .notBuilt, 7,
+      "providers[0].accounts[0].access-token", "`access-token`"),
+    .init(
+      base + "  accounts: [{name: a, refresh-token: t}]", .notBuilt, 5,
+      "providers[0].accounts[0].refresh-token", "`refresh-token`"),
+    .init(
+      base + "  accounts: [{name: a, expires-at: t}]", .notBuilt, 5,
+      "providers[0].accounts[0].expires-at", "`expires-at`"),
+    .init("keys: [{name: k, key: x, limits: {}}]", .notBuilt, 1, "keys[0].limits", "`limits`"),
+    .init(
+      "settings:\n  fallback-strategy: round-robin", .notBuilt, 2, "settings.fallback-strategy",
+      "`round-robin`", "`fill-first`"),
+    .init(
+      "settings:\n  sticky-round-robin-limit: 3", .notBuilt, 2,
+      "settings.sticky-round-robin-limit", "`sticky-round-robin-limit`"),
+    .init("settings: {cloud-token: sk-x}", .notBuilt, 1, "settings.cloud-token", "cloud-token"),
+    // Unknown and missing fields.
+    .init("provider: []", .unknownField, 1, "", "`provider`", "Did you mean `providers`"),
+    .init("settings:\n  requireApiKey: true", .unknownField, 2, "settings", "`require-api-key`"),
+    .init(base + "  base_url: x", .unknownField, 5, "providers[0]", "`base-url`"),
+    .init("zzz: 1", .unknownField, 1, "", "Known: providers, keys, aliases, settings."),
+    .init("sk-oops-a-secret: 1", .unknownField, 1, "", "not shown"),
+    .init("providers:\n- protocol: openai", .missingField, 2, "providers[0].id", "required"),
+    .init("providers:\n- id: p", .missingField, 2, "providers[0].protocol", "required"),
+    .init("keys: [{name: k}]", .missingField, 1, "keys[0].key", "required"),
+    .init(base + "  models: [{alias: x}]", .missingField, 5, "providers[0].models[0].name"),
+    .init("keys:", .wrongType, 1, "keys", "list"),
+    .init("settings: {require-api-key: }", .missingField, 1, "settings.require-api-key"),
+    // Types.
+    .init("[]", .wrongType, 1, "", "found a list"),
+    .init("providers: {a: b}", .wrongType, 1, "providers", "Expected a list"),
+    .init("settings:\n  require-api-key: 'true'", .wrongType, 2, "settings.require-api-key"),
+    .init("settings:\n  require-api-key: yes", .wrongType, 2, "settings.require-api-key", "`yes`"),
+    .init("settings: {max-body-bytes: 1M}", .wrongType, 1, "settings.max-body-bytes", "`1M`"),
+    .init("settings: {max-body-bytes: 0x400}", .wrongType, 1, "settings.max-body-bytes"),
+    .init("settings: {max-body-bytes: -5}", .wrongType, 1, "settings.max-body-bytes"),
+    .init(
+      "settings: {max-body-bytes: 99999999999999999999}", .wrongType, 1, "settings.max-body-bytes"
+    ),
+    .init("settings: {max-body-bytes: 1}", .invalidValue, 1, "settings.max-body-bytes", "1024"),
+    .init(base + "  models: [gpt-4o]", .wrongType, 5, "providers[0].models[0]", "{name: …}"),
+    .init(
+      base + "  accounts: [{name: a, priority: 0}]", .invalidValue, 5,
+      "providers[0].accounts[0].priority", "1 to 1000"),
+    .init(
+      base + "  accounts: [{name: a, weight: heavy}]", .wrongType, 5,
+      "providers[0].accounts[0].weight", "`heavy`"),
+    .init("aliases: {a: [b]}", .wrongType, 1, "aliases.a", "found a list"),
+    .init("aliases: {[a]: b}", .wrongType, 1, "aliases", "name"),
+    // Values.
+    .init("providers: [{id: 'a b'}]", .invalidValue, 1, "providers[0].id"),
+    .init(
+      "providers: [{id: p, protocol: grpc}]", .invalidValue, 1, "providers[0].protocol", "`grpc`"),
+    .init("aliases: {a/b: c}", .invalidValue, 1, "aliases", "without `/`"),
+    .init("settings: {fallback-strategy: best}", .invalidValue, 1, "settings.fallback-strategy"),
+    .init(
+      "providers: [{id: p, protocol: openai, base-url: 'ftp://h'}]", .invalidValue, 1,
+      "providers[0].base-url", "http://"),
+    .init(
+      "providers: [{id: p, protocol: openai, base-url: 'http://user:hunter2@h/v1'}]",
+      .invalidValue, 1, "providers[0].base-url", "no user or password"),
+    .init(
+      "providers: [{id: p, protocol: openai, base-url: 'http://h/?k=1'}]", .invalidValue, 1,
+      "providers[0].base-url", "query"),
+    .init(
+      "providers: [{id: p, protocol: openai, base-url: 'http://'}]", .invalidValue, 1,
+      "providers[0].base-url", "host"),
+    .init("keys: [{name: k, key: 'hunter2 hunter2'}]", .invalidValue, 1, "keys[0].key"),
+    .init("keys: [{name: k, key: ''}]", .invalidValue, 1, "keys[0].key", "empty"),
+    .init("keys: [{name: k, key: [hunter2]}]", .wrongType, 1, "keys[0].key", "found a list"),
+    // Duplicates.
+    .init(
+      base + "- id: p\n  protocol: openai\n  base-url: http://h", .duplicate, 5, "providers[1].id",
+      "line 2"),
+    .init(
+      base + "- id: q\n  prefix: p\n  protocol: openai\n  base-url: http://h", .duplicate, 6,
+      "providers[1].prefix", "line 2"),
+    .init(
+      base + "  accounts:\n  - name: a\n  - name: a", .duplicate, 7,
+      "providers[0].accounts[1].name", "line 6"),
+    .init(
+      base + "  models: [{name: a}, {name: b, alias: a}]", .duplicate, 5,
+      "providers[0].models[1].alias"),
+    .init(
+      "keys:\n- {name: a, key: hunter2}\n- {name: b, key: hunter2}", .duplicate, 3, "keys[1].key",
+      "line 2"),
+    .init("keys:\n- {name: a, key: x}\n- {name: a, key: y}", .duplicate, 3, "keys[1].name"),
+    .init("aliases:\n  a: b\n  a: c", .duplicate, 2, "", "`a`"),
+    .init("keys: []\nkeys: []", .duplicate, 1, "", "`keys`"),
+    // Variables.
+    .init(
+      "keys:\n- name: k\n  key: ${NOPE}", .missingVariable, 3, "keys[0].key", "NOPE", "$${NOPE}"),
+    .init("keys: [{name: k, key: ${EMPTY}}]", .invalidValue, 1, "keys[0].key", "empty"),
+    .init("settings: {max-body-bytes: ${A}}", .wrongType, 1, "settings.max-body-bytes", "variable"),
+    .init("aliases: {${A}: b}", .invalidValue, 1, "aliases", "not in names"),
+    .init("aliases:\n  a: x${1}", .invalidValue, 2, "aliases.a", "variable's name"),
+    .init("aliases:\n  a: x${", .invalidValue, 2, "aliases.a", "variable's name"),
+    // YAML that is not taken.
+    .init("", .syntax, nil, "", "empty"),
+    .init("# nothing", .syntax, nil, "", "empty"),
+    .init("keys: [", .syntax, 2, "", "not YAML"),
+    .init("keys:\n\t- a", .syntax, 2, "", "not YAML"),
+    .init("keys: []\n---\nkeys: []", .syntax, 2, "", "document"),
+    .init("keys: &k []\naliases: *k", .syntax, 1, "", "anchor"),
+    .init("excluded: [*-preview]", .syntax, 1, "", "alias", "quotes"),
+    .init("keys: []\n<<: {a: b}", .syntax, 2, "", "merge"),
+    .init("keys: !!set []", .syntax, 1, "keys", "tags"),
+    .init("aliases: {a: !secret x}", .syntax, 1, "aliases.a", "tags"),
+    .init("aliases: {a: \u{E000}}", .syntax, 1, "", "U+E000"),
+  ]
+
+  @Test(arguments: refused)
+  func `what cannot be taken is refused by line, path and reason`(_ row: Refused) throws {
+    let fault = try #require(throws: ConfigFault.self) {
+      try ConfigurationFile.parse(row.yaml, environment: environment)
+    }
+    #expect(fault.code == row.code, "\(fault)")
+    #expect(fault.line == row.line, "\(fault)")
+    #expect(fault.path == row.path, "\(fault)")
+    for words in row.says { #expect(fault.description.contains(words), "\(fault)") }
+    #expect(!fault.description.contains("hunter2"))
+    #expect(!fault.description.contains("sk-"))
+    #expect(!fault.description.unicodeScalars.contains { $0.value < 0x20 })
+  }
+
+  @Test func `a file of more than a mebibyte is refused unread`() throws {
+    let text = "aliases: {}\n" + String(repeating: "#", count: ConfigurationFile.bytesMax)
+    let fault = try #require(throws: ConfigFault.self) {
+      try ConfigurationFile.parse(text, environment: [:])
+    }
+    #expect(fault.code == .tooLarge)
+  }
+
+  @Test func `deep nesting is a fault, not a crash`() throws {
+    let text = "keys: " + String(repeating: "[", count: 200_000)
+    let fault = try #require(throws: ConfigFault.self) {
+      try ConfigurationFile.parse(text, environment: [:])
+    }
+    #expect(fault.code == .syntax)
+  }
+
+  @Test func `aliases hidden from the reader in a quoted text cannot multiply`() throws {
+    var text = "aliases:\n  ? \"a\n    #\": &a0 [x,x,x,x,x,x,x,x,x]\n"
+    for level in 1...20 {
+      text +=
+        "  ? \"a\n    #\(level)\": &a\(level) [*a\(level - 1),*a\(level - 1),*a\(level - 1)]\n"
+    }
+    let fault = try #require(throws: ConfigFault.self) {
+      try ConfigurationFile.parse(text, environment: [:])
+    }
+    #expect(fault.code == .syntax)
+  }
+
+  @Test func `comments may hold stars, ampersands and dollars`() throws {
+    let plan = try ConfigurationFile.parse(
+      "# R&D *important* ${NOPE}\naliases: {a: b} # see *this* & that\n", environment: [:])
+    #expect(plan.aliases.count == 1)
+  }
+
+  @Test func `a secret neither prints, dumps nor interpolates`() {
+    let secret = SecretText("sk-1234567890abcdef")
+    var dumped = ""
+    dump(secret, to: &dumped)
+    for text in ["\(secret)", String(reflecting: secret), dumped, "\([secret])"] {
+      #expect(!text.contains("1234"))
+    }
+    #expect(secret.masked == "sk-1…cdef")
+    #expect(SecretText("short").masked == "****")
+  }
+}
