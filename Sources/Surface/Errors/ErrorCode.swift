@@ -1,4 +1,6 @@
-/// Every error that the gateway itself answers with. Codes are never renamed or reused.
+/// Every error that the gateway itself answers with.
+///
+/// Codes are never renamed or reused.
 public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   // The client's key.
   case missingAPIKey = "missing_api_key"

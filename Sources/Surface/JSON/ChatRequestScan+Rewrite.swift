@@ -12,13 +12,57 @@ extension ChatRequestScan {
   ///
   /// At most 5 pieces, without copying the body. `bodyCount` is the length of the body scanned.
   public func rewrite(bodyCount: Int, model: String, includeUsage: Bool) -> [BodyPiece] {
-    preconditionFailure("not written yet")
+    var edits: [(range: Range<Int>, bytes: [UInt8])] = []
+    if model != self.model {
+      var token: [UInt8] = []
+      appendJSONString(model, to: &token)
+      edits.append((modelRange, token))
+    }
+    if includeUsage, let edit = usageEdit { edits.append(edit) }
+    edits.sort { $0.range.lowerBound < $1.range.lowerBound }
+
+    var pieces: [BodyPiece] = []
+    var done = 0
+    for edit in edits {
+      if done < edit.range.lowerBound { pieces.append(.original(done..<edit.range.lowerBound)) }
+      pieces.append(.inserted(edit.bytes))
+      done = edit.range.upperBound
+    }
+    if done < bodyCount { pieces.append(.original(done..<bodyCount)) }
+    return pieces
   }
 
-  /// The same into one array.
+  /// The same into one array; `body` must be the bytes that were scanned.
   public func rewritten(
     _ body: UnsafeRawBufferPointer, model: String, includeUsage: Bool
   ) -> [UInt8] {
-    preconditionFailure("not written yet")
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(body.count + model.utf8.count + 64)
+    for piece in rewrite(bodyCount: body.count, model: model, includeUsage: includeUsage) {
+      switch piece {
+      case .original(let range):
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: body[range]))
+      case .inserted(let inserted): bytes.append(contentsOf: inserted)
+      }
+    }
+    return bytes
+  }
+
+  /// What makes `stream_options.include_usage` true; nil if it already is.
+  private var usageEdit: (range: Range<Int>, bytes: [UInt8])? {
+    switch streamOptions {
+    case .absent:
+      // A member always follows: `model` is required.
+      return (
+        insertionPoint..<insertionPoint, Array(#""stream_options":{"include_usage":true},"#.utf8)
+      )
+    case .null(let range):
+      return (range, Array(#"{"include_usage":true}"#.utf8))
+    case .object(let range, let isEmpty, nil):
+      let start = range.lowerBound + 1
+      return (start..<start, Array((#""include_usage":true"# + (isEmpty ? "" : ",")).utf8))
+    case .object(_, _, let option?):
+      return option.value ? nil : (option.range, Array("true".utf8))
+    }
   }
 }

@@ -25,10 +25,12 @@ public struct ChatRequestScan: Sendable, Hashable {
 
   /// The value of `stream_options.include_usage`.
   public struct IncludeUsage: Sendable, Hashable {
+    /// What the client wrote.
     public var value: Bool
     /// The range of the token `true` or `false`.
     public var range: Range<Int>
 
+    /// A value and where it stands.
     public init(value: Bool, range: Range<Int>) {
       self.value = value
       self.range = range
@@ -51,6 +53,177 @@ public struct ChatRequestScan: Sendable, Hashable {
 
   /// Checks the whole of `bytes` and notes the top level; the fault names the first thing wrong.
   public static func scan(_ bytes: UnsafeRawBufferPointer) -> Result<ChatRequestScan, JSONFault> {
-    preconditionFailure("not written yet")
+    do throws(JSONFlaw) {
+      guard var cursor = JSONCursor(bytes) else { throw JSONFlaw(.empty, at: 0) }
+      return .success(try cursor.chatRequest())
+    } catch {
+      return .failure(JSONFault(error, in: bytes))
+    }
+  }
+}
+
+extension JSONCursor {
+  /// The whole document as a chat request.
+  fileprivate mutating func chatRequest() throws(JSONFlaw) -> ChatRequestScan {
+    try beginDocument()
+    guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
+    let insertionPoint = at + 1
+    var names = TopLevelNames()
+    var model: (text: String, range: Range<Int>)?
+    var stream = false
+    var streamOptions = ChatRequestScan.StreamOptions.absent
+
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      try names.insert(name, self)
+      if equals(name, "model") {
+        model = try modelName()
+      } else if equals(name, "stream") {
+        stream = try streamFlag()
+      } else if equals(name, "stream_options") {
+        streamOptions = try self.streamOptions()
+      } else {
+        try skipValue(within: 1)
+      }
+      hasMember = try nextMember()
+    }
+    let end = at - 1
+    try endDocument()
+    guard let model else { throw JSONFlaw(.modelMissing, at: end, field: .model) }
+    return ChatRequestScan(
+      model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
+      insertionPoint: insertionPoint)
+  }
+
+  private mutating func modelName() throws(JSONFlaw) -> (text: String, range: Range<Int>) {
+    let start = at
+    guard try expectByte() == UInt8(ascii: "\"") else {
+      throw JSONFlaw(.modelNotAString, at: start, field: .model)
+    }
+    let token = try skipString()
+    var bytes = unescaped(token)
+    var count = 0
+    while bytes.next() != nil {
+      count += 1
+      if count > Self.maximumModelBytes { break }
+    }
+    guard (1...Self.maximumModelBytes).contains(count) else {
+      throw JSONFlaw(.modelLength, at: start, field: .model)
+    }
+    if bytes.metHalfSurrogate { throw JSONFlaw(.modelNotText, at: start, field: .model) }
+    let text = String(unsafeUninitializedCapacity: count) { buffer in
+      var bytes = unescaped(token)
+      var length = 0
+      while length < count, let byte = bytes.next() {
+        buffer.initializeElement(at: length, to: byte)
+        length += 1
+      }
+      return length
+    }
+    return (text, token.range)
+  }
+
+  private mutating func streamFlag() throws(JSONFlaw) -> Bool {
+    let start = at
+    switch try expectByte() {
+    case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "n"):
+      try skipLiteral()
+      return byte(start) == UInt8(ascii: "t")
+    default:
+      throw JSONFlaw(.streamNotABoolean, at: start, field: .stream)
+    }
+  }
+
+  private mutating func streamOptions() throws(JSONFlaw) -> ChatRequestScan.StreamOptions {
+    let start = at
+    let first = try expectByte()
+    if first == UInt8(ascii: "n") {
+      try skipLiteral()
+      return .null(start..<at)
+    }
+    guard first == UInt8(ascii: "{") else {
+      throw JSONFlaw(.streamOptionsNotAnObject, at: start, field: .streamOptions)
+    }
+    var includeUsage: ChatRequestScan.IncludeUsage?
+    var hasMember = try firstMember()
+    let isEmpty = !hasMember
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "include_usage") {
+        if includeUsage != nil {
+          throw JSONFlaw(.duplicateName, at: name.range.lowerBound, field: .includeUsage)
+        }
+        let valueStart = at
+        switch try expectByte() {
+        case UInt8(ascii: "t"), UInt8(ascii: "f"):
+          try skipLiteral()
+        default:
+          throw JSONFlaw(.includeUsageNotABoolean, at: valueStart, field: .includeUsage)
+        }
+        includeUsage = .init(
+          value: byte(valueStart) == UInt8(ascii: "t"), range: valueStart..<at)
+      } else {
+        try skipValue(within: 2)
+      }
+      hasMember = try nextMember()
+    }
+    return .object(start..<at, isEmpty: isEmpty, includeUsage: includeUsage)
+  }
+}
+
+/// The names met at the top level, compared as they are after unescaping.
+///
+/// The first 64 live in the frame; only stranger requests allocate. A name is at most 256 bytes, so
+/// that names made to collide cannot cost much.
+private struct TopLevelNames {
+  private struct Entry {
+    var hash: UInt64 = 0
+    var token = JSONToken(range: 0..<0, hasEscapes: false)
+  }
+
+  private var few = InlineArray<64, Entry>(repeating: Entry())
+  private var more: [Entry] = []
+  private var count = 0
+
+  /// Notes a name; one that is already there is a flaw.
+  mutating func insert(_ token: JSONToken, _ cursor: JSONCursor) throws(JSONFlaw) {
+    let start = token.range.lowerBound
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    var length = 0
+    var bytes = cursor.unescaped(token)
+    while let byte = bytes.next() {
+      length += 1
+      if length > JSONCursor.maximumTopLevelNameBytes { throw JSONFlaw(.nameTooLong, at: start) }
+      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+    }
+    for index in 0..<min(count, 64)
+    where few[index].hash == hash && isSame(few[index].token, token, cursor) {
+      throw JSONFlaw(.duplicateName, at: start, field: field(token, cursor))
+    }
+    for entry in more where entry.hash == hash && isSame(entry.token, token, cursor) {
+      throw JSONFlaw(.duplicateName, at: start, field: field(token, cursor))
+    }
+    if count == JSONCursor.maximumTopLevelMembers { throw JSONFlaw(.tooManyMembers, at: start) }
+    let entry = Entry(hash: hash, token: token)
+    if count < 64 { few[count] = entry } else { more.append(entry) }
+    count += 1
+  }
+
+  private func isSame(_ a: JSONToken, _ b: JSONToken, _ cursor: JSONCursor) -> Bool {
+    var left = cursor.unescaped(a)
+    var right = cursor.unescaped(b)
+    while true {
+      let byte = left.next()
+      if byte != right.next() { return false }
+      if byte == nil { return true }
+    }
+  }
+
+  private func field(_ token: JSONToken, _ cursor: JSONCursor) -> ChatField? {
+    var bytes = cursor.unescaped(token)
+    var name: [UInt8] = []
+    while let byte = bytes.next() { name.append(byte) }
+    return ChatField(rawValue: String(decoding: name, as: UTF8.self))
   }
 }

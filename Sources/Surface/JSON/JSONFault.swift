@@ -22,6 +22,7 @@ public struct JSONFault: Error, Sendable, Hashable {
     }
   }
 
+  /// The family it belongs to.
   public var kind: Kind
   /// Bytes before the place, from 0.
   public var offset: Int
@@ -49,7 +50,7 @@ public struct JSONFault: Error, Sendable, Hashable {
   /// The catalogue's code: `invalid_json`, `duplicate_field`, `missing_field` or `invalid_field`.
   public var errorCode: ErrorCode { kind.errorCode }
 
-  /// For an error's `message`: the reason and the place, e.g. `control character in a string (line 3, column 9, byte 57)`.
+  /// The reason and the place, for an error's `message`: `a colon is expected here (line 3, …)`.
   public var message: String {
     "\(reason) (line \(line), column \(column), byte \(offset))"
   }

@@ -10,9 +10,12 @@ public enum JSONValue: Sendable, Hashable {
 
   /// One name and its value.
   public struct Member: Sendable, Hashable {
+    /// Unescaped.
     public var name: String
+    /// Any value.
     public var value: JSONValue
 
+    /// A member of an object.
     public init(_ name: String, _ value: JSONValue) {
       self.name = name
       self.value = value
@@ -46,7 +49,7 @@ public enum JSONValue: Sendable, Hashable {
   /// Whether this is null.
   public var isNull: Bool { self == .null }
 
-  /// What stands in a sentence about a wrong type: `an object`, `a string`…
+  /// What a sentence about a wrong type calls it, as `an object`.
   public var typeName: String {
     switch self {
     case .object: "an object"
@@ -64,22 +67,23 @@ public enum JSONValue: Sendable, Hashable {
     writer.value(self)
     return writer.bytes
   }
-
-  /// Strict RFC 8259: depth at most 128, no name twice in one object, no half surrogate pairs.
-  public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
-    preconditionFailure("not written yet")
-  }
 }
 
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
+  /// A string.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A number.
   public init(integerLiteral value: Int64) { self = .number(String(value)) }
+  /// A truth value.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// Null.
   public init(nilLiteral: ()) { self = .null }
+  /// An array.
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// An object, in the order written.
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
     self = .object(elements.map { Member($0.0, $0.1) })
   }

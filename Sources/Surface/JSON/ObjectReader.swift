@@ -40,7 +40,7 @@ public struct ObjectReader: Sendable {
 
   /// A required string.
   public mutating func string(_ name: String) throws(FieldFault) -> String {
-    try required(name, string: try givenString(name))
+    try required(name, try givenString(name))
   }
 
   /// A string that may be absent or null.
@@ -55,7 +55,7 @@ public struct ObjectReader: Sendable {
 
   /// A required truth value.
   public mutating func bool(_ name: String) throws(FieldFault) -> Bool {
-    try required(name, string: try givenBool(name))
+    try required(name, try givenBool(name))
   }
 
   /// A truth value that may be absent or null.
@@ -72,7 +72,7 @@ public struct ObjectReader: Sendable {
   public mutating func int(
     _ name: String, in range: ClosedRange<Int64> = Int64.min...Int64.max
   ) throws(FieldFault) -> Int64 {
-    try required(name, string: try givenInt(name, in: range))
+    try required(name, try givenInt(name, in: range))
   }
 
   /// An integer in `range` that may be absent or null.
@@ -123,7 +123,19 @@ public struct ObjectReader: Sendable {
 
   /// Refuses the first field that was not asked for.
   public func finish() throws(FieldFault) {
-    preconditionFailure("not written yet")
+    guard let stranger = members.first(where: { !known.contains($0.name) }) else { return }
+    let name = full(printable(stranger.name))
+    let near = known.filter { isNear($0, stranger.name) }.sorted()
+    let remedy: String
+    if !near.isEmpty {
+      remedy = "Did you mean \(near.joined(separator: " or "))?"
+    } else if known.isEmpty {
+      remedy = "Leave it out: no field is expected here."
+    } else {
+      remedy = "Known fields: \(Set(known).sorted().prefix(32).joined(separator: ", "))."
+    }
+    throw FieldFault(
+      code: .unknownField, field: name, message: "\(name) is not a known field", remedy: remedy)
   }
 
   /// A fault about the field `name` of this object, for rules that a type alone cannot say.
@@ -145,7 +157,7 @@ public struct ObjectReader: Sendable {
   }
 
   private func required<Value>(
-    _ name: String, string given: Given<Value>
+    _ name: String, _ given: Given<Value>
   ) throws(FieldFault) -> Value {
     switch given {
     case .value(let value): return value
@@ -159,4 +171,34 @@ public struct ObjectReader: Sendable {
         remedy: "Give \(full(name)) a value.")
     }
   }
+}
+
+/// A client's field name as far as an error may repeat it: 64 characters, no controls.
+private func printable(_ name: String) -> String {
+  var text = String.UnicodeScalarView()
+  for scalar in name.unicodeScalars.prefix(64) {
+    let isControl = scalar.properties.generalCategory == .control
+    text.append(isControl ? "\u{FFFD}" : scalar)
+  }
+  return String(text)
+}
+
+/// At most two letters changed, added or left out, case ignored; names longer than 64 are near nothing.
+private func isNear(_ a: String, _ b: String) -> Bool {
+  let left = Array(a.lowercased().utf8)
+  let right = Array(b.lowercased().utf8)
+  guard left.count <= 64, right.count <= 64, abs(left.count - right.count) <= 2 else {
+    return false
+  }
+  var row = Array(0...right.count)
+  for (index, letter) in left.enumerated() {
+    var diagonal = row[0]
+    row[0] = index + 1
+    for column in 1..<row.count {
+      let substituted = diagonal + (letter == right[column - 1] ? 0 : 1)
+      diagonal = row[column]
+      row[column] = min(substituted, row[column] + 1, row[column - 1] + 1)
+    }
+  }
+  return row[right.count] <= min(2, max(left.count, right.count) / 2)
 }

@@ -16,9 +16,18 @@ public struct UsageScan: Sendable, Hashable {
   /// `"choices": []`: the chunk that carries nothing but usage.
   public var choicesAreEmpty: Bool
 
+  /// Of a document that is no object, nothing.
+  private static let nothing = UsageScan(
+    isObject: false, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false)
+
   /// Reads the whole of `bytes`.
   public static func scan(_ bytes: UnsafeRawBufferPointer) -> UsageScan {
-    preconditionFailure("not written yet")
+    guard var cursor = JSONCursor(bytes) else { return nothing }
+    do throws(JSONFlaw) {
+      return try cursor.answer()
+    } catch {
+      return nothing
+    }
   }
 
   /// The figures alone; nil if there is no `usage` object.
@@ -29,11 +38,182 @@ public struct UsageScan: Sendable, Hashable {
   /// No false negatives for names written without escapes; a word inside a string may be a false
   /// positive, which `scan` then tells apart.
   public static func mayHoldUsage(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    preconditionFailure("not written yet")
+    holds(bytes, name: "\"usage\"", before: UInt8(ascii: "{"))
   }
 
-  /// The cheap look for an in-stream error: whether `"error"` as a name stands anywhere.
+  /// The cheap look for an in-stream error: whether `"error"` followed by a colon stands anywhere.
   public static func mayHoldError(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    preconditionFailure("not written yet")
+    holds(bytes, name: "\"error\"", before: nil)
+  }
+
+  /// Looks for the name's first two bytes eight places at a time, and at the rest where they match.
+  private static func holds(
+    _ bytes: UnsafeRawBufferPointer, name: StaticString, before value: UInt8?
+  ) -> Bool {
+    let length = name.utf8CodeUnitCount
+    guard let base = bytes.baseAddress else { return false }
+    let last = bytes.count - length
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let firsts = UInt64(name.utf8Start[0]) &* ones
+    let seconds = UInt64(name.utf8Start[1]) &* ones
+    var index = 0
+    while index <= last {
+      // The second load reaches 9 bytes far.
+      if index + 9 <= bytes.count {
+        let a =
+          UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self)) ^ firsts
+        let b =
+          UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index + 1, as: UInt64.self))
+          ^ seconds
+        let marks = ((a &- ones) & ~a) & ((b &- ones) & ~b) & 0x8080_8080_8080_8080
+        if marks == 0 {
+          index += 8
+          continue
+        }
+        index += marks.trailingZeroBitCount >> 3
+        if index > last { return false }
+      }
+      if matches(bytes, name, at: index), follows(bytes, value, from: index + length) {
+        return true
+      }
+      index += 1
+    }
+    return false
+  }
+
+  private static func matches(
+    _ bytes: UnsafeRawBufferPointer, _ name: StaticString, at start: Int
+  ) -> Bool {
+    for index in 0..<name.utf8CodeUnitCount where bytes[start + index] != name.utf8Start[index] {
+      return false
+    }
+    return true
+  }
+
+  /// Whether a colon, and then `value` if one is wanted, follow.
+  private static func follows(
+    _ bytes: UnsafeRawBufferPointer, _ value: UInt8?, from start: Int
+  ) -> Bool {
+    var index = start
+    func skipWhitespace() {
+      while index < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[index]) { index += 1 }
+    }
+    skipWhitespace()
+    guard index < bytes.count, bytes[index] == UInt8(ascii: ":") else { return false }
+    guard let value else { return true }
+    index += 1
+    skipWhitespace()
+    return index < bytes.count && bytes[index] == value
+  }
+}
+
+extension JSONCursor {
+  /// The whole document as an answer; of a member that stands there twice the last counts.
+  fileprivate mutating func answer() throws(JSONFlaw) -> UsageScan {
+    try beginDocument()
+    var scan = UsageScan(
+      isObject: true, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false)
+    guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "usage") {
+        scan.usageIsNull = current == UInt8(ascii: "n")
+        scan.usage = nil
+        if current == UInt8(ascii: "{") {
+          scan.usage = try usageObject()
+        } else {
+          try skipValue(within: 1)
+        }
+      } else {
+        if equals(name, "error") {
+          scan.hasError = current != UInt8(ascii: "n")
+          try skipValue(within: 1)
+        } else if equals(name, "choices") {
+          let isArray = current == UInt8(ascii: "[")
+          let start = at
+          try skipValue(within: 1)
+          scan.choicesAreEmpty = isArray && isBlank(start + 1..<at - 1)
+        } else {
+          try skipValue(within: 1)
+        }
+      }
+      hasMember = try nextMember()
+    }
+    try endDocument()
+    return scan
+  }
+
+  private func isBlank(_ range: Range<Int>) -> Bool {
+    for index in range {
+      switch byte(index) {
+      case 0x20, 0x0A, 0x0D, 0x09: continue
+      default: return false
+      }
+    }
+    return true
+  }
+
+  /// Chat's names, and those of the Responses dialect where chat's are absent.
+  private mutating func usageObject() throws(JSONFlaw) -> TokenUsage {
+    var chat = TokenUsage()
+    var responses = TokenUsage()
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "prompt_tokens") {
+        chat.input = try count(within: 2)
+      } else if equals(name, "completion_tokens") {
+        chat.output = try count(within: 2)
+      } else if equals(name, "prompt_tokens_details") {
+        chat.cached = try detail("cached_tokens")
+      } else if equals(name, "completion_tokens_details") {
+        chat.reasoning = try detail("reasoning_tokens")
+      } else if equals(name, "input_tokens") {
+        responses.input = try count(within: 2)
+      } else if equals(name, "output_tokens") {
+        responses.output = try count(within: 2)
+      } else if equals(name, "input_tokens_details") {
+        responses.cached = try detail("cached_tokens")
+      } else if equals(name, "output_tokens_details") {
+        responses.reasoning = try detail("reasoning_tokens")
+      } else {
+        try skipValue(within: 2)
+      }
+      hasMember = try nextMember()
+    }
+    return TokenUsage(
+      input: chat.input ?? responses.input, output: chat.output ?? responses.output,
+      cached: chat.cached ?? responses.cached, reasoning: chat.reasoning ?? responses.reasoning)
+  }
+
+  /// A number of tokens; nil for whatever is not an unsigned integer of 64 bits.
+  private mutating func count(within depth: Int) throws(JSONFlaw) -> UInt64? {
+    switch try expectByte() {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"):
+      return try unsignedInteger()
+    default:
+      try skipValue(within: depth)
+      return nil
+    }
+  }
+
+  private mutating func detail(_ wanted: StaticString) throws(JSONFlaw) -> UInt64? {
+    guard try expectByte() == UInt8(ascii: "{") else {
+      try skipValue(within: 2)
+      return nil
+    }
+    var value: UInt64?
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, wanted) {
+        value = try count(within: 3)
+      } else {
+        try skipValue(within: 3)
+      }
+      hasMember = try nextMember()
+    }
+    return value
   }
 }

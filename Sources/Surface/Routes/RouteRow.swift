@@ -37,18 +37,24 @@ public enum RouteGroup: String, Sendable, Hashable, CaseIterable {
 
 /// One endpoint: everything about it that is not its handler.
 public struct RouteRow: Sendable, Hashable {
+  /// What the route does.
   public var endpoint: Endpoint
+  /// The method it answers; GET answers HEAD as well.
   public var method: RouteMethod
   /// The path, with parameters as whole segments in braces: `/api/keys/{id}`.
   public var path: String
+  /// Who may call it.
   public var tier: RouteTier
+  /// Where the inventory lists it.
   public var group: RouteGroup
   /// One line, imperative, without a full stop.
   public var summary: String
+  /// Which part of the gateway answers it.
   public var plane: RoutePlane
   /// The last parameter takes the rest of the path, slashes included.
   public var takesRest: Bool
 
+  /// A row with all its columns.
   public init(
     _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ tier: RouteTier,
     _ group: RouteGroup, _ summary: String, by plane: RoutePlane, takesRest: Bool = false
