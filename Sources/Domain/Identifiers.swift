@@ -53,10 +53,20 @@ public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
 
 /// HMAC-SHA256 of a secret under the store's fingerprint key: tells two secrets apart, reveals neither.
 public struct Fingerprint: RawRepresentable, Hashable, Sendable {
+  /// How long every fingerprint is, in bytes.
+  public static let byteCount = 32
+
   /// 32 bytes.
   public let rawValue: [UInt8]
-  public init(rawValue: [UInt8]) { self.rawValue = rawValue }
-  public init(_ rawValue: [UInt8]) { self.rawValue = rawValue }
+
+  /// - Precondition: `rawValue` has 32 bytes.
+  public init(rawValue: [UInt8]) { self.init(rawValue) }
+
+  /// - Precondition: `rawValue` has 32 bytes.
+  public init(_ rawValue: [UInt8]) {
+    precondition(rawValue.count == Self.byteCount, "a fingerprint has 32 bytes")
+    self.rawValue = rawValue
+  }
 }
 
 /// The wire dialect an upstream speaks.

@@ -1,13 +1,11 @@
-extension Event {
-  /// The wire literal with its version, for example `provider.added.v1`.
-  public var kind: String { wireKind.rawValue }
-}
-
 /// The payload of a record: provenance, then the event's fields.
 ///
 /// Varints, raw ids and length-prefixed texts; no field names. One value has exactly one encoding.
 public func encode(_ event: Event, _ provenance: Provenance) -> [UInt8] {
-  preconditionFailure("not written yet")
+  var writer = RecordWriter()
+  provenance.write(to: &writer)
+  event.write(to: &writer)
+  return writer.bytes
 }
 
 extension RequestEvent.Finished {
@@ -15,21 +13,34 @@ extension RequestEvent.Finished {
   ///
   /// The same bytes as `encode(.request(.finished(self)), .system)`, without intermediate arrays.
   public func encode(into buffer: inout [UInt8]) {
-    preconditionFailure("not written yet")
+    var writer = RecordWriter(taking: &buffer)
+    Provenance.writeSystem(to: &writer)
+    write(to: &writer)
+    writer.give(back: &buffer)
   }
 }
 
 extension Recorded {
-  /// Decodes a record's payload. Total: any bytes give a record or a failure, never a trap.
+  /// Decodes a record's payload: any bytes give a record or a failure, never a trap.
   ///
-  /// A kind that this build does not know is kept as `.unknown`.
+  /// A kind that this build does not know is kept as `.unknown`; its provenance is read all the same.
   public init(
     position: UInt64, time: UnixNanoseconds, kind: String, bytes: ArraySlice<UInt8>
   ) throws(DecodingFailure) {
-    preconditionFailure("not written yet")
+    var reader = RecordReader(bytes, kind: kind)
+    let provenance = try Provenance(from: &reader)
+    let content: Content
+    if let wireKind = WireKind.named(kind) {
+      content = .event(try Event(wireKind, from: &reader))
+      try reader.end()
+    } else {
+      content = .unknown(bytes: [UInt8](bytes))
+    }
+    self.init(
+      position: position, time: time, kind: kind, provenance: provenance, content: content)
   }
 
-  /// Decodes a record's payload; see the initialiser for slices.
+  /// Decodes a record's payload, as the initialiser for slices does.
   public init(
     position: UInt64, time: UnixNanoseconds, kind: String, bytes: [UInt8]
   ) throws(DecodingFailure) {
@@ -37,7 +48,74 @@ extension Recorded {
   }
 }
 
-/// Typical content for the log's LZ4 dictionary: at most 8 KiB, the most frequent kinds last.
-public func compressionDictionary() -> [UInt8] {
-  preconditionFailure("not written yet")
+extension Event {
+  func write(to writer: inout RecordWriter) {
+    switch self {
+    case .provider(.added(let it)): it.write(to: &writer)
+    case .provider(.changed(let it)): it.write(to: &writer)
+    case .provider(.enabled(let id)): id.write(to: &writer)
+    case .provider(.disabled(let id)): id.write(to: &writer)
+    case .provider(.removed(let id)): id.write(to: &writer)
+    case .account(.added(let it)): it.write(to: &writer)
+    case .account(.changed(let it)): it.write(to: &writer)
+    case .account(.enabled(let id)): id.write(to: &writer)
+    case .account(.disabled(let id)): id.write(to: &writer)
+    case .account(.removed(let id)): id.write(to: &writer)
+    case .credential(.issued(let it)): it.write(to: &writer)
+    case .credential(.revoked(let id)): id.write(to: &writer)
+    case .alias(.set(let it)): it.write(to: &writer)
+    case .alias(.removed(let name)): name.write(to: &writer)
+    case .key(.created(let it)): it.write(to: &writer)
+    case .key(.changed(let it)): it.write(to: &writer)
+    case .key(.paused(let id)): id.write(to: &writer)
+    case .key(.resumed(let id)): id.write(to: &writer)
+    case .key(.revoked(let id)): id.write(to: &writer)
+    case .settings(.changed(let it)): it.write(to: &writer)
+    case .settings(.adminPasswordSet): break
+    case .request(.dispatched(let it)): it.write(to: &writer)
+    case .request(.finished(let it)): it.write(to: &writer)
+    case .request(.interrupted(let it)): it.write(to: &writer)
+    case .request(.deliveryFailed(let it)): it.write(to: &writer)
+    case .request(.deniedSummary(let it)): it.write(to: &writer)
+    case .gateway(.started(let it)): it.write(to: &writer)
+    case .gateway(.stopped(let it)): it.write(to: &writer)
+    case .gateway(.tailTruncated(let it)): it.write(to: &writer)
+    case .gateway(.gap(let it)): it.write(to: &writer)
+    }
+  }
+
+  init(_ kind: WireKind, from reader: inout RecordReader) throws(DecodingFailure) {
+    switch kind {
+    case .providerAdded: self = .provider(.added(try .init(from: &reader)))
+    case .providerChanged: self = .provider(.changed(try .init(from: &reader)))
+    case .providerEnabled: self = .provider(.enabled(try .init(from: &reader)))
+    case .providerDisabled: self = .provider(.disabled(try .init(from: &reader)))
+    case .providerRemoved: self = .provider(.removed(try .init(from: &reader)))
+    case .accountAdded: self = .account(.added(try .init(from: &reader)))
+    case .accountChanged: self = .account(.changed(try .init(from: &reader)))
+    case .accountEnabled: self = .account(.enabled(try .init(from: &reader)))
+    case .accountDisabled: self = .account(.disabled(try .init(from: &reader)))
+    case .accountRemoved: self = .account(.removed(try .init(from: &reader)))
+    case .credentialIssued: self = .credential(.issued(try .init(from: &reader)))
+    case .credentialRevoked: self = .credential(.revoked(try .init(from: &reader)))
+    case .aliasSet: self = .alias(.set(try .init(from: &reader)))
+    case .aliasRemoved: self = .alias(.removed(try reader.text()))
+    case .keyCreated: self = .key(.created(try .init(from: &reader)))
+    case .keyChanged: self = .key(.changed(try .init(from: &reader)))
+    case .keyPaused: self = .key(.paused(try .init(from: &reader)))
+    case .keyResumed: self = .key(.resumed(try .init(from: &reader)))
+    case .keyRevoked: self = .key(.revoked(try .init(from: &reader)))
+    case .settingsChanged: self = .settings(.changed(try .init(from: &reader)))
+    case .settingsAdminPasswordSet: self = .settings(.adminPasswordSet)
+    case .requestDispatched: self = .request(.dispatched(try .init(from: &reader)))
+    case .requestFinished: self = .request(.finished(try .init(from: &reader)))
+    case .requestInterrupted: self = .request(.interrupted(try .init(from: &reader)))
+    case .requestDeliveryFailed: self = .request(.deliveryFailed(try .init(from: &reader)))
+    case .requestDeniedSummary: self = .request(.deniedSummary(try .init(from: &reader)))
+    case .gatewayStarted: self = .gateway(.started(try .init(from: &reader)))
+    case .gatewayStopped: self = .gateway(.stopped(try .init(from: &reader)))
+    case .gatewayTailTruncated: self = .gateway(.tailTruncated(try .init(from: &reader)))
+    case .gatewayGap: self = .gateway(.gap(try .init(from: &reader)))
+    }
+  }
 }

@@ -1,4 +1,6 @@
-/// The kinds of record this build writes and reads. Rows are added, never edited or removed.
+/// The kinds of record this build writes and reads.
+///
+/// Rows are added, never edited or removed: old logs stay readable.
 public enum WireKind: String, CaseIterable, Sendable {
   case providerAdded = "provider.added.v1"
   case providerChanged = "provider.changed.v1"
@@ -35,10 +37,20 @@ public enum WireKind: String, CaseIterable, Sendable {
   public static let all: [String] = allCases.map(\.rawValue)
 
   /// A typical event of the kind, with every optional field present; nil if this build does not know it.
-  public static func sample(_ kind: String) -> Event? { WireKind(rawValue: kind)?.sample }
+  public static func sample(_ kind: String) -> Event? { named(kind)?.sample }
+
+  /// The row of a literal; nil if this build does not know it.
+  static func named(_ literal: String) -> WireKind? { byLiteral[literal] }
+
+  /// Decoding asks once a record; comparing the literals one by one would be most of its time.
+  private static let byLiteral = [String: WireKind](
+    uniqueKeysWithValues: allCases.map { ($0.rawValue, $0) })
 }
 
 extension Event {
+  /// The wire literal with its version, for example `provider.added.v1`.
+  public var kind: String { wireKind.rawValue }
+
   /// The row of the event's wire literal.
   public var wireKind: WireKind {
     switch self {
@@ -74,9 +86,4 @@ extension Event {
     case .gateway(.gap): .gatewayGap
     }
   }
-}
-
-extension WireKind {
-  /// A typical event of the kind, with every optional field present.
-  public var sample: Event { preconditionFailure("not written yet") }
 }

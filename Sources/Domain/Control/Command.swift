@@ -31,24 +31,3 @@ public struct ProposedEvent: Sendable, Hashable {
     self.expectedRevision = expectedRevision
   }
 }
-
-/// Decides one command: the events that make it so, or why not.
-///
-/// - Parameter ifMatch: the revision of `command.stream` that the author saw; nil: none stated.
-/// - Returns: the events of one batch, in order; empty: it is already so.
-/// - Throws: `Refusal`; what is missing is reported before a wrong revision, that before wrong fields.
-public func decide(
-  _ command: Command, _ state: ControlState, ifMatch: UInt64? = nil
-) throws(Refusal) -> [ProposedEvent] {
-  preconditionFailure("not written yet")
-}
-
-/// Decides several commands in order, each on the outcome of those before it.
-///
-/// - Returns: one list per command; together they are one batch, all or nothing.
-/// - Throws: the first refusal; then nothing of the batch may be appended.
-public func decide(
-  _ commands: [Command], _ state: ControlState
-) throws(Refusal) -> [[ProposedEvent]] {
-  preconditionFailure("not written yet")
-}

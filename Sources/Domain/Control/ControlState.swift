@@ -31,8 +31,47 @@ public struct ControlState: Sendable, Hashable {
   /// The stream's last revision as counted by `apply`; 0 if it has no event.
   public func revision(ofStream stream: String) -> UInt64 { revisions[stream] ?? 0 }
 
-  /// Takes in the next event of the log. Total: irrelevant and unknown events change nothing.
+  /// Takes in the next event of the log.
+  ///
+  /// Total: irrelevant and unknown events change nothing, and no event can be refused.
   public mutating func apply(_ recorded: Recorded) {
-    preconditionFailure("not written yet")
+    guard case .event(let event) = recorded.content else { return }
+    apply(event, position: recorded.position, time: recorded.time)
+  }
+
+  mutating func apply(_ event: Event, position: UInt64, time: UnixNanoseconds) {
+    switch event {
+    case .provider(let event):
+      let revision = advance(event.id.stream)
+      Provider.evolve(&providers[event.id], event, revision: revision, time: time)
+    case .account(let event):
+      let revision = advance(event.id.stream)
+      Account.evolve(
+        &accounts[event.id], tombstone: &removedAccounts[event.id], event, revision: revision,
+        time: time)
+    case .credential(let event):
+      advance(event.account.credentialStream)
+      accounts[event.account]?.take(event, position: position)
+      removedAccounts[event.account]?.take(event, position: position)
+    case .alias(let event):
+      let revision = advance(aliasStream(event.name))
+      AliasTarget.evolve(&aliases[event.name], event, revision: revision, time: time)
+    case .key(let event):
+      let revision = advance(event.id.stream)
+      Key.evolve(&keys[event.id], event, revision: revision, time: time)
+    case .settings(let event):
+      let revision = advance(settingsStream)
+      settings.evolve(event, position: position, revision: revision, time: time)
+    case .request, .gateway:
+      return
+    }
+    self.position = position
+  }
+
+  @discardableResult
+  private mutating func advance(_ stream: String) -> UInt64 {
+    let revision = revision(ofStream: stream) + 1
+    revisions[stream] = revision
+    return revision
   }
 }

@@ -1,0 +1,120 @@
+/// Reads fields in the log's encoding from bytes that may be anything.
+///
+/// Every read is checked against what is left before anything is allocated, and only the one encoding that
+/// `RecordWriter` produces is accepted, so a decoded record encodes to the same bytes again.
+struct RecordReader {
+  private let bytes: ArraySlice<UInt8>
+  private var index: Int
+  private let kind: String
+
+  init(_ bytes: ArraySlice<UInt8>, kind: String) {
+    self.bytes = bytes
+    self.kind = kind
+    index = bytes.startIndex
+  }
+
+  var remaining: Int { bytes.endIndex - index }
+
+  /// The failure at the place reached.
+  func failure(_ reason: DecodingFailure.Reason) -> DecodingFailure {
+    let bounded =
+      kind.utf8.count <= 127 ? kind : String(decoding: kind.utf8.prefix(127), as: UTF8.self)
+    return DecodingFailure(kind: bounded, offset: index - bytes.startIndex, reason: reason)
+  }
+
+  mutating func byte() throws(DecodingFailure) -> UInt8 {
+    guard index < bytes.endIndex else { throw failure(.truncated) }
+    defer { index += 1 }
+    return bytes[index]
+  }
+
+  mutating func varint() throws(DecodingFailure) -> UInt64 {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while true {
+      let next = try byte()
+      // The tenth byte has room for one bit; a last byte of zero says nothing.
+      guard shift < 63 || next <= 1, next != 0 || shift == 0 else {
+        throw failure(.invalidVarint)
+      }
+      value |= UInt64(next & 0x7F) << shift
+      if next < 0x80 { return value }
+      shift += 7
+    }
+  }
+
+  mutating func zigzag() throws(DecodingFailure) -> Int64 {
+    let value = try varint()
+    return Int64(bitPattern: (value >> 1) ^ (0 &- (value & 1)))
+  }
+
+  mutating func time() throws(DecodingFailure) -> UnixNanoseconds { UnixNanoseconds(try zigzag()) }
+
+  mutating func uint16() throws(DecodingFailure) -> UInt16 {
+    guard let value = UInt16(exactly: try varint()) else { throw failure(.invalidValue) }
+    return value
+  }
+
+  mutating func uint32() throws(DecodingFailure) -> UInt32 {
+    guard let value = UInt32(exactly: try varint()) else { throw failure(.invalidValue) }
+    return value
+  }
+
+  mutating func flag() throws(DecodingFailure) -> Bool {
+    switch try byte() {
+    case 0: return false
+    case 1: return true
+    case _: throw failure(.invalidValue)
+    }
+  }
+
+  /// A set of flags of which only those in `known` may be set.
+  mutating func flags(known: UInt64) throws(DecodingFailure) -> UInt64 {
+    let value = try varint()
+    guard value & ~known == 0 else { throw failure(.unknownFlags) }
+    return value
+  }
+
+  mutating func one<Case: RawRepresentable>(
+    of _: Case.Type
+  ) throws(DecodingFailure) -> Case where Case.RawValue == UInt8 {
+    guard let value = Case(rawValue: try byte()) else { throw failure(.invalidValue) }
+    return value
+  }
+
+  mutating func id() throws(DecodingFailure) -> UInt128 {
+    var value: UInt128 = 0
+    for byte in try take(16) { value = value << 8 | UInt128(byte) }
+    return value
+  }
+
+  mutating func text() throws(DecodingFailure) -> String {
+    let length = try varint()
+    guard length <= UInt64(remaining) else { throw failure(.truncated) }
+    let taken = try take(Int(length))
+    guard let text = String(validating: taken, as: UTF8.self) else { throw failure(.invalidText) }
+    return text
+  }
+
+  mutating func fingerprint() throws(DecodingFailure) -> Fingerprint {
+    Fingerprint([UInt8](try take(Fingerprint.byteCount)))
+  }
+
+  /// A number of elements that each take at least one byte, so it never exceeds what is left.
+  mutating func count() throws(DecodingFailure) -> Int {
+    let value = try varint()
+    guard value <= UInt64(remaining) else { throw failure(.truncated) }
+    return Int(value)
+  }
+
+  /// Everything was read.
+  func end() throws(DecodingFailure) {
+    guard remaining == 0 else { throw failure(.trailingBytes) }
+  }
+
+  private mutating func take(_ count: Int) throws(DecodingFailure) -> ArraySlice<UInt8> {
+    guard count <= remaining else { throw failure(.truncated) }
+    defer { index += count }
+    return bytes[index..<index + count]
+  }
+}

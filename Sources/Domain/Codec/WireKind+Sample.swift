@@ -1,0 +1,128 @@
+extension WireKind {
+  /// A typical event of the kind, with every optional field present.
+  ///
+  /// Feeds the golden, round-trip and truncation tests and the compression dictionary.
+  public var sample: Event {
+    switch self {
+    case .providerAdded:
+      .provider(
+        .added(
+          .init(
+            id: Sample.provider, name: "Mock", dialect: .openai,
+            baseURL: "http://127.0.0.1:9000/v1", prefix: "mock",
+            models: [
+              ProviderModel(name: "gpt-4o-mini"), ProviderModel(name: "gpt-4o", alias: "big"),
+            ],
+            excludedModels: ["*-preview"])))
+    case .providerChanged:
+      .provider(
+        .changed(
+          .init(
+            id: Sample.provider, name: "Mock", dialect: .openai,
+            baseURL: "https://api.example.com/v1", prefix: "mock",
+            models: [ProviderModel(name: "gpt-4o-mini")], excludedModels: [])))
+    case .providerEnabled: .provider(.enabled(Sample.provider))
+    case .providerDisabled: .provider(.disabled(Sample.provider))
+    case .providerRemoved: .provider(.removed(Sample.provider))
+    case .accountAdded:
+      .account(
+        .added(
+          .init(id: Sample.account, provider: Sample.provider, name: "a1", priority: 1, weight: 80))
+      )
+    case .accountChanged:
+      .account(.changed(.init(id: Sample.account, name: "a1", priority: 2, weight: 20)))
+    case .accountEnabled: .account(.enabled(Sample.account))
+    case .accountDisabled: .account(.disabled(Sample.account))
+    case .accountRemoved: .account(.removed(Sample.account))
+    case .credentialIssued:
+      .credential(
+        .issued(.init(account: Sample.account, generation: 1, fingerprint: Sample.fingerprint)))
+    case .credentialRevoked: .credential(.revoked(Sample.account))
+    case .aliasSet:
+      .alias(.set(.init(name: "fast", target: "mock/gpt-4o-mini", isUnresolved: false)))
+    case .aliasRemoved: .alias(.removed("fast"))
+    case .keyCreated:
+      .key(
+        .created(
+          .init(
+            id: Sample.key, name: "default", organisation: .standard,
+            fingerprint: Sample.fingerprint, masked: "sb-1234…cdef", diagnostics: true,
+            expiresAt: Sample.time)))
+    case .keyChanged: .key(.changed(.init(id: Sample.key, name: "default", diagnostics: false)))
+    case .keyPaused: .key(.paused(Sample.key))
+    case .keyResumed: .key(.resumed(Sample.key))
+    case .keyRevoked: .key(.revoked(Sample.key))
+    case .settingsChanged:
+      .settings(
+        .changed(
+          .init(
+            fallbackStrategy: .fillFirst, requireAPIKey: true, forceModelPrefix: false,
+            maxBodyBytes: 32 << 20)))
+    case .settingsAdminPasswordSet: .settings(.adminPasswordSet)
+    case .requestDispatched:
+      .request(
+        .dispatched(
+          .init(
+            id: Sample.request, clientRequestID: "req-42", organisation: .standard,
+            key: Sample.key, operation: .chatCompletions, modelAsked: "mock/gpt-4o-mini",
+            receivedAt: Sample.time, account: Sample.account)))
+    case .requestFinished: .request(.finished(Sample.finished))
+    case .requestInterrupted:
+      .request(
+        .interrupted(
+          .init(
+            id: Sample.request, clientRequestID: "req-42", organisation: .standard,
+            key: Sample.key, dispatchedAt: 1_042)))
+    case .requestDeliveryFailed:
+      .request(.deliveryFailed(.init(id: Sample.request, errorCode: "client_hung_up")))
+    case .requestDeniedSummary:
+      .request(.deniedSummary(.init(remoteAddress: "192.0.2.7", since: Sample.time, count: 1_200)))
+    case .gatewayStarted:
+      .gateway(
+        .started(
+          .init(
+            version: "0.1.0", epoch: 3, recording: .standard, listen: "127.0.0.1:8080",
+            previousStopWasClean: false, interruptedRequests: 2)))
+    case .gatewayStopped: .gateway(.stopped(.init(reason: "SIGTERM", cutRequests: 1)))
+    case .gatewayTailTruncated:
+      .gateway(
+        .tailTruncated(
+          .init(
+            segment: "0000000001.seg", offset: 4_096, bytes: 512,
+            rule: "block_checksum_mismatch")))
+    case .gatewayGap:
+      .gateway(.gap(.init(boundMilliseconds: 25, reason: "unclean stop, another boot")))
+    }
+  }
+}
+
+/// The values of which samples are made.
+enum Sample {
+  static let provider = ProviderID("mock")
+  static let account = AccountID("mock.a1")
+  static let key = KeyID("key_default")
+  static let time = UnixNanoseconds(1_795_208_019_123_456_789)
+  static let request = RequestID(0x019A_A2D1_5F33_7ABC_8DEF_0123_4567_89AB)
+  static let fingerprint = Fingerprint((0..<32).map { UInt8($0 * 7 & 0xFF) })
+
+  /// Failed over once, streamed, and everything reported.
+  static let finished = RequestEvent.Finished(
+    id: request, clientRequestID: "req-42", organisation: .standard, key: key,
+    remoteAddress: "127.0.0.1", operation: .chatCompletions, modelAsked: "fast",
+    modelResolved: "mock/gpt-4o-mini", isStream: true, receivedAt: time,
+    attempts: [
+      Attempt(
+        snapshot: 41, now: UnixNanoseconds(time.rawValue + 90_000), seed: 0, local: .none,
+        account: account, rule: .fillFirst, status: 429, errorClass: .account,
+        errorCode: "status_429", connectMicroseconds: 310, firstByteMicroseconds: 1_250,
+        totalMicroseconds: 1_260),
+      Attempt(
+        snapshot: 41, now: UnixNanoseconds(time.rawValue + 1_400_000), seed: 0, local: .none,
+        account: AccountID("mock.a2"), rule: .only, status: 200, errorClass: nil, errorCode: nil,
+        connectMicroseconds: 290, firstByteMicroseconds: 21_000, totalMicroseconds: 850_000),
+    ],
+    status: 200, ending: .upstreamCut, errorCode: "upstream_cut", errorClass: .provider,
+    usage: TokenUsage(input: 1_024, output: 256, cached: 512, reasoning: 64),
+    priceVersion: 1, costMicroUSD: 307, requestBytes: 4_321, responseBytes: 12_345,
+    queueMicroseconds: 45, firstByteMicroseconds: 22_600, totalMicroseconds: 851_500)
+}

@@ -1,0 +1,45 @@
+extension Settings {
+  /// The rules of the settings.
+  static func decide(
+    _ command: SettingsCommand, _ state: Settings
+  ) throws(Refusal) -> [SettingsEvent] {
+    switch command {
+    case .change(let wanted):
+      if let bytes = wanted.maxBodyBytes {
+        try Bounds.within(bytes, Bounds.bodyBytes, "max_body_bytes")
+      }
+      let changed = state.difference(wanted)
+      return changed == SettingsEvent.Changed() ? [] : [.changed(changed)]
+    case .setAdminPassword:
+      // Two passwords cannot be compared here: only the sealed part knows them.
+      return [.adminPasswordSet]
+    }
+  }
+
+  /// Takes in a fact; total.
+  mutating func evolve(
+    _ event: SettingsEvent, position: UInt64, revision: UInt64, time: UnixNanoseconds
+  ) {
+    switch event {
+    case .changed(let it):
+      fallbackStrategy = it.fallbackStrategy ?? fallbackStrategy
+      requireAPIKey = it.requireAPIKey ?? requireAPIKey
+      forceModelPrefix = it.forceModelPrefix ?? forceModelPrefix
+      maxBodyBytes = it.maxBodyBytes ?? maxBodyBytes
+    case .adminPasswordSet: adminPasswordPosition = position
+    }
+    if self.revision == 0 { createdAt = time }
+    self.revision = revision
+    updatedAt = time
+  }
+
+  private func difference(_ wanted: SettingsEvent.Changed) -> SettingsEvent.Changed {
+    SettingsEvent.Changed(
+      fallbackStrategy: wanted.fallbackStrategy == fallbackStrategy
+        ? nil : wanted.fallbackStrategy,
+      requireAPIKey: wanted.requireAPIKey == requireAPIKey ? nil : wanted.requireAPIKey,
+      forceModelPrefix: wanted.forceModelPrefix == forceModelPrefix
+        ? nil : wanted.forceModelPrefix,
+      maxBodyBytes: wanted.maxBodyBytes == maxBodyBytes ? nil : wanted.maxBodyBytes)
+  }
+}
