@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint release fuzz tsan
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## build, then gateway and simulated provider until Ctrl-C (LISTEN=127.0.0.1:8080 DATA=./signalbox-data)
+	@Scripts/run.sh
+
+test: ## everything that must hold: lint, boundaries, unit suites, release build, end to end
+	@Scripts/test.sh
+
+bench: ## requests per second and CPU per request beside nginx (PAIRS=5 DURATION=5 RECORDING=standard)
+	@Scripts/bench.sh
+
+lint: ## format and boundaries, without building
+	@Scripts/lint.sh
+
+release: ## the three programs, stripped and packed, in .build/dist
+	@Scripts/release.sh
+
+fuzz: ## the parsers against random bytes (SECONDS_EACH=60)
+	@Scripts/fuzz.sh
+
+tsan: ## the unit suites under the thread sanitizer
+	@Scripts/tsan.sh
