@@ -16,6 +16,17 @@ public struct UsageScan: Sendable, Hashable {
   /// `"choices": []`: the chunk that carries nothing but usage.
   public var choicesAreEmpty: Bool
 
+  /// What a scan found.
+  public init(
+    isObject: Bool, usage: TokenUsage?, usageIsNull: Bool, hasError: Bool, choicesAreEmpty: Bool
+  ) {
+    self.isObject = isObject
+    self.usage = usage
+    self.usageIsNull = usageIsNull
+    self.hasError = hasError
+    self.choicesAreEmpty = choicesAreEmpty
+  }
+
   /// Of a document that is no object, nothing.
   private static let nothing = UsageScan(
     isObject: false, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false)

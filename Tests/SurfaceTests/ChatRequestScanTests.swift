@@ -1,0 +1,161 @@
+import Support
+import Surface
+import Testing
+
+/// A request body that must be refused, and how.
+struct RefusedBody: Sendable, CustomTestStringConvertible {
+  let body: String
+  let kind: JSONFault.Kind
+  let field: String?
+  let offset: Int
+  var testDescription: String { String(body.prefix(60)) }
+
+  init(_ body: String, _ kind: JSONFault.Kind, _ field: String?, at offset: Int) {
+    self.body = body
+    self.kind = kind
+    self.field = field
+    self.offset = offset
+  }
+}
+
+private let refused: [RefusedBody] = [
+  .init("", .syntax, nil, at: 0),
+  .init("[]", .invalidField, nil, at: 0),
+  .init("\"model\"", .invalidField, nil, at: 0),
+  .init("{}", .missingField, "model", at: 1),
+  .init(#"{"messages":[]}"#, .missingField, "model", at: 14),
+  .init(#"{"x":{"model":"a"}}"#, .missingField, "model", at: 18),
+  .init(#"{"Model":"a"}"#, .missingField, "model", at: 12),
+  .init(#"{"model":1}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":null}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":["a"]}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":{"model":"a"}}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":""}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":"\ud800"}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":"\#(String(repeating: "a", count: 257))"}"#, .invalidField, "model", at: 9),
+  .init(#"{"model":"a","model":"a"}"#, .duplicateField, "model", at: 13),
+  .init(#"{"model":"a","model":"b"}"#, .duplicateField, "model", at: 13),
+  .init(#"{"model":"a","mod\u0065l":"b"}"#, .duplicateField, "model", at: 13),
+  .init(#"{"\u006D\u006F\u0064\u0065\u006c":"a","model":"b"}"#, .duplicateField, "model", at: 38),
+  .init(#"{"mod\u0065l":"a","m\u006fdel":"b"}"#, .duplicateField, "model", at: 18),
+  .init(#"{"model":"a","messages":[],"messages":[]}"#, .duplicateField, "messages", at: 27),
+  .init(#"{"model":"a","stream":true,"stream":false}"#, .duplicateField, "stream", at: 27),
+  .init(
+    #"{"model":"a","stream_options":{},"stream_options":{}}"#, .duplicateField, "stream_options",
+    at: 33),
+  .init(#"{"secret":1,"model":"a","secret":2}"#, .duplicateField, nil, at: 24),
+  .init(#"{"\ud800":1,"model":"a","\uD800":2}"#, .duplicateField, nil, at: 24),
+  .init(#"{"model":"a","stream":1}"#, .invalidField, "stream", at: 22),
+  .init(#"{"model":"a","stream":"true"}"#, .invalidField, "stream", at: 22),
+  .init(#"{"model":"a","stream":[]}"#, .invalidField, "stream", at: 22),
+  .init(#"{"model":"a","stream_options":true}"#, .invalidField, "stream_options", at: 30),
+  .init(#"{"model":"a","stream_options":[]}"#, .invalidField, "stream_options", at: 30),
+  .init(
+    #"{"model":"a","stream_options":{"include_usage":1}}"#, .invalidField,
+    "stream_options.include_usage", at: 47),
+  .init(
+    #"{"model":"a","stream_options":{"include_usage":true,"include_usag\u0065":false}}"#,
+    .duplicateField, "stream_options.include_usage", at: 52),
+  .init(#"{"model":"a"} {"model":"b"}"#, .syntax, nil, at: 14),
+  .init(#"{"model":"a",}"#, .syntax, nil, at: 13),
+  .init(#"{"model":"a" "x":1}"#, .syntax, nil, at: 13),
+  .init("\u{FEFF}{\"model\":\"a\"}", .syntax, nil, at: 0),
+  .init(
+    #"{"model":"a","x":"# + String(repeating: "[", count: 128) + "]", .syntax, nil, at: 17 + 127),
+  .init(#"{"model":"a",""# + String(repeating: "k", count: 257) + #"":1}"#, .syntax, nil, at: 13),
+]
+
+@Suite("Scan of a chat request")
+struct ChatRequestScanTests {
+  @Test("a bad body is refused by kind, field and place", arguments: refused)
+  func refuses(_ example: RefusedBody) {
+    let fault = scan(example.body).failure
+    #expect(fault?.kind == example.kind)
+    #expect(fault?.field == example.field)
+    #expect(fault?.offset == example.offset)
+  }
+
+  @Test("a fault repeats no byte of the body", arguments: refused)
+  func tellsNothing(_ example: RefusedBody) {
+    #expect(scan(example.body).failure?.message.contains("secret") == false)
+  }
+
+  @Test("the top level is noted with its ranges")
+  func notes() throws {
+    let body =
+      #" { "messages" : [{"model":"no","stream":true}], "model" : "mock\/g\u0070t","stream":true, "stream_options":{"x":1,"include_usage": false } } "#
+    let bytes = Array(body.utf8)
+    let found = try scan(bytes).get()
+    #expect(found.model == "mock/gpt")
+    #expect(text(bytes[found.modelRange]) == #""mock\/g\u0070t""#)
+    #expect(found.stream)
+    #expect(found.includeUsage == false)
+    #expect(found.streamOptionsRange.map { text(bytes[$0]) } == #"{"x":1,"include_usage": false }"#)
+    #expect(text(bytes[..<found.insertionPoint]) == " {")
+  }
+
+  @Test("absent and null options are not the same as given ones")
+  func absence() throws {
+    let plain = try scan(#"{"model":"a"}"#).get()
+    #expect(!plain.stream && plain.includeUsage == nil && plain.streamOptions == .absent)
+    let null = try scan(#"{"model":"a","stream":null,"stream_options":null}"#).get()
+    #expect(!null.stream && null.streamOptions == .null(44..<48))
+    let empty = try scan(#"{"model":"a","stream":false,"stream_options":{ }}"#).get()
+    #expect(empty.streamOptions == .object(45..<48, isEmpty: true, includeUsage: nil))
+  }
+
+  @Test("a model may have 1 to 256 bytes after unescaping")
+  func modelLengths() throws {
+    let longest = String(repeating: "\\u0061", count: 256)
+    #expect(try scan(#"{"model":"\#(longest)"}"#).get().model.utf8.count == 256)
+    #expect(scan(#"{"model":"\#(longest)b"}"#).failure?.field == "model")
+    #expect(try scan(#"{"model":"\ud83d\ude00ö"}"#).get().model == "😀ö")
+  }
+
+  @Test("1,024 members pass and one more does not; a repeat is found behind any of them")
+  func manyMembers() {
+    func body(_ count: Int, _ extra: String = "") -> String {
+      #"{"model":"a""# + (1..<count).map { ",\"k\($0)\":\($0)" }.joined() + extra + "}"
+    }
+    #expect(throws: Never.self) { try scan(body(1024)).get() }
+    #expect(scan(body(1025)).failure?.kind == .syntax)
+    for repeated in ["k1", "k63", "k64", "k65", "k999", "model"] {
+      let fault = scan(body(1000, #","\#(repeated)":0"#)).failure
+      #expect(fault?.kind == .duplicateField)
+      #expect(fault?.field == (repeated == "model" ? "model" : nil))
+    }
+  }
+
+  @Test("every name that a fault may tell is told when it repeats")
+  func knownNames() {
+    for name in ["tools", "temperature", "max_tokens", "user", "n", "response_format"] {
+      let fault = scan(#"{"model":"a","\#(name)":1,"\#(name)":2}"#).failure
+      #expect(fault?.field == name)
+    }
+  }
+
+  @Test("generated requests are scanned as they were made", arguments: UInt64(0)..<150)
+  func generated(_ seed: UInt64) {
+    var generator = JSONGenerator(seed: seed)
+    for _ in 0..<5 {
+      let body = generator.chatRequest()
+      #expect(throws: Never.self, "seed \(seed): \(body)") { try scan(body).get() }
+    }
+  }
+
+  @Test(
+    "a changed byte never traps, and never passes as anything but JSON", arguments: UInt64(0)..<60)
+  func mutated(_ seed: UInt64) {
+    var generator = JSONGenerator(seed: seed)
+    let body = Array(generator.chatRequest().utf8)
+    for _ in 0..<60 {
+      var mutant = body
+      mutant[generator.random.int(0...body.count - 1)] = UInt8.random(
+        in: 0...255, using: &generator.random)
+      if case .success(let found) = scan(mutant) {
+        #expect(ReferenceJSON.isValid(mutant), "seed \(seed)")
+        #expect(mutant[found.modelRange.lowerBound] == UInt8(ascii: "\""), "seed \(seed)")
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import Surface
+import Testing
+
+@Suite("Error catalogue")
+struct ErrorCatalogueTests {
+  @Test("every code has a fitting row", arguments: ErrorCode.allCases)
+  func rows(_ code: ErrorCode) {
+    #expect((400...599).contains(code.status))
+    #expect(code.rawValue.allSatisfy { $0.isLowercase || $0 == "_" })
+    for sentence in [code.summary, code.remedy] {
+      #expect(sentence.hasSuffix(".") && sentence.first?.isUppercase == true)
+      #expect(sentence.utf8.count <= 120)
+    }
+    let types: [String] =
+      switch code.status {
+      case 500...: ["server_error"]
+      case 429: ["rate_limit_error"]
+      case 409: ["conflict_error"]
+      case 403: ["permission_error"]
+      default: ["invalid_request_error"]
+      }
+    #expect(types.contains(code.openAIType))
+  }
+
+  @Test("the codes that clients and runbooks know are there with their status")
+  func promised() {
+    let promised: [String: Int] = [
+      "invalid_api_key": 401, "missing_api_key": 401, "key_paused": 401, "key_revoked": 401,
+      "key_expired": 401, "model_not_found": 404, "ambiguous_model": 400, "invalid_json": 400,
+      "duplicate_field": 400, "missing_field": 400, "invalid_field": 400,
+      "unsupported_parameter": 400, "body_too_large": 413, "head_too_large": 431,
+      "method_not_allowed": 405, "not_found": 404, "unsupported_media_type": 415,
+      "no_account_available": 503, "upstream_error": 502, "upstream_unreachable": 502,
+      "upstream_timeout": 504, "upstream_cut": 502, "upstream_protocol": 502,
+      "recording_unavailable": 503, "shutting_down": 503, "overloaded": 503,
+      "request_timeout": 408, "revision_mismatch": 412, "name_collision": 409,
+      "unknown_target": 422, "already_exists": 409, "unauthorized": 401, "invalid_password": 401,
+      "too_many_attempts": 429, "forbidden_host": 403, "internal_error": 500,
+    ]
+    for (code, status) in promised {
+      #expect(ErrorCode(rawValue: code)?.status == status, "\(code)")
+    }
+  }
+
+  @Test("a fault of the JSON scan has its own code", arguments: JSONFault.Kind.allCases)
+  func faults(_ kind: JSONFault.Kind) { #expect(kind.errorCode.status == 400) }
+
+  @Test("OpenAI's error object has all four members, whatever is in them")
+  func openAI() throws {
+    #expect(
+      text(openAIErrorBody(code: .invalidAPIKey))
+        == #"{"error":{"message":"The API key is not known here.","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}"#
+    )
+    for code in ErrorCode.allCases {
+      let body = try JSONValue.parse(
+        openAIErrorBody(code: code, message: "line\n\"quoted\"", param: "model"))
+      #expect(body["error"]?.members?.map(\.name) == ["message", "type", "param", "code"])
+      #expect(body["error"]?["message"]?.string == "line\n\"quoted\"")
+      #expect(body["error"]?["param"]?.string == "model")
+      #expect(body["error"]?["code"]?.string == code.rawValue)
+    }
+  }
+
+  @Test("administration's error object carries code, message, request id, field and details")
+  func admin() {
+    #expect(
+      text(
+        adminErrorBody(
+          code: .revisionMismatch, requestID: "r-1", field: "If-Match", remedy: "Read again.",
+          details: [.init("currentRevision", 7)]))
+        == #"{"error":{"code":"revision_mismatch","message":"The resource has changed since the revision in `If-Match`.","requestId":"r-1","field":"If-Match","remedy":"Read again.","currentRevision":7}}"#
+    )
+    #expect(
+      text(adminErrorBody(code: .notFound, message: "m", requestID: "r", field: ""))
+        == #"{"error":{"code":"not_found","message":"m","requestId":"r","remedy":"Check the path and the id."}}"#
+    )
+  }
+
+  @Test("docs/error-codes.md is the catalogue; UPDATE_GOLDEN=1 writes it")
+  func document() throws {
+    let path = documentPath()
+    if getenv("UPDATE_GOLDEN") != nil { try #require(write(catalogueDocument(), to: path)) }
+    #expect(read(path) == catalogueDocument(), "run UPDATE_GOLDEN=1 swift test")
+  }
+}
+
+private func catalogueDocument() -> String {
+  var lines = [
+    "# Error codes", "",
+    "Every error that Signalbox itself answers with. On the paths of the OpenAI protocol an error is",
+    "`{\"error\":{\"message\",\"type\",\"param\",\"code\"}}`, in administration",
+    "`{\"error\":{\"code\",\"message\",\"requestId\",\"field\"?,\"remedy\",…}}`. *Retry* is the value of",
+    "`x-should-retry`. This page is written from the catalogue",
+    "(`Sources/Surface/Errors/ErrorCode+Catalogue.swift`) by `UPDATE_GOLDEN=1 swift test --filter Catalogue`.",
+    "",
+    "| code | status | type | retry | what happened | what to do |", "|---|---|---|---|---|---|",
+  ]
+  for code in ErrorCode.allCases {
+    lines.append(
+      "| `\(code.rawValue)` | \(code.status) | `\(code.openAIType)` | "
+        + "\(code.isRetryable ? "yes" : "no") | \(code.summary) | \(code.remedy) |")
+  }
+  return lines.joined(separator: "\n") + "\n"
+}
+
+/// From this file's own place, so that the test finds the page wherever it is run.
+private func documentPath() -> String {
+  let parts = #filePath.split(separator: "/").dropLast(3)
+  return "/" + parts.joined(separator: "/") + "/docs/error-codes.md"
+}
+
+private func read(_ path: String) -> String? {
+  guard let file = fopen(path, "r") else { return nil }
+  defer { fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: 1 << 20)
+  let count = fread(&bytes, 1, bytes.count, file)
+  return String(decoding: bytes[..<count], as: UTF8.self)
+}
+
+private func write(_ text: String, to path: String) -> Bool {
+  guard let file = fopen(path, "w") else { return false }
+  defer { fclose(file) }
+  let bytes = Array(text.utf8)
+  return fwrite(bytes, 1, bytes.count, file) == bytes.count
+}

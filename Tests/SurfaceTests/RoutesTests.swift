@@ -1,0 +1,147 @@
+import Support
+import Surface
+import Testing
+
+/// A request and the endpoint it must reach, with its parameters.
+struct Hit: Sendable, CustomTestStringConvertible {
+  let method: String
+  let path: String
+  let endpoint: Endpoint
+  let parameters: [String: String]
+  var testDescription: String { "\(method) \(path)" }
+
+  init(_ method: String, _ path: String, _ endpoint: Endpoint, _ parameters: [String: String] = [:])
+  {
+    self.method = method
+    self.path = path
+    self.endpoint = endpoint
+    self.parameters = parameters
+  }
+}
+
+private let hits: [Hit] = [
+  .init("POST", "/v1/chat/completions", .chatCompletions),
+  .init("POST", "/api/v1/chat/completions?x=1", .chatCompletions),
+  .init("GET", "/v1/models", .listModels),
+  .init("HEAD", "/v1/models", .listModels),
+  .init("GET", "/v1/models?limit=2", .listModels),
+  .init("GET", "/v1/mod%65ls", .listModels),
+  .init("GET", "/v1/models/gpt-4o", .getModel, ["id": "gpt-4o"]),
+  .init("GET", "/v1/models/mock/gpt-4o", .getModel, ["id": "mock/gpt-4o"]),
+  .init("GET", "/v1/models/mock%2Fgpt-4o", .getModel, ["id": "mock/gpt-4o"]),
+  .init("GET", "/api/v1/models/a/b/c", .getModel, ["id": "a/b/c"]),
+  .init("GET", "/v1/models/gr%C3%B6%C3%9Fe?", .getModel, ["id": "größe"]),
+  .init("GET", "/v1/models/%2e%2e", .getModel, ["id": ".."]),
+  .init("GET", "/v1/models/a+b%20c", .getModel, ["id": "a+b c"]),
+  .init("GET", "/v1/models/chat/completions", .getModel, ["id": "chat/completions"]),
+  .init("GET", "/api/models/alias", .listAliases),
+  .init("PUT", "/api/models/alias", .setAlias),
+  .init("DELETE", "/api/models/alias?alias=a/b", .removeAlias),
+  .init("GET", "/api/providers", .listAccounts),
+  .init("PUT", "/api/providers/a%2Fb", .changeAccount, ["id": "a/b"]),
+  .init("DELETE", "/api/provider-nodes/mock", .removeProvider, ["id": "mock"]),
+  .init("PATCH", "/api/settings", .changeSettings),
+  .init("GET", "/v1/audit/requests/req%3A1", .auditRequest, ["id": "req:1"]),
+  .init("GET", "/v1/status/readyz", .readyz),
+  .init("GET", "/health", .health),
+]
+
+private let strangers = [
+  "/", "/v1", "/v1/", "/v1/models/", "/v2/models", "/v1/Models", "/v1//models", "/api/keys/a/b",
+  "/api/keys/", "//v1/models", "/api%2Fkeys", "/v1/models%2Fx", "/v1/audit/requests", "/health/",
+  "/v1/chat/completions/", "/api/v1/audit/requests/x", "/{id}", "/api/v1/../keys",
+]
+
+private let malformed = [
+  "", "*", "v1/models", "http://h/v1/models", "/v1/models/%", "/v1/models/%2", "/v1/models/%zz",
+  "/v1/models/a%00b", "/v1/models/a\u{0}b", "/v1/models/%1f", "/v1/models/%ff", "/v1/models/%c0%af",
+  "/v1/models/%ed%a0%80", "/v1/models/a b", "/v1/models/ü", "/v1/models#x", "/v1/models/%7F",
+  "/v1/models/%+1", "/v1/models/\r\n", "?",
+]
+
+@Suite("Routes")
+struct RoutesTests {
+  @Test("a request reaches its endpoint with decoded parameters", arguments: hits)
+  func finds(_ hit: Hit) {
+    guard case .found(let row, let parameters) = Routes.match(method: hit.method, path: hit.path)
+    else {
+      Issue.record("not found")
+      return
+    }
+    #expect(row.endpoint == hit.endpoint)
+    #expect(
+      Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.value) }) == hit.parameters)
+  }
+
+  @Test("a path of no row is not found, whatever the method", arguments: strangers)
+  func strange(_ path: String) {
+    for method in ["GET", "POST", "BREW"] {
+      #expect(Routes.match(method: method, path: path) == .notFound)
+    }
+  }
+
+  @Test("a path that breaks the rules is malformed", arguments: malformed)
+  func breaks(_ path: String) {
+    guard case .malformed = Routes.match(method: "GET", path: path) else {
+      Issue.record("accepted")
+      return
+    }
+  }
+
+  @Test("the wrong method is told the right ones")
+  func wrongMethod() {
+    for (method, path, allow) in [
+      ("GET", "/v1/chat/completions", "POST"), ("POST", "/v1/models", "GET, HEAD"),
+      ("DELETE", "/api/v1/models/a/b", "GET, HEAD"),
+      ("PATCH", "/api/keys/k1", "GET, HEAD, PUT, DELETE"),
+      ("PUT", "/api/settings", "GET, HEAD, PATCH"),
+      ("OPTIONS", "/api/models/alias", "GET, HEAD, PUT, DELETE"),
+      ("get", "/health", "GET, HEAD"), ("HEAD", "/api/auth/login", "POST"),
+    ] {
+      #expect(Routes.match(method: method, path: path) == .methodNotAllowed(allow: allow))
+    }
+  }
+
+  @Test("every row is found by its own path", arguments: Routes.all)
+  func selfMatch(_ row: RouteRow) {
+    let path = row.path.replacing("{id}", with: "x.y-z_1")
+    guard case .found(let found, _) = Routes.match(method: row.method.rawValue, path: path) else {
+      Issue.record("not found")
+      return
+    }
+    #expect(found == row)
+  }
+
+  @Test("rows are unique, described, and in the tier that their path promises")
+  func table() {
+    let names = Routes.all.map { "\($0.method.rawValue) \($0.path)" }
+    #expect(Set(names).count == names.count)
+    #expect(Set(Routes.all.map(\.endpoint)) == Set(Endpoint.allCases))
+    for row in Routes.all {
+      #expect(row.path.hasPrefix("/") && !row.path.hasSuffix("/"))
+      #expect(!row.summary.isEmpty && !row.summary.hasSuffix("."))
+      #expect((row.plane == .dataPlane) == (row.tier == .client))
+      if row.group == .configuration || row.group == .evidence { #expect(row.tier == .admin) }
+      #expect(!row.takesRest || row.path.hasSuffix("}"))
+    }
+    #expect(
+      Routes.all.filter { $0.tier == .public }.map(\.path) == [
+        "/api/auth/login", "/api/auth/logout", "/health", "/api/health/ping", "/v1/status/healthz",
+        "/v1/status/readyz",
+      ])
+  }
+
+  @Test("arbitrary paths never trap", arguments: UInt64(0)..<20)
+  func arbitrary(_ seed: UInt64) {
+    var generator = JSONGenerator(seed: seed)
+    for _ in 0..<100 {
+      var path = "/v1/models/"
+      for _ in 0..<generator.random.int(0...8) {
+        path += generator.oneOf(["%", "2", "F", "/", "%2f", "%C3", "ü", "?", ".", "\u{0}", "a"])
+      }
+      if case .found(_, let parameters) = Routes.match(method: "GET", path: path) {
+        #expect(parameters.allSatisfy { !$0.value.isEmpty && !$0.value.contains("\0") })
+      }
+    }
+  }
+}
