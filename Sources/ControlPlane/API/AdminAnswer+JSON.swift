@@ -1,0 +1,106 @@
+import Domain
+import HTTPTypes
+import NIOCore
+import Surface
+
+extension AdminAnswer {
+  /// A JSON answer; `revision` becomes the `ETag`.
+  static func json(
+    _ value: JSONValue, status: HTTPResponse.Status = .ok, revision: UInt64? = nil
+  ) -> AdminAnswer {
+    var answer = AdminAnswer(status: status, body: ByteBuffer(bytes: value.bytes))
+    answer.headers[.contentType] = "application/json"
+    if let revision { answer.headers[.eTag] = "\"\(revision)\"" }
+    return answer
+  }
+
+  /// The answer to a fault, in the shape that belongs to the path.
+  static func fault(_ fault: APIFault, path: String, requestID: RequestID) -> AdminAnswer {
+    let id = uuidText(requestID.rawValue)
+    let bytes: [UInt8]
+    switch ErrorShape(path) {
+    case .administration:
+      bytes = adminErrorBody(
+        code: fault.code, message: fault.message, requestID: id, field: fault.field,
+        remedy: fault.remedy, details: fault.details)
+    case .apiRouter:
+      var members: [JSONValue.Member] = [
+        JSONValue.Member("error", JSONValue(fault.message ?? fault.code.summary)),
+        JSONValue.Member("code", JSONValue(fault.code.rawValue)),
+        JSONValue.Member("requestId", JSONValue(id)),
+      ]
+      members += fault.details
+      bytes = JSONValue.object(members).bytes
+    case .openAI:
+      bytes = openAIErrorBody(code: fault.code, message: fault.message, param: fault.field)
+    }
+    var answer = AdminAnswer(
+      status: HTTPResponse.Status(code: fault.code.status), headers: fault.headers,
+      body: ByteBuffer(bytes: bytes))
+    answer.headers[.contentType] = "application/json"
+    return answer
+  }
+}
+
+/// Which clients read a path's errors.
+private enum ErrorShape {
+  case administration
+  case apiRouter
+  case openAI
+
+  init(_ path: String) {
+    let routers = ["/v1/audit/", "/v1/admin/", "/v1/status/", "/v1/metrics/"]
+    if routers.contains(where: { path.hasPrefix($0) }) {
+      self = .apiRouter
+    } else if path.hasPrefix("/v1/") || path.hasPrefix("/api/v1/") {
+      self = .openAI
+    } else {
+      self = .administration
+    }
+  }
+}
+
+extension JSONValue {
+  /// An integer, or null for nil.
+  init(_ value: (some BinaryInteger)?) { self = value.map { JSONValue($0) } ?? .null }
+  /// A time, as RFC 3339 in UTC.
+  init(_ time: UnixNanoseconds) { self = .string(rfc3339(time)) }
+  /// A time, or null for nil.
+  init(_ time: UnixNanoseconds?) { self = time.map { JSONValue($0) } ?? .null }
+  /// A truth value.
+  init(_ truth: Bool) { self = .bool(truth) }
+}
+
+extension ObjectReader {
+  /// A field of a change: nil leaves it alone; null is refused, for none of ours can be cleared.
+  mutating func changedString(_ name: String) throws -> String? {
+    try changed(name, givenString(name))
+  }
+
+  mutating func changedBool(_ name: String) throws -> Bool? { try changed(name, givenBool(name)) }
+
+  mutating func changedInt(_ name: String, in range: ClosedRange<Int64>) throws -> Int64? {
+    try changed(name, givenInt(name, in: range))
+  }
+
+  /// A credential as it is sent upstream: 1…4096 visible ASCII characters.
+  mutating func changedCredential(_ name: String) throws -> Secret? {
+    guard let text = try changedString(name) else { return nil }
+    let isSendable =
+      (1...4096).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    guard isSendable else {
+      throw fault(
+        name, "\(name) is not 1 to 4096 visible ASCII characters",
+        remedy: "Send the key without spaces or line ends.")
+    }
+    return Secret(text)
+  }
+
+  private func changed<Value>(_ name: String, _ given: Given<Value>) throws -> Value? {
+    switch given {
+    case .absent: return nil
+    case .null: throw fault(name, "\(name) is null", remedy: "Leave it out, or give it a value.")
+    case .value(let value): return value
+    }
+  }
+}

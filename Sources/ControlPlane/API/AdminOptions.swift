@@ -1,0 +1,23 @@
+/// What the administration must know of how it is reached.
+public struct AdminOptions: Sendable {
+  /// The host part of the listen address.
+  public var listenHost: String
+  /// Further host names by which this gateway is called.
+  public var allowedHosts: [String]
+  /// Only this machine can reach the listener: cookies do without `Secure`.
+  public var isLoopback: Bool
+  /// `JWT_SECRET`; nil: sessions are signed under a key of the vault.
+  public var sessionSecret: Secret?
+  public var build: BuildInfo
+
+  public init(
+    listenHost: String = "127.0.0.1", allowedHosts: [String] = [], isLoopback: Bool = true,
+    sessionSecret: Secret? = nil, build: BuildInfo
+  ) {
+    self.listenHost = listenHost
+    self.allowedHosts = allowedHosts
+    self.isLoopback = isLoopback
+    self.sessionSecret = sessionSecret
+    self.build = build
+  }
+}

@@ -1,0 +1,172 @@
+import Domain
+import EventStore
+import HTTPTypes
+import Hummingbird
+public import Logging
+import NIOCore
+import Surface
+
+/// Answers everything that the control plane serves: Hummingbird's router over Surface's rows.
+///
+/// There is no server here; whoever owns a socket hands requests in and gets whole answers.
+public struct AdminResponder: Sendable {
+  /// Bodies beyond this are answered 413.
+  public static let maximumBodyBytes = 1 << 20
+
+  private let service: AdminService
+  private let router: RouterResponder<AdminContext>
+  private let logger: Logger
+
+  /// Registers every row of the control plane's.
+  public init(control: ControlPlane, options: AdminOptions, logger: Logger) async {
+    let service = AdminService(
+      control: control, options: options,
+      sessions: await Sessions(secret: options.sessionSecret, vault: control.vault), logger: logger)
+    self.service = service
+    self.logger = logger
+    let router = Router(context: AdminContext.self, options: [.autoGenerateHeadEndpoints])
+    for row in Self.rows {
+      router.on(RouterPath(row.path), method: HTTPRequest.Method(row.method)) { request, context in
+        try await service.answer(request, context, row).response
+      }
+    }
+    self.router = router.buildResponder()
+  }
+
+  /// The rows served here.
+  static let rows = Routes.all.filter { $0.plane == .controlPlane }
+
+  /// Answers one request. Never throws: what fails becomes an answer in the path's own shape.
+  public func respond(to request: AdminRequest) async -> AdminAnswer {
+    let path = String(request.uri.prefix { $0 != "?" })
+    var answer: AdminAnswer
+    do {
+      guard request.body.readableBytes <= Self.maximumBodyBytes else {
+        throw APIFault(.bodyTooLarge)
+      }
+      let head = HTTPRequest(
+        method: request.method, scheme: nil, authority: nil, path: request.uri,
+        headerFields: request.headers)
+      let context = AdminContext(
+        source: AdminContextSource(
+          logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID))
+      let response = try await router.respond(
+        to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
+      // The router itself answers what it has no route for; the handlers' answers are never 404 here.
+      answer = try await AdminAnswer(response)
+      if answer.headers[.contentType] == nil && answer.status.kind == .clientError {
+        throw noRoute(request.method, path)
+      }
+    } catch {
+      answer = failed(error, path: path, requestID: request.requestID, method: request.method)
+    }
+    answer.headers[.contentLength] = nil
+    answer.headers[.cacheControl] = "no-store"
+    answer.headers[.xContentTypeOptions] = "nosniff"
+    return answer
+  }
+
+  private func failed(
+    _ error: any Error, path: String, requestID: Domain.RequestID, method: HTTPRequest.Method
+  ) -> AdminAnswer {
+    var fault: APIFault
+    if let known = APIFault(error) {
+      fault = known
+    } else if error is HTTPError {
+      fault = noRoute(method, path)
+    } else {
+      logger.error(
+        "administration failed",
+        metadata: [
+          "request": .string(uuidText(requestID.rawValue)), "error": .string(Self.named(error)),
+        ])
+      fault = APIFault(.internalError)
+    }
+    if fault.code.status == 401 { fault.headers[.wwwAuthenticate] = "Bearer" }
+    return .fault(fault, path: path, requestID: requestID)
+  }
+
+  /// Our own errors say what failed without a secret; of foreign ones only the type is safe to tell.
+  private static func named(_ error: any Error) -> String {
+    switch error {
+    case let error as VaultError: error.description
+    case let error as ControlError: error.description
+    case let error as StoreError: error.description
+    default: String(describing: type(of: error))
+    }
+  }
+
+  private func noRoute(_ method: HTTPRequest.Method, _ path: String) -> APIFault {
+    switch Routes.match(method: method.rawValue, path: path) {
+    case .methodNotAllowed(let allow):
+      APIFault(.methodNotAllowed, headers: [.allow: allow])
+    case .malformed(let reason): APIFault(.malformedRequest, reason)
+    case .found, .notFound: APIFault(.notFound)
+    }
+  }
+}
+
+extension HTTPRequest.Method {
+  fileprivate init(_ method: RouteMethod) {
+    self =
+      switch method {
+      case .get: .get
+      case .post: .post
+      case .put: .put
+      case .patch: .patch
+      case .delete: .delete
+      }
+  }
+}
+
+/// What travels with a request through Hummingbird's router.
+struct AdminContext: RequestContext {
+  typealias Source = AdminContextSource
+
+  var coreContext: CoreRequestContextStorage
+  let remoteAddress: String
+  let requestID: Domain.RequestID
+
+  init(source: AdminContextSource) {
+    coreContext = CoreRequestContextStorage(source: source)
+    remoteAddress = source.remoteAddress
+    requestID = source.requestID
+  }
+}
+
+/// Where an `AdminContext` comes from: no channel, only what the listener knows.
+struct AdminContextSource: RequestContextSource {
+  let logger: Logger
+  let remoteAddress: String
+  let requestID: Domain.RequestID
+}
+
+extension AdminAnswer {
+  /// As Hummingbird's handlers return it.
+  var response: Response {
+    Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
+  }
+
+  /// Collects what a handler returned; bodies are whole buffers, so nothing waits.
+  init(_ response: Response) async throws {
+    let collected = Collected()
+    try await response.body.write(Collector(collected: collected))
+    self.init(status: response.status, headers: response.headers, body: collected.buffer)
+  }
+}
+
+/// Where a collector's bytes end up; used by one task at a time, within one call.
+private final class Collected {
+  var buffer = ByteBuffer()
+}
+
+private struct Collector: ResponseBodyWriter {
+  let collected: Collected
+
+  mutating func write(_ buffer: ByteBuffer) async throws {
+    var buffer = buffer
+    collected.buffer.writeBuffer(&buffer)
+  }
+
+  consuming func finish(_ trailingHeaders: HTTPFields?) async throws {}
+}

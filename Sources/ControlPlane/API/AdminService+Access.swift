@@ -1,0 +1,94 @@
+import Domain
+import HTTPTypes
+import Surface
+
+extension AdminService {
+  /// Checks host, origin and credential as the route's tier asks.
+  func admit(_ call: inout AdminCall) async throws {
+    let isSignIn = call.row.group == .signIn
+    if call.row.tier == .admin || isSignIn {
+      guard hosts.accepts(call.headers[.hostField]) else { throw APIFault(.forbiddenHost) }
+      // A browser tells where a write comes from; another site's page has no business here.
+      if let origin = call.headers[.origin], call.row.method != .get {
+        let authority = origin.split(separator: "/", omittingEmptySubsequences: true).dropFirst()
+        guard hosts.accepts(authority.first.map(String.init)) else {
+          throw APIFault(
+            .forbiddenHost, "The request comes from another site's page.",
+            remedy: "Call the administration from its own origin, or without a browser.")
+        }
+      }
+    }
+    switch call.row.tier {
+    case .public: return
+    case .admin:
+      if let session = await session(of: call) {
+        call.caller = .admin(session)
+      } else if call.row.endpoint == .auditRequest, let key = key(of: call) {
+        // A client may look up what its own organisation asked.
+        call.caller = .key(key)
+      } else {
+        throw APIFault(.unauthorized)
+      }
+    case .client, .local:
+      // No row of the control plane is in these tiers yet; none is served by mistake.
+      throw APIFault(.notFound)
+    }
+  }
+
+  private func session(of call: AdminCall) async -> Sessions.Session? {
+    guard let token = call.bearer ?? call.cookie else { return nil }
+    return await sessions.session(
+      token, now: edge.now(),
+      passwordPosition: control.state.settings.adminPasswordPosition)
+  }
+
+  private func key(of call: AdminCall) -> Key? {
+    guard let text = call.bearer, (1...512).contains(text.utf8.count) else { return nil }
+    let fingerprint = control.vault.fingerprint(Secret(text))
+    let now = edge.now()
+    return control.state.keys.values.first { key in
+      key.fingerprint == fingerprint && key.status == .active && !key.isExpired(at: now)
+    }
+  }
+
+  func login(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    let password = Secret(try fields.string("password"))
+    try fields.finish()
+    try await check(password, call)
+    guard let position = control.state.settings.adminPasswordPosition else {
+      throw APIFault(.invalidPassword)
+    }
+    let (token, session) = try await sessions.issue(
+      id: edge.mintID(), now: edge.now(), passwordPosition: position)
+    let text = String(decoding: token.bytes, as: UTF8.self)
+    var answer = AdminAnswer.json([
+      "success": true, "token": JSONValue(text), "expiresAt": JSONValue(session.expiresAt),
+    ])
+    answer.headers[.setCookie] = cookie(text, maxAge: Sessions.lifetime)
+    return answer
+  }
+
+  func logout(_ call: AdminCall) async -> AdminAnswer {
+    if let session = await session(of: call) { sessions.revoke(session, now: edge.now()) }
+    var answer = AdminAnswer.json(["success": true])
+    answer.headers[.setCookie] = cookie("", maxAge: 0)
+    return answer
+  }
+
+  /// Checks the administrator's password under the limit of its address.
+  func check(_ password: Secret, _ call: AdminCall) async throws {
+    let address = call.remoteAddress
+    if let seconds = limiter.admit(address, now: edge.now()) {
+      throw APIFault(
+        .tooManyAttempts, headers: [.retryAfter: String(seconds)])
+    }
+    guard try await control.passwordMatches(password) else { throw APIFault(.invalidPassword) }
+    limiter.succeeded(address)
+  }
+
+  private func cookie(_ token: String, maxAge: Int64) -> String {
+    let secure = options.isLoopback ? "" : "; Secure"
+    return "auth_token=\(token); Path=/; Max-Age=\(maxAge); HttpOnly; SameSite=Lax\(secure)"
+  }
+}

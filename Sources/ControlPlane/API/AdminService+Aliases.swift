@@ -1,0 +1,53 @@
+import Domain
+import Surface
+
+/// `/api/models/alias`: client-facing model names.
+extension AdminService {
+  /// All as a map, or with `?alias=x` one with its revision.
+  func listAliases(_ call: AdminCall) throws -> AdminAnswer {
+    let aliases = control.state.aliases
+    if let name = call.query["alias"] {
+      guard let alias = aliases[name] else { throw APIFault(.unknownAlias) }
+      return .json(Self.json(alias), revision: alias.revision)
+    }
+    let sorted = aliases.values.sorted { $0.name < $1.name }
+    return .json([
+      "aliases": .object(sorted.map { JSONValue.Member($0.name, JSONValue($0.target)) }),
+      "unresolved": .array(sorted.filter(\.isUnresolved).map { JSONValue($0.name) }),
+    ])
+  }
+
+  func setAlias(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    let name = try fields.string("alias")
+    let target = try fields.string("model")
+    let allowUnresolved = try fields.optionalBool("allowUnresolved") ?? false
+    try fields.finish()
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      _ in
+      [Change(.alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)))]
+    }
+    guard let alias = outcome.state.aliases[name] else { throw APIFault(.unknownAlias) }
+    return .json(Self.json(alias), revision: alias.revision)
+  }
+
+  func removeAlias(_ call: AdminCall) async throws -> AdminAnswer {
+    guard let name = call.query["alias"], !name.isEmpty else {
+      throw APIFault(
+        .missingField, "The query has no alias.", field: "alias", remedy: "Add ?alias=<name>.")
+    }
+    try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) { state in
+      guard state.aliases[name] != nil else { throw APIFault(.unknownAlias) }
+      return [Change(.alias(.remove(name: name)))]
+    }
+    return .json(["success": true, "alias": JSONValue(name)])
+  }
+
+  private static func json(_ alias: AliasTarget) -> JSONValue {
+    [
+      "success": true, "alias": JSONValue(alias.name), "model": JSONValue(alias.target),
+      "isUnresolved": JSONValue(alias.isUnresolved), "createdAt": JSONValue(alias.createdAt),
+      "updatedAt": JSONValue(alias.updatedAt), "revision": JSONValue(alias.revision),
+    ]
+  }
+}

@@ -1,0 +1,123 @@
+import Domain
+import HTTPTypes
+import Surface
+
+/// `/api/provider-nodes`: upstream services.
+extension AdminService {
+  func listProviders() -> AdminAnswer {
+    let providers = control.state.providers.values.sorted { $0.id < $1.id }
+    return .json(["nodes": .array(providers.map { Self.json($0) })])
+  }
+
+  func getProvider(_ call: AdminCall) throws -> AdminAnswer {
+    try one(provider(ProviderID(try call.parameter("id")), control.state))
+  }
+
+  func addProvider(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    let id = ProviderID(try fields.string("id"))
+    let added = ProviderEvent.Added(
+      id: id, name: try fields.optionalString("name") ?? id.rawValue,
+      dialect: try Self.dialect(&fields) ?? .openai,
+      baseURL: Self.withoutSlashes(try fields.string("baseUrl")),
+      prefix: try fields.optionalString("prefix") ?? id.rawValue,
+      models: try Self.models(&fields) ?? [],
+      excludedModels: try fields.optionalStrings("excludedModels") ?? [])
+    try fields.finish()
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      _ in [Change(.provider(.add(added)))]
+    }
+    var answer = try one(provider(id, outcome.state))
+    answer.status = .created
+    return answer
+  }
+
+  func changeProvider(_ call: AdminCall) async throws -> AdminAnswer {
+    let id = ProviderID(try call.parameter("id"))
+    var fields = try call.fields()
+    let changed = ProviderEvent.Changed(
+      id: id, name: try fields.changedString("name"), dialect: try Self.dialect(&fields),
+      baseURL: try fields.changedString("baseUrl").map { Self.withoutSlashes($0) },
+      prefix: try fields.changedString("prefix"), models: try Self.models(&fields),
+      excludedModels: try fields.optionalStrings("excludedModels"))
+    let isActive = try fields.changedBool("isActive")
+    try fields.finish()
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      state in
+      _ = try provider(id, state)
+      var changes = [Change(.provider(.change(changed)))]
+      if let isActive {
+        changes.append(Change(.provider(isActive ? .enable(id) : .disable(id))))
+      }
+      return changes
+    }
+    return try one(provider(id, outcome.state))
+  }
+
+  func removeProvider(_ call: AdminCall) async throws -> AdminAnswer {
+    let id = ProviderID(try call.parameter("id"))
+    try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) { state in
+      _ = try provider(id, state)
+      return [Change(.provider(.remove(id)))]
+    }
+    return .json(["message": "Provider removed", "id": JSONValue(id.rawValue)])
+  }
+
+  private func provider(_ id: ProviderID, _ state: ControlState) throws -> Provider {
+    guard let provider = state.providers[id] else { throw APIFault(.unknownProvider) }
+    return provider
+  }
+
+  private func one(_ provider: Provider) -> AdminAnswer {
+    .json(["node": Self.json(provider)], revision: provider.revision)
+  }
+
+  /// `protocol`; the runbooks' `apiType` means the same.
+  private static func dialect(_ fields: inout ObjectReader) throws -> UpstreamProtocol? {
+    let name = try fields.changedString("protocol")
+    let old = try fields.changedString("apiType")
+    if let name, let old, name != old {
+      throw fields.fault(
+        "apiType", "protocol and apiType contradict each other", remedy: "Send protocol only.")
+    }
+    guard let text = name ?? old else { return nil }
+    guard let dialect = UpstreamProtocol.allCases.first(where: { $0.name == text }) else {
+      let names = UpstreamProtocol.allCases.map(\.name).joined(separator: ", ")
+      throw fields.fault(
+        name == nil ? "apiType" : "protocol", "there is no such protocol",
+        remedy: "Choose one of \(names).")
+    }
+    return dialect
+  }
+
+  private static func models(_ fields: inout ObjectReader) throws -> [ProviderModel]? {
+    guard let readers = try fields.optionalObjects("models") else { return nil }
+    return try readers.map { reader in
+      var reader = reader
+      let model = ProviderModel(
+        name: try reader.string("name"), alias: try reader.optionalString("alias"))
+      try reader.finish()
+      return model
+    }
+  }
+
+  private static func withoutSlashes(_ url: String) -> String {
+    var url = url[...]
+    while url.hasSuffix("/") { url.removeLast() }
+    return String(url)
+  }
+
+  static func json(_ provider: Provider) -> JSONValue {
+    [
+      "id": JSONValue(provider.id.rawValue), "name": JSONValue(provider.name),
+      "prefix": JSONValue(provider.prefix), "protocol": JSONValue(provider.dialect.name),
+      "apiType": JSONValue(provider.dialect.name), "baseUrl": JSONValue(provider.baseURL),
+      "models": .array(
+        provider.models.map { model in
+          ["name": JSONValue(model.name), "alias": JSONValue(model.alias)]
+        }), "excludedModels": .array(provider.excludedModels.map { JSONValue($0) }),
+      "isActive": JSONValue(provider.isEnabled), "createdAt": JSONValue(provider.createdAt),
+      "updatedAt": JSONValue(provider.updatedAt), "revision": JSONValue(provider.revision),
+    ]
+  }
+}

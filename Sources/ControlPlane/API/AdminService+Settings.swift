@@ -1,0 +1,67 @@
+import Domain
+import Surface
+
+/// `/api/settings`: what holds for the whole gateway.
+extension AdminService {
+  func getSettings() -> AdminAnswer { one(control.state.settings) }
+
+  /// Changes the fields given; with `newPassword` and `currentPassword` the administrator's password,
+  /// which also ends every session.
+  func changeSettings(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    var changed = SettingsEvent.Changed()
+    if let name = try fields.changedString("fallbackStrategy") {
+      guard let strategy = Strategy.allCases.first(where: { $0.name == name }) else {
+        let names = Strategy.allCases.map(\.name).joined(separator: ", ")
+        throw fields.fault(
+          "fallbackStrategy", "there is no such strategy", remedy: "Choose one of \(names).")
+      }
+      changed.fallbackStrategy = strategy
+    }
+    changed.requireAPIKey = try fields.changedBool("requireApiKey")
+    changed.forceModelPrefix = try fields.changedBool("forceModelPrefix")
+    changed.maxBodyBytes = try fields.changedInt("maxBodyBytes", in: 1024...(256 << 20))
+      .map { UInt64($0) }
+    let current = try fields.changedString("currentPassword").map { Secret($0) }
+    let new = try fields.changedString("newPassword").map { Secret($0) }
+    try fields.finish()
+
+    var changes = [Change(.settings(.change(changed)))]
+    if let new {
+      guard (12...PasswordHash.maximumPasswordBytes).contains(new.bytes.count) else {
+        throw fields.fault(
+          "newPassword", "newPassword is not 12 to \(PasswordHash.maximumPasswordBytes) bytes",
+          remedy: "Choose a longer one.")
+      }
+      guard let current else {
+        throw APIFault(
+          .missingField, "currentPassword is missing", field: "currentPassword",
+          remedy: "A new password needs the current one.")
+      }
+      try await check(current, call)
+      changes.append(try await control.passwordChange(new))
+    } else if current != nil {
+      throw APIFault(
+        .missingField, "newPassword is missing", field: "newPassword",
+        remedy: "Add newPassword, or leave currentPassword out.")
+    }
+    let all = changes
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      _ in all
+    }
+    return one(outcome.state.settings)
+  }
+
+  private func one(_ settings: Settings) -> AdminAnswer {
+    .json(
+      [
+        "fallbackStrategy": JSONValue(settings.fallbackStrategy.name),
+        "requireApiKey": JSONValue(settings.requireAPIKey),
+        "forceModelPrefix": JSONValue(settings.forceModelPrefix),
+        "maxBodyBytes": JSONValue(settings.maxBodyBytes),
+        "hasPassword": JSONValue(settings.adminPasswordPosition != nil),
+        "updatedAt": settings.revision == 0 ? .null : JSONValue(settings.updatedAt),
+        "revision": JSONValue(settings.revision),
+      ], revision: settings.revision)
+  }
+}

@@ -1,0 +1,98 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+import Surface
+
+/// The handlers, with what they share; one method an endpoint, in files by resource.
+struct AdminService: Sendable {
+  let control: ControlPlane
+  let options: AdminOptions
+  let sessions: Sessions
+  let logger: Logger
+  let limiter = LoginLimiter()
+  /// Reads of the log, one at a time: they share the disk with the writer.
+  let reads = Sideline(label: "signalbox.evidence", limit: 64)
+  let hosts: HostGuard
+
+  init(control: ControlPlane, options: AdminOptions, sessions: Sessions, logger: Logger) {
+    self.control = control
+    self.options = options
+    self.sessions = sessions
+    self.logger = logger
+    hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
+  }
+
+  var edge: Edge { control.edge }
+
+  /// Admits a request and runs its handler.
+  func answer(
+    _ request: Request, _ context: AdminContext, _ row: RouteRow
+  ) async throws -> AdminAnswer {
+    var parameters: [String: String] = [:]
+    for (name, value) in context.parameters {
+      guard let decoded = String(value).percentDecoded() else {
+        throw APIFault(.malformedRequest, "The path has a broken percent-escape.")
+      }
+      parameters[String(name)] = decoded
+    }
+    let body = try await request.body.collect(upTo: AdminResponder.maximumBodyBytes)
+    var call = AdminCall(
+      row: row, parameters: parameters, query: try Self.query(request.head.path ?? ""),
+      headers: request.headers, body: Array(body.readableBytesView),
+      remoteAddress: context.remoteAddress, requestID: context.requestID)
+    try await admit(&call)
+    return try await handle(call)
+  }
+
+  private func handle(_ call: AdminCall) async throws -> AdminAnswer {
+    switch call.row.endpoint {
+    case .login: try await login(call)
+    case .logout: await logout(call)
+    case .listProviders: listProviders()
+    case .addProvider: try await addProvider(call)
+    case .getProvider: try getProvider(call)
+    case .changeProvider: try await changeProvider(call)
+    case .removeProvider: try await removeProvider(call)
+    case .listAccounts: listAccounts()
+    case .addAccount: try await addAccount(call)
+    case .getAccount: try getAccount(call)
+    case .changeAccount: try await changeAccount(call)
+    case .removeAccount: try await removeAccount(call)
+    case .listAliases: try listAliases(call)
+    case .setAlias: try await setAlias(call)
+    case .removeAlias: try await removeAlias(call)
+    case .listKeys: listKeys()
+    case .createKey: try await createKey(call)
+    case .getKey: try getKey(call)
+    case .changeKey: try await changeKey(call)
+    case .revokeKey: try await revokeKey(call)
+    case .getSettings: getSettings()
+    case .changeSettings: try await changeSettings(call)
+    case .auditRequest: try await auditRequest(call)
+    case .usageLogs: try await usageLogs(call)
+    case .health: health()
+    case .ping: await ping()
+    case .healthz: healthz()
+    case .readyz: readyz()
+    case .chatCompletions, .listModels, .getModel:
+      // The data plane's: its listener answers them before they come here.
+      throw APIFault(.notFound)
+    }
+  }
+
+  /// `?a=b&c` as names and values, at most 64.
+  private static func query(_ target: String) throws -> [String: String] {
+    guard let mark = target.firstIndex(of: "?") else { return [:] }
+    var query: [String: String] = [:]
+    for pair in target[target.index(after: mark)...].split(separator: "&").prefix(64) {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let name = String(parts[0]).percentDecoded(plusIsSpace: true),
+        let value = String(parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true)
+      else { throw APIFault(.malformedRequest, "The query has a broken percent-escape.") }
+      if query[name] == nil { query[name] = value }
+    }
+    return query
+  }
+}

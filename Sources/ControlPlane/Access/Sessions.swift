@@ -1,0 +1,86 @@
+import Crypto
+import Domain
+import JWTKit
+import Synchronization
+
+/// Administrators' sessions: signed tokens that carry themselves, so that they survive a restart.
+///
+/// HS256 under `JWT_SECRET`, else under a key derived from the master key. A token is good for 24 h,
+/// until the password changes, or until its bearer logs out.
+final class Sessions: Sendable {
+  /// How long a session lasts, in seconds.
+  static let lifetime: Int64 = 24 * 60 * 60
+  /// Logged-out tokens remembered until they expire; beyond it the one that expires first is dropped.
+  static let revocations = 4096
+
+  /// An open session.
+  struct Session: Sendable, Hashable {
+    var id: String
+    var expiresAt: UnixNanoseconds
+  }
+
+  /// What a token says.
+  private struct Claims: JWTPayload {
+    var sub: String
+    var jti: String
+    var iat: Int64
+    var exp: Int64
+    /// Position of the password that it was got with.
+    var pwd: UInt64
+
+    // Time is checked by the caller, against the injected clock.
+    func verify(using algorithm: some JWTAlgorithm) async throws {}
+  }
+
+  private static let subject = "admin"
+  private let keys = JWTKeyCollection()
+  private let revoked = Mutex<[String: Int64]>([:])
+
+  /// - Parameter secret: `JWT_SECRET`; nil: the vault's key.
+  init(secret: Secret?, vault: Vault) async {
+    let key = secret.map { SymmetricKey(data: $0.bytes) } ?? vault.sessionSigningKey
+    await keys.add(hmac: HMACKey(key: key), digestAlgorithm: .sha256)
+  }
+
+  /// Opens a session for whoever knew the password at `passwordPosition`.
+  func issue(
+    id: UInt128, now: UnixNanoseconds, passwordPosition: UInt64
+  ) async throws -> (token: Secret, session: Session) {
+    let seconds = now.rawValue / 1_000_000_000
+    let claims = Claims(
+      sub: Self.subject, jti: uuidText(id), iat: seconds, exp: seconds + Self.lifetime,
+      pwd: passwordPosition)
+    let token = try await keys.sign(claims)
+    let session = Session(
+      id: claims.jti, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000))
+    return (Secret(token), session)
+  }
+
+  /// The session of a token; nil if it is not ours, too old, closed, or from before the password.
+  func session(
+    _ token: String, now: UnixNanoseconds, passwordPosition: UInt64?
+  ) async -> Session? {
+    // Longer than any token of ours: not worth an HMAC.
+    guard token.utf8.count <= 1024, let passwordPosition,
+      let claims = try? await keys.verify(token, as: Claims.self),
+      claims.sub == Self.subject, claims.pwd == passwordPosition
+    else { return nil }
+    let seconds = now.rawValue / 1_000_000_000
+    guard seconds < claims.exp, claims.exp - claims.iat == Self.lifetime else { return nil }
+    guard revoked.withLock({ $0[claims.jti] == nil }) else { return nil }
+    return Session(id: claims.jti, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000))
+  }
+
+  /// Closes a session for the rest of this process's life.
+  func revoke(_ session: Session, now: UnixNanoseconds) {
+    revoked.withLock { revoked in
+      revoked = revoked.filter { $0.value > now.rawValue }
+      if revoked.count >= Self.revocations,
+        let first = revoked.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+      {
+        revoked[first.key] = nil
+      }
+      revoked[session.id] = session.expiresAt.rawValue
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Domain
+import EventStore
+
+extension ControlPlane.View {
+  /// Takes in what the log has beyond `folded`.
+  ///
+  /// Requests are passed over undecoded: they change no configuration, and there are many.
+  mutating func fold(_ reader: LogReader) throws {
+    let from = folded.next
+    var view = self
+    try reader.scan(from: from, through: nil) { entry in
+      switch entry {
+      case .gap(let gap):
+        throw ControlError.unreadable(position: gap.first, reason: gap.message)
+      case .event(let stored):
+        if stored.stream != requestStream {
+          view.apply(try recorded(stored), secret: nil)
+        }
+        view.folded = stored.position
+        return .continue
+      }
+    }
+    self = view
+  }
+
+  /// Applies one event; `secret` is what it sealed, where that is known in clear.
+  mutating func apply(_ recorded: Recorded, secret: Secret?) {
+    state.apply(recorded)
+    guard let event = recorded.event else { return }
+    switch event {
+    case .credential(.issued(let fact)):
+      secrets[fact.account] = secret
+    case .credential(.revoked(let account)), .account(.removed(let account)):
+      secrets[account] = nil
+    case .settings(.adminPasswordSet):
+      password = secret
+    case .settings(.changed), .provider, .account, .alias, .key, .request, .gateway:
+      break
+    }
+  }
+
+  /// Opens the credentials and the password in force that are not known in clear yet.
+  ///
+  /// - Returns: Accounts whose data key is gone, sorted.
+  mutating func unseal(_ reader: LogReader, _ vault: Vault) throws -> [AccountID] {
+    var lost: [AccountID] = []
+    for (id, account) in state.accounts.sorted(by: { $0.key < $1.key }) {
+      guard secrets[id] == nil, let position = account.credentialPosition else { continue }
+      do throws(VaultError) {
+        let secret = try open(Position(position), reader, vault, "account/\(id.rawValue)")
+        guard vault.fingerprint(secret) == account.credentialFingerprint else {
+          throw VaultError(.damaged, "the credential of account \(id.rawValue) is not its own")
+        }
+        secrets[id] = secret
+      } catch {
+        guard error.code == .erased else { throw error }
+        lost.append(id)
+      }
+    }
+    if password == nil, let position = state.settings.adminPasswordPosition {
+      password = try open(Position(position), reader, vault, "settings")
+    }
+    return lost
+  }
+
+  private func open(
+    _ position: Position, _ reader: LogReader, _ vault: Vault, _ subject: String
+  ) throws(VaultError) -> Secret {
+    let stored: StoredEvent?
+    do throws(StoreError) {
+      stored = try reader.event(at: position)
+    } catch {
+      throw VaultError(.io, "the secret of \(subject) cannot be read: \(error)")
+    }
+    guard let stored else {
+      throw VaultError(.damaged, "the log has no event at position \(position) for \(subject)")
+    }
+    return try vault.open(stored.sealed, subject: subject, event: stored.id.rawValue)
+  }
+}
+
+/// Decodes an event of the log.
+func recorded(_ stored: StoredEvent) throws -> Recorded {
+  do throws(DecodingFailure) {
+    return try Recorded(
+      position: stored.position.rawValue, time: UnixNanoseconds(stored.time), kind: stored.kind,
+      bytes: stored.payload)
+  } catch {
+    throw ControlError.unreadable(
+      position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
+  }
+}

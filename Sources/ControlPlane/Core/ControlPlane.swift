@@ -1,0 +1,251 @@
+public import Domain
+public import EventStore
+import Synchronization
+
+/// The one place where commands become events.
+///
+/// Holds the configuration as the log has it, with the secrets that it needs in clear. A change is
+/// decided, sealed, appended durably, applied, published, and only then answered: whoever got the
+/// answer sees its effect in the next request. Changes are made one at a time.
+public final class ControlPlane: Sendable {
+  /// Takes the state after each change; runs in the order of the log and must not block.
+  public typealias Publish = @Sendable (ControlState, [AccountID: Secret]) -> Void
+
+  /// The log.
+  public let store: EventStore
+  /// What seals secrets and fingerprints keys.
+  public let vault: Vault
+  /// Accounts whose credential could not be opened because its data key was erased, sorted.
+  public let lostCredentials: [AccountID]
+
+  let edge: Edge
+  private let sideline = Sideline(label: "signalbox.vault", limit: 256)
+  /// One at a time: each hash takes 32 MiB.
+  private let hashing = Sideline(label: "signalbox.password", limit: 16)
+  private let publish: Publish
+  private let turnstile = Turnstile(limit: 256)
+  private let current: Mutex<View>
+
+  /// What the log says, folded through a position.
+  struct View: Sendable {
+    var state = ControlState.initial
+    var secrets: [AccountID: Secret] = [:]
+    /// The administrator's password as `PasswordHash.encoded`.
+    var password: Secret?
+    /// The last position folded, of whatever kind.
+    var folded = Position.origin
+  }
+
+  /// How often a batch is decided anew when the log disagrees.
+  private static let attempts = 4
+  /// What one append takes.
+  private static let maximumEvents = 4096
+
+  private init(
+    store: EventStore, vault: Vault, edge: Edge, view: View, lost: [AccountID],
+    publish: @escaping Publish
+  ) {
+    self.store = store
+    self.vault = vault
+    self.edge = edge
+    self.publish = publish
+    lostCredentials = lost
+    current = Mutex(view)
+  }
+
+  /// Folds the log, opens the credentials in force, and publishes both once.
+  ///
+  /// - Throws: `ControlError.unreadable` for an event that cannot be read, `VaultError` for a
+  ///   credential that does not open.
+  public static func open(
+    store: EventStore, vault: Vault, edge: Edge = .system, publish: @escaping Publish
+  ) throws -> ControlPlane {
+    var view = View()
+    try view.fold(store.reader)
+    let lost = try view.unseal(store.reader, vault)
+    publish(view.state, view.secrets)
+    return ControlPlane(
+      store: store, vault: vault, edge: edge, view: view, lost: lost, publish: publish)
+  }
+
+  /// The configuration after the last change that was answered.
+  public var state: ControlState { current.withLock { $0.state } }
+
+  /// Whether this is the administrator's password; false while none was set.
+  ///
+  /// Takes some 100 ms on a thread of its own.
+  func passwordMatches(_ password: Secret) async throws -> Bool {
+    guard let kept = current.withLock({ $0.password }) else { return false }
+    return try await hashing.run { try PasswordHash(encoded: kept).matches(password) }
+  }
+
+  /// The change that sets the administrator's password.
+  func passwordChange(_ password: Secret) async throws -> Change {
+    let hash = try await hashing.run { try PasswordHash.make(password) }
+    return Change(.settings(.setAdminPassword), secret: hash.encoded)
+  }
+
+  /// What a change led to.
+  public struct Outcome: Sendable {
+    /// The configuration with the change in it.
+    public var state: ControlState
+    /// Where the events stand; nil: it was already so, nothing was written.
+    public var receipt: AppendReceipt?
+    /// The events written, in order.
+    public var events: [Event]
+  }
+
+  /// Makes changes: all of them, in one batch, or none.
+  ///
+  /// - Parameters:
+  ///   - provenance: Who and why; recorded with each event.
+  ///   - ifMatch: The revision that the first command's stream must have.
+  ///   - build: Turns the state into changes; runs again when the log disagrees, so it must be pure.
+  /// - Returns: When the events are durable and published.
+  /// - Throws: `Refusal` (the rules say no), `ControlError`, `VaultError`, or what `build` throws.
+  @discardableResult
+  public func execute(
+    provenance: Provenance, ifMatch: UInt64? = nil,
+    _ build: @Sendable (ControlState) throws -> [Change]
+  ) async throws -> Outcome {
+    do {
+      return try await turnstile.pass {
+        for _ in 0..<Self.attempts {
+          if let outcome = try await attempt(provenance, ifMatch, build) { return outcome }
+        }
+        throw ControlError.conflict
+      }
+    } catch is Turnstile.Full {
+      throw ControlError.overloaded
+    } catch is Sideline.Full {
+      throw ControlError.overloaded
+    }
+  }
+
+  /// Appends events that change no configuration (the gateway's own life), durably.
+  @discardableResult
+  public func record(
+    _ events: [Event], provenance: Provenance = .system
+  ) async throws -> AppendReceipt? {
+    var receipt: AppendReceipt?
+    let now = edge.now().rawValue
+    var rest = events[...]
+    while !rest.isEmpty {
+      let drafts = rest.prefix(Self.maximumEvents).map { event in
+        EventDraft(
+          id: EventID(edge.mintID()), stream: event.stream, kind: event.kind, time: now,
+          lookupKeys: event.lookupKeys, payload: encode(event, provenance))
+      }
+      rest = rest.dropFirst(Self.maximumEvents)
+      do {
+        receipt = try await store.append(AppendBatch(events: drafts), durability: .durable)
+      } catch {
+        throw ControlError.log(error)
+      }
+    }
+    return receipt
+  }
+
+  // MARK: One attempt
+
+  /// nil: the log is ahead of us; the view has caught up and the caller decides anew.
+  private func attempt(
+    _ provenance: Provenance, _ ifMatch: UInt64?,
+    _ build: @Sendable (ControlState) throws -> [Change]
+  ) async throws -> Outcome? {
+    let view = current.withLock { $0 }
+    let changes = try build(view.state)
+    if let ifMatch, let first = changes.first {
+      let revision = view.state.revision(ofStream: first.command.stream)
+      if revision != ifMatch { throw Refusal.revisionMismatch(current: revision) }
+    }
+    let decided = try decide(changes.map(\.command), view.state)
+    let proposals = zip(decided, changes).flatMap { events, change in
+      events.map { Proposal(event: $0, secret: change.secret) }
+    }
+    guard !proposals.isEmpty else {
+      return Outcome(state: view.state, receipt: nil, events: [])
+    }
+    guard proposals.count <= Self.maximumEvents else {
+      throw ControlError.tooManyEvents(proposals.count)
+    }
+
+    let now = edge.now()
+    let ids = proposals.map { _ in edge.mintID() }
+    let drafts = try await sideline.run { [vault] in
+      try zip(proposals, ids).map { proposal, id in
+        try proposal.draft(id: id, time: now, provenance: provenance, vault: vault)
+      }
+    }
+    var expected: [(stream: String, revision: ExpectedRevision)] = []
+    var seen: Set<String> = []
+    for proposal in proposals where seen.insert(proposal.event.stream).inserted {
+      expected.append(
+        (proposal.event.stream, .exactly(Revision(proposal.event.expectedRevision))))
+    }
+    let receipt: AppendReceipt
+    do throws(StoreError) {
+      receipt = try await store.append(
+        AppendBatch(events: drafts, expected: expected), durability: .durable)
+    } catch {
+      guard error.code == .conflict else { throw ControlError.log(error) }
+      try catchUp()
+      return nil
+    }
+
+    var next = view
+    for (offset, proposal) in proposals.enumerated() {
+      next.apply(
+        Recorded(
+          position: receipt.first.rawValue + UInt64(offset), time: now,
+          kind: proposal.event.event.kind, provenance: provenance,
+          content: .event(proposal.event.event)), secret: proposal.secret)
+    }
+    next.folded = receipt.last
+    let done = next
+    current.withLock { $0 = done }
+    publish(done.state, done.secrets)
+    return Outcome(state: done.state, receipt: receipt, events: proposals.map(\.event.event))
+  }
+
+  /// Reads what others appended; rare, so that blocking this thread on the page cache is no matter.
+  private func catchUp() throws {
+    var view = current.withLock { $0 }
+    try view.fold(store.reader)
+    _ = try view.unseal(store.reader, vault)
+    let done = view
+    current.withLock { $0 = done }
+    publish(done.state, done.secrets)
+  }
+}
+
+/// An event that will be appended, with the secret that it seals.
+private struct Proposal: Sendable {
+  var event: ProposedEvent
+  var secret: Secret?
+
+  func draft(
+    id: UInt128, time: UnixNanoseconds, provenance: Provenance, vault: Vault
+  ) throws -> EventDraft {
+    var sealed: [UInt8] = []
+    if let subject = sealSubject(event.event) {
+      guard let secret else { throw ControlError.missingSecret(stream: event.stream) }
+      sealed = try vault.seal(secret, subject: subject, event: id)
+    }
+    return EventDraft(
+      id: EventID(id), stream: event.stream, kind: event.event.kind, time: time.rawValue,
+      lookupKeys: event.event.lookupKeys, payload: encode(event.event, provenance),
+      sealed: sealed)
+  }
+}
+
+/// Under whose data key an event's secret is sealed; nil for events that carry none.
+func sealSubject(_ event: Event) -> String? {
+  switch event {
+  case .credential(.issued(let fact)): "account/\(fact.account.rawValue)"
+  case .settings(.adminPasswordSet): "settings"
+  case .credential(.revoked), .settings(.changed), .provider, .account, .alias, .key, .request,
+    .gateway:
+    nil
+  }
+}

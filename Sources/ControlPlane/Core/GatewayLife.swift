@@ -1,0 +1,100 @@
+public import Domain
+import EventStore
+
+/// What a start says of itself and of the life before it.
+public struct GatewayLife: Sendable {
+  /// The build's version.
+  public var version: String
+  public var recording: RecordingMode
+  /// `host:port` as asked for.
+  public var listen: String
+
+  public init(version: String, recording: RecordingMode, listen: String) {
+    self.version = version
+    self.recording = recording
+    self.listen = listen
+  }
+
+  /// What the modes `written` and `queued` may lose when the machine stops, in milliseconds.
+  static let lossBoundMilliseconds: UInt64 = 25
+}
+
+extension ControlPlane {
+  /// Requests that earlier lives dispatched and never ended, in the order of the log.
+  ///
+  /// Reads from the last start on: that start already dealt with all before it.
+  public func interruptedRequests() throws -> [InFlight.Open] {
+    var from = Position.origin.next
+    for stored in try store.reader.events(ofStream: gatewayStream, from: Revision(1)).reversed() {
+      if case .gateway(.started) = try recorded(stored).event {
+        from = stored.position
+        break
+      }
+    }
+    var inFlight = InFlight()
+    try store.reader.scan(from: from, through: nil) { entry in
+      switch entry {
+      case .gap(let gap):
+        throw ControlError.unreadable(position: gap.first, reason: gap.message)
+      case .event(let stored):
+        if stored.stream == requestStream { inFlight.apply(try recorded(stored)) }
+        return .continue
+      }
+    }
+    return inFlight.inOrder
+  }
+
+  /// Notes in the log, durably, what opening found and that the gateway runs from now on.
+  ///
+  /// In this order: bytes set aside, a possible gap, each interrupted request, the start. A crash in
+  /// between repeats the interrupted ones at the next start, never the requests themselves.
+  ///
+  /// - Returns: How many requests were interrupted.
+  @discardableResult
+  public func noteStart(_ life: GatewayLife) async throws -> Int {
+    let report = store.report
+    var events: [Event] = []
+    if let tail = report.truncated {
+      events.append(
+        .gateway(
+          .tailTruncated(
+            GatewayEvent.TailTruncated(
+              segment: tail.segment, offset: tail.offset, bytes: tail.bytes, rule: tail.rule))))
+    }
+    if !report.previousStopWasClean && report.bootChanged {
+      events.append(
+        .gateway(
+          .gap(
+            GatewayEvent.Gap(
+              boundMilliseconds: GatewayLife.lossBoundMilliseconds,
+              reason: "the machine stopped while the log was open"))))
+    }
+    let interrupted = try interruptedRequests()
+    for open in interrupted {
+      let fact = open.dispatched
+      events.append(
+        .request(
+          .interrupted(
+            RequestEvent.Interrupted(
+              id: fact.id, clientRequestID: fact.clientRequestID, organisation: fact.organisation,
+              key: fact.key, dispatchedAt: open.position))))
+    }
+    events.append(
+      .gateway(
+        .started(
+          GatewayEvent.Started(
+            version: life.version, epoch: store.epoch.rawValue, recording: life.recording,
+            listen: life.listen, previousStopWasClean: report.previousStopWasClean,
+            interruptedRequests: UInt64(interrupted.count)))))
+    try await record(events)
+    return interrupted.count
+  }
+
+  /// Notes in the log, durably, that the gateway stopped on request.
+  public func noteStop(reason: String, cutRequests: Int) async throws {
+    try await record([
+      .gateway(
+        .stopped(GatewayEvent.Stopped(reason: reason, cutRequests: UInt64(max(0, cutRequests)))))
+    ])
+  }
+}

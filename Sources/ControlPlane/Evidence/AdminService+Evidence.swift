@@ -1,0 +1,57 @@
+import Domain
+import EventStore
+import HTTPTypes
+import NIOCore
+import Surface
+
+/// `/v1/audit/requests/{id}` and `/api/usage/logs`: what the log says of requests.
+extension AdminService {
+  /// The newest request of this id, with the ids of the others; a foreign organisation's is not there.
+  func auditRequest(_ call: AdminCall) async throws -> AdminAnswer {
+    let id = try call.parameter("id")
+    let log = RequestLog(reader: control.store.reader)
+    var (entries, hasMore) = try await reads.run { try log.find(id) }
+    var detail = RequestView.Detail.everything
+    if case .key(let key) = call.caller {
+      entries = entries.filter { $0.organisation == key.organisation }
+      if !key.diagnostics { detail = .withoutAccounts }
+    }
+    guard let newest = entries.first else { throw APIFault(.notFound) }
+    let view = RequestView(state: control.state, detail: detail)
+    var members = view.members(newest)
+    members.append(JSONValue.Member("occurrences", JSONValue(entries.count)))
+    members.append(JSONValue.Member("hasMore", JSONValue(hasMore)))
+    members.append(
+      JSONValue.Member(
+        "others",
+        .array(
+          entries.dropFirst().prefix(100).map { other in
+            [
+              "requestId": JSONValue(uuidText(other.story.id.rawValue)),
+              "receivedAt": JSONValue(other.receivedAt),
+            ]
+          })))
+    return .json(.object(members))
+  }
+
+  /// The newest requests first; `limit` 1…1000, `format=text` for lines as 9router writes them.
+  func usageLogs(_ call: AdminCall) async throws -> AdminAnswer {
+    var limit = 200
+    if let text = call.query["limit"] {
+      guard let number = Int(text), (1...1000).contains(number) else {
+        throw APIFault(.invalidField, "limit is not a number from 1 to 1000", field: "limit")
+      }
+      limit = number
+    }
+    let format = call.query["format"] ?? "json"
+    guard format == "json" || format == "text" else {
+      throw APIFault(.invalidField, "format is neither json nor text", field: "format")
+    }
+    let log = RequestLog(reader: control.store.reader)
+    let count = limit
+    let entries = try await reads.run { try log.recent(count) }
+    let view = RequestView(state: control.state, detail: .everything)
+    if format == "text" { return .json(.array(entries.map { JSONValue(view.line($0)) })) }
+    return .json(["logs": .array(entries.map { view.row($0) })])
+  }
+}

@@ -1,0 +1,122 @@
+import Domain
+import EventStore
+
+/// Reads requests back from the log. Blocks on the disk: call it beside the cooperative pool.
+struct RequestLog: Sendable {
+  let reader: LogReader
+
+  /// Requests looked at for one client id; more are said to be there, not read.
+  static let maximumOccurrences = 1000
+  /// Events read for one list of recent requests: 16,384.
+  static let maximumWindow: UInt64 = 1 << 14
+
+  /// One request with the places of its events.
+  struct Entry: Sendable {
+    var story: RequestStory
+    /// Epoch of each position of the story.
+    var epochs: [UInt64: UInt64]
+
+    /// Position of its newest event.
+    var last: UInt64 { epochs.keys.max() ?? 0 }
+    var organisation: OrganisationID? {
+      story.finished?.fact.organisation ?? story.dispatched?.fact.organisation
+        ?? story.interrupted?.fact.organisation
+    }
+    var receivedAt: UnixNanoseconds? {
+      story.finished?.fact.receivedAt ?? story.dispatched?.fact.receivedAt
+    }
+
+    /// `epoch:position`.
+    func place(_ position: UInt64) -> String { "\(epochs[position] ?? 0):\(position)" }
+  }
+
+  /// Requests by the gateway's id or the client's own, newest first.
+  ///
+  /// - Returns: at most `maximumOccurrences`, and whether there are more.
+  func find(_ id: String) throws -> (entries: [Entry], hasMore: Bool) {
+    var ids: [RequestID: UInt64] = [:]
+    if let raw = parseUUID(id) {
+      let request = RequestID(raw)
+      if let last = try reader.positions(forKey: request.lookupKey).last {
+        ids[request] = last.rawValue
+      }
+    }
+    var hasMore = false
+    // A client's id is recorded as visible ASCII of at most 128 bytes; nothing else can be found.
+    if (1...128).contains(id.utf8.count) {
+      let positions = try reader.positions(forKey: lookupKey(clientRequestID: id))
+      for position in positions.reversed() {
+        guard ids.count < Self.maximumOccurrences else {
+          hasMore = true
+          break
+        }
+        guard let stored = try reader.event(at: position),
+          let request = Self.requestID(try recorded(stored))
+        else { continue }
+        ids[request] = max(ids[request] ?? 0, position.rawValue)
+      }
+    }
+    let entries = try ids.sorted { ($0.value, $0.key) > ($1.value, $1.key) }
+      .map { try entry($0.key) }
+    return (entries, hasMore)
+  }
+
+  /// The newest requests, at most `limit`, newest first.
+  ///
+  /// Looks back over a bounded window of the log, wider only where configuration and requests in
+  /// flight take the room.
+  func recent(_ limit: Int) throws -> [Entry] {
+    let last = reader.last.rawValue
+    var window = UInt64(limit) * 2
+    while true {
+      let entries = try entries(from: last > window ? last - window + 1 : 1, through: last)
+      if entries.count >= limit || window >= last || window >= Self.maximumWindow {
+        return Array(entries.prefix(limit))
+      }
+      window = min(window * 4, Self.maximumWindow)
+    }
+  }
+
+  private func entries(from: UInt64, through: UInt64) throws -> [Entry] {
+    guard through >= from else { return [] }
+    var found: [RequestID: Entry] = [:]
+    try reader.scan(from: Position(from), through: Position(through)) { entry in
+      guard case .event(let stored) = entry, stored.stream == requestStream else {
+        return .continue
+      }
+      let event = try recorded(stored)
+      if let id = Self.requestID(event) {
+        found[id, default: Entry(story: RequestStory(id: id), epochs: [:])].take(event, stored)
+      }
+      return .continue
+    }
+    return found.values.sorted { ($0.last, $0.story.id) > ($1.last, $1.story.id) }
+  }
+
+  private func entry(_ id: RequestID) throws -> Entry {
+    var entry = Entry(story: RequestStory(id: id), epochs: [:])
+    for position in try reader.positions(forKey: id.lookupKey) {
+      guard let stored = try reader.event(at: position) else { continue }
+      entry.take(try recorded(stored), stored)
+    }
+    return entry
+  }
+
+  private static func requestID(_ recorded: Recorded) -> RequestID? {
+    guard case .request(let event) = recorded.event else { return nil }
+    switch event {
+    case .dispatched(let fact): return fact.id
+    case .finished(let fact): return fact.id
+    case .interrupted(let fact): return fact.id
+    case .deliveryFailed(let fact): return fact.id
+    case .deniedSummary: return nil
+    }
+  }
+}
+
+extension RequestLog.Entry {
+  fileprivate mutating func take(_ recorded: Recorded, _ stored: StoredEvent) {
+    story.apply(recorded)
+    epochs[stored.position.rawValue] = stored.epoch.rawValue
+  }
+}
