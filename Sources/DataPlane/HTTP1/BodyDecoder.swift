@@ -142,14 +142,18 @@ struct BodyDecoder: Sendable {
     let extensionStart = index
     if bytes[index] == UInt8(ascii: ";") {
       let allowed = limits.chunkExtensionBytes - extensionBytes
-      while index < bytes.count, Octets.isFieldValue(bytes[index]) {
+      var syntax = ChunkExtension()
+      guard allowed > 0 else { return .fault(.chunkExtensionsTooLarge) }
+      index += 1
+      while index < bytes.count, bytes[index] != Octets.cr {
+        guard index - extensionStart < allowed else { return .fault(.chunkExtensionsTooLarge) }
+        guard syntax.take(bytes[index]) else {
+          return .fault(bytes[index] == Octets.lf ? .bareLF : .invalidChunkExtension)
+        }
         index += 1
-        guard index - extensionStart <= allowed else { return .fault(.chunkExtensionsTooLarge) }
       }
       guard index < bytes.count else { return .needMore }
-      guard bytes[index] == Octets.cr else {
-        return .fault(bytes[index] == Octets.lf ? .bareLF : .invalidChunkExtension)
-      }
+      guard syntax.isWhole else { return .fault(.invalidChunkExtension) }
     } else if bytes[index] == Octets.lf {
       return .fault(.bareLF)
     } else if bytes[index] != Octets.cr {

@@ -108,7 +108,7 @@ public struct HTTP1Fault: Error, Sendable, Hashable {
     case .transferCodingInOldVersion: "Transfer-Encoding is not defined for HTTP/1.0."
     case .invalidChunkSize: "A chunk does not start with its size in hexadecimal digits."
     case .chunkSizeTooLarge: "A chunk's size is not a number this gateway can count."
-    case .invalidChunkExtension: "A chunk extension holds a control character."
+    case .invalidChunkExtension: "A chunk extension is not ';name' or ';name=value'."
     case .chunkExtensionsTooLarge: "The chunk extensions are longer than this gateway takes."
     case .invalidChunkEnd: "A chunk is not followed by CRLF."
     case .trailersTooLarge: "The trailer section is larger than this gateway takes."

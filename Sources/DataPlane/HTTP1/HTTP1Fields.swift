@@ -17,7 +17,7 @@ public struct HTTP1Field {
 /// the fields holds the read buffer they are a slice of.
 public struct HTTP1Fields: Sendable {
   /// Start line, field lines and the closing empty line.
-  private let head: ByteBuffer
+  let head: ByteBuffer
   private let places: HTTP1FieldPlaces
 
   init(head: ByteBuffer, places: HTTP1FieldPlaces) {

@@ -1,14 +1,14 @@
 /// Bounds of one message; what is beyond them is a fault, never truncated.
 public struct HTTP1Limits: Sendable, Hashable {
-  /// Start line, header fields and their line ends together, in bytes. Default 32 KiB.
+  /// Start line, header fields and their line ends together, in bytes; default 32 KiB.
   public let headBytes: Int
-  /// The request target, in bytes. Default 8 KiB.
+  /// The request target, in bytes; default 8 KiB.
   public let targetBytes: Int
-  /// Header fields in a head, and separately in a trailer section. Default 100.
+  /// Header fields in a head, and separately in a trailer section; default 100.
   public let fields: Int
-  /// All chunk extensions of one body together, in bytes. Default 4 KiB.
+  /// All chunk extensions of one body together, in bytes; default 4 KiB.
   public let chunkExtensionBytes: Int
-  /// The trailer section of one body, in bytes. Default 8 KiB.
+  /// The trailer section of one body, in bytes; default 8 KiB.
   public let trailerBytes: Int
 
   /// The limits; heads are bounded so that 16-bit offsets reach every byte of them.

@@ -25,7 +25,6 @@ public struct HTTP1RequestHead: Sendable {
   /// The header fields.
   public let fields: HTTP1Fields
 
-  private let head: ByteBuffer
   private let line: RequestLine
 
   init(head: ByteBuffer, line: RequestLine, scanner: HeadScanner) {
@@ -37,7 +36,6 @@ public struct HTTP1RequestHead: Sendable {
     self.expectsContinue =
       scanner.expectsContinue && line.version == .http11 && scanner.framing != .none
     self.fields = HTTP1Fields(head: head, places: scanner.places)
-    self.head = head
     self.line = line
   }
 
@@ -67,7 +65,7 @@ public struct HTTP1RequestHead: Sendable {
 
   @usableFromInline
   var pathPlace: (ByteBuffer, Range<Int>) {
-    line.path.isEmpty ? (Self.rootPath, 0..<1) : (head, line.path)
+    line.path.isEmpty ? (Self.rootPath, 0..<1) : (fields.head, line.path)
   }
 
   private static let rootPath = ByteBuffer(string: "/")
@@ -84,6 +82,6 @@ public struct HTTP1RequestHead: Sendable {
   }
 
   private func text(_ range: Range<Int>) -> String {
-    head.withUnsafeReadableBytes { String(decoding: $0.slice(range), as: UTF8.self) }
+    fields.head.withUnsafeReadableBytes { String(decoding: $0.slice(range), as: UTF8.self) }
   }
 }

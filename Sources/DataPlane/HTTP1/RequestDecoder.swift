@@ -25,8 +25,10 @@ public struct RequestDecoder: Sendable {
     case failed(HTTP1Fault)
   }
 
-  /// Largest body taken, in bytes as decoded; may be set when the head is known, and a body that is
-  /// declared or grows larger is a fault at the next call. Unbounded at first.
+  /// Largest body taken, in bytes as decoded; unbounded at first.
+  ///
+  /// May be set when the head is known: a body that is declared or grows larger is a fault at the
+  /// next call.
   public var bodyLimit = Int.max
 
   private let limits: HTTP1Limits
