@@ -1,3 +1,4 @@
+import Domain
 import Glibc
 import Surface
 import Testing
@@ -45,6 +46,9 @@ struct ErrorCatalogueTests {
 
   @Test("a fault of the JSON scan has its own code", arguments: JSONFault.Kind.allCases)
   func faults(_ kind: JSONFault.Kind) { #expect(kind.errorCode.status == 400) }
+
+  @Test("a refused command is answered by its own word", arguments: Refusal.Code.allCases)
+  func refusals(_ code: Refusal.Code) { #expect(ErrorCode(code).rawValue == code.rawValue) }
 
   @Test("OpenAI's error object has all four members, whatever is in them")
   func openAI() throws {

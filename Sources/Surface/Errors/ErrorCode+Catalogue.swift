@@ -156,10 +156,18 @@ extension ErrorCode {
     case .notActive:
       .conflict(
         "The resource is not in a state that allows this.", "Read it to see the state it is in.")
+    case .providerInUse:
+      .conflict("The provider still has accounts.", "Remove its accounts first.")
     case .unknownTarget:
       .request(
         422, "The alias points to nothing that is known.",
         "Choose a known `provider/model`, or allow an unresolved target explicitly.")
+    case .ambiguousTarget:
+      .request(
+        422, "The alias points to a name that several providers offer.",
+        "Write the target as `prefix/model`.")
+    case .aliasOfAlias:
+      .request(422, "The alias points to another alias.", "Point it at a model.")
     case .unknownProvider:
       .request(404, "There is no such provider.", "See `GET /api/provider-nodes`.")
     case .unknownAccount:

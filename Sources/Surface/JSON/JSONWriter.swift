@@ -71,7 +71,9 @@ public struct JSONWriter: Sendable {
         for element in elements { writer.value(element) }
       }
     case .string(let text): value(text)
-    case .number(let text): token(text)
+    case .number(let text):
+      assert(isJSONNumber(text), "not a number as JSON writes them")
+      token(text)
     case .bool(let truth): value(truth)
     case .null: null()
     }
@@ -125,6 +127,14 @@ public struct JSONWriter: Sendable {
   private mutating func quoted(_ text: String) {
     appendJSONString(text, to: &bytes)
   }
+}
+
+/// Whether `text` is a number by JSON's grammar; for the debug check of trees built by hand.
+private func isJSONNumber(_ text: String) -> Bool {
+  let bytes = Array(text.utf8)
+  guard let first = bytes.first else { return false }
+  return (first == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first))
+    && bytes.withUnsafeBytes { JSONValidator.fault(in: $0) == nil }
 }
 
 /// Appends `text` as a JSON string token, quotes included.
