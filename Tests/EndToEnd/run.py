@@ -26,7 +26,7 @@ class Result(unittest.TestResult):
         self.began = time.monotonic()
 
     def tell(self, word, test, more=""):
-        name = test.id().split(".", 1)[-1] if hasattr(test, "id") else str(test)
+        name = test.id()
         print(f"{word:7} {time.monotonic() - self.began:6.2f} s  {name}{more}", flush=True)
 
     def addSuccess(self, test):

@@ -28,9 +28,10 @@ PATIENCE = 20.0
 
 
 def program(name):
+    """The path of a built program. A missing one fails the case: a skip here would turn the gate green."""
     path = BIN / name
     if not path.exists():
-        raise unittest.SkipTest(f"{path} is not built")
+        raise AssertionError(f"{path} is not built")
     return str(path)
 
 
@@ -97,10 +98,11 @@ class Child:
 class Simulator:
     """`simulator serve` on a free port."""
 
-    def __init__(self, directory, scenario=None):
+    def __init__(self, directory, scenario=None, port=0):
         self.directory = Path(directory)
         port_file = self.directory / "simulator.port"
-        argv = [program("simulator"), "serve", "--listen", "127.0.0.1:0",
+        port_file.unlink(missing_ok=True)
+        argv = [program("simulator"), "serve", "--listen", f"127.0.0.1:{port}",
                 "--port-file", str(port_file)]
         if scenario is not None:
             path = self.directory / "scenario.json"
@@ -246,6 +248,7 @@ class Gateway:
 
     def start(self, with_config=False, wait=True):
         self.port = free_port()
+        self.session = None
         self.starts += 1
         argv = [program("signalbox"), "serve", "--data", str(self.data),
                 "--listen", f"127.0.0.1:{self.port}"]
@@ -284,7 +287,12 @@ class Gateway:
             {**given, **{name.replace("_", "-"): value for name, value in headers.items()}})
 
     def login(self):
-        """An administrator's headers."""
+        """An administrator's headers; signs in once a start, for a password's hash is made to be slow."""
+        if self.session is None:
+            self.session = self.sign_in()
+        return self.session
+
+    def sign_in(self):
         answer = exchange(
             self.port, "POST", "/api/auth/login",
             json.dumps({"password": ADMIN_PASSWORD}).encode())
@@ -310,6 +318,13 @@ class Gateway:
     def replay(self, verb, *arguments, codes=(0,)):
         return replay(self.data, verb, *arguments, codes=codes)
 
+    def recorded(self, request_id):
+        """The fields of the one `request.finished` of an id; fails if there is none or more."""
+        found = of_kind(events(self.replay("show", request_id, "--json")), "request.finished")
+        if len(found) != 1:
+            raise AssertionError(f"{len(found)} request.finished for {request_id}")
+        return found[0]
+
     def stop(self):
         return self.child.stop()
 
@@ -328,6 +343,34 @@ def replay(data, verb, *arguments, codes=(0,)):
     return result.stdout
 
 
+def events(text):
+    """Every event in the JSON or the JSON lines that `replay --json` printed, in the order of appearance."""
+    try:
+        documents = [json.loads(text)]
+    except json.JSONDecodeError:
+        documents = [json.loads(line) for line in text.splitlines() if line.strip()]
+    found = []
+
+    def look(value):
+        if isinstance(value, dict):
+            if "kind" in value and "fields" in value:
+                found.append(value)
+                return
+            for inner in value.values():
+                look(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                look(inner)
+
+    look(documents)
+    return found
+
+
+def of_kind(found, prefix):
+    """The fields of the events whose kind begins so."""
+    return [event["fields"] for event in found if event["kind"].startswith(prefix)]
+
+
 def configuration(simulator, accounts=2, extra=""):
     """Two accounts at the simulator, the alias `fast`, one client key."""
     rows = "\n".join(
@@ -342,8 +385,6 @@ providers:
     models: [{{name: gpt-4o-mini}}, {{name: gpt-4o}}]
     accounts:
 {rows}
-organisations:
-  - {{id: acme}}
 keys:
   - {{name: default, key: "${{SIGNALBOX_CLIENT_KEY}}", organisation: acme, diagnostics: true}}
 aliases: {{fast: mock/gpt-4o-mini}}
@@ -371,8 +412,10 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.directory = Path(tempfile.mkdtemp(prefix="signalbox-e2e-"))
         self.children = []
+        # Not tearDown, which is left out when a later part of setUp fails.
+        self.addCleanup(self.clear_up)
 
-    def tearDown(self):
+    def clear_up(self):
         for child in reversed(self.children):
             child.kill()
         # What the runner asks after a failure; unittest keeps it on the outcome object.
@@ -383,8 +426,8 @@ class Case(unittest.TestCase):
         else:
             shutil.rmtree(self.directory, ignore_errors=True)
 
-    def simulator(self, document=None):
-        started = Simulator(self.directory, document)
+    def simulator(self, document=None, port=0):
+        started = Simulator(self.directory, document, port)
         self.children.append(started.child)
         return started
 

@@ -2,12 +2,11 @@
 
 import http.client
 import json
-import os
 import random
 import socket
 import unittest
 
-from support import Case, exchange, eventually, message, parse_answer, scenario, sha256
+from support import Case, exchange, eventually, message, scenario, sha256
 
 KEY = {"authorization": "Bearer sk-upstream-1"}
 
