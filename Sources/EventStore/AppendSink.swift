@@ -3,7 +3,7 @@
 /// Called on one of the store's own threads (or on the submitter's, for a refusal without a look at
 /// the log), once per group and sink, tokens in the order of submission within one call.
 public protocol AppendSink: AnyObject, Sendable {
-  /// Takes the answers of one group; must not block and must not call back into the store's `close`.
+  /// Takes the answers of one group; must not block, read the log or close it.
   func completed(_ completions: [AppendCompletion])
 }
 

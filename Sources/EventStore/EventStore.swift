@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// The log, open for writing; one per directory at a time.
 ///
 /// Reads through `reader` see every event that was answered. See docs/durability.md for what each
@@ -8,7 +10,14 @@ public final class EventStore: Sendable {
   /// Reads this log, sharing the writer's index.
   public let reader: LogReader
 
-  private init() { preconditionFailure("not written yet") }
+  private let engine: StoreEngine
+  private let index: LogIndex
+  private let threads: (writer: StoreThread, syncer: StoreThread)
+  private let lock: any DiskLock
+  /// `nonisolated(unsafe)`: used by the writer's thread until it ended, then by `close` alone.
+  private nonisolated(unsafe) let writer: LogWriter
+  private let closing = Mutex<Result<Void, StoreError>?>(nil)
+  private let continuations = ContinuationSink()
 
   /// Opens the log in `directory` for writing; makes the directory (0700) if it is missing.
   ///
@@ -17,39 +26,145 @@ public final class EventStore: Sendable {
   /// - Throws: `.locked`, `.permissions`, `.notAStore`, `.damaged` (nothing was changed), `.io`, `.full`.
   public static func open(
     directory: String, options: StoreOptions
-  ) throws(StoreError) -> EventStore { preconditionFailure("not written yet") }
+  ) throws(StoreError) -> EventStore {
+    try EventStore(disk: PosixDisk(), directory: directory, options: options)
+  }
+
+  package init(
+    disk: any Disk, directory: String, options: StoreOptions
+  ) throws(StoreError) {
+    let options = try options.checked()
+    let found = try Recovery(disk: disk, directory: directory).run()
+    do throws(StoreError) {
+      let reader = LogReader(
+        disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
+      let engine = StoreEngine(
+        disk: disk, directory: directory, index: found.index, manifest: found.manifest,
+        queueEvents: options.queueEvents)
+      let writer = try LogWriter(
+        disk: disk, directory: directory, options: options, from: found, reader: reader)
+      // Handed over to the thread, see `writer`.
+      nonisolated(unsafe) let handed = writer
+      let syncer = try StoreThread(name: "log-syncer") { engine.runSyncer() }
+      do throws(StoreError) {
+        threads = (try StoreThread(name: "log-writer") { engine.runWriter(handed) }, syncer)
+      } catch {
+        engine.finishSyncing()
+        syncer.join()
+        throw error
+      }
+      // Weakly: a reader may outlive the store, whose writer is then gone.
+      reader.setBarrier { [weak engine] in engine?.settle() }
+      self.reader = reader
+      self.engine = engine
+      self.writer = writer
+      index = found.index
+      lock = found.lock
+      report = found.report
+    } catch {
+      found.lock.release()
+      throw error
+    }
+  }
+
+  deinit {
+    // A store that was dropped without `close` ends its threads; the last reference may be dropped by
+    // one of them, in a sink, and then they end by themselves.
+    if threads.writer.isCurrent || threads.syncer.isCurrent {
+      engine.beginClosing()
+      engine.finishSyncing()
+    } else {
+      _ = try? close()
+    }
+  }
 
   /// The store's identity.
   public var storeID: UInt128 { report.storeID }
-  /// The epoch of this opening.
-  public var epoch: Epoch { report.epoch }
+  /// The epoch that appended events get; grows while open only if answered `queued` events were lost.
+  public var epoch: Epoch { Epoch(engine.epoch) }
   /// The last event handed to the kernel.
-  public var lastWritten: Position { preconditionFailure("not written yet") }
+  public var lastWritten: Position { Position(index.last) }
   /// The last event known to be on stable storage.
-  public var lastDurable: Position { preconditionFailure("not written yet") }
+  public var lastDurable: Position { Position(engine.lastDurable) }
   /// Why the log takes no appends at present: poisoned or full; nil if it does.
-  public var failure: StoreError? { preconditionFailure("not written yet") }
+  public var failure: StoreError? { engine.failure }
 
   /// Queues `batch`; never blocks beyond a mutex.
   ///
   /// The sink is called exactly once with `token`, also on refusal.
   public func submit(
     _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64
-  ) { preconditionFailure("not written yet") }
+  ) {
+    engine.submit(
+      StoreEngine.Submission(batch: batch, durability: durability, sink: sink, token: token))
+  }
 
   /// Appends `batch` and suspends until it is answered as `durability` says.
+  ///
+  /// Cancellation does not withdraw an append.
+  ///
+  /// - Throws: what `StoreError.Code` lists for appends.
   public func append(
     _ batch: AppendBatch, durability: Durability
-  ) async throws(StoreError) -> AppendReceipt { preconditionFailure("not written yet") }
+  ) async throws(StoreError) -> AppendReceipt {
+    let result = await withCheckedContinuation { continuation in
+      let token = continuations.add(continuation)
+      submit(batch, durability: durability, sink: continuations, token: token)
+    }
+    return try result.get()
+  }
 
   /// Appends `batch` and blocks the calling thread until it is answered; for command-line tools and tests.
   public func appendAndWait(
     _ batch: AppendBatch, durability: Durability
-  ) throws(StoreError) -> AppendReceipt { preconditionFailure("not written yet") }
+  ) throws(StoreError) -> AppendReceipt {
+    let sink = WaitingSink()
+    submit(batch, durability: durability, sink: sink, token: 0)
+    return try sink.wait().get()
+  }
 
   /// The last revision of `stream`; `.none` if it has no event.
-  public func revision(of stream: String) -> Revision { preconditionFailure("not written yet") }
+  public func revision(of stream: String) -> Revision { reader.revision(of: stream) }
 
   /// Writes what is queued, syncs, marks the stop clean, ends the threads and releases the lock; idempotent.
-  public func close() throws(StoreError) { preconditionFailure("not written yet") }
+  ///
+  /// Must not be called from a sink.
+  ///
+  /// - Throws: `.poisoned` if an earlier write failed: the stop is then not clean.
+  public func close() throws(StoreError) {
+    let result = closing.withLock { done -> Result<Void, StoreError> in
+      if let done { return done }
+      engine.beginClosing()
+      threads.writer.join()
+      engine.finishSyncing()
+      threads.syncer.join()
+      let result: Result<Void, StoreError>
+      do throws(StoreError) { result = .success(try engine.markClean(writer.mark)) } catch {
+        result = .failure(error)
+      }
+      lock.release()
+      done = result
+      return result
+    }
+    try result.get()
+  }
+}
+
+extension StoreOptions {
+  /// These options within their bounds.
+  func checked() throws(StoreError) -> StoreOptions {
+    guard Limits.segmentBytes.contains(segmentBytes) else {
+      throw StoreError(
+        .invalidDraft,
+        "segmentBytes must be \(Limits.segmentBytes.lowerBound)…\(Limits.segmentBytes.upperBound)")
+    }
+    guard dictionary.count <= Limits.dictionaryBytes else {
+      throw StoreError(
+        .invalidDraft, "a dictionary has at most \(Limits.dictionaryBytes) bytes")
+    }
+    guard queueEvents > 0 else {
+      throw StoreError(.invalidDraft, "queueEvents must be positive")
+    }
+    return self
+  }
 }

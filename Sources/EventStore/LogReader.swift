@@ -1,22 +1,105 @@
+internal import Glibc
+internal import Synchronization
+
 /// A read-only view of a log.
 ///
-/// Works beside a writing process and on a copy, and never changes a byte in the directory.
+/// Works beside a writing process and on a copy, and never changes a byte in the directory. Every
+/// method may be called from any thread; reads block the calling thread on the file system.
 public final class LogReader: Sendable {
-  private init() { preconditionFailure("not written yet") }
+  private let disk: any Disk
+  private let directory: String
+  private let index: LogIndex
+  private let identity: UInt128
+  /// Reads what another process appends; nil beside the writer, which fills the index itself.
+  private let follower: Mutex<LogLoader?>
+  private let isBesideWriter: Bool
+  /// What follows the last whole block, as seen at the last refresh.
+  private let tail = Mutex<LogLoader.Tail?>(nil)
+  private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
+  private let files = Mutex<[(path: String, file: any DiskFile)]>([])
+  /// Waits until everything that was answered is written; set by the store for `queued` appends.
+  private let barrier = Mutex<(@Sendable () -> Void)?>(nil)
+
+  private struct BlockKey: Hashable {
+    var path: String
+    var offset: UInt64
+  }
+
+  private enum Bounds {
+    static let blocks = 8
+    static let files = 16
+    /// A block with its header and padding; what lies between blocks after damage is not read with it.
+    static let extent = BlockHeader.bytes + Limits.blockBytes + 8
+    static let revisionFaults = 100
+  }
+
+  /// Shares the index of the writer in this process.
+  init(disk: any Disk, directory: String, index: LogIndex, storeID: UInt128) {
+    self.disk = disk
+    self.directory = directory
+    self.index = index
+    identity = storeID
+    follower = Mutex(nil)
+    isBesideWriter = true
+  }
+
+  /// Reads by itself.
+  package init(disk: any Disk, directory: String) throws(StoreError) {
+    self.disk = disk
+    self.directory = directory
+    guard let status = try disk.status(directory + "/seg"), status.isDirectory else {
+      throw StoreError(.notAStore, "there is no log in this directory", path: directory)
+    }
+    let files = StoreFiles(disk: disk, directory: directory)
+    let format = try files.format()
+    let index = LogIndex()
+    self.index = index
+    var known = format?.storeID
+    if known == nil { known = try files.manifest(nil)?.storeID }
+    var loader = LogLoader(
+      disk: disk, directory: directory, index: index, purpose: .reading, storeID: known)
+    try loader.advance()
+    guard let storeID = loader.storeID else {
+      throw StoreError(
+        .notAStore, "neither FORMAT nor a manifest nor a segment says which store this is",
+        path: directory)
+    }
+    identity = storeID
+    let found = loader.tail
+    follower = Mutex(loader)
+    isBesideWriter = false
+    tail.withLock { $0 = found }
+  }
 
   /// Opens the log in `directory` and reads it once to build the index.
   ///
   /// Damage is no error here: it comes as `LogGap` from `scan` and `verify`.
   ///
-  /// - Throws: `.notAStore`, `.io`, `.permissions`.
+  /// - Throws: `.notAStore`, `.io`.
   public static func open(directory: String) throws(StoreError) -> LogReader {
-    preconditionFailure("not written yet")
+    try LogReader(disk: PosixDisk(), directory: directory)
+  }
+
+  func setBarrier(_ wait: (@Sendable () -> Void)?) { barrier.withLock { $0 = wait } }
+
+  private func settle() {
+    let wait = barrier.withLock { $0 }
+    wait?()
   }
 
   /// The store's identity.
-  public var storeID: UInt128 { preconditionFailure("not written yet") }
+  public var storeID: UInt128 { identity }
+
   /// The segments, in order.
-  public var segments: [SegmentInfo] { preconditionFailure("not written yet") }
+  public var segments: [SegmentInfo] {
+    settle()
+    return index.segmentList().map { segment in
+      SegmentInfo(
+        path: segment.path, ordinal: segment.header.ordinal,
+        first: Position(segment.header.first), last: Position(segment.last), bytes: segment.end,
+        created: segment.header.created, dictionaryBytes: segment.header.dictionary.count)
+    }
+  }
 
   /// Reads what the writer appended since the last look.
   ///
@@ -24,56 +107,188 @@ public final class LogReader: Sendable {
   ///
   /// - Returns: the last readable position.
   @discardableResult
-  public func refresh() throws(StoreError) -> Position { preconditionFailure("not written yet") }
+  public func refresh() throws(StoreError) -> Position {
+    settle()
+    if isBesideWriter { return Position(index.last) }
+    let found = try follower.withLock { (loader) throws(StoreError) -> LogLoader.Tail? in
+      try loader?.advance()
+      return loader?.tail
+    }
+    tail.withLock { $0 = found }
+    return Position(index.last)
+  }
 
   /// The last readable position.
-  public var last: Position { preconditionFailure("not written yet") }
-  /// Epoch of the last event.
-  public var epoch: Epoch { preconditionFailure("not written yet") }
+  public var last: Position {
+    settle()
+    return Position(index.last)
+  }
 
-  /// Reads in order, from `from` through `through` (nil: to the end); damaged ranges come as `.gap`.
-  ///
-  /// - Throws: what `body` throws, or `StoreError` (`.io`).
-  public func scan(
-    from: Position, through: Position?, _ body: (LogEntry) throws -> ScanStep
-  ) throws { preconditionFailure("not written yet") }
+  /// Epoch of the last event.
+  public var epoch: Epoch {
+    settle()
+    return Epoch(index.epoch)
+  }
+
+  // MARK: Single events
 
   /// The event at `position`; nil if there is none or it lies in a damaged range.
   public func event(at position: Position) throws(StoreError) -> StoredEvent? {
-    preconditionFailure("not written yet")
+    settle()
+    return try block(holding: position.rawValue)?.event(at: position.rawValue)
   }
 
   /// Where the event with this id stands.
   public func position(of id: EventID) throws(StoreError) -> Position? {
-    preconditionFailure("not written yet")
+    settle()
+    return try find(id.rawValue).map { Position($0) }
+  }
+
+  /// The position of the event with this id among those published.
+  func find(_ id: UInt128) throws(StoreError) -> UInt64? {
+    for position in index.candidates(idHash: FingerprintTable.hash(id)) {
+      if try block(holding: position)?.event(at: position)?.id.rawValue == id { return position }
+    }
+    return nil
+  }
+
+  /// The epoch of the event at `position`.
+  func epoch(at position: UInt64) throws(StoreError) -> UInt64? {
+    try block(holding: position)?.header.epoch
   }
 
   /// Positions of all events that carry this lookup key, ascending.
   public func positions(forKey key: [UInt8]) throws(StoreError) -> [Position] {
-    preconditionFailure("not written yet")
+    settle()
+    var found: [Position] = []
+    for position in index.candidates(keyHash: key.withUnsafeBytes { PostingTable.hash($0) }) {
+      let event = try block(holding: position)?.event(at: position)
+      if event?.lookupKeys.contains(key) == true, found.last?.rawValue != position {
+        found.append(Position(position))
+      }
+    }
+    return found
   }
 
   /// The first event, in log order, whose time is at least `time`; the position after the last if there is none.
   public func firstPosition(atOrAfter time: Int64) throws(StoreError) -> Position {
-    preconditionFailure("not written yet")
+    settle()
+    var place = index.place(atOrAfterTime: time)
+    while let here = place {
+      var found: UInt64?
+      if case .success(let block) = try block(here) {
+        _ = block.forEachRecord { number, view, _ in
+          if view.time >= time { found = here.first + UInt64(number) }
+          return found == nil
+        }
+      }
+      if let found { return Position(found) }
+      place = index.place(atOrAfter: here.last + 1)
+    }
+    return Position(index.last).next
   }
 
+  // MARK: Streams
+
   /// The last revision of `stream`; `.none` if it has no event.
-  public func revision(of stream: String) -> Revision { preconditionFailure("not written yet") }
+  public func revision(of stream: String) -> Revision {
+    settle()
+    return Revision(index.revision(of: stream))
+  }
 
   /// Streams whose name begins with `prefix`, sorted by name.
   public func streams(withPrefix prefix: String) -> [(stream: String, revision: Revision)] {
-    preconditionFailure("not written yet")
+    settle()
+    return index.streams(withPrefix: prefix).map { ($0.0, Revision($0.1)) }
+      .sorted { $0.stream < $1.stream }
   }
 
   /// Events of one stream in order, from revision `from` on.
+  ///
+  /// Events in damaged blocks are missing: compare revisions, or ask `verify`.
   public func events(
     ofStream stream: String, from: Revision
-  ) throws(StoreError) -> [StoredEvent] { preconditionFailure("not written yet") }
+  ) throws(StoreError) -> [StoredEvent] {
+    settle()
+    var events: [StoredEvent] = []
+    var names = NameCache()
+    let name = Array(stream.utf8)
+    for position in index.runs(ofStream: stream, from: from.rawValue) {
+      guard let block = try block(holding: position) else { continue }
+      let start = Int(position - block.header.first)
+      _ = block.forEachRecord(from: start) { number, view, bytes in
+        if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
+          events.append(block.event(number, view, bytes, &names))
+        }
+        return true
+      }
+    }
+    return events
+  }
+
+  // MARK: Ranges
+
+  /// Reads in order, from `from` through `through` (nil: to the end); damaged ranges come as `.gap`.
+  ///
+  /// The end is the last readable position at the time of the call.
+  ///
+  /// - Throws: what `body` throws, or `StoreError` (`.io`).
+  public func scan(
+    from: Position, through: Position?, _ body: (LogEntry) throws -> ScanStep
+  ) throws {
+    settle()
+    let endGaps = try endGaps()
+    let end = min(through?.rawValue ?? .max, index.last)
+    var gaps = (index.gaps + endGaps).filter { gap in
+      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
+    }[...]
+    var names = NameCache()
+    var open: (path: String, window: WindowedFile)?
+    var at = max(1, from.rawValue)
+    while at <= end, let place = index.place(atOrAfter: at), place.first <= end {
+      while let gap = gaps.first, gap.first.rawValue <= place.first {
+        gaps.removeFirst()
+        if case .stop = try body(.gap(gap)) { return }
+      }
+      if open?.path != place.path {
+        open = (place.path, WindowedFile(try file(place.path)))
+      }
+      guard let window = open?.window else { return }
+      let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
+      switch decode(place, bytes) {
+      case .failure(let broken):
+        if case .stop = try body(.gap(gap(place, broken))) { return }
+      case .success(let block):
+        var isStopped = false
+        let isWhole = try block.forEachRecord(from: Int(max(at, place.first) - place.first)) {
+          number, view, bytes in
+          guard place.first + UInt64(number) <= end else { return false }
+          let event = block.event(number, view, bytes, &names)
+          if case .stop = try body(.event(event)) { isStopped = true }
+          return !isStopped
+        }
+        if isStopped { return }
+        if !isWhole, case .stop = try body(.gap(gap(place, RuleBroken("block.record")))) { return }
+      }
+      at = place.last + 1
+    }
+    for gap in gaps {
+      if case .stop = try body(.gap(gap)) { return }
+    }
+  }
 
   /// The chain value at `position` (`.origin`: zero).
+  ///
+  /// - Throws: `.damaged` if the position cannot be read or does not exist.
   public func chainValue(at position: Position) throws(StoreError) -> Digest {
-    preconditionFailure("not written yet")
+    settle()
+    if position == .origin { return .zero }
+    guard let chain = try block(holding: position.rawValue)?.chain(through: position.rawValue)
+    else {
+      throw StoreError(
+        .damaged, "there is no readable event at \(position)", path: directory, position: position)
+    }
+    return chain
   }
 
   /// Reads every byte of the range and checks checksums, epochs, density, revisions and the chain.
@@ -81,12 +296,164 @@ public final class LogReader: Sendable {
   /// Damage does not throw: it is in the report.
   public func verify(
     from: Position, through: Position?, progress: ((Position) -> Void)?
-  ) throws(StoreError) -> VerifyReport { preconditionFailure("not written yet") }
+  ) throws(StoreError) -> VerifyReport {
+    settle()
+    let endGaps = try endGaps()
+    let end = min(through?.rawValue ?? .max, index.last)
+    let start = max(1, from.rawValue)
+    var check = Verification(from: start, through: end, faultsMax: Bounds.revisionFaults)
+    check.gaps = (index.gaps + endGaps).filter { gap in
+      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
+    }
+    var open: (path: String, window: WindowedFile)?
+    var at = start
+    while at <= end, let place = index.place(atOrAfter: at), place.first <= end {
+      if open?.path != place.path {
+        let window = WindowedFile(try file(place.path))
+        open = (place.path, window)
+        let head = try window.bytes(at: 0, count: SegmentHeader.maxBytes)
+        check.segment(place, head)
+      }
+      guard let window = open?.window else { break }
+      let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
+      switch decode(place, bytes) {
+      case .failure(let broken): check.unreadable(gap(place, broken))
+      case .success(let block): check.block(block, place)
+      }
+      at = place.last + 1
+      progress?(Position(min(at - 1, end)))
+    }
+    return check.report
+  }
+
+  // MARK: Following
 
   /// Blocks the calling thread until there is something after `position` or the time is over.
   ///
   /// - Returns: the last readable position.
   public func waitForEvents(
     after position: Position, timeoutMilliseconds: Int
-  ) throws(StoreError) -> Position { preconditionFailure("not written yet") }
+  ) throws(StoreError) -> Position {
+    let deadline = disk.monotonic() + Int64(max(0, timeoutMilliseconds)) * 1_000_000
+    let signal = Signal()
+    var pause: Int64 = 500_000
+    while true {
+      let last = try refresh()
+      let left = deadline - disk.monotonic()
+      if last > position || left <= 0 { return last }
+      if isBesideWriter {
+        index.notify(after: position.rawValue, signal)
+        _ = signal.wait(nanoseconds: left)
+        index.forget(signal)
+      } else {
+        // Another process does not call us; nobody posts this signal.
+        _ = signal.wait(nanoseconds: min(left, pause))
+        pause = min(pause * 2, 20_000_000)
+      }
+    }
+  }
+
+  // MARK: Blocks
+
+  private func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
+    guard let place = index.place(atOrAfter: position), place.first <= position else { return nil }
+    guard case .success(let block) = try block(place) else { return nil }
+    return block
+  }
+
+  private func block(
+    _ place: LogIndex.Place
+  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken> {
+    let key = BlockKey(path: place.path, offset: place.offset)
+    let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
+    if let known { return .success(known) }
+    let buffer = RawBuffer(capacity: max(1, min(place.extent, Bounds.extent)))
+    buffer.count = try file(place.path).read(into: buffer.storage, at: place.offset)
+    let result = decode(place, buffer.bytes)
+    if case .success(let block) = result {
+      blocks.withLock { cache in
+        if cache.count >= Bounds.blocks { cache.removeFirst() }
+        cache.append((key, block))
+      }
+    }
+    return result
+  }
+
+  /// Checks again what the index was built from: it may have changed on the disk since.
+  private func decode(
+    _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
+  ) -> Result<DecodedBlock, RuleBroken> {
+    let header: BlockHeader
+    do throws(BlockHeader.Fault) {
+      header = try BlockHeader(bytes, seed: checksumSeed(place.header.storeID))
+    } catch {
+      if case .damaged(let rule) = error { return .failure(RuleBroken(rule)) }
+      return .failure(RuleBroken("block.flags"))
+    }
+    guard header.first == place.first, header.last == place.last else {
+      return .failure(RuleBroken("block.position"))
+    }
+    return DecodedBlock.decode(header, bytes, dictionary: place.header.dictionary)
+  }
+
+  private func gap(_ place: LogIndex.Place, _ broken: RuleBroken) -> LogGap {
+    LogGap(
+      path: place.path, offset: place.offset, first: Position(place.first),
+      last: Position(place.last), minTime: nil, maxTime: nil, rule: broken.rule,
+      message: "a block breaks the format", isUnprovenTail: false)
+  }
+
+  private func file(_ path: String) throws(StoreError) -> any DiskFile {
+    if let file = files.withLock({ cache in cache.first { $0.path == path }?.file }) {
+      return file
+    }
+    let file = try disk.open(path, .read)
+    files.withLock { cache in
+      // What is dropped closes itself with its last user.
+      if cache.count >= Bounds.files { cache.removeFirst() }
+      cache.append((path, file))
+    }
+    return file
+  }
+
+  // MARK: The end
+
+  /// What is wrong at the end of the log: bytes that are no block, or less than the manifest witnesses.
+  private func endGaps() throws(StoreError) -> [LogGap] {
+    if isBesideWriter { return [] }
+    let manifest = try? StoreFiles(disk: disk, directory: directory).manifest(identity)
+    try refresh()
+    var seen = tail.withLock { $0 }
+    // An append in progress is over in a moment; a torn one stays as it is.
+    var looks = 0
+    while let before = seen, looks < 3 {
+      _ = Signal().wait(nanoseconds: 5_000_000)
+      try refresh()
+      seen = tail.withLock { $0 }
+      looks = seen == before ? looks + 1 : 0
+    }
+    let next = index.last + 1
+    let witnessed = manifest?.synced ?? 0
+    if let tail = seen {
+      let proven = max(witnessed, follower.withLock { $0?.witness } ?? 0, tail.witness)
+      let isUnproven = tail.first > proven && tail.follower == nil
+      return [
+        LogGap(
+          path: directory + "/seg/" + tail.segment, offset: tail.offset,
+          first: Position(tail.first), last: isUnproven ? nil : Position(max(proven, tail.first)),
+          minTime: index.latestTime, maxTime: nil, rule: tail.rule,
+          message: isUnproven
+            ? "an append that a crash cut short, or damage to the last group"
+            : "events that were acknowledged as durable cannot be read",
+          isUnprovenTail: isUnproven)
+      ]
+    }
+    guard witnessed >= next, let manifest else { return [] }
+    return [
+      LogGap(
+        path: directory + "/" + manifest.name, offset: 48, first: Position(next),
+        last: Position(witnessed), minTime: index.latestTime, maxTime: nil, rule: "manifest.synced",
+        message: "the log ends before what was acknowledged as durable", isUnprovenTail: false)
+    ]
+  }
 }

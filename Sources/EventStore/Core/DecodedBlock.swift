@@ -1,0 +1,122 @@
+/// A block, checked and decompressed.
+final class DecodedBlock: Sendable {
+  let header: BlockHeader
+  let body: [UInt8]
+
+  private init(header: BlockHeader, body: [UInt8]) {
+    self.header = header
+    self.body = body
+  }
+
+  /// Checks and decompresses the block whose header was read from the beginning of `bytes`.
+  ///
+  /// - Returns: the block, or the rule that it breaks.
+  static func decode(
+    _ header: BlockHeader, _ bytes: UnsafeRawBufferPointer, dictionary: [UInt8]
+  ) -> Result<DecodedBlock, RuleBroken> {
+    let end = BlockHeader.bytes + Int(header.storedBytes)
+    guard bytes.count >= end else { return .failure(RuleBroken("block.incomplete-body")) }
+    let stored = bytes.slice(BlockHeader.bytes..<end)
+    guard crc32c(stored) == header.bodyChecksum else {
+      return .failure(RuleBroken("block.body-crc"))
+    }
+    guard bytes.count >= header.extent else {
+      return .failure(RuleBroken("block.incomplete-padding"))
+    }
+    guard bytes.slice(end..<header.extent).allSatisfy({ $0 == 0 }) else {
+      return .failure(RuleBroken("block.padding"))
+    }
+    guard header.isCompressed else {
+      return .success(DecodedBlock(header: header, body: Array(stored)))
+    }
+    var isWhole = false
+    let body = [UInt8](unsafeUninitializedCapacity: Int(header.rawBytes)) { room, count in
+      let raw = UnsafeMutableRawBufferPointer(
+        start: room.baseAddress, count: Int(header.rawBytes))
+      isWhole = BlockCodec.decompress(stored, into: raw, dictionary: dictionary)
+      count = isWhole ? raw.count : 0
+    }
+    guard isWhole else { return .failure(RuleBroken("block.decompress")) }
+    return .success(DecodedBlock(header: header, body: body))
+  }
+
+  /// Calls `body` with each record from index `from` on, until it returns false.
+  ///
+  /// - Returns: false if the records break the format or are not as many as the header says.
+  func forEachRecord(
+    from: Int = 0, _ body: (Int, RecordView, UnsafeRawBufferPointer) throws -> Bool
+  ) rethrows -> Bool {
+    try self.body.withUnsafeBytes { bytes in
+      var view = RecordView()
+      var at = 0
+      for index in 0..<Int(header.count) {
+        guard view.parse(bytes, at: &at) else { return false }
+        if index >= from, try !body(index, view, bytes) { return true }
+      }
+      return at == bytes.count
+    }
+  }
+
+  /// The chain value after the events through `position`; nil if the records break the format.
+  func chain(through position: UInt64) -> Digest? {
+    var chain = header.chainBefore
+    let isWhole = forEachRecord { index, view, bytes in
+      guard header.first + UInt64(index) <= position else { return false }
+      chain = chain.chained(view.leaf(bytes))
+      return true
+    }
+    return isWhole ? chain : nil
+  }
+
+  /// The event of record `index`.
+  func event(
+    _ index: Int, _ view: RecordView, _ bytes: UnsafeRawBufferPointer, _ names: inout NameCache
+  ) -> StoredEvent {
+    var keys: [[UInt8]] = []
+    view.forEachKey(bytes) { keys.append(Array(bytes.slice($0))) }
+    return StoredEvent(
+      epoch: Epoch(header.epoch), position: Position(header.first + UInt64(index)),
+      id: EventID(view.id), stream: names.text(bytes.slice(view.stream)),
+      revision: Revision(view.revision), kind: names.text(bytes.slice(view.kind)), time: view.time,
+      lookupKeys: keys, payload: body[view.payload], sealed: body[view.sealed])
+  }
+
+  /// The event at `position`, which the block holds; nil if the records break the format.
+  func event(at position: UInt64) -> StoredEvent? {
+    var names = NameCache()
+    var found: StoredEvent?
+    let isWhole = forEachRecord(from: Int(position - header.first)) { index, view, bytes in
+      found = event(index, view, bytes, &names)
+      return false
+    }
+    return isWhole ? found : nil
+  }
+}
+
+/// A check of docs/format.md that bytes do not pass, by its name there.
+struct RuleBroken: Error, Hashable {
+  var rule: String
+  init(_ rule: String) { self.rule = rule }
+}
+
+/// Streams and kinds repeat: each is made into a String once for as long as it stays in its slot.
+struct NameCache {
+  private var slots = [String?](repeating: nil, count: 64)
+
+  mutating func text(_ bytes: UnsafeRawBufferPointer) -> String {
+    let length = bytes.count
+    // Names differ most at their ends.
+    let mix =
+      length >= 8
+      ? Int(truncatingIfNeeded: bytes.u64(length - 8) &* 0x9E37_79B9_7F4A_7C15 >> 58)
+      : (Int(bytes[length - 1]) &+ length) & 63
+    if var known = slots[mix], known.utf8.count == length,
+      known.withUTF8({ UnsafeRawBufferPointer($0).elementsEqual(bytes) })
+    {
+      return known
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
+    slots[mix] = text
+    return text
+  }
+}

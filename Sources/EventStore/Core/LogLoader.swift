@@ -1,0 +1,395 @@
+/// Reads segments forward and builds the index: for the writer's recovery and for readers alike.
+///
+/// Damage never stops a reader: it becomes a gap. An error while reading is thrown, since it says
+/// nothing about where the log ends.
+struct LogLoader {
+  /// Bytes of the last segment behind its last whole block.
+  struct Tail: Hashable {
+    var segment: String
+    var offset: UInt64
+    var bytes: UInt64
+    var rule: String
+    /// The position the tail would have begun with.
+    var first: UInt64
+    /// A header of ours further on.
+    var follower: BlockHeader?
+    /// The highest `durableUpTo` of all headers of ours further on.
+    var witness: UInt64 = 0
+    /// The segment's own header is unusable; nothing of it was read.
+    var isWholeSegment = false
+  }
+
+  enum Purpose { case writing, reading }
+
+  private struct Current {
+    var name: String
+    var path: String
+    var window: WindowedFile
+    var header: SegmentHeader
+    var seed: UInt32
+    var offset: UInt64
+    /// The last whole block, to compute the chain value behind it when it is asked for.
+    var lastBlock: (offset: UInt64, header: BlockHeader)?
+  }
+
+  private let disk: any Disk
+  private let directory: String
+  private let index: LogIndex
+  private let purpose: Purpose
+
+  private(set) var storeID: UInt128?
+  /// The position that the next event has.
+  private(set) var next: UInt64 = 1
+  /// Chain value before `next`; nil while it was not computed.
+  private(set) var chain: Digest? = .zero
+  private(set) var epoch: UInt64 = 0
+  /// The highest `durableUpTo` of the blocks read.
+  private(set) var witness: UInt64 = 0
+  private(set) var tail: Tail?
+  private(set) var events: UInt64 = 0
+  private(set) var segments = 0
+  /// Chain values behind the blocks of the last segment that were hashed, for comparison with witnesses.
+  private(set) var chainAt: [UInt64: Digest] = [:]
+  /// A position whose chain value is to be kept in `chainAt`, if it is met.
+  var watched: UInt64 = 0
+
+  private var current: Current?
+  private var lastName = ""
+  private var lastOrdinal: UInt64?
+  /// Damage whose end is not known before the next segment's header is read.
+  private var openGap: LogGap?
+  private var content = BlockContent()
+  private var names = NameCache()
+
+  init(
+    disk: any Disk, directory: String, index: LogIndex, purpose: Purpose, storeID: UInt128?
+  ) {
+    self.disk = disk
+    self.directory = directory
+    self.index = index
+    self.purpose = purpose
+    self.storeID = storeID
+  }
+
+  /// File name, header and end of the segment that appends go to; nil if it cannot take any.
+  var openSegment: (name: String, header: SegmentHeader, end: UInt64)? {
+    current.map { ($0.name, $0.header, $0.offset) }
+  }
+
+  /// The number of the segment after the last one.
+  var nextOrdinal: UInt64 { lastOrdinal.map { $0 + 1 } ?? 0 }
+
+  /// Reads everything that appeared since the last call.
+  mutating func advance() throws(StoreError) {
+    let after = lastName
+    let names = try disk.list(directory + "/seg")
+      .filter { SegmentName.first($0) != nil && $0 > after }.sorted()
+    tail = nil
+    try scan(isLast: names.isEmpty)
+    for (number, name) in names.enumerated() {
+      let isLast = number == names.count - 1
+      try open(name, isLast: isLast)
+      try scan(isLast: isLast)
+    }
+  }
+
+  // MARK: Segments
+
+  private mutating func open(_ name: String, isLast: Bool) throws(StoreError) {
+    let path = directory + "/seg/" + name
+    // The chain value behind the finished segment must be the one its successor begins with.
+    try computeChain()
+    current = nil
+    tail = nil
+    let window = WindowedFile(try disk.open(path, .read))
+    let size = try window.size()
+    let head = try window.bytes(at: 0, count: SegmentHeader.maxBytes)
+    let parsed: Result<SegmentHeader, SegmentHeader.Fault>
+    do throws(SegmentHeader.Fault) { parsed = .success(try SegmentHeader(head)) } catch {
+      parsed = .failure(error)
+    }
+    let header: SegmentHeader
+    switch parsed {
+    case .success(let whole): header = whole
+    case .failure(.unknownFormat(let what)):
+      throw StoreError(.notAStore, "segment of an unknown format: \(what)", path: path)
+    case .failure(.damaged(let rule)):
+      try unusable(name, path, rule, size: size, window: window, isLast: isLast)
+      return
+    }
+    if let storeID, header.storeID != storeID {
+      refuse(path, "segment.store-id", "the segment belongs to another store", header, name)
+      return
+    }
+    storeID = header.storeID
+    guard SegmentName.first(name) == header.first, header.first > 0 else {
+      refuse(path, "segment.name", "name and header give different first positions", header, name)
+      return
+    }
+    if header.first < next {
+      refuse(path, "segment.overlap", "the segment repeats positions", header, name)
+      return
+    }
+    if let ordinal = lastOrdinal, header.ordinal <= ordinal {
+      refuse(path, "segment.ordinal", "the segment's number is not higher", header, name)
+      return
+    }
+    if var gap = openGap {
+      gap.last = Position(header.first - 1)
+      index.add(gap: gap)
+      openGap = nil
+      chain = nil
+    } else if header.first > next {
+      addGap(
+        path: path, offset: 0, first: next, last: header.first - 1, rule: "segment.missing",
+        message: "positions are missing before this segment")
+      chain = nil
+    } else if let chain, chain != header.chainBefore {
+      // Every event is readable, but this segment does not continue the one before.
+      addGap(
+        path: path, offset: 64, first: next, last: next - 1, rule: "segment.chain",
+        message: "the segment does not continue the chain of the one before")
+    } else if header.epoch < epoch {
+      addGap(
+        path: path, offset: 96, first: next, last: next - 1, rule: "segment.epoch",
+        message: "the segment is of an older epoch than the one before")
+    }
+    segments += 1
+    lastName = name
+    lastOrdinal = header.ordinal
+    next = header.first
+    chain = header.chainBefore
+    epoch = max(epoch, header.epoch)
+    index.begin(segment: header, path: path)
+    current = Current(
+      name: name, path: path, window: window, header: header,
+      seed: checksumSeed(header.storeID), offset: UInt64(header.encodedBytes))
+  }
+
+  /// A segment whose header is damaged: its events cannot be read, since the dictionary is lost.
+  private mutating func unusable(
+    _ name: String, _ path: String, _ rule: String, size: UInt64, window: WindowedFile,
+    isLast: Bool
+  ) throws(StoreError) {
+    lastName = name
+    let seed = storeID.map(checksumSeed) ?? 0
+    let further = try followers(window, from: 0, size: size, seed: seed)
+    if isLast {
+      tail = Tail(
+        segment: name, offset: 0, bytes: size, rule: rule, first: next, follower: further.first,
+        witness: further.witness, isWholeSegment: true)
+      // A reader looks again at the next refresh.
+      lastName = String(name.dropLast())
+      return
+    }
+    segments += 1
+    if openGap == nil {
+      openGap = gap(
+        path: path, offset: 0, first: next, rule: rule,
+        message: "the segment's header is damaged; its events cannot be read")
+    }
+    chain = nil
+  }
+
+  /// A segment that is whole but has no place in this log.
+  private mutating func refuse(
+    _ path: String, _ rule: String, _ message: String, _ header: SegmentHeader, _ name: String
+  ) {
+    lastName = name
+    segments += 1
+    addGap(path: path, offset: 0, first: next, last: next - 1, rule: rule, message: message)
+  }
+
+  /// Computes the chain value before `next` from the last block, if it is not known.
+  mutating func computeChain() throws(StoreError) {
+    guard chain == nil, openGap == nil, let current, let last = current.lastBlock,
+      last.header.last + 1 == next
+    else { return }
+    let bytes = try current.window.bytes(at: last.offset, count: last.header.extent)
+    guard
+      case .success(let block) = DecodedBlock.decode(
+        last.header, bytes, dictionary: current.header.dictionary)
+    else { return }
+    chain = block.chain(through: last.header.last)
+  }
+
+  // MARK: Blocks
+
+  private mutating func scan(isLast: Bool) throws(StoreError) {
+    guard var segment = current else { return }
+    defer { current = segment }
+    segment.window.invalidate()
+    let size = try segment.window.size()
+    var bad: LogGap?
+    while segment.offset < size {
+      let rule: String
+      switch try examine(&segment, afterDamage: bad != nil, isHashed: isLast) {
+      case .success(let header):
+        if var gap = bad {
+          gap.last = Position(header.first - 1)
+          gap.maxTime = header.minTime
+          index.add(gap: gap)
+          bad = nil
+        }
+        accept(header, &segment)
+        continue
+      case .failure(let broken): rule = broken.rule
+      }
+      let offset = segment.offset
+      if isLast && purpose == .writing {
+        let further = try followers(segment.window, from: offset + 8, size: size, seed: segment.seed)
+        tail = Tail(
+          segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
+          follower: further.first, witness: further.witness)
+        return
+      }
+      if bad == nil {
+        bad = gap(
+          path: segment.path, offset: offset, first: next, rule: rule,
+          message: "a block breaks the format")
+      }
+      guard
+        let found = try follower(segment.window, from: offset + 8, size: size, seed: segment.seed)
+      else { break }
+      segment.offset = found.offset
+    }
+    guard let bad else { return }
+    if isLast {
+      // Read again from its beginning at the next refresh: it may be an append in progress.
+      segment.offset = bad.offset
+      tail = Tail(
+        segment: segment.name, offset: bad.offset, bytes: size - bad.offset, rule: bad.rule,
+        first: next)
+    } else {
+      openGap = bad
+      chain = nil
+    }
+  }
+
+  /// Checks the block at the segment's offset and collects its content.
+  private mutating func examine(
+    _ segment: inout Current, afterDamage: Bool, isHashed: Bool
+  ) throws(StoreError) -> Result<BlockHeader, RuleBroken> {
+    let head = try segment.window.bytes(at: segment.offset, count: BlockHeader.bytes)
+    let header: BlockHeader
+    switch parse(head, segment.seed) {
+    case .success(let whole): header = whole
+    case .failure(.damaged(let rule)): return .failure(RuleBroken(rule))
+    case .failure(.unknownFlags(let flags)):
+      throw StoreError(
+        .notAStore, "block with flags \(flags), unknown to this build, at \(segment.offset)",
+        path: segment.path)
+    }
+    guard header.epoch >= epoch else { return .failure(RuleBroken("block.epoch")) }
+    guard afterDamage ? header.first >= next : header.first == next else {
+      return .failure(RuleBroken("block.position"))
+    }
+    if !afterDamage, let chain, chain != header.chainBefore {
+      return .failure(RuleBroken("block.chain"))
+    }
+    let bytes = try segment.window.bytes(at: segment.offset, count: header.extent)
+    let block: DecodedBlock
+    switch DecodedBlock.decode(header, bytes, dictionary: segment.header.dictionary) {
+    case .success(let whole): block = whole
+    case .failure(let broken): return .failure(broken)
+    }
+    return collect(block, isHashed: isHashed) ? .success(header) : .failure(RuleBroken("block.record"))
+  }
+
+  private func parse(
+    _ bytes: UnsafeRawBufferPointer, _ seed: UInt32
+  ) -> Result<BlockHeader, BlockHeader.Fault> {
+    do throws(BlockHeader.Fault) { return .success(try BlockHeader(bytes, seed: seed)) } catch {
+      return .failure(error)
+    }
+  }
+
+  private mutating func collect(_ block: DecodedBlock, isHashed: Bool) -> Bool {
+    content.removeAll()
+    var chain: Digest? = isHashed ? block.header.chainBefore : nil
+    let watched = self.watched
+    let isWhole = block.forEachRecord { index, view, bytes in
+      content.add(
+        id: view.id, stream: names.text(bytes.slice(view.stream)), revision: view.revision)
+      view.forEachKey(bytes) { content.add(key: bytes.slice($0)) }
+      if let before = chain {
+        chain = before.chained(view.leaf(bytes))
+        let position = block.header.first + UInt64(index)
+        if position == watched { chainAt[position] = chain }
+      }
+      return true
+    }
+    if isWhole { chainAfter = chain }
+    return isWhole
+  }
+
+  /// Chain value behind the block examined last; nil if it was not hashed.
+  private var chainAfter: Digest?
+
+  private mutating func accept(_ header: BlockHeader, _ segment: inout Current) {
+    index.publish(header, offset: segment.offset, content)
+    segment.lastBlock = (segment.offset, header)
+    segment.offset += UInt64(header.extent)
+    events += UInt64(header.count)
+    witness = max(witness, header.durableUpTo)
+    epoch = header.epoch
+    next = header.last + 1
+    chain = chainAfter
+  }
+
+  // MARK: Behind damage
+
+  /// The next header of ours at or behind `from` that may continue the log.
+  private func follower(
+    _ window: WindowedFile, from: UInt64, size: UInt64, seed: UInt32
+  ) throws(StoreError) -> (offset: UInt64, header: BlockHeader)? {
+    var offset = (from + 7) & ~7
+    while offset + UInt64(BlockHeader.bytes) <= size {
+      let bytes = try window.bytes(at: offset, count: 64 << 10)
+      var at = 0
+      while at + BlockHeader.bytes <= bytes.count {
+        if bytes.u32(at) == BlockHeader.magic,
+          case .success(let header) = parse(bytes.slice(at..<bytes.count), seed),
+          header.first >= next, header.epoch >= epoch
+        {
+          return (offset + UInt64(at), header)
+        }
+        at += 8
+      }
+      if at == 0 { break }
+      offset += UInt64(at)
+    }
+    return nil
+  }
+
+  /// The first such header, and the highest witness of all of them.
+  private func followers(
+    _ window: WindowedFile, from: UInt64, size: UInt64, seed: UInt32
+  ) throws(StoreError) -> (first: BlockHeader?, witness: UInt64) {
+    var first: BlockHeader?
+    var witness: UInt64 = 0
+    var from = from
+    while let found = try follower(window, from: from, size: size, seed: seed) {
+      if first == nil { first = found.header }
+      witness = max(witness, found.header.durableUpTo)
+      from = found.offset + 8
+    }
+    return (first, witness)
+  }
+
+  private func gap(
+    path: String, offset: UInt64, first: UInt64, rule: String, message: String
+  ) -> LogGap {
+    LogGap(
+      path: path, offset: offset, first: Position(first), last: nil, minTime: index.latestTime,
+      maxTime: nil, rule: rule, message: message, isUnprovenTail: false)
+  }
+
+  private mutating func addGap(
+    path: String, offset: UInt64, first: UInt64, last: UInt64, rule: String, message: String
+  ) {
+    var gap = gap(path: path, offset: offset, first: first, rule: rule, message: message)
+    gap.last = Position(last)
+    index.add(gap: gap)
+  }
+}

@@ -1,0 +1,314 @@
+/// Decides, encodes and writes; synchronous, for one thread at a time.
+///
+/// Batches are added to a group, which `flush` makes into one block with one write. Nothing of a group
+/// is visible before its write succeeded, and everything of it is afterwards.
+package final class LogWriter {
+  /// What became of a batch that was added.
+  package enum Admission {
+    /// It is part of the group: these are its positions once the group is written.
+    case placed(AppendReceipt)
+    /// It is in the log or in the group already.
+    case duplicate(AppendReceipt)
+    case refused(StoreError)
+    /// It does not fit into this group: flush, then add it again.
+    case groupIsFull
+  }
+
+  /// A place up to which the log is written, with what a sync and a witness need.
+  package struct Mark: Sendable {
+    package var file: any DiskFile
+    package var position: UInt64
+    package var chain: Digest
+  }
+
+  private struct Segment {
+    var file: any DiskFile
+    var end: UInt64
+    var codec: BlockCodec
+  }
+
+  private let disk: any Disk
+  private let directory: String
+  private let options: StoreOptions
+  private let storeID: UInt128
+  private let seed: UInt32
+  private let index: LogIndex
+  private let reader: LogReader
+  private var segment: Segment?
+  private var nextOrdinal: UInt64
+
+  package private(set) var epoch: UInt64
+  /// The position that the next event written has.
+  private var next: UInt64
+  private var chain: Digest
+  /// Syncs a segment that is full; the owner of the syncs puts its own in, so that the one report of a
+  /// lost write that the kernel gives a descriptor is never taken by the wrong thread.
+  package var sync: (any DiskFile) throws(StoreError) -> Void = { (file) throws(StoreError) in
+    try file.sync()
+  }
+  /// Everything through here is on stable storage; the owner of the syncs sets it.
+  package var durableUpTo: UInt64
+
+  // The group.
+  private let body = RawBuffer(capacity: 64 << 10)
+  private let block = RawBuffer(capacity: 64 << 10)
+  private var content = BlockContent()
+  private var placed: [UInt128: UInt64] = [:]
+  private var groupChain: Digest
+  private var minTime = Int64.max
+  private var maxTime = Int64.min
+
+  init(
+    disk: any Disk, directory: String, options: StoreOptions, from found: Recovery.Result,
+    reader: LogReader
+  ) throws(StoreError) {
+    self.disk = disk
+    self.directory = directory
+    self.options = options
+    self.reader = reader
+    storeID = found.manifest.storeID
+    seed = checksumSeed(storeID)
+    index = found.index
+    epoch = found.manifest.epoch
+    next = found.next
+    chain = found.chain
+    groupChain = found.chain
+    durableUpTo = found.next - 1
+    nextOrdinal = found.nextOrdinal
+    if let open = found.segment {
+      segment = Segment(
+        file: try disk.open(directory + "/seg/" + open.name, .readWrite), end: open.end,
+        codec: BlockCodec(dictionary: open.header.dictionary))
+    }
+  }
+
+  /// Events in the group.
+  package var groupCount: Int { content.count }
+
+  /// The place up to which the log is written; nil while there is no segment.
+  package var mark: Mark? {
+    segment.map { Mark(file: $0.file, position: next - 1, chain: chain) }
+  }
+
+  /// Later blocks carry this epoch; the caller has made it durable in the manifest.
+  func raise(epoch: UInt64) { self.epoch = epoch }
+
+  // MARK: Adding
+
+  /// Adds `batch` to the group if its ids are new and its expectations hold.
+  package func add(_ batch: AppendBatch) -> Admission {
+    if let broken = broken(batch) { return .refused(StoreError(.invalidDraft, broken)) }
+    do throws(StoreError) {
+      if let known = try known(batch) { return known }
+    } catch {
+      return .refused(error)
+    }
+    for expectation in batch.expected {
+      let actual = revision(of: expectation.stream)
+      let holds =
+        switch expectation.revision {
+        case .exactly(let wanted): wanted.rawValue == actual
+        case .exists: actual > 0
+        }
+      if !holds {
+        return .refused(
+          StoreError(
+            .conflict, "the stream is at revision \(actual)", stream: expectation.stream,
+            actual: Revision(actual)))
+      }
+    }
+    if content.count > 0, content.count + batch.events.count > Limits.eventsPerBlock {
+      return .groupIsFull
+    }
+    let size = batch.events.reduce(0) { $0 + 10 + Record.size($1, revision: .max) }
+    if size > Limits.batchBytes {
+      return .refused(
+        StoreError(.invalidDraft, "the batch takes more than \(Limits.batchBytes) bytes"))
+    }
+    if content.count > 0, body.count + size > Limits.groupBytes { return .groupIsFull }
+    let first = next + UInt64(content.count)
+    for draft in batch.events { place(draft) }
+    return .placed(
+      AppendReceipt(
+        epoch: Epoch(epoch), first: Position(first),
+        last: Position(first + UInt64(batch.events.count) - 1), wasDuplicate: false))
+  }
+
+  private func place(_ draft: EventDraft) {
+    placed[draft.id.rawValue] = next + UInt64(content.count)
+    let revision = revision(of: draft.stream) + 1
+    content.add(id: draft.id.rawValue, stream: draft.stream, revision: revision)
+    for key in draft.lookupKeys { key.withUnsafeBytes { content.add(key: $0) } }
+    groupChain = groupChain.chained(Record.append(draft, revision: revision, to: body))
+    minTime = min(minTime, draft.time)
+    maxTime = max(maxTime, draft.time)
+  }
+
+  private func revision(of stream: String) -> UInt64 {
+    content.revision(of: stream) ?? index.revision(of: stream)
+  }
+
+  /// The bound that `batch` breaks, in words; nil if it keeps them all.
+  private func broken(_ batch: AppendBatch) -> String? {
+    guard (1...Limits.eventsPerBlock).contains(batch.events.count) else {
+      return "a batch has 1 to \(Limits.eventsPerBlock) events"
+    }
+    guard batch.expected.count <= Limits.eventsPerBlock else {
+      return "a batch has at most \(Limits.eventsPerBlock) expectations"
+    }
+    for draft in batch.events {
+      guard (1...Limits.streamBytes).contains(draft.stream.utf8.count) else {
+        return "a stream's name has 1 to \(Limits.streamBytes) bytes"
+      }
+      guard (1...Limits.kindBytes).contains(draft.kind.utf8.count),
+        draft.kind.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+      else { return "a kind has 1 to \(Limits.kindBytes) visible ASCII characters" }
+      guard draft.lookupKeys.count <= Limits.lookupKeys else {
+        return "an event has at most \(Limits.lookupKeys) lookup keys"
+      }
+      for key in draft.lookupKeys where !(1...Limits.lookupKeyBytes).contains(key.count) {
+        return "a lookup key has 1 to \(Limits.lookupKeyBytes) bytes"
+      }
+      guard draft.payload.count <= Limits.partBytes, draft.sealed.count <= Limits.partBytes else {
+        return "payload and sealed part have at most \(Limits.partBytes) bytes each"
+      }
+    }
+    return nil
+  }
+
+  /// How `batch` stands if any of its ids was seen before.
+  private func known(_ batch: AppendBatch) throws(StoreError) -> Admission? {
+    var first: UInt64?
+    var found = 0
+    var isInOrder = true
+    var own: Set<UInt128> = []
+    for (number, draft) in batch.events.enumerated() {
+      let id = draft.id.rawValue
+      if batch.events.count > 1, !own.insert(id).inserted {
+        return .refused(StoreError(.idReused, "the batch has an id twice"))
+      }
+      guard let position = try position(of: id) else { continue }
+      found += 1
+      if number == 0 { first = position }
+      if first.map({ $0 + UInt64(number) }) != position { isInOrder = false }
+    }
+    if found == 0 { return nil }
+    guard let first, isInOrder, found == batch.events.count else {
+      return .refused(
+        StoreError(
+          .idReused, "\(found) of \(batch.events.count) ids are in the log or in another order"))
+    }
+    let last = first + UInt64(found) - 1
+    let epoch = first >= next ? self.epoch : try reader.epoch(at: first) ?? self.epoch
+    return .duplicate(
+      AppendReceipt(
+        epoch: Epoch(epoch), first: Position(first), last: Position(last), wasDuplicate: true))
+  }
+
+  private func position(of id: UInt128) throws(StoreError) -> UInt64? {
+    if content.count > 0, let position = placed[id] { return position }
+    return try reader.find(id)
+  }
+
+  // MARK: Writing
+
+  /// Writes the group as one block; afterwards the group is empty, whether that succeeded or not.
+  ///
+  /// - Throws: `.full` if there was no room: the log is as before. Any other error leaves the outcome
+  ///   unknown, and the writer must not be used again.
+  package func flush() throws(StoreError) {
+    guard content.count > 0 else { return }
+    defer { dropGroup() }
+    try rollIfNeeded()
+    guard var segment else { return }
+    let header = buildBlock(segment.codec)
+    do throws(StoreError) {
+      try segment.file.writeAll(block.bytes, at: segment.end)
+    } catch {
+      guard error.code == .full else { throw outcomeUnknown(error) }
+      // Part of the block may be there: without it the next one continues the log.
+      do throws(StoreError) { try segment.file.truncate(to: segment.end) } catch {
+        throw outcomeUnknown(error)
+      }
+      throw error
+    }
+    index.publish(header, offset: segment.end, content)
+    segment.end += UInt64(header.extent)
+    self.segment = segment
+    next = header.last + 1
+    chain = groupChain
+  }
+
+  private func outcomeUnknown(_ error: StoreError) -> StoreError {
+    var error = error
+    error.code = .io
+    error.message += "; outcome unknown: the events may or may not be in the log"
+    return error
+  }
+
+  /// Gives up the group: none of its events is in the log.
+  package func dropGroup() {
+    body.count = 0
+    content.removeAll()
+    placed.removeAll(keepingCapacity: true)
+    groupChain = chain
+    minTime = .max
+    maxTime = .min
+  }
+
+  private func buildBlock(_ codec: BlockCodec) -> BlockHeader {
+    block.count = 0
+    block.reserve(BlockHeader.bytes + BlockCodec.bound(body.count) + 8)
+    let room = UnsafeMutableRawBufferPointer(rebasing: block.storage[BlockHeader.bytes...])
+    let compressed = codec.compress(body.bytes, into: room)
+    if compressed == nil { room.copyMemory(from: body.bytes) }
+    let stored = compressed ?? body.count
+    for padding in stored..<aligned8(stored) { room[padding] = 0 }
+    let header = BlockHeader(
+      epoch: epoch, first: next, count: UInt32(content.count), rawBytes: UInt32(body.count),
+      storedBytes: UInt32(stored),
+      bodyChecksum: crc32c(UnsafeRawBufferPointer(room).slice(0..<stored)), minTime: minTime,
+      maxTime: maxTime, chainBefore: chain, durableUpTo: min(durableUpTo, next - 1),
+      isCompressed: compressed != nil)
+    header.encode(into: block.storage, seed: seed)
+    block.count = header.extent
+    return header
+  }
+
+  // MARK: Segments
+
+  private func rollIfNeeded() throws(StoreError) {
+    if let segment {
+      guard segment.end >= UInt64(options.segmentBytes) else { return }
+      // Before its successor exists, so that a hole between segments is never the work of a crash.
+      do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
+    }
+    let header = SegmentHeader(
+      storeID: storeID, ordinal: nextOrdinal, first: next, created: disk.now(), epoch: epoch,
+      chainBefore: chain, dictionary: options.dictionary)
+    let folder = directory + "/seg"
+    let name = SegmentName.of(next)
+    let temporary = folder + "/" + name + ".tmp"
+    if try disk.status(temporary) != nil { try disk.remove(temporary) }
+    guard try disk.status(folder + "/" + name) == nil else {
+      throw StoreError(.io, "a segment of this name is there already", path: folder + "/" + name)
+    }
+    let file = try disk.open(temporary, .createNew)
+    do throws(StoreError) {
+      try file.writeAll(header.encoded(), at: 0)
+      try file.sync()
+      try disk.rename(temporary, folder + "/" + name)
+    } catch {
+      // The name never stood for a segment; what is left of it is removed at the next opening at last.
+      _ = try? disk.remove(temporary)
+      throw error.code == .full ? error : outcomeUnknown(error)
+    }
+    do throws(StoreError) { try disk.syncDirectory(folder) } catch { throw outcomeUnknown(error) }
+    if segment != nil { durableUpTo = max(durableUpTo, next - 1) }
+    index.begin(segment: header, path: folder + "/" + name)
+    segment = Segment(
+      file: file, end: UInt64(header.encodedBytes),
+      codec: BlockCodec(dictionary: header.dictionary))
+    nextOrdinal += 1
+  }
+}

@@ -1,0 +1,68 @@
+/// The files of a store beside its segments: FORMAT and the two manifest slots.
+struct StoreFiles {
+  let disk: any Disk
+  let directory: String
+
+  /// The line in FORMAT; nil if there is no such file.
+  ///
+  /// - Throws: `.notAStore` if there is something else in it.
+  func format() throws(StoreError) -> FormatLine? {
+    let path = directory + "/FORMAT"
+    guard try disk.status(path) != nil else { return nil }
+    let file = try disk.open(path, .read)
+    defer { file.close() }
+    guard let bytes = try file.readAll(limit: 256),
+      let line = FormatLine(String(decoding: bytes, as: UTF8.self))
+    else {
+      throw StoreError(
+        .notAStore,
+        "FORMAT must be the line \"\(FormatLine.name) MAJOR.MINOR UUID\"; "
+          + "remove the file to have it rebuilt from the segments", path: path)
+    }
+    guard line.major == SegmentHeader.major else {
+      throw StoreError(
+        .notAStore,
+        "format \(line.major).\(line.minor); this build knows \(SegmentHeader.major).x", path: path)
+    }
+    return line
+  }
+
+  /// The newer whole slot of `storeID`; nil if there is none.
+  ///
+  /// - Throws: `.notAStore` if a slot is whole but of another store.
+  func manifest(_ storeID: UInt128?) throws(StoreError) -> Manifest? {
+    var newest: Manifest?
+    for name in Manifest.names {
+      let path = directory + "/" + name
+      guard try disk.status(path) != nil else { continue }
+      let file = try disk.open(path, .read)
+      defer { file.close() }
+      guard let bytes = try file.readAll(limit: Manifest.bytes), let slot = Manifest(bytes) else {
+        continue
+      }
+      if let storeID, slot.storeID != storeID {
+        throw StoreError(
+          .notAStore,
+          "the manifest is of store \(uuidText(slot.storeID)), the log of \(uuidText(storeID)); "
+            + "remove the manifest if the segments are the right ones", path: path)
+      }
+      if slot.generation >= newest?.generation ?? 0 { newest = slot }
+    }
+    return newest
+  }
+
+  /// Makes `manifest` durable in its slot; the other slot stays as it is.
+  func write(_ manifest: Manifest) throws(StoreError) {
+    let path = directory + "/" + manifest.name
+    let bytes = manifest.encoded()
+    guard let status = try disk.status(path), status.size == UInt64(Manifest.bytes) else {
+      try disk.replaceFile(directory, manifest.name, bytes)
+      return
+    }
+    // In place: a slot that is torn by a crash is the one that does not count.
+    let file = try disk.open(path, .readWrite)
+    defer { file.close() }
+    try file.writeAll(bytes, at: 0)
+    try file.sync()
+  }
+}

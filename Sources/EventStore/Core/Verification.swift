@@ -1,0 +1,138 @@
+/// The running state of a full check: pure, fed block by block.
+struct Verification {
+  private struct Seen {
+    var revision: UInt64
+    /// How many damaged ranges had been met: behind another one a jump is no fault.
+    var gapsBefore: Int
+  }
+
+  private let from: UInt64
+  private let through: UInt64
+  private let faultsMax: Int
+  var gaps: [LogGap] = []
+  private var unreadableGaps = 0
+  private var events: UInt64 = 0
+  private var blocks: UInt64 = 0
+  private var bytes: UInt64 = 0
+  /// Computed from the events; nil behind damage, until the next block gives the value before it.
+  private var chain: Digest?
+  private var lastChain = Digest.zero
+  private var next: UInt64 = 0
+  private var epoch: UInt64 = 0
+  private var streams: [String: Seen] = [:]
+  private var faults: [String] = []
+  private var faultCount = 0
+  private var names = NameCache()
+
+  init(from: UInt64, through: UInt64, faultsMax: Int) {
+    self.from = from
+    self.through = through
+    self.faultsMax = faultsMax
+    if from == 1 { (chain, next) = (.zero, 1) }
+  }
+
+  /// A segment is entered at the block of `place`; `head` is what stands at its beginning now.
+  mutating func segment(_ place: LogIndex.Place, _ head: UnsafeRawBufferPointer) {
+    let rule: String?
+    do throws(SegmentHeader.Fault) {
+      let header = try SegmentHeader(head)
+      rule =
+        header != place.header
+        ? "segment.changed"
+        : header.first == next && chain.map { $0 != header.chainBefore } == true
+          ? "segment.chain" : header.epoch < epoch ? "segment.epoch" : nil
+    } catch {
+      switch error {
+      case .damaged(let broken): rule = broken
+      case .unknownFormat: rule = "segment.changed"
+      }
+    }
+    if let rule { add(place, 0, rule, "the segment's header breaks the format", isEmpty: true) }
+  }
+
+  mutating func unreadable(_ gap: LogGap) {
+    gaps.append(gap)
+    unreadableGaps += 1
+    chain = nil
+  }
+
+  mutating func block(_ block: DecodedBlock, _ place: LogIndex.Place) {
+    let header = block.header
+    if next != 0, header.first != next {
+      // The index lists the hole as a gap.
+      unreadableGaps += 1
+      chain = nil
+    }
+    if let chain, chain != header.chainBefore {
+      add(place, place.offset, "block.chain", "the block does not continue the chain", isEmpty: true)
+    }
+    if header.epoch < epoch {
+      add(place, place.offset, "block.epoch", "the block is of an older epoch", isEmpty: true)
+    }
+    epoch = max(epoch, header.epoch)
+    var running = header.chainBefore
+    var counted: UInt64 = 0
+    var atEnd: Digest?
+    let isWhole = block.forEachRecord { number, view, bytes in
+      running = running.chained(view.leaf(bytes))
+      let position = header.first + UInt64(number)
+      if position >= from, position <= through {
+        counted += 1
+        revision(names.text(bytes.slice(view.stream)), view.revision, position)
+        atEnd = running
+      }
+      return true
+    }
+    guard isWhole else {
+      unreadable(
+        LogGap(
+          path: place.path, offset: place.offset, first: Position(place.first),
+          last: Position(place.last), minTime: header.minTime, maxTime: header.maxTime,
+          rule: "block.record", message: "a record breaks the format", isUnprovenTail: false))
+      return
+    }
+    events += counted
+    blocks += 1
+    bytes += UInt64(header.extent)
+    chain = running
+    if let atEnd { lastChain = atEnd }
+    next = header.last + 1
+  }
+
+  private mutating func revision(_ stream: String, _ revision: UInt64, _ position: UInt64) {
+    defer { streams[stream] = Seen(revision: revision, gapsBefore: unreadableGaps) }
+    let expected: UInt64
+    if let seen = streams[stream] {
+      if seen.gapsBefore != unreadableGaps, revision > seen.revision { return }
+      expected = seen.revision + 1
+    } else {
+      // The window may begin, or damage may lie, behind the stream's first event.
+      if from > 1 || unreadableGaps > 0 { return }
+      expected = 1
+    }
+    guard revision != expected else { return }
+    faultCount += 1
+    if faults.count < faultsMax {
+      faults.append(
+        "stream \(stream): revision \(revision) at position \(position), expected \(expected)")
+    }
+  }
+
+  private mutating func add(
+    _ place: LogIndex.Place, _ offset: UInt64, _ rule: String, _ message: String, isEmpty: Bool
+  ) {
+    gaps.append(
+      LogGap(
+        path: place.path, offset: offset, first: Position(place.first),
+        last: Position(isEmpty ? place.first - 1 : place.last), minTime: nil, maxTime: nil,
+        rule: rule, message: message, isUnprovenTail: false))
+  }
+
+  var report: VerifyReport {
+    var sentences = faults
+    if faultCount > faults.count { sentences.append("and \(faultCount - faults.count) more") }
+    return VerifyReport(
+      first: Position(from), last: Position(through), events: events, blocks: blocks, bytes: bytes,
+      chain: lastChain, gaps: gaps.sorted { $0.first < $1.first }, revisionFaults: sentences)
+  }
+}

@@ -1,0 +1,209 @@
+internal import Glibc
+
+/// The real machine; the only file of the log that makes file-system calls.
+package struct PosixDisk: Disk {
+  package init() {}
+
+  package func status(_ path: String) throws(StoreError) -> FileStatus? {
+    var info = stat()
+    if stat(path, &info) != 0 {
+      if errno == ENOENT || errno == ENOTDIR { return nil }
+      throw failure("stat", path)
+    }
+    return FileStatus(
+      isDirectory: info.st_mode & S_IFMT == S_IFDIR, size: UInt64(max(info.st_size, 0)),
+      permissions: UInt32(info.st_mode & 0o777))
+  }
+
+  package func makeDirectory(_ path: String) throws(StoreError) {
+    if mkdir(path, 0o700) != 0 { throw failure("mkdir", path) }
+  }
+
+  package func list(_ path: String) throws(StoreError) -> [String] {
+    guard let directory = opendir(path) else { throw failure("opendir", path) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(directory) else {
+        if errno != 0 { throw failure("readdir", path) }
+        return names
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+  }
+
+  package func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
+    let flags =
+      switch mode {
+      case .read: O_RDONLY
+      case .readWrite: O_RDWR
+      case .createNew: O_RDWR | O_CREAT | O_EXCL
+      }
+    let descriptor = retrying { Glibc.open(path, flags | O_CLOEXEC, 0o600) }
+    if descriptor < 0 { throw failure("open", path) }
+    return PosixFile(descriptor: descriptor, path: path)
+  }
+
+  package func rename(_ from: String, _ to: String) throws(StoreError) {
+    if Glibc.rename(from, to) != 0 { throw failure("rename", from) }
+  }
+
+  package func remove(_ path: String) throws(StoreError) {
+    if unlink(path) != 0 { throw failure("unlink", path) }
+  }
+
+  package func syncDirectory(_ path: String) throws(StoreError) {
+    let descriptor = retrying { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    if descriptor < 0 { throw failure("open", path) }
+    defer { _ = Glibc.close(descriptor) }
+    if fsync(descriptor) != 0 { throw failure("fsync", path) }
+  }
+
+  package func lock(_ path: String) throws(StoreError) -> any DiskLock {
+    let descriptor = retrying { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
+    if descriptor < 0 { throw failure("open", path) }
+    if retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
+      let reason = errno
+      var text = [UInt8](repeating: 0, count: 256)
+      let count = max(0, pread(descriptor, &text, text.count, 0))
+      _ = Glibc.close(descriptor)
+      if reason == EWOULDBLOCK {
+        let holder = String(decoding: text.prefix(count), as: UTF8.self)
+          .replacing("\n", with: " ")
+        throw StoreError(
+          .locked, "another process writes this log; its note: \(holder)", path: path,
+          errno: reason)
+      }
+      throw StoreError(.io, "flock failed", path: path, errno: reason)
+    }
+    return PosixLock(descriptor: descriptor)
+  }
+
+  package func bootID() -> [UInt8] {
+    let descriptor = retrying {
+      Glibc.open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+    }
+    if descriptor < 0 { return [] }
+    defer { _ = Glibc.close(descriptor) }
+    var text = [UInt8](repeating: 0, count: 64)
+    let count = Glibc.read(descriptor, &text, text.count)
+    return Array(text.prefix(max(0, count)).prefix { $0 > 0x20 })
+  }
+
+  package func now() -> Int64 { nanoseconds(CLOCK_REALTIME) }
+
+  package func monotonic() -> Int64 { nanoseconds(CLOCK_MONOTONIC) }
+
+  private func nanoseconds(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  package func randomID() -> UInt128 { .random(in: 1 ... .max) }
+}
+
+/// Repeats a call that a signal cut short.
+private func retrying(_ call: () -> Int32) -> Int32 {
+  while true {
+    let result = call()
+    if result >= 0 || errno != EINTR { return result }
+  }
+}
+
+private func failure(_ operation: String, _ path: String) -> StoreError {
+  let reason = errno
+  let isFull = reason == ENOSPC || reason == EDQUOT
+  return StoreError(
+    isFull ? .full : .io, "\(operation) failed: \(String(cString: strerror(reason)))", path: path,
+    errno: reason)
+}
+
+private final class PosixFile: DiskFile {
+  private let descriptor: Int32
+  private let path: String
+  private let isClosed = Latch()
+
+  init(descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close() }
+
+  func close() {
+    // Exactly once: the number may already name another file.
+    if isClosed.set() { _ = Glibc.close(descriptor) }
+  }
+
+  func read(
+    into room: UnsafeMutableRawBufferPointer, at offset: UInt64
+  ) throws(StoreError) -> Int {
+    var done = 0
+    while done < room.count {
+      let count = pread(
+        descriptor, room.baseAddress.map { $0 + done }, room.count - done,
+        off_t(offset) + off_t(done))
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw failure("read", path)
+      }
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  func write(
+    _ bytes: UnsafeRawBufferPointer, at offset: UInt64
+  ) throws(StoreError) -> Int {
+    while true {
+      let count = pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset))
+      if count > 0 { return count }
+      if count < 0 && errno == EINTR { continue }
+      if count == 0 { errno = EIO }
+      throw failure("write", path)
+    }
+  }
+
+  func sync() throws(StoreError) {
+    // Not repeated after EINTR or any error: the kernel marks pages clean even if they were lost.
+    if fdatasync(descriptor) != 0 { throw failure("fdatasync", path) }
+  }
+
+  func truncate(to size: UInt64) throws(StoreError) {
+    if ftruncate(descriptor, off_t(size)) != 0 { throw failure("ftruncate", path) }
+  }
+
+  func size() throws(StoreError) -> UInt64 {
+    var info = stat()
+    if fstat(descriptor, &info) != 0 { throw failure("fstat", path) }
+    return UInt64(max(info.st_size, 0))
+  }
+
+  func forgetCache() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+}
+
+private final class PosixLock: DiskLock {
+  private let descriptor: Int32
+  private let isReleased = Latch()
+
+  init(descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { release() }
+
+  func describe(_ text: String) {
+    // For people only: a failure here changes nothing.
+    let bytes = Array(text.utf8)
+    _ = ftruncate(descriptor, 0)
+    _ = pwrite(descriptor, bytes, bytes.count, 0)
+  }
+
+  func release() {
+    if isReleased.set() { _ = Glibc.close(descriptor) }
+  }
+}

@@ -1,0 +1,180 @@
+/// The canonical encoding of one event: the same bytes in every block, dictionary and codec, and so
+/// the bytes that leaf and chain are made of. docs/format.md gives the layout.
+enum Record {
+  static let flagKeys: UInt8 = 1
+  static let flagSealed: UInt8 = 2
+
+  /// Length of `draft`'s record at `revision`, without the length that stands before it in a body.
+  static func size(_ draft: EventDraft, revision: UInt64) -> Int {
+    let stream = draft.stream.utf8.count
+    let kind = draft.kind.utf8.count
+    var size = 1 + 16 + 8 + 1 + stream + 1 + kind + varintSize(revision)
+    if stream >= 0x80 { size += 1 }
+    if !draft.lookupKeys.isEmpty {
+      size += 1
+      for key in draft.lookupKeys { size += 1 + key.count }
+    }
+    size += varintSize(UInt64(draft.payload.count)) + draft.payload.count
+    if !draft.sealed.isEmpty {
+      size += varintSize(UInt64(draft.sealed.count)) + draft.sealed.count
+    }
+    return size
+  }
+
+  /// Appends length and record of `draft` to `out`; returns the leaf.
+  static func append(_ draft: EventDraft, revision: UInt64, to out: RawBuffer) -> Digest {
+    let size = size(draft, revision: revision)
+    // 32 bytes more: the digest of the sealed part stands behind the public part while both are hashed.
+    out.reserve(size + 10 + 32)
+    out.append(varint: UInt64(size))
+    let start = out.count
+    out.append(
+      (draft.lookupKeys.isEmpty ? 0 : flagKeys) | (draft.sealed.isEmpty ? 0 : flagSealed))
+    withUnsafeBytes(of: draft.id.rawValue.bigEndian) { out.append($0) }
+    append(draft.stream, to: out)
+    out.append(varint: revision)
+    append(draft.kind, to: out)
+    withUnsafeBytes(of: draft.time.littleEndian) { out.append($0) }
+    if !draft.lookupKeys.isEmpty {
+      out.append(UInt8(truncatingIfNeeded: draft.lookupKeys.count))
+      for key in draft.lookupKeys {
+        out.append(UInt8(truncatingIfNeeded: key.count))
+        key.withUnsafeBytes { out.append($0) }
+      }
+    }
+    out.append(varint: UInt64(draft.payload.count))
+    draft.payload.withUnsafeBytes { out.append($0) }
+    let publicEnd = out.count
+    let sealedDigest =
+      draft.sealed.isEmpty ? Digest.ofNothing : draft.sealed.withUnsafeBytes { Digest.sha256($0) }
+    out.storage.put(sealedDigest, publicEnd)
+    let leaf = Digest.sha256(
+      UnsafeRawBufferPointer(start: out.base + start, count: publicEnd - start + 32))
+    if !draft.sealed.isEmpty {
+      out.append(varint: UInt64(draft.sealed.count))
+      draft.sealed.withUnsafeBytes { out.append($0) }
+    }
+    return leaf
+  }
+
+  private static func append(_ text: String, to out: RawBuffer) {
+    var text = text
+    text.withUTF8 { utf8 in
+      out.append(varint: UInt64(utf8.count))
+      out.append(UnsafeRawBufferPointer(utf8))
+    }
+  }
+}
+
+/// Where the parts of a record lie in the bytes it was parsed from.
+struct RecordView {
+  var id: UInt128 = 0
+  var stream: Range<Int> = 0..<0
+  var revision: UInt64 = 0
+  var kind: Range<Int> = 0..<0
+  var time: Int64 = 0
+  /// The keys, each behind a byte with its length.
+  var keys: Range<Int> = 0..<0
+  var payload: Range<Int> = 0..<0
+  var sealed: Range<Int> = 0..<0
+  /// The public part as hashed.
+  var publicPart: Range<Int> = 0..<0
+
+  /// Parses the length and record at `at`, which moves behind them; false if they break the format.
+  ///
+  /// Every length is checked against what is there; nothing is read outside `bytes`.
+  mutating func parse(_ bytes: UnsafeRawBufferPointer, at: inout Int) -> Bool {
+    guard let size = Self.varint(bytes, &at, bytes.count), size <= UInt64(bytes.count - at) else {
+      return false
+    }
+    let start = at
+    let end = at + Int(size)
+    guard end - at >= 17 else { return false }
+    let flags = bytes[at]
+    guard flags & ~(Record.flagKeys | Record.flagSealed) == 0 else { return false }
+    id = bytes.uuid(at + 1)
+    at += 17
+    guard let streamRange = Self.range(bytes, &at, end, Limits.streamBytes),
+      !streamRange.isEmpty, let revision = Self.varint(bytes, &at, end), revision > 0,
+      let kindRange = Self.range(bytes, &at, end, Limits.kindBytes), !kindRange.isEmpty,
+      end - at >= 8
+    else { return false }
+    stream = streamRange
+    kind = kindRange
+    self.revision = revision
+    time = bytes.i64(at)
+    at += 8
+    keys = at..<at
+    if flags & Record.flagKeys != 0 {
+      guard at < end, bytes[at] > 0, bytes[at] <= Limits.lookupKeys else { return false }
+      let count = bytes[at]
+      at += 1
+      let keysStart = at
+      for _ in 0..<count {
+        guard at < end, bytes[at] > 0, end - at - 1 >= Int(bytes[at]) else { return false }
+        at += 1 + Int(bytes[at])
+      }
+      keys = keysStart..<at
+    }
+    guard let payloadRange = Self.range(bytes, &at, end, Limits.partBytes) else { return false }
+    payload = payloadRange
+    publicPart = start..<at
+    sealed = at..<at
+    if flags & Record.flagSealed != 0 {
+      guard let sealedRange = Self.range(bytes, &at, end, Limits.partBytes), !sealedRange.isEmpty
+      else { return false }
+      sealed = sealedRange
+    }
+    return at == end
+  }
+
+  /// The leaf of the record parsed from `bytes`.
+  func leaf(_ bytes: UnsafeRawBufferPointer) -> Digest {
+    let sealedDigest = sealed.isEmpty ? Digest.ofNothing : Digest.sha256(bytes.slice(sealed))
+    return withUnsafeTemporaryAllocation(byteCount: publicPart.count + 32, alignment: 8) { room in
+      room.copyMemory(from: bytes.slice(publicPart))
+      room.put(sealedDigest, publicPart.count)
+      return Digest.sha256(UnsafeRawBufferPointer(room))
+    }
+  }
+
+  /// Calls `body` with the range of each lookup key.
+  func forEachKey(_ bytes: UnsafeRawBufferPointer, _ body: (Range<Int>) -> Void) {
+    var at = keys.lowerBound
+    while at < keys.upperBound {
+      let end = at + 1 + Int(bytes[at])
+      body((at + 1)..<end)
+      at = end
+    }
+  }
+
+  private static func varint(
+    _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int
+  ) -> UInt64? {
+    var value: UInt64 = 0
+    var shift: UInt64 = 0
+    while at < end, shift < 64 {
+      let byte = bytes[at]
+      at += 1
+      if shift == 63 && byte > 1 { return nil }
+      value |= UInt64(byte & 0x7F) << shift
+      if byte < 0x80 {
+        // The shortest form only, so that a record has one encoding.
+        return byte == 0 && shift > 0 ? nil : value
+      }
+      shift += 7
+    }
+    return nil
+  }
+
+  private static func range(
+    _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int, _ limit: Int
+  ) -> Range<Int>? {
+    guard let length = varint(bytes, &at, end), length <= UInt64(limit),
+      length <= UInt64(end - at)
+    else { return nil }
+    let range = at..<(at + Int(length))
+    at = range.upperBound
+    return range
+  }
+}

@@ -1,0 +1,34 @@
+/// Every bound of the log in one place.
+package enum Limits {
+  /// Events of one batch, and of one block.
+  package static let eventsPerBlock = 4_096
+  /// Raw bytes after which a group takes no further batch.
+  package static let groupBytes = 1 << 20
+  /// Raw bytes of one batch, encoded; with `groupBytes` it bounds a block.
+  package static let batchBytes = 8 << 20
+  /// Raw bytes of a block's body; checked before memory is taken for it.
+  package static let blockBytes = 16 << 20
+  /// Bytes of a stream's name.
+  package static let streamBytes = 255
+  /// Bytes of a kind.
+  package static let kindBytes = 127
+  /// Lookup keys of one event, and bytes of one key.
+  package static let lookupKeys = 8
+  package static let lookupKeyBytes = 255
+  /// Bytes of a payload, and of a sealed part.
+  package static let partBytes = 1 << 20
+  /// Bytes of a segment's dictionary.
+  package static let dictionaryBytes = 8 << 10
+  /// Bytes of a segment: fewer make no sense, more do not fit the index's offsets.
+  package static let segmentBytes = (64 << 10)...(1 << 30)
+  /// Bytes waiting in the writer's queue.
+  package static let queueBytes = 64 << 20
+  /// Milliseconds a `queued` event may wait for company.
+  package static let lingerMilliseconds = 5
+  /// Milliseconds between a write and the start of the sync that covers it.
+  package static let syncDelayMilliseconds = 20
+  /// Milliseconds of quiet after which the manifest is made to witness what is synced.
+  package static let witnessDelayMilliseconds = 100
+  /// How far the epoch is raised when no manifest survived to say which ones were used.
+  package static let epochLeapWithoutManifest: UInt64 = 1 << 16
+}

@@ -1,0 +1,520 @@
+internal import Synchronization
+
+/// The two threads of an open store and what they share.
+///
+/// The *writer* takes what was submitted, decides, and writes groups: at once if a `written` append
+/// waits or nothing is being synced; while a sync is in flight `durable` appends gather; `queued` ones
+/// may linger 5 ms. The *syncer* does nothing but `fdatasync`, so that a `written` append never waits
+/// behind one, and answers the `durable` ones that it covered.
+final class StoreEngine: Sendable {
+  struct Submission {
+    var batch: AppendBatch
+    var durability: Durability
+    var sink: any AppendSink
+    var token: UInt64
+  }
+
+  /// A batch that is in the group or in the file, and is not yet answered.
+  struct Waiting {
+    var last: UInt64
+    var sink: any AppendSink
+    var token: UInt64
+    var receipt: AppendReceipt
+  }
+
+  private struct Queue {
+    var incoming: [Submission] = []
+    var events = 0
+    var bytes = 0
+    /// The writer sleeps (or is about to): whoever brings work wakes it.
+    var isIdle = false
+    var isClosing = false
+    /// From the request of an urgent sync to its end.
+    var isSyncing = false
+    var isFlushWanted = false
+    var flushWaiters: [Signal] = []
+  }
+
+  private struct Syncing {
+    /// Where the log is written to; nil if nothing was since the last sync.
+    var target: LogWriter.Mark?
+    /// When the first write after the last sync was made.
+    var since: Int64 = 0
+    var waiting: [Waiting] = []
+    var isIdle = false
+    var isClosing = false
+    /// What the manifest does not witness yet.
+    var unwitnessed: LogWriter.Mark?
+    var witnessAt: Int64 = 0
+  }
+
+  private let disk: any Disk
+  private let files: StoreFiles
+  private let index: LogIndex
+  private let queueEvents: Int
+  private let queue = Mutex(Queue())
+  private let writerWake = Signal()
+  private let syncing = Mutex(Syncing())
+  private let syncerWake = Signal()
+  /// Held during `fdatasync` of a segment: the kernel reports a lost write once per descriptor.
+  private let syncGate = Mutex<Void>(())
+  private let manifest: Mutex<Manifest>
+  private let failed = Mutex<StoreError?>(nil)
+  private let isPoisoned = Latch()
+  private let durable: Atomic<UInt64>
+  private let currentEpoch: Atomic<UInt64>
+  /// Answered and visible to nobody yet: the last `queued` position that is not written.
+  private let unwrittenAnswers = Atomic<Bool>(false)
+
+  init(disk: any Disk, directory: String, index: LogIndex, manifest: Manifest, queueEvents: Int) {
+    self.disk = disk
+    files = StoreFiles(disk: disk, directory: directory)
+    self.index = index
+    self.queueEvents = queueEvents
+    durable = Atomic(manifest.synced)
+    currentEpoch = Atomic(manifest.epoch)
+    self.manifest = Mutex(manifest)
+  }
+
+  var lastDurable: UInt64 { durable.load(ordering: .acquiring) }
+  var epoch: UInt64 { currentEpoch.load(ordering: .acquiring) }
+  var failure: StoreError? { failed.withLock { $0 } }
+
+  // MARK: Submitting
+
+  func submit(_ submission: Submission) {
+    let count = submission.batch.events.count
+    var bytes = 0
+    for draft in submission.batch.events { bytes += draft.payload.count + draft.sealed.count + 64 }
+    let (refusal, isWaking) = queue.withLock { queue -> (StoreError?, Bool) in
+      if queue.isClosing { return (StoreError(.closed, "the log was closed"), false) }
+      // An empty queue takes any batch, so that no lawful one is refused for ever.
+      if queue.events > 0,
+        queue.events + count > queueEvents || queue.bytes + bytes > Limits.queueBytes
+      {
+        return (
+          StoreError(.overloaded, "the writer's queue holds \(queue.events) events"), false
+        )
+      }
+      queue.events += max(count, 1)
+      queue.bytes += bytes
+      queue.incoming.append(submission)
+      defer { queue.isIdle = false }
+      return (nil, queue.isIdle)
+    }
+    if isWaking { writerWake.post() }
+    if let refusal {
+      submission.sink.completed([
+        AppendCompletion(token: submission.token, result: .failure(refusal))
+      ])
+    }
+  }
+
+  /// Waits until every event that was answered is in the file.
+  func settle() {
+    guard unwrittenAnswers.load(ordering: .acquiring) else { return }
+    let signal = Signal()
+    let isWaking = queue.withLock { queue -> Bool? in
+      // A writer that is gone has written all it could.
+      if queue.isClosing { return nil }
+      queue.isFlushWanted = true
+      queue.flushWaiters.append(signal)
+      defer { queue.isIdle = false }
+      return queue.isIdle
+    }
+    guard let isWaking else { return }
+    if isWaking { writerWake.post() }
+    signal.wait()
+  }
+
+  /// Makes both threads finish their work and end; what is submitted from now on is refused.
+  func beginClosing() {
+    let isWaking = queue.withLock { queue in
+      queue.isClosing = true
+      defer { queue.isIdle = false }
+      return queue.isIdle
+    }
+    if isWaking { writerWake.post() }
+  }
+
+  private func wakeWriter(_ change: (inout Queue) -> Void) {
+    let isWaking = queue.withLock { queue in
+      change(&queue)
+      defer { queue.isIdle = false }
+      return queue.isIdle
+    }
+    if isWaking { writerWake.post() }
+  }
+
+  // MARK: Failing
+
+  private func poison(_ error: StoreError) {
+    if isPoisoned.set() { failed.withLock { $0 = error } }
+  }
+
+  private var poisonedError: StoreError {
+    let cause = failure
+    return StoreError(
+      .poisoned,
+      "the log takes nothing more until it is opened again, since: "
+        + (cause?.message ?? "a write failed"), path: cause?.path, errno: cause?.errno)
+  }
+
+  // MARK: The writer's thread
+
+  /// The writer's own state, touched by its thread only.
+  private struct Group {
+    var waiting: [(durability: Durability, waiting: Waiting)] = []
+    /// Answers that depend on the group: if it is lost they would be wrong.
+    var refusals: [(sink: any AppendSink, token: UInt64, error: StoreError)] = []
+    var isWriteDue = false
+    var hasDurable = false
+    var answered = 0
+    var lingerUntil = Int64.max
+  }
+
+  func runWriter(_ writer: LogWriter) {
+    writer.sync = { [self] (file) throws(StoreError) in try syncExclusively(file) }
+    var taken: [Submission] = []
+    var group = Group()
+    var answers = CompletionBatch()
+    while true {
+      let now = group.lingerUntil == .max ? 0 : disk.monotonic()
+      let (step, waiters) = queue.withLock { queue -> (Step, [Signal]) in
+        swap(&taken, &queue.incoming)
+        queue.events = 0
+        queue.bytes = 0
+        let isFlushWanted = queue.isFlushWanted || queue.isClosing
+        let waiters = queue.flushWaiters
+        queue.isFlushWanted = false
+        queue.flushWaiters = []
+        if !taken.isEmpty || !waiters.isEmpty {
+          return (.work(flush: isFlushWanted, isSyncing: queue.isSyncing), waiters)
+        }
+        if writer.groupCount > 0 {
+          let isDue = isFlushWanted || now >= group.lingerUntil
+          if isDue || (group.hasDurable && !queue.isSyncing) {
+            return (.work(flush: true, isSyncing: queue.isSyncing), waiters)
+          }
+        } else if queue.isClosing {
+          return (.end, waiters)
+        }
+        queue.isIdle = true
+        return (.sleep, waiters)
+      }
+      switch step {
+      case .end:
+        return
+      case .sleep:
+        if group.lingerUntil == .max {
+          writerWake.wait()
+        } else if !writerWake.wait(nanoseconds: group.lingerUntil - disk.monotonic()) {
+          // Nobody posted; if somebody is about to, the next wait returns at once and looks again.
+          queue.withLock { $0.isIdle = false }
+        }
+      case .work(let flush, let isSyncing):
+        writer.durableUpTo = max(writer.durableUpTo, lastDurable)
+        for submission in taken { admit(submission, writer, &group, &answers) }
+        taken.removeAll(keepingCapacity: true)
+        if flush || group.isWriteDue || (group.hasDurable && !isSyncing) {
+          write(writer, &group, &answers)
+        }
+        answers.deliver()
+        for waiter in waiters { waiter.post() }
+      }
+    }
+  }
+
+  private enum Step {
+    case work(flush: Bool, isSyncing: Bool)
+    case sleep
+    case end
+  }
+
+  private func admit(
+    _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
+    _ answers: inout CompletionBatch
+  ) {
+    if isPoisoned.isSet {
+      answers.add(submission.sink, submission.token, .failure(poisonedError))
+      return
+    }
+    var admission = writer.add(submission.batch)
+    if case .groupIsFull = admission {
+      write(writer, &group, &answers)
+      // A failed write may have poisoned the log meanwhile.
+      if isPoisoned.isSet {
+        answers.add(submission.sink, submission.token, .failure(poisonedError))
+        return
+      }
+      admission = writer.add(submission.batch)
+    }
+    switch admission {
+    case .groupIsFull:
+      answers.add(
+        submission.sink, submission.token,
+        .failure(StoreError(.invalidDraft, "the batch does not fit into a block")))
+    case .refused(let error):
+      if writer.groupCount == 0 {
+        answers.add(submission.sink, submission.token, .failure(error))
+      } else {
+        group.refusals.append((submission.sink, submission.token, error))
+        // Not to be kept waiting for a sync that it does not need.
+        group.isWriteDue = true
+      }
+    case .placed(let receipt), .duplicate(let receipt):
+      place(submission, receipt, writer, &group, &answers)
+    }
+  }
+
+  private func place(
+    _ submission: Submission, _ receipt: AppendReceipt, _ writer: LogWriter,
+    _ group: inout Group, _ answers: inout CompletionBatch
+  ) {
+    let waiting = Waiting(
+      last: receipt.last.rawValue, sink: submission.sink, token: submission.token,
+      receipt: receipt)
+    if waiting.last <= index.last {
+      // A duplicate of something written before.
+      if submission.durability == .durable, waiting.last > lastDurable {
+        requestSync(writer.mark, [waiting])
+      } else {
+        answers.add(waiting.sink, waiting.token, .success(receipt))
+      }
+      return
+    }
+    switch submission.durability {
+    case .queued:
+      if group.lingerUntil == .max {
+        group.lingerUntil = disk.monotonic() + Int64(Limits.lingerMilliseconds) * 1_000_000
+      }
+      group.answered += receipt.wasDuplicate ? 0 : submission.batch.events.count
+      unwrittenAnswers.store(true, ordering: .releasing)
+      answers.add(waiting.sink, waiting.token, .success(receipt))
+    case .written:
+      group.isWriteDue = true
+      group.waiting.append((.written, waiting))
+    case .durable:
+      group.hasDurable = true
+      group.waiting.append((.durable, waiting))
+    }
+  }
+
+  private func write(
+    _ writer: LogWriter, _ group: inout Group, _ answers: inout CompletionBatch
+  ) {
+    defer {
+      group = Group()
+      unwrittenAnswers.store(false, ordering: .releasing)
+    }
+    let before = index.last
+    do throws(StoreError) {
+      if isPoisoned.isSet { throw poisonedError }
+      try writer.flush()
+    } catch {
+      writer.dropGroup()
+      fail(error, writer, group, &answers)
+      return
+    }
+    if index.last > before { clearFull() }
+    var durable: [Waiting] = []
+    for (durability, waiting) in group.waiting {
+      if durability == .durable, waiting.last > lastDurable {
+        durable.append(waiting)
+      } else {
+        answers.add(waiting.sink, waiting.token, .success(waiting.receipt))
+      }
+    }
+    for refusal in group.refusals {
+      answers.add(refusal.sink, refusal.token, .failure(refusal.error))
+    }
+    requestSync(writer.mark, durable)
+  }
+
+  private func clearFull() {
+    failed.withLock { if $0?.code == .full { $0 = nil } }
+  }
+
+  private func fail(
+    _ error: StoreError, _ writer: LogWriter, _ group: Group, _ answers: inout CompletionBatch
+  ) {
+    var error = error
+    if error.code == .full {
+      if group.answered > 0 {
+        error.message += "; \(group.answered) queued events that were answered are lost"
+        // Their positions were shown outside: whoever gets them next gets them in another epoch.
+        raiseEpoch(writer)
+      }
+      let shown = error
+      failed.withLock { $0 = shown }
+    } else if error.code != .poisoned {
+      poison(error)
+    }
+    for (_, waiting) in group.waiting { answers.add(waiting.sink, waiting.token, .failure(error)) }
+    for refusal in group.refusals { answers.add(refusal.sink, refusal.token, .failure(error)) }
+  }
+
+  private func raiseEpoch(_ writer: LogWriter) {
+    do throws(StoreError) {
+      let epoch = try update { manifest in manifest.epoch += 1 }.epoch
+      writer.raise(epoch: epoch)
+      currentEpoch.store(epoch, ordering: .releasing)
+    } catch {
+      poison(error)
+    }
+  }
+
+  // MARK: The syncer's thread
+
+  private func requestSync(_ mark: LogWriter.Mark?, _ waiting: [Waiting]) {
+    guard let mark else { return }
+    if !waiting.isEmpty { queue.withLock { $0.isSyncing = true } }
+    let isWaking = syncing.withLock { state in
+      let isFirst = state.target == nil
+      if isFirst { state.since = disk.monotonic() }
+      state.target = mark
+      state.waiting.append(contentsOf: waiting)
+      guard state.isIdle, isFirst || !waiting.isEmpty else { return false }
+      state.isIdle = false
+      return true
+    }
+    if isWaking { syncerWake.post() }
+  }
+
+  func finishSyncing() {
+    let isWaking = syncing.withLock { state in
+      state.isClosing = true
+      defer { state.isIdle = false }
+      return state.isIdle
+    }
+    if isWaking { syncerWake.post() }
+  }
+
+  private enum SyncStep {
+    case sync(LogWriter.Mark)
+    case witness(LogWriter.Mark)
+    case sleep(Int64?)
+    case end
+  }
+
+  func runSyncer() {
+    while true {
+      let now = disk.monotonic()
+      let step = syncing.withLock { state -> SyncStep in
+        if let target = state.target {
+          let due = state.since + Int64(Limits.syncDelayMilliseconds) * 1_000_000
+          if !state.waiting.isEmpty || state.isClosing || now >= due {
+            state.target = nil
+            return .sync(target)
+          }
+          state.isIdle = true
+          return .sleep(due - now)
+        }
+        if state.isClosing { return .end }
+        if let mark = state.unwitnessed {
+          if now >= state.witnessAt {
+            state.unwitnessed = nil
+            return .witness(mark)
+          }
+          state.isIdle = true
+          return .sleep(state.witnessAt - now)
+        }
+        state.isIdle = true
+        return .sleep(nil)
+      }
+      switch step {
+      case .end: return
+      case .sync(let mark): sync(mark)
+      case .witness(let mark): witness(mark)
+      case .sleep(nil): syncerWake.wait()
+      case .sleep(.some(let time)):
+        if !syncerWake.wait(nanoseconds: time) { syncing.withLock { $0.isIdle = false } }
+      }
+    }
+  }
+
+  private func sync(_ mark: LogWriter.Mark) {
+    var problem: StoreError?
+    do throws(StoreError) { try syncExclusively(mark.file) } catch {
+      problem = error
+      poison(error)
+    }
+    if problem == nil { durable.store(mark.position, ordering: .releasing) }
+    let now = disk.monotonic()
+    let (covered, isUrgent) = syncing.withLock { state -> ([Waiting], Bool) in
+      var covered: [Waiting] = []
+      if problem == nil {
+        state.unwitnessed = mark
+        state.witnessAt = now + Int64(Limits.witnessDelayMilliseconds) * 1_000_000
+        if state.waiting.allSatisfy({ $0.last <= mark.position }) {
+          swap(&covered, &state.waiting)
+        } else {
+          covered = state.waiting.filter { $0.last <= mark.position }
+          state.waiting.removeAll { $0.last <= mark.position }
+        }
+      } else {
+        swap(&covered, &state.waiting)
+        state.target = nil
+      }
+      return (covered, !state.waiting.isEmpty)
+    }
+    // The next group is made while these answers are delivered.
+    if !isUrgent { wakeWriter { $0.isSyncing = false } }
+    var answers = CompletionBatch()
+    for waiting in covered {
+      answers.add(
+        waiting.sink, waiting.token, problem.map { .failure($0) } ?? .success(waiting.receipt))
+    }
+    answers.deliver()
+  }
+
+  private func syncExclusively(_ file: any DiskFile) throws(StoreError) {
+    try syncGate.withLock { (_) throws(StoreError) in
+      if isPoisoned.isSet { throw poisonedError }
+      do throws(StoreError) { try file.sync() } catch {
+        var error = error
+        error.code = .io
+        error.message += "; outcome unknown: the events may or may not survive a crash"
+        poison(error)
+        throw error
+      }
+    }
+  }
+
+  private func witness(_ mark: LogWriter.Mark) {
+    do throws(StoreError) {
+      _ = try update { manifest in
+        manifest.synced = mark.position
+        manifest.chain = mark.chain
+      }
+    } catch {
+      // The events are safe where they are; a manifest that cannot be written shows at closing.
+    }
+  }
+
+  @discardableResult
+  private func update(
+    _ change: (inout Manifest) -> Void
+  ) throws(StoreError) -> Manifest {
+    try manifest.withLock { (manifest) throws(StoreError) in
+      var changed = manifest
+      change(&changed)
+      changed.generation += 1
+      try files.write(changed)
+      manifest = changed
+      return changed
+    }
+  }
+
+  /// Marks the stop clean; after both threads ended.
+  func markClean(_ mark: LogWriter.Mark?) throws(StoreError) {
+    if isPoisoned.isSet { throw poisonedError }
+    _ = try update { manifest in
+      if let mark {
+        manifest.synced = mark.position
+        manifest.chain = mark.chain
+      }
+      manifest.isClean = true
+    }
+  }
+}
