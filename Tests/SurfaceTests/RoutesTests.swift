@@ -120,12 +120,14 @@ struct RoutesTests {
     for row in Routes.all {
       #expect(row.path.hasPrefix("/") && !row.path.hasSuffix("/"))
       #expect(!row.summary.isEmpty && !row.summary.hasSuffix("."))
-      #expect((row.plane == .dataPlane) == (row.tier == .client))
+      #expect((row.group == .inference) == (row.tier == .client))
+      #expect((row.plane == .dataPlane) == [.inference, .models].contains(row.group))
       if row.group == .configuration || row.group == .evidence { #expect(row.tier == .admin) }
       #expect(!row.takesRest || row.path.hasSuffix("}"))
     }
     #expect(
       Routes.all.filter { $0.tier == .public }.map(\.path) == [
+        "/v1/models", "/v1/models/{id}", "/api/v1/models", "/api/v1/models/{id}",
         "/api/auth/login", "/api/auth/logout", "/health", "/api/health/ping", "/v1/status/healthz",
         "/v1/status/readyz",
       ])

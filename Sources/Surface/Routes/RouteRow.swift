@@ -13,7 +13,7 @@ public enum RouteTier: String, Sendable, Hashable, CaseIterable {
   case client
   /// An administrator: session cookie or admin token.
   case admin
-  /// Anyone who reaches the listener.
+  /// Anyone who reaches the listener; a key given all the same must be valid, and narrows the answer.
   case `public`
   /// The control socket in the data directory only.
   case local

@@ -9,10 +9,10 @@ public enum Routes {
         .chatCompletions, .post, "\(base)/chat/completions", .client, .inference,
         "Answer a chat, whole or as a stream", by: .dataPlane),
       RouteRow(
-        .listModels, .get, "\(base)/models", .client, .models, "List the models that can be asked",
+        .listModels, .get, "\(base)/models", .public, .models, "List the models that can be asked",
         by: .dataPlane),
       RouteRow(
-        .getModel, .get, "\(base)/models/{id}", .client, .models, "Show one model",
+        .getModel, .get, "\(base)/models/{id}", .public, .models, "Show one model",
         by: .dataPlane, takesRest: true),
     ]
   }
