@@ -1,0 +1,86 @@
+public import Domain
+import EventStore
+
+/// The configuration as the log tells it up to a position, with who changed what last.
+struct ConfigurationFold {
+  private(set) var state = ControlState.initial
+  /// By stream: the event that last changed it.
+  private(set) var changes: [String: ConfigurationChange] = [:]
+  /// Damaged ranges on the way: what they held is missing from the state.
+  private(set) var gaps: [LogGap] = []
+  /// Configuration events whose bytes could not be decoded.
+  private(set) var unreadable = 0
+
+  /// Configuration events of kinds that this build does not know.
+  private(set) var unknown = 0
+
+  mutating func apply(_ gap: LogGap) { gaps.append(gap) }
+
+  mutating func apply(_ entry: Entry) {
+    guard ConfigurationFold.isRelevant(entry.stored.kind) else { return }
+    guard let recorded = entry.recorded else {
+      unreadable += 1
+      return
+    }
+    state.apply(recorded)
+    guard recorded.event != nil else {
+      unknown += 1
+      return
+    }
+    changes[entry.stored.stream] = ConfigurationChange(
+      stream: entry.stored.stream, kind: entry.stored.kind, place: entry.place,
+      position: entry.stored.position.rawValue, time: entry.time,
+      actor: recorded.provenance.actor, source: recorded.provenance.source)
+  }
+
+  /// Whether events of this kind can change the configuration; spares decoding the many that cannot.
+  static func isRelevant(_ kind: String) -> Bool {
+    !kind.hasPrefix("request.") && !kind.hasPrefix("gateway.")
+  }
+
+  /// Folds the log from its beginning.
+  static func through(
+    _ position: Position, of log: LogReader, progress: Progress?
+  ) throws(InquiryFault) -> ConfigurationFold {
+    var fold = ConfigurationFold()
+    try log.read(from: Position(1), through: position, progress: progress) { entry in
+      switch entry {
+      case .gap(let gap): fold.apply(gap)
+      case .event(let stored):
+        if isRelevant(stored.kind) { fold.apply(Entry(stored)) }
+      }
+    }
+    return fold
+  }
+}
+
+/// The event that last changed a part of the configuration.
+public struct ConfigurationChange: Sendable, Hashable {
+  /// For example `account/mock-a1`.
+  public var stream: String
+  /// Wire kind.
+  public var kind: String
+  /// `epoch:position`.
+  public var place: String
+  /// In the log.
+  public var position: UInt64
+  /// When, by the author's clock.
+  public var time: UnixNanoseconds
+  /// Who.
+  public var actor: String
+  /// Through which door.
+  public var source: Source
+
+  var text: String {
+    "\(place) \(rfc3339(time)) \(Shown.text(stream)) \(Shown.text(kind)) by \(Shown.text(actor)) "
+      + "via \(source.name)"
+  }
+
+  var json: JSONTree {
+    .object([
+      .init("at", .text(place)), .init("time", .text(rfc3339(time))),
+      .init("stream", .text(stream)), .init("kind", .text(kind)), .init("actor", .text(actor)),
+      .init("source", .text(source.name)),
+    ])
+  }
+}

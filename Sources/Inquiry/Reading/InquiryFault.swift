@@ -1,0 +1,48 @@
+import EventStore
+
+/// A question that cannot be answered as asked.
+public struct InquiryFault: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What stands in the way.
+  public enum Code: String, Sendable, CaseIterable {
+    /// A selector or filter that is not one of the allowed forms.
+    case usage
+    /// The selector is well formed and names nothing in this log.
+    case notFound = "not_found"
+    /// The log could not be opened or read.
+    case log
+    /// The log could be opened and is damaged where the answer lies.
+    case damaged
+  }
+
+  /// What stands in the way.
+  public var code: Code
+  /// One or more sentences for a person, with what to do instead.
+  public var message: String
+
+  /// A fault.
+  public init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  init(_ error: StoreError) {
+    self.init(error.code == .damaged ? .damaged : .log, error.description)
+  }
+
+  /// The message.
+  public var description: String { message }
+
+  /// How `replay` ends with this fault.
+  public var exitCode: ExitCode { code == .damaged ? .damaged : .usage }
+}
+
+/// Runs a read of the log, turning its errors into faults.
+func reading<Answer>(
+  _ body: () throws(StoreError) -> Answer
+) throws(InquiryFault) -> Answer {
+  do throws(StoreError) {
+    return try body()
+  } catch {
+    throw InquiryFault(error)
+  }
+}

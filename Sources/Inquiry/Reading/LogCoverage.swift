@@ -1,0 +1,75 @@
+public import Domain
+import EventStore
+
+/// What a log holds, for every answer's header and for empty answers.
+public struct LogCoverage: Sendable, Hashable {
+  /// The store's identity, as a UUID.
+  public var storeID: String
+  /// `epoch:position` of the first and last readable event, nil for an empty log.
+  public var first: Moment?
+  /// The last readable event.
+  public var last: Moment?
+
+  /// An event's place and time.
+  public struct Moment: Sendable, Hashable {
+    /// `epoch:position`.
+    public var place: String
+    /// By the author's clock.
+    public var time: UnixNanoseconds
+  }
+
+  init(_ log: LogReader) throws(InquiryFault) {
+    storeID = uuidText(log.storeID)
+    let end = log.last
+    func moment(_ position: Position) throws(InquiryFault) -> Moment? {
+      guard position.rawValue > 0 else { return nil }
+      let event = try reading { () throws(StoreError) in try log.event(at: position) }
+      return event.map {
+        Moment(place: "\($0.epoch):\($0.position)", time: UnixNanoseconds($0.time))
+      }
+    }
+    first = end.rawValue > 0 ? try moment(Position(1)) : nil
+    last = try moment(end)
+  }
+
+  /// One sentence.
+  var text: String {
+    guard let last else { return "The log is empty." }
+    let start = first.map { "\($0.place) (\(rfc3339($0.time)))" } ?? "a damaged beginning"
+    return "The log covers \(start) through \(last.place) (\(rfc3339(last.time)))."
+  }
+
+  var json: JSONTree {
+    func moment(_ moment: Moment?) -> JSONTree {
+      guard let moment else { return .null }
+      return .object([
+        .init("at", .text(moment.place)), .init("time", .text(rfc3339(moment.time))),
+      ])
+    }
+    return .object([
+      .init("store", .text(storeID)), .init("first", moment(first)), .init("last", moment(last)),
+    ])
+  }
+}
+
+extension LogGap {
+  /// One line for people.
+  var text: String {
+    let end = last.map { $0 == first ? "" : " through \($0)" } ?? " to the end"
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    let kind = isUnprovenTail ? "unproven tail" : "damaged"
+    return "\(kind): position \(first)\(end) (\(Shown.text(name)) at byte \(offset), "
+      + "\(Shown.text(rule)): \(Shown.text(message)))"
+  }
+
+  var json: JSONTree {
+    .object([
+      .init("first", .count(first.rawValue)), .init("last", .count(last?.rawValue)),
+      .init("file", .text(path.split(separator: "/").last.map(String.init) ?? path)),
+      .init("offset", .count(offset)), .init("rule", .text(rule)),
+      .init("message", .text(message)), .init("isUnprovenTail", .bool(isUnprovenTail)),
+      .init("after", .text(minTime.map { rfc3339(UnixNanoseconds($0)) })),
+      .init("before", .text(maxTime.map { rfc3339(UnixNanoseconds($0)) })),
+    ])
+  }
+}

@@ -1,0 +1,171 @@
+public import Domain
+
+/// A recorded routing decision and what the same inputs give today, by the gateway's own `route`.
+public struct RemadeDecision: Sendable, Hashable {
+  /// Whether the outcome is the recorded one.
+  public enum Verdict: Sendable, Hashable {
+    case reproduced
+    /// What differs, in words.
+    case differs(String)
+    /// An input is not in the log, in words.
+    case notReproducible(String)
+  }
+
+  /// An account that could have served.
+  public struct Candidate: Sendable, Hashable {
+    /// Its id.
+    public var account: AccountID
+    /// `provider/name`.
+    public var name: String
+    /// nil: chosen.
+    public var rejection: RejectionReason?
+    /// The rejection in words, empty if chosen.
+    public var reason: String
+  }
+
+  /// Whether the outcome is the recorded one.
+  public var verdict: Verdict
+  /// In the order of consideration.
+  public var candidates: [Candidate]
+  /// The events that put the choice in force: provider, account, credential, alias, settings.
+  public var inForce: [ConfigurationChange]
+
+  /// Re-makes the decision behind `finished.attempts[index]`.
+  ///
+  /// - Parameters:
+  ///   - position: of the record; a snapshot cannot be later.
+  ///   - book: the configuration at the attempt's snapshot; nil if that could not be read.
+  init(
+    _ finished: RequestEvent.Finished, _ index: Int, at position: UInt64,
+    on book: SnapshotShelf.Book?
+  ) {
+    let attempt = finished.attempts[index]
+    candidates = []
+    inForce = []
+    guard attempt.snapshot < position else {
+      verdict = .notReproducible(
+        "its snapshot \(attempt.snapshot) is not before its own record \(position)")
+      return
+    }
+    guard let book else {
+      verdict = .notReproducible("its snapshot \(attempt.snapshot) lies in a part that is damaged")
+      return
+    }
+    let facts = RequestFacts(
+      model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
+      operation: finished.operation)
+    let tried = finished.attempts[..<index].map(\.account)
+    let outcome = route(
+      book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
+      tried: tried)
+    candidates = Domain.candidates(
+      book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
+      tried: tried
+    ).map { account, rejection in
+      Candidate(
+        account: account, name: EventLine.name(account, book.state), rejection: rejection,
+        reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
+    }
+    inForce = RemadeDecision.inForce(attempt.account, finished.modelAsked, book)
+    let isLast = index + 1 == finished.attempts.count
+    let difference = RemadeDecision.difference(
+      outcome, attempt, isLast ? finished.modelResolved : nil, book.state)
+    if let doubt = book.doubt {
+      verdict = .notReproducible(doubt)
+    } else if let difference, let caveat = book.caveat {
+      verdict = .notReproducible("\(difference); but \(caveat)")
+    } else if let difference {
+      verdict = .differs(difference)
+    } else {
+      verdict = .reproduced
+    }
+  }
+
+  private static func difference(
+    _ outcome: Result<RoutingDecision, RoutingRefusal>, _ attempt: Attempt, _ resolved: String?,
+    _ state: ControlState
+  ) -> String? {
+    let recorded = EventLine.name(attempt.account, state)
+    switch outcome {
+    case .failure(let refusal):
+      return "recorded \(recorded), today refused: \(text(refusal, state))"
+    case .success(let decision):
+      if decision.account != attempt.account {
+        return "recorded \(recorded), today \(EventLine.name(decision.account, state))"
+      }
+      if decision.rule != attempt.rule {
+        return "recorded rule \(attempt.rule.name), today \(decision.rule.name)"
+      }
+      let model = "\(decision.provider.rawValue)/\(decision.upstreamModel)"
+      if let resolved, resolved != model {
+        return "recorded model \(Shown.text(resolved)), today \(Shown.text(model))"
+      }
+      return nil
+    }
+  }
+
+  private static func inForce(
+    _ account: AccountID, _ model: String, _ book: SnapshotShelf.Book
+  ) -> [ConfigurationChange] {
+    var streams: [String] = []
+    if let known = book.state.accounts[account] { streams.append(known.provider.stream) }
+    streams.append(account.stream)
+    streams.append(account.credentialStream)
+    if book.state.aliases[model] != nil { streams.append(aliasStream(model)) }
+    streams.append(settingsStream)
+    return streams.compactMap { book.changes[$0] }
+  }
+
+  private static func reason(_ rejection: RejectionReason, _ state: ControlState) -> String {
+    switch rejection {
+    case .disabled: "disabled"
+    case .providerDisabled: "its provider is disabled"
+    case .noCredential: "no credential"
+    case .alreadyTried: "already tried by this request"
+    case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
+    }
+  }
+
+  private static func text(_ refusal: RoutingRefusal, _ state: ControlState) -> String {
+    switch refusal {
+    case .unknownModel: "the model is unknown"
+    case .ambiguousModel(let candidates): "the model is ambiguous: \(Shown.list(candidates))"
+    case .noAccount(let rejected):
+      "no account: "
+        + rejected.map {
+          "\(EventLine.name($0.account, state)) (\(reason($0.reason, state)))"
+        }.joined(separator: ", ")
+    }
+  }
+
+  var verdictText: String {
+    switch verdict {
+    case .reproduced: "reproduced: yes"
+    case .differs(let what): "reproduced: no — \(what)"
+    case .notReproducible(let why): "reproduced: cannot be told — \(why)"
+    }
+  }
+
+  var json: JSONTree {
+    let (word, why): (String, String?) =
+      switch verdict {
+      case .reproduced: ("yes", nil)
+      case .differs(let what): ("no", what)
+      case .notReproducible(let why): ("unknown", why)
+      }
+    return .object([
+      .init("reproduced", .text(word)), .init("why", .text(why)),
+      .init(
+        "candidates",
+        .array(
+          candidates.map {
+            .object([
+              .init("account", .text($0.account.rawValue)), .init("name", .text($0.name)),
+              .init("isChosen", .bool($0.rejection == nil)),
+              .init("rejection", .text($0.rejection?.name)), .init("reason", .text($0.reason)),
+            ])
+          })),
+      .init("inForce", .array(inForce.map(\.json))),
+    ])
+  }
+}

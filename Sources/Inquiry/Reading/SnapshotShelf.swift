@@ -1,0 +1,46 @@
+import Domain
+import EventStore
+
+/// The routing views that recorded decisions were made on, rebuilt from the log in one pass.
+struct SnapshotShelf {
+  /// A configuration as it stood at a position, ready to route with.
+  struct Book {
+    let snapshot: RoutingSnapshot
+    let state: ControlState
+    let changes: [String: ConfigurationChange]
+    /// Why decisions on it cannot be re-made for certain; nil: they can.
+    let doubt: String?
+    /// Why a different outcome may be this build's fault; nil: it would be the record's.
+    let caveat: String?
+  }
+
+  private let wanted: Set<UInt64>
+  private(set) var books: [UInt64: Book] = [:]
+
+  init(_ wanted: Set<UInt64>) { self.wanted = wanted }
+
+  /// To be called with the fold after every event, and before the first.
+  mutating func look(at position: UInt64, _ fold: ConfigurationFold) {
+    guard wanted.contains(position), books[position] == nil else { return }
+    books[position] = Book(
+      snapshot: RoutingSnapshot(fold.state), state: fold.state, changes: fold.changes,
+      doubt: SnapshotShelf.doubt(fold),
+      caveat: fold.unknown == 0
+        ? nil
+        : "\(Shown.count(fold.unknown, "event")) before the snapshot are of kinds that this build "
+          + "does not know")
+  }
+
+  mutating func drop(_ position: UInt64) { books[position] = nil }
+
+  private static func doubt(_ fold: ConfigurationFold) -> String? {
+    if let gap = fold.gaps.first {
+      return "the log is damaged from position \(gap.first), before the snapshot"
+    }
+    if fold.unreadable > 0 {
+      return "\(Shown.count(fold.unreadable, "configuration event")) before the snapshot cannot be "
+        + "decoded"
+    }
+    return nil
+  }
+}

@@ -1,0 +1,242 @@
+import Domain
+
+/// Every decoded field of an event, in the order of its declaration.
+enum EventFields {
+  typealias Members = [JSONTree.Member]
+
+  static func members(_ event: Event) -> Members {
+    switch event {
+    case .provider(let event): provider(event)
+    case .account(let event): account(event)
+    case .credential(let event): credential(event)
+    case .alias(let event): alias(event)
+    case .key(let event): key(event)
+    case .settings(let event): settings(event)
+    case .request(let event): request(event)
+    case .gateway(let event): gateway(event)
+    }
+  }
+
+  static func provenance(_ it: Provenance) -> JSONTree {
+    var members: Members = [
+      .init("actor", .text(it.actor)), .init("source", .text(it.source.name)),
+    ]
+    optional("address", it.address.map { .text($0) }, &members)
+    optional("cause", it.cause.map { .text(uuidText($0)) }, &members)
+    optional("correlation", it.correlation.map { .text(uuidText($0)) }, &members)
+    members.append(.init("base", .count(it.base)))
+    return .object(members)
+  }
+
+  static func usage(_ it: TokenUsage) -> JSONTree {
+    .object([
+      .init("input", .count(it.input)), .init("output", .count(it.output)),
+      .init("cached", .count(it.cached)), .init("reasoning", .count(it.reasoning)),
+    ])
+  }
+
+  static func attempt(_ it: Attempt) -> Members {
+    [
+      .init("account", .text(it.account.rawValue)), .init("rule", .text(it.rule.name)),
+      .init("snapshot", .count(it.snapshot)), .init("now", .text(rfc3339(it.now))),
+      .init("nowNanoseconds", .text(String(it.now.rawValue))),
+      .init("seed", .text(String(it.seed))), .init("local", .object([])),
+      .init("status", it.status.map { .number(Int64($0)) } ?? .null),
+      .init("errorClass", .text(it.errorClass?.name)), .init("errorCode", .text(it.errorCode)),
+      .init("connectMicroseconds", .count(it.connectMicroseconds)),
+      .init("firstByteMicroseconds", .count(it.firstByteMicroseconds)),
+      .init("totalMicroseconds", .count(it.totalMicroseconds)),
+    ]
+  }
+
+  // MARK: By stream
+
+  private static func provider(_ event: ProviderEvent) -> Members {
+    switch event {
+    case .added(let it):
+      return [
+        .init("id", .text(it.id.rawValue)), .init("name", .text(it.name)),
+        .init("protocol", .text(it.dialect.name)), .init("baseUrl", .text(it.baseURL)),
+        .init("prefix", .text(it.prefix)), .init("models", models(it.models)),
+        .init("excludedModels", texts(it.excludedModels)),
+      ]
+    case .changed(let it):
+      var members: Members = [.init("id", .text(it.id.rawValue))]
+      optional("name", it.name.map { .text($0) }, &members)
+      optional("protocol", it.dialect.map { .text($0.name) }, &members)
+      optional("baseUrl", it.baseURL.map { .text($0) }, &members)
+      optional("prefix", it.prefix.map { .text($0) }, &members)
+      optional("models", it.models.map(models), &members)
+      optional("excludedModels", it.excludedModels.map(texts), &members)
+      return members
+    case .enabled(let id), .disabled(let id), .removed(let id):
+      return [.init("id", .text(id.rawValue))]
+    }
+  }
+
+  private static func account(_ event: AccountEvent) -> Members {
+    switch event {
+    case .added(let it):
+      return [
+        .init("id", .text(it.id.rawValue)), .init("provider", .text(it.provider.rawValue)),
+        .init("name", .text(it.name)), .init("priority", .count(UInt64(it.priority))),
+        .init("weight", .count(UInt64(it.weight))),
+      ]
+    case .changed(let it):
+      var members: Members = [.init("id", .text(it.id.rawValue))]
+      optional("name", it.name.map { .text($0) }, &members)
+      optional("priority", it.priority.map { .count(UInt64($0)) }, &members)
+      optional("weight", it.weight.map { .count(UInt64($0)) }, &members)
+      return members
+    case .enabled(let id), .disabled(let id), .removed(let id):
+      return [.init("id", .text(id.rawValue))]
+    }
+  }
+
+  private static func credential(_ event: CredentialEvent) -> Members {
+    switch event {
+    case .issued(let it):
+      [
+        .init("account", .text(it.account.rawValue)),
+        .init("generation", .count(it.generation)),
+        .init("fingerprint", .text(Shown.hex(it.fingerprint.rawValue))),
+      ]
+    case .revoked(let id): [.init("account", .text(id.rawValue))]
+    }
+  }
+
+  private static func alias(_ event: AliasEvent) -> Members {
+    switch event {
+    case .set(let it):
+      [
+        .init("name", .text(it.name)), .init("target", .text(it.target)),
+        .init("isUnresolved", .bool(it.isUnresolved)),
+      ]
+    case .removed(let name): [.init("name", .text(name))]
+    }
+  }
+
+  private static func key(_ event: KeyEvent) -> Members {
+    switch event {
+    case .created(let it):
+      return [
+        .init("id", .text(it.id.rawValue)), .init("name", .text(it.name)),
+        .init("organisation", .text(it.organisation.rawValue)),
+        .init("fingerprint", .text(Shown.hex(it.fingerprint.rawValue))),
+        .init("masked", .text(it.masked)), .init("diagnostics", .bool(it.diagnostics)),
+        .init("expiresAt", .text(it.expiresAt.map { rfc3339($0) })),
+      ]
+    case .changed(let it):
+      var members: Members = [.init("id", .text(it.id.rawValue))]
+      optional("name", it.name.map { .text($0) }, &members)
+      optional("diagnostics", it.diagnostics.map { .bool($0) }, &members)
+      return members
+    case .paused(let id), .resumed(let id), .revoked(let id):
+      return [.init("id", .text(id.rawValue))]
+    }
+  }
+
+  private static func settings(_ event: SettingsEvent) -> Members {
+    switch event {
+    case .changed(let it):
+      var members: Members = []
+      optional("fallbackStrategy", it.fallbackStrategy.map { .text($0.name) }, &members)
+      optional("requireApiKey", it.requireAPIKey.map { .bool($0) }, &members)
+      optional("forceModelPrefix", it.forceModelPrefix.map { .bool($0) }, &members)
+      optional("maxBodyBytes", it.maxBodyBytes.map { .count($0) }, &members)
+      return members
+    case .adminPasswordSet: return []
+    }
+  }
+
+  private static func request(_ event: RequestEvent) -> Members {
+    switch event {
+    case .dispatched(let it):
+      [
+        .init("id", .text(uuidText(it.id.rawValue))),
+        .init("clientRequestId", .text(it.clientRequestID)),
+        .init("organisation", .text(it.organisation?.rawValue)),
+        .init("key", .text(it.key?.rawValue)), .init("operation", .text(it.operation.name)),
+        .init("modelAsked", .text(it.modelAsked)),
+        .init("receivedAt", .text(rfc3339(it.receivedAt))),
+        .init("account", .text(it.account?.rawValue)),
+      ]
+    case .finished(let it): finished(it)
+    case .interrupted(let it):
+      [
+        .init("id", .text(uuidText(it.id.rawValue))),
+        .init("clientRequestId", .text(it.clientRequestID)),
+        .init("organisation", .text(it.organisation?.rawValue)),
+        .init("key", .text(it.key?.rawValue)), .init("dispatchedAt", .count(it.dispatchedAt)),
+      ]
+    case .deliveryFailed(let it):
+      [
+        .init("id", .text(uuidText(it.id.rawValue))), .init("errorCode", .text(it.errorCode)),
+      ]
+    case .deniedSummary(let it):
+      [
+        .init("remoteAddress", .text(it.remoteAddress)),
+        .init("since", .text(rfc3339(it.since))), .init("count", .count(it.count)),
+      ]
+    }
+  }
+
+  private static func finished(_ it: RequestEvent.Finished) -> Members {
+    [
+      .init("id", .text(uuidText(it.id.rawValue))),
+      .init("clientRequestId", .text(it.clientRequestID)),
+      .init("organisation", .text(it.organisation?.rawValue)),
+      .init("key", .text(it.key?.rawValue)), .init("remoteAddress", .text(it.remoteAddress)),
+      .init("operation", .text(it.operation.name)), .init("modelAsked", .text(it.modelAsked)),
+      .init("modelResolved", .text(it.modelResolved)), .init("isStream", .bool(it.isStream)),
+      .init("receivedAt", .text(rfc3339(it.receivedAt))),
+      .init("attempts", .array(it.attempts.map { .object(attempt($0)) })),
+      .init("status", .number(Int64(it.status))), .init("ending", .text(it.ending.name)),
+      .init("errorCode", .text(it.errorCode)), .init("errorClass", .text(it.errorClass?.name)),
+      .init("usage", usage(it.usage)), .init("priceVersion", .count(it.priceVersion)),
+      .init("costMicroUsd", .count(it.costMicroUSD)),
+      .init("requestBytes", .count(it.requestBytes)),
+      .init("responseBytes", .count(it.responseBytes)),
+      .init("queueMicroseconds", .count(it.queueMicroseconds)),
+      .init("firstByteMicroseconds", .count(it.firstByteMicroseconds)),
+      .init("totalMicroseconds", .count(it.totalMicroseconds)),
+    ]
+  }
+
+  private static func gateway(_ event: GatewayEvent) -> Members {
+    switch event {
+    case .started(let it):
+      [
+        .init("version", .text(it.version)), .init("epoch", .count(it.epoch)),
+        .init("recording", .text(it.recording.name)), .init("listen", .text(it.listen)),
+        .init("previousStopWasClean", .bool(it.previousStopWasClean)),
+        .init("interruptedRequests", .count(it.interruptedRequests)),
+      ]
+    case .stopped(let it):
+      [.init("reason", .text(it.reason)), .init("cutRequests", .count(it.cutRequests))]
+    case .tailTruncated(let it):
+      [
+        .init("segment", .text(it.segment)), .init("offset", .count(it.offset)),
+        .init("bytes", .count(it.bytes)), .init("rule", .text(it.rule)),
+      ]
+    case .gap(let it):
+      [
+        .init("boundMilliseconds", .count(it.boundMilliseconds)),
+        .init("reason", .text(it.reason)),
+      ]
+    }
+  }
+
+  // MARK: Parts
+
+  static func models(_ models: [ProviderModel]) -> JSONTree {
+    .array(
+      models.map { .object([.init("name", .text($0.name)), .init("alias", .text($0.alias))]) })
+  }
+
+  static func texts(_ texts: [String]) -> JSONTree { .array(texts.map { .text($0) }) }
+
+  private static func optional(_ name: String, _ value: JSONTree?, _ members: inout Members) {
+    if let value { members.append(.init(name, value)) }
+  }
+}

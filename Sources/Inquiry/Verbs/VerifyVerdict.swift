@@ -1,0 +1,236 @@
+public import Domain
+public import EventStore
+
+/// Whether the log is whole, and whether its decisions can be made again: two separate verdicts.
+public struct VerifyVerdict: InquiryReport, Hashable {
+  /// What the log holds altogether.
+  public var coverage: LogCoverage
+  /// Checksums, density, epochs, revisions and the chain of the range.
+  public var integrity: VerifyReport
+  /// Places of records whose bytes are not what their kind says; at most 10 are named.
+  public var unreadable: [String]
+  /// How many there are.
+  public var unreadableCount: UInt64
+  /// Records of kinds that this build does not know: kept, not judged.
+  public var unknownKinds: UInt64
+  /// Decisions made again.
+  public var remade: UInt64
+  /// Of these, those with another outcome.
+  public var differing: UInt64
+  /// Recorded decisions whose inputs are not in the log.
+  public var notReproducible: UInt64
+  /// The first ten that differ.
+  public var differences: [Finding]
+  /// The first ten that could not be made again.
+  public var reasons: [Finding]
+
+  /// One decision.
+  public struct Finding: Sendable, Hashable {
+    /// `epoch:position` of the record.
+    public var place: String
+    /// The request's id.
+    public var request: String
+    /// From 1.
+    public var attempt: Int
+    /// In words.
+    public var what: String
+  }
+
+  /// Nothing is damaged and everything could be decoded.
+  public var isWhole: Bool { integrity.isIntact && unreadableCount == 0 }
+
+  /// 3 before 1 before 4.
+  public var exitCode: ExitCode {
+    if !isWhole { return .damaged }
+    if differing > 0 { return .differs }
+    return notReproducible > 0 ? .notReproducible : .same
+  }
+
+  /// What no check of an un-anchored log can show.
+  public static let limits =
+    "The chain is not anchored outside this directory: it cannot show that the whole log was "
+    + "rewritten, nor that events were cut off its end. Keep a position and its chain value elsewhere "
+    + "to be able to tell."
+}
+
+extension Replay {
+  /// Checks a range: every byte of it, and every routing decision recorded in it.
+  ///
+  /// - Parameter now: what `-15m` counts from.
+  public static func verify(
+    _ log: LogReader, from: Selector? = nil, to: Selector? = nil, now: UnixNanoseconds,
+    progress: Progress? = nil
+  ) throws(InquiryFault) -> VerifyVerdict {
+    let end = log.last
+    let first = max(Position(1), try from?.resolve(in: log, now: now, edge: .from) ?? Position(1))
+    let last = min(end, try to?.resolve(in: log, now: now, edge: .to) ?? end)
+    let isToEnd = last == end
+    // To the very end: bytes behind the last readable event are judged too.
+    let report = try reading { () throws(StoreError) in
+      try log.verify(from: first, through: isToEnd ? nil : last, progress: progress)
+    }
+    var verdict = VerifyVerdict(
+      coverage: try LogCoverage(log), integrity: report, unreadable: [], unreadableCount: 0,
+      unknownKinds: 0, remade: 0, differing: 0, notReproducible: 0, differences: [], reasons: [])
+    guard first <= last else { return verdict }
+
+    // First pass: which snapshots are needed, and until where each of them.
+    var lastUse: [UInt64: UInt64] = [:]
+    try log.read(from: first, through: last, progress: progress) { item in
+      guard case .event(let stored) = item else { return }
+      let entry = Entry(stored)
+      verdict.count(entry)
+      guard case .request(.finished(let finished)) = entry.event else { return }
+      for attempt in finished.attempts { lastUse[attempt.snapshot] = stored.position.rawValue }
+    }
+    guard !lastUse.isEmpty else { return verdict }
+
+    // Second pass: every snapshot is kept from where it stood until its last use.
+    var shelf = SnapshotShelf(Set(lastUse.keys))
+    var fold = ConfigurationFold()
+    shelf.look(at: 0, fold)
+    try log.read(from: Position(1), through: last, progress: progress) { item in
+      switch item {
+      case .gap(let gap): fold.apply(gap)
+      case .event(let stored):
+        let position = stored.position.rawValue
+        let isRelevant = ConfigurationFold.isRelevant(stored.kind)
+        let mayDecide = stored.position >= first && stored.kind.hasPrefix("request.finished.")
+        if isRelevant || mayDecide {
+          let entry = Entry(stored)
+          fold.apply(entry)
+          if mayDecide, case .request(.finished(let finished)) = entry.event {
+            verdict.judge(finished, entry, shelf)
+            for attempt in finished.attempts where lastUse[attempt.snapshot] == position {
+              shelf.drop(attempt.snapshot)
+            }
+          }
+        }
+        shelf.look(at: position, fold)
+      }
+    }
+    return verdict
+  }
+}
+
+extension VerifyVerdict {
+  fileprivate mutating func count(_ entry: Entry) {
+    switch entry.content {
+    case .unreadable(let failure):
+      unreadableCount += 1
+      if unreadable.count < 10 {
+        unreadable.append(
+          "\(entry.place) \(Shown.text(failure.kind)): \(failure.reason.rawValue) at byte "
+            + "\(failure.offset)")
+      }
+    case .recorded(let recorded):
+      if recorded.event == nil { unknownKinds += 1 }
+    }
+  }
+
+  fileprivate mutating func judge(
+    _ finished: RequestEvent.Finished, _ entry: Entry, _ shelf: SnapshotShelf
+  ) {
+    for (index, attempt) in finished.attempts.enumerated() {
+      let decision = RemadeDecision(
+        finished, index, at: entry.stored.position.rawValue, on: shelf.books[attempt.snapshot])
+      func finding(_ what: String) -> Finding {
+        Finding(
+          place: entry.place, request: uuidText(finished.id.rawValue), attempt: index + 1,
+          what: what)
+      }
+      switch decision.verdict {
+      case .reproduced: remade += 1
+      case .differs(let what):
+        remade += 1
+        differing += 1
+        if differences.count < 10 { differences.append(finding(what)) }
+      case .notReproducible(let why):
+        notReproducible += 1
+        if reasons.count < 10 { reasons.append(finding(why)) }
+      }
+    }
+  }
+
+  /// For people.
+  public var text: String {
+    var out = "store      \(coverage.storeID)\n"
+    if integrity.first <= integrity.last {
+      out += "range      \(integrity.first) … \(integrity.last)\n"
+    } else {
+      out += "range      nothing. \(coverage.text)\n"
+    }
+    out += "\nintegrity  \(isWhole ? "ok" : "DAMAGED"): "
+    out += Shown.count(integrity.events, "event") + " in " + Shown.count(integrity.blocks, "block")
+    out += ", \(integrity.bytes) bytes read\n"
+    out += "  chain    \(integrity.chain.text)\n"
+    for gap in integrity.gaps { out += "  gap      \(gap.text)\n" }
+    for fault in integrity.revisionFaults { out += "  fault    \(Shown.text(fault))\n" }
+    for line in unreadable { out += "  fault    \(line)\n" }
+    if unreadableCount > UInt64(unreadable.count) {
+      out += "  fault    \(unreadableCount) records cannot be decoded\n"
+    }
+    if unknownKinds > 0 {
+      out += "  note     \(Shown.count(unknownKinds, "record")) of kinds this build does not know\n"
+    }
+    let word =
+      differing > 0 ? "DIFFER" : notReproducible > 0 ? "not all reproducible" : "ok"
+    out += "\ndecisions  \(word): \(remade) made again, \(differing) differ"
+    if notReproducible > 0 { out += ", \(notReproducible) cannot be made again" }
+    out += "\n"
+    for it in differences { out += "  differs  \(it.text)\n" }
+    for it in reasons { out += "  unknown  \(it.text)\n" }
+    out += "\nlimits     \(VerifyVerdict.limits)\n"
+    return out
+  }
+
+  /// For machines.
+  public var json: JSONTree {
+    .object([
+      .init("replay", .text("verify")), .init("log", coverage.json),
+      .init(
+        "integrity",
+        .object([
+          .init("isIntact", .bool(isWhole)), .init("first", .count(integrity.first.rawValue)),
+          .init("last", .count(integrity.last.rawValue)),
+          .init("events", .count(integrity.events)), .init("blocks", .count(integrity.blocks)),
+          .init("bytes", .count(integrity.bytes)), .init("chain", .text(integrity.chain.text)),
+          .init("gaps", .array(integrity.gaps.map(\.json))),
+          .init("revisionFaults", EventFields.texts(integrity.revisionFaults)),
+          .init("unreadableRecords", .count(unreadableCount)),
+          .init("firstUnreadable", EventFields.texts(unreadable)),
+          .init("unknownKinds", .count(unknownKinds)),
+        ])),
+      .init(
+        "decisions",
+        .object([
+          .init("remade", .count(remade)), .init("differing", .count(differing)),
+          .init("notReproducible", .count(notReproducible)),
+          .init("differences", .array(differences.map(\.json))),
+          .init("reasons", .array(reasons.map(\.json))),
+        ])),
+      .init("anchoring", .text("none")), .init("limits", .text(VerifyVerdict.limits)),
+    ])
+  }
+}
+
+extension VerifyVerdict.Finding {
+  fileprivate var text: String { "\(place) request \(request) attempt \(attempt): \(what)" }
+
+  fileprivate var json: JSONTree {
+    .object([
+      .init("at", .text(place)), .init("request", .text(request)),
+      .init("attempt", .count(attempt)), .init("what", .text(what)),
+    ])
+  }
+}
+
+extension Digest {
+  /// 64 hexadecimal digits.
+  var text: String {
+    [words.0, words.1, words.2, words.3].map { word in
+      let hex = String(word, radix: 16)
+      return String(repeating: "0", count: 16 - hex.count) + hex
+    }.joined()
+  }
+}

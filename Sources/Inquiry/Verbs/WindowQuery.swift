@@ -1,0 +1,24 @@
+/// What `window` shows: a range and what within it.
+public struct WindowQuery: Sendable, Hashable {
+  /// nil: from the log's beginning.
+  public var from: Selector?
+  /// nil: to the log's end.
+  public var to: Selector?
+  /// Only events that all given filters match.
+  public var filter: WindowFilter
+  /// Events in the timeline, the first of the range; 0: every one.
+  ///
+  /// The summary counts all of them in any case.
+  public var limit: Int
+
+  /// Without arguments: everything, and the first 1,000 events of it in the timeline.
+  public init(
+    from: Selector? = nil, to: Selector? = nil, filter: WindowFilter = WindowFilter(),
+    limit: Int = 1_000
+  ) {
+    self.from = from
+    self.to = to
+    self.filter = filter
+    self.limit = limit
+  }
+}

@@ -1,0 +1,187 @@
+public import Domain
+public import EventStore
+
+/// What happened in a range of the log: figures, and every event in order.
+public struct WindowReport: InquiryReport, Hashable {
+  /// What the log holds altogether.
+  public var coverage: LogCoverage
+  /// Positions asked for, cut to the log; `first` > `last` if that is nothing.
+  public var first: Position
+  /// The last position of the range.
+  public var last: Position
+  /// Of the events in the range.
+  public var epochs: [UInt64]
+  /// Places of the first and last event read in the range.
+  public var firstRead: LogCoverage.Moment?
+  /// The last event read in the range.
+  public var lastRead: LogCoverage.Moment?
+  /// Events in the range, before the filter.
+  public var eventsInRange: UInt64
+  /// Damaged ranges within the window.
+  public var gaps: [LogGap]
+  /// Damaged ranges before it: names and old values may be missing.
+  public var gapsBefore: Int
+  /// What was asked for.
+  public var filter: WindowFilter
+  /// Figures over all events that match.
+  public var summary: WindowSummary
+  /// Events and gaps in order, at most the limit.
+  public var timeline: [Line]
+  /// Matching events that the limit left out.
+  public var omitted: UInt64
+
+  /// One line of the timeline.
+  public struct Line: Sendable, Hashable {
+    /// `epoch:position`; empty for a gap.
+    public var place: String
+    /// nil for a gap.
+    public var time: UnixNanoseconds?
+    /// What happened, in words.
+    public var what: String
+    /// Everything known of it.
+    public var members: [JSONTree.Member]
+  }
+
+  /// 3 if a part of the window is damaged.
+  public var exitCode: ExitCode { gaps.isEmpty ? .same : .damaged }
+}
+
+extension Replay {
+  /// The figures and the timeline of a range.
+  ///
+  /// - Parameter now: what `-15m` counts from.
+  public static func window(
+    _ log: LogReader, _ query: WindowQuery, now: UnixNanoseconds, progress: Progress? = nil
+  ) throws(InquiryFault) -> WindowReport {
+    let end = log.last
+    let first = try query.from?.resolve(in: log, now: now, edge: .from) ?? Position(1)
+    let last = try query.to?.resolve(in: log, now: now, edge: .to) ?? end
+    var report = WindowReport(
+      coverage: try LogCoverage(log), first: max(first, Position(1)), last: min(last, end),
+      epochs: [], eventsInRange: 0, gaps: [], gapsBefore: 0, filter: query.filter,
+      summary: WindowSummary(), timeline: [], omitted: 0)
+    guard report.first <= report.last else { return report }
+
+    var fold = ConfigurationFold()
+    let (from, through) = (report.first, report.last)
+    try log.read(from: Position(1), through: through, progress: progress) { item in
+      switch item {
+      case .gap(let gap):
+        fold.apply(gap)
+        guard gap.last.map({ $0 >= from }) ?? true else {
+          report.gapsBefore += 1
+          return
+        }
+        report.gaps.append(gap)
+        report.timeline.append(
+          WindowReport.Line(
+            place: "", time: nil, what: gap.text, members: [.init("gap", gap.json)]))
+      case .event(let stored):
+        if stored.position < from {
+          if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
+          return
+        }
+        let entry = Entry(stored)
+        let before = fold.state
+        fold.apply(entry)
+        report.take(entry, before, fold.state, query.limit)
+      }
+    }
+    return report
+  }
+}
+
+extension WindowReport {
+  fileprivate mutating func take(
+    _ entry: Entry, _ before: ControlState, _ after: ControlState, _ limit: Int
+  ) {
+    eventsInRange += 1
+    let epoch = entry.stored.epoch.rawValue
+    if epochs.last != epoch { epochs.append(epoch) }
+    let moment = LogCoverage.Moment(place: entry.place, time: entry.time)
+    if firstRead == nil { firstRead = moment }
+    lastRead = moment
+    guard filter.matches(entry, kind: entry.stored.kind, after) else { return }
+    summary.add(entry, after)
+    if limit > 0, timeline.count >= limit {
+      omitted += 1
+      return
+    }
+    let what = EventLine.text(entry, before: before)
+    timeline.append(
+      Line(
+        place: entry.place, time: entry.time, what: what,
+        members: entry.members + [.init("text", .text(what))]))
+  }
+
+  /// For people.
+  public var text: String {
+    var out = "store     \(coverage.storeID)\n"
+    if let firstRead, let lastRead {
+      out +=
+        "window    \(firstRead.place) … \(lastRead.place), "
+        + Shown.count(eventsInRange, "event") + "\n"
+      out += "times     \(rfc3339(firstRead.time)) … \(rfc3339(lastRead.time))\n"
+      out += "epochs    \(epochs.map { String($0) }.joined(separator: ", "))\n"
+    } else {
+      out += "window    no events\n"
+    }
+    if gaps.isEmpty {
+      out += "gaps      none\n"
+    } else {
+      for gap in gaps { out += "gap       \(gap.text)\n" }
+    }
+    if gapsBefore > 0 {
+      out +=
+        "before    \(Shown.count(gapsBefore, "damaged range")) before the window: names and "
+        + "old values may be missing\n"
+    }
+    if !filter.given.isEmpty {
+      let given = filter.given.map { "\($0.name)=\(Shown.text($0.value))" }
+      out += "filter    \(given.joined(separator: " "))\n"
+    }
+    guard summary.events > 0 || !timeline.isEmpty else {
+      let why =
+        eventsInRange > 0
+        ? "None of the \(Shown.count(eventsInRange, "event")) in the window matches the filter."
+        : coverage.text
+      return out + "\nNothing to show. \(why)\n"
+    }
+    out += "\n" + summary.text + "\n"
+    let width = timeline.map(\.place.count).max() ?? 0
+    for line in timeline {
+      guard let time = line.time else {
+        out += "!! \(line.what)\n"
+        continue
+      }
+      let pad = String(repeating: " ", count: width - line.place.count)
+      out += "\(rfc3339(time))  \(pad)\(line.place)  \(line.what)\n"
+    }
+    if omitted > 0 {
+      out += "… \(Shown.count(omitted, "more event")): narrow the window, or set --limit.\n"
+    }
+    return out
+  }
+
+  /// For machines.
+  public var json: JSONTree {
+    .object([
+      .init("replay", .text("window")), .init("log", coverage.json),
+      .init(
+        "window",
+        .object([
+          .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
+          .init("firstAt", .text(firstRead?.place)), .init("lastAt", .text(lastRead?.place)),
+          .init("firstTime", .text(firstRead.map { rfc3339($0.time) })),
+          .init("lastTime", .text(lastRead.map { rfc3339($0.time) })),
+          .init("epochs", .array(epochs.map { .count($0) })),
+          .init("events", .count(eventsInRange)),
+        ])),
+      .init("gaps", .array(gaps.map(\.json))), .init("gapsBefore", .count(gapsBefore)),
+      .init("filter", .object(filter.given.map { .init($0.name, .text($0.value)) })),
+      .init("summary", summary.json),
+      .init("timeline", .array(timeline.map { .object($0.members) })),
+      .init("omitted", .count(omitted)),
+    ])
+  }
+}

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Domain
+import EventStore
+import Glibc
+import Inquiry
+
+/// Which log to read and how to answer; shared by all verbs.
+struct LogOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The log's directory.",
+      discussion:
+        "Default: the environment variable SIGNALBOX_DATA, else ./signalbox-data. Nothing in it is "
+        + "ever written; a gateway may be writing to it meanwhile.", valueName: "dir"))
+  var log: String?
+
+  @Flag(help: "Answer as JSON, with every field, instead of text.")
+  var json = false
+
+  /// Opens the log for reading.
+  func open() throws -> LogReader {
+    let variable = getenv("SIGNALBOX_DATA").map { String(cString: $0) } ?? ""
+    let directory = log ?? (variable.isEmpty ? "./signalbox-data" : variable)
+    do throws(StoreError) {
+      return try LogReader.open(directory: directory)
+    } catch {
+      let isDefault = log == nil && variable.isEmpty
+      throw InquiryFault(
+        error.code == .damaged ? .damaged : .log,
+        "\(error)" + (isDefault ? " Name the directory with --log or SIGNALBOX_DATA." : ""))
+    }
+  }
+
+  /// Prints the answer and ends with its exit code.
+  func answer(_ report: any InquiryReport) throws {
+    Terminal.output(json ? report.json.rendered : report.text)
+    guard report.exitCode == .same else { throw ArgumentParser.ExitCode(report.exitCode.rawValue) }
+  }
+
+  /// The edge where time enters: what `-15m` counts from.
+  static func now() -> UnixNanoseconds {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return UnixNanoseconds(Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+
+  /// Tells on standard error, once a second after the first, how far a long read has come.
+  static func progress(of log: LogReader) -> Progress {
+    let last = log.last
+    let clock = ContinuousClock()
+    var next = clock.now + .seconds(1)
+    return { position in
+      guard clock.now >= next else { return }
+      next = clock.now + .seconds(1)
+      Terminal.error("replay: reading, at position \(position) of \(last)\n")
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+
+struct ReplayCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "replay",
+    abstract: "Reads a Signalbox log: what the gateway knew, what it did, and why.",
+    discussion: """
+      Everything is read-only and works while the gateway runs, or on a copied
+      directory. The same log and arguments give the same bytes. Times are UTC.
+
+      SELECTORS  --from, --to and --at take
+        123, 2:123               a position, or epoch:position
+        2026-11-20T14:00:00Z     an RFC 3339 time
+        -15m, -2h30m             a time ago
+        request:<id>             a request, by the gateway's id or the client's
+        event:<id>               an event
+
+      EXIT CODES
+        0  everything was read, nothing differs
+        1  a decision made again differs from the recorded one
+        2  the question was not understood, or names something that is not there
+        3  a part of the log that the answer depends on is damaged
+        4  an input that the answer needs is not in the log
+
+      EXAMPLES
+        replay window --from -5m
+        replay window --from -1h --status 5xx --provider mock
+        replay show 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e
+        replay state --at 2026-11-20T14:00:00Z --part accounts
+        replay verify --log /var/lib/signalbox
+      """,
+    subcommands: [WindowCommand.self, ShowCommand.self, StateCommand.self, VerifyCommand.self])
+}

@@ -1,0 +1,31 @@
+import Glibc
+
+/// Writes to the process's streams, unbuffered: what was written is out, whatever ends us next.
+enum Terminal {
+  /// Writes to standard output; a reader that went away is no error.
+  static func output(_ text: String) {
+    if !write(text, to: STDOUT_FILENO), errno != EPIPE {
+      error("replay: standard output: \(String(cString: strerror(errno)))\n")
+      exit(2)
+    }
+  }
+
+  /// Writes to standard error; what cannot be written is dropped.
+  static func error(_ text: String) { _ = write(text, to: STDERR_FILENO) }
+
+  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
+        if count < 0 {
+          if errno == EINTR { continue }
+          return false
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+      }
+      return true
+    }
+  }
+}
