@@ -123,7 +123,8 @@ let package = Package(
     .testTarget(name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: strict),
     .testTarget(
       name: "EventStoreTests", dependencies: ["EventStore", "Support"], swiftSettings: strict),
-    .testTarget(name: "SurfaceTests", dependencies: ["Surface", "Support"], swiftSettings: strict),
+    .testTarget(
+      name: "SurfaceTests", dependencies: ["Surface", "Domain", "Support"], swiftSettings: strict),
     .testTarget(
       name: "ConfigFileTests", dependencies: ["ConfigFile", "Domain", "Support"],
       swiftSettings: strict),
