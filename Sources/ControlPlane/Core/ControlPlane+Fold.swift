@@ -1,5 +1,5 @@
-import Domain
-import EventStore
+public import Domain
+public import EventStore
 
 extension ControlPlane.View {
   /// Takes in what the log has beyond `folded`.
@@ -76,6 +76,17 @@ extension ControlPlane.View {
       throw VaultError(.damaged, "the log has no event at position \(position) for \(subject)")
     }
     return try vault.open(stored.sealed, subject: subject, event: stored.id.rawValue)
+  }
+}
+
+extension ControlState {
+  /// The configuration that a log has, for programs that only look.
+  ///
+  /// - Throws: `ControlError.unreadable` for an event that cannot be read.
+  public init(reading reader: LogReader) throws {
+    var view = ControlPlane.View()
+    try view.fold(reader)
+    self = view.state
   }
 }
 

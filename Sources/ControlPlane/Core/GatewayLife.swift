@@ -44,14 +44,14 @@ extension ControlPlane {
     return inFlight.inOrder
   }
 
-  /// Notes in the log, durably, what opening found and that the gateway runs from now on.
+  /// Notes in the log, durably, what opening found: bytes set aside, a possible gap.
   ///
-  /// In this order: bytes set aside, a possible gap, each interrupted request, the start. A crash in
-  /// between repeats the interrupted ones at the next start, never the requests themselves.
-  ///
-  /// - Returns: How many requests were interrupted.
-  @discardableResult
-  public func noteStart(_ life: GatewayLife) async throws -> Int {
+  /// Every program that opens the log for writing owes it this, for the next opening finds nothing.
+  public func noteRecovery() async throws {
+    try await record(recoveryEvents)
+  }
+
+  private var recoveryEvents: [Event] {
     let report = store.report
     var events: [Event] = []
     if let tail = report.truncated {
@@ -69,6 +69,18 @@ extension ControlPlane {
               boundMilliseconds: GatewayLife.lossBoundMilliseconds,
               reason: "the machine stopped while the log was open"))))
     }
+    return events
+  }
+
+  /// Notes in the log, durably, what opening found and that the gateway runs from now on.
+  ///
+  /// In this order: bytes set aside, a possible gap, each interrupted request, the start. A crash in
+  /// between repeats the interrupted ones at the next start, never the requests themselves.
+  ///
+  /// - Returns: How many requests were interrupted.
+  @discardableResult
+  public func noteStart(_ life: GatewayLife) async throws -> Int {
+    var events = recoveryEvents
     let interrupted = try interruptedRequests()
     for open in interrupted {
       let fact = open.dispatched
@@ -84,10 +96,24 @@ extension ControlPlane {
         .started(
           GatewayEvent.Started(
             version: life.version, epoch: store.epoch.rawValue, recording: life.recording,
-            listen: life.listen, previousStopWasClean: report.previousStopWasClean,
+            listen: life.listen, previousStopWasClean: try previousLifeEndedCleanly(),
             interruptedRequests: UInt64(interrupted.count)))))
     try await record(events)
     return interrupted.count
+  }
+
+  /// Whether the last gateway said that it stopped. (The log alone may have been closed cleanly since,
+  /// by a command-line tool.)
+  private func previousLifeEndedCleanly() throws -> Bool {
+    for stored in try store.reader.events(ofStream: gatewayStream, from: Revision(1)).reversed() {
+      guard case .gateway(let event) = try recorded(stored).event else { continue }
+      switch event {
+      case .stopped: return store.report.previousStopWasClean
+      case .started: return false
+      case .tailTruncated, .gap: continue
+      }
+    }
+    return store.report.previousStopWasClean
   }
 
   /// Notes in the log, durably, that the gateway stopped on request.

@@ -1,0 +1,53 @@
+import ArgumentParser
+import ConfigFile
+import ControlPlane
+import Domain
+import EventStore
+import Foundation
+
+/// What the program says to people: answers on standard output, troubles on standard error.
+enum Console {
+  /// One line on standard output, at once, also into a pipe.
+  static func say(_ line: String) {
+    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  }
+
+  /// One line on standard error.
+  static func warn(_ line: String) {
+    FileHandle.standardError.write(Data((line + "\n").utf8))
+  }
+
+  /// Says what went wrong and gives the exit code that belongs to it.
+  static func explain(_ error: any Error) -> any Error {
+    switch error {
+    case let error as StoreError:
+      warn("signalbox: \(error)")
+      switch error.code {
+      case .locked:
+        warn(
+          "signalbox: a gateway or another command has this directory open; stop it, or make the"
+            + " change through the gateway's API")
+        return ExitStatus.locked
+      case .damaged: return ExitStatus.damaged
+      case .conflict, .idReused, .invalidDraft, .notAStore, .permissions, .io, .full, .poisoned,
+        .overloaded, .closed:
+        return ExitStatus.failed
+      }
+    case ControlError.unreadable:
+      warn("signalbox: \(error)")
+      return ExitStatus.damaged
+    case let refusal as Refusal:
+      warn("signalbox: refused (\(refusal.code.rawValue)): \(refusal.message)")
+      if !refusal.remedy.isEmpty { warn("signalbox: \(refusal.remedy)") }
+      return ExitStatus.failed
+    case is ExitCode, is ValidationError, is CleanExit: return error
+    case is ConfigFault, is VaultError, is ControlError, is FileText.Unreadable:
+      warn("signalbox: \(error)")
+      return ExitStatus.failed
+    default:
+      // What others threw: NIO's I/O errors say which call and which address, and no more.
+      warn("signalbox: \(error)")
+      return ExitStatus.failed
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import ControlPlane
+
+/// Where the log lies, and what opens its secrets; shared by all verbs.
+struct DataOptions: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "The data directory; made (mode 0700) if it is missing. Else SIGNALBOX_DATA.",
+      valueName: "dir"))
+  var data: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A file with the master key: 32 bytes as base64 or hexadecimal, mode 0600. "
+        + "SIGNALBOX_MASTER_KEY comes first; without both the key lies in DIR/keys.",
+      valueName: "file"))
+  var masterKeyFile: String?
+
+  /// Without slashes at the end.
+  func directory() throws -> String {
+    guard var path = data ?? Environment.value("SIGNALBOX_DATA"), !path.isEmpty else {
+      throw ValidationError("Give the data directory: --data DIR, or SIGNALBOX_DATA.")
+    }
+    while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+    return path
+  }
+
+  /// The master key, made in the directory if there is none and `mayCreate`.
+  func masterKey(in directory: String, mayCreate: Bool) throws -> MasterKey? {
+    try MasterKey.load(
+      text: Environment.value("SIGNALBOX_MASTER_KEY"), file: masterKeyFile, directory: directory,
+      mayCreate: mayCreate)
+  }
+}

@@ -1,0 +1,209 @@
+import ConfigFile
+import ControlPlane
+import DataPlane
+import Domain
+import EventStore
+import Glibc
+import Logging
+import NIOCore
+
+/// One life of the gateway, from opening the log to closing it.
+struct Gateway {
+  /// What the command line asked for.
+  struct Options {
+    var directory: String
+    var data: DataOptions
+    var address: ListenAddress
+    var config: String?
+    var recording: Domain.RecordingMode
+    var segmentBytes: Int
+    var allowedHosts: [String]
+    var upstreamCA: String?
+    var drainSeconds: Int64
+  }
+
+  /// Bounds of the files named on the command line.
+  private static let certificateBytes = 1 << 20
+
+  let options: Options
+  let logger: Logger
+  private let provenance = Provenance(actor: "local:\(getuid())", source: .file)
+
+  init(options: Options) {
+    self.options = options
+    LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+    logger = Logger(label: "signalbox")
+  }
+
+  /// Runs until a signal asks it to stop.
+  func run() async throws {
+    let signals = Signals.listen()
+    logger.info("starting API router service", metadata: ["version": "\(Build.version)"])
+    // Files of the command line first: a typing error must not leave a trace in the log.
+    let file = try options.config.map { path in
+      try ConfigurationFile.parse(
+        FileText.text(path, limit: ConfigurationFile.bytesMax), environment: Environment.all)
+    }
+    let certificates = try options.upstreamCA.map { path in
+      try FileText.bytes(path, limit: Self.certificateBytes)
+    }
+    warnOfUnbuilt()
+
+    let store = try EventStore.open(
+      directory: options.directory,
+      options: StoreOptions(
+        segmentBytes: options.segmentBytes, dictionary: compressionDictionary()))
+    do {
+      report(store.report)
+      try await serve(store, file, certificates, signals)
+    } catch {
+      // The error that is on its way says more than one of closing would.
+      try? store.close()
+      throw error
+    }
+    try store.close()
+    logger.info("API router service stopped")
+  }
+
+  private func serve(
+    _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?, _ signals: Signals
+  ) async throws {
+    let board = SnapshotBoard.empty()
+    guard let key = try options.data.masterKey(in: options.directory, mayCreate: true) else {
+      throw VaultError(.invalidMasterKey, "there is no master key")
+    }
+    if let warning = key.warning { logger.warning("\(warning)") }
+    let vault = try Vault(directory: options.directory, masterKey: key)
+    let control = try ControlPlane.open(store: store, vault: vault) { state, secrets in
+      board.publish(state, secrets)
+    }
+    for account in control.lostCredentials {
+      logger.error(
+        "an account's credential was erased; issue a new one",
+        metadata: ["account": "\(account.rawValue)"])
+    }
+    let interrupted = try await control.noteStart(
+      GatewayLife(
+        version: Build.version, recording: options.recording, listen: "\(options.address)"))
+    if interrupted > 0 {
+      logger.warning(
+        "requests of an earlier life were interrupted", metadata: ["requests": "\(interrupted)"])
+    }
+    let cut: Int
+    let reason: String
+    do {
+      try await configure(control, file)
+      let plane = try await listen(control, board, certificates)
+      (reason, cut) = try await wait(plane, signals)
+    } catch {
+      try? await control.noteStop(reason: "start failed", cutRequests: 0)
+      throw error
+    }
+    try await control.noteStop(reason: reason, cutRequests: cut)
+  }
+
+  /// The file, then what the first start makes where the file left a gap.
+  private func configure(_ control: ControlPlane, _ file: ConfigurationPlan?) async throws {
+    if let file {
+      let applied = try await control.apply(file, provenance: provenance)
+      for row in applied.rows where row.kind != .unchanged {
+        logger.info("configuration: \(row.text)")
+      }
+      for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }
+    }
+    let password = Environment.value("SIGNALBOX_ADMIN_PASSWORD").map { Secret($0) }
+    let made = try await control.firstStart(adminPassword: password)
+    if let key = made.clientKey {
+      Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
+    }
+    if let password = made.adminPassword {
+      Console.say(
+        "admin password (shown once): \(String(decoding: password.bytes, as: UTF8.self))")
+    }
+    let state = control.state
+    logger.info(
+      "backend registry initialized",
+      metadata: [
+        "providers": "\(state.providers.count)", "accounts": "\(state.accounts.count)",
+        "snapshot": "\(state.position)",
+      ])
+  }
+
+  private func listen(
+    _ control: ControlPlane, _ board: SnapshotBoard, _ certificates: [UInt8]?
+  ) async throws -> DataPlane {
+    let secret = Environment.value("JWT_SECRET").map { Secret($0) }
+    if let secret, secret.bytes.count < 32 {
+      logger.warning("JWT_SECRET is shorter than 32 bytes: sessions can be forged by guessing it")
+    }
+    let responder = await AdminResponder(
+      control: control,
+      options: AdminOptions(
+        listenHost: options.address.host, allowedHosts: options.allowedHosts,
+        isLoopback: options.address.isLoopback, sessionSecret: secret,
+        build: BuildInfo(version: Build.version)), logger: logger)
+    var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
+    plane.version = Build.version
+    plane.recording =
+      switch options.recording {
+      case .strict: .strict
+      case .standard: .standard
+      case .relaxed: .relaxed
+      case .off: .off
+      }
+    if let certificates { plane.upstreamTrust = .pem(certificates) }
+    logger.info("HTTP server starting", metadata: ["listen": "\(options.address)"])
+    let started = try await DataPlane.start(
+      options: plane, board: board, store: control.store,
+      fingerprinter: VaultFingerprinter(vault: control.vault),
+      fallback: AdminFallback(responder: responder), logger: logger)
+    let address = ListenAddress(host: options.address.host, port: started.port)
+    Console.say("listening on http://\(address)")
+    return started
+  }
+
+  /// Until the first signal, and then until what is in flight ended or the time is over.
+  private func wait(
+    _ plane: DataPlane, _ signals: Signals
+  ) async throws -> (reason: String, cut: Int) {
+    var names = signals.names.makeAsyncIterator()
+    let reason = await names.next() ?? "closed"
+    logger.info("shutting down gracefully", metadata: ["signal": "\(reason)"])
+    // Lives until the program ends: also the last sync may take longer than anybody wants to wait.
+    Task {
+      for await name in signals.names {
+        logger.warning("ended at once by a second signal", metadata: ["signal": "\(name)"])
+        _exit(ExitStatus.interrupted)
+      }
+    }
+    let cut = await plane.shutdown(drain: .seconds(options.drainSeconds))
+    return (reason, cut)
+  }
+
+  private func report(_ report: RecoveryReport) {
+    logger.info(
+      report.createdStore ? "log created" : "log opened",
+      metadata: [
+        "epoch": "\(report.epoch)", "last": "\(report.last)",
+        "events": "\(report.eventsScanned)", "segments": "\(report.segments)",
+        "clean": "\(report.previousStopWasClean)", "microseconds": "\(report.microseconds)",
+      ])
+    if let tail = report.truncated {
+      logger.warning(
+        "unacknowledged bytes at the log's end were set aside",
+        metadata: [
+          "segment": "\(tail.segment)", "offset": "\(tail.offset)", "bytes": "\(tail.bytes)",
+          "rule": "\(tail.rule)", "kept": "\(tail.quarantinePath)",
+        ])
+    }
+  }
+
+  /// Variables of the older systems that this build does not read yet: said, not passed over.
+  private func warnOfUnbuilt() {
+    for name in ["BACKEND_ENDPOINTS", "RATE_LIMIT_DEFAULT_RPS", "RATE_LIMIT_BURST_SIZE"]
+    where Environment.value(name) != nil {
+      logger.warning(
+        "an environment variable is not read by this build", metadata: ["name": "\(name)"])
+    }
+  }
+}

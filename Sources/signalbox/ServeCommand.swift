@@ -1,0 +1,142 @@
+import ArgumentParser
+import Domain
+
+/// `signalbox serve`: the gateway.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Run the gateway.",
+    discussion: """
+      The first start prints a client key and the administrator's password, once. SIGTERM and SIGINT
+      let what is in flight end; a second signal ends at once.
+
+      Examples:
+        signalbox serve --data ./data
+        signalbox serve --data ./data --config gateway.yaml --listen 127.0.0.1:8080
+        SIGNALBOX_ADMIN_PASSWORD=… signalbox serve --data /var/lib/signalbox --recording strict
+
+      Environment: SIGNALBOX_DATA, SIGNALBOX_LISTEN, SIGNALBOX_ADMIN_PASSWORD, SIGNALBOX_MASTER_KEY,
+      JWT_SECRET.
+
+      Exit codes: 0 stopped on request; 1 could not start, or failed; 3 the log is damaged; 5 another
+      process has the directory open; 64 wrong usage; 130 ended at once by a second signal.
+      """)
+
+  @OptionGroup var data: DataOptions
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where to listen; port 0 takes a free one. Else SIGNALBOX_LISTEN, else 127.0.0.1:8080.",
+      valueName: "host:port"))
+  var listen: ListenAddress?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A second address for administration. Not in this build.", visibility: .hidden))
+  var adminListen: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("A YAML file, applied at the start as events.", valueName: "file")
+  )
+  var config: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "When a client gets the end of its answer: strict (its record is on disk), standard (handed to"
+        + " the kernel), relaxed (queued), off (never recorded; for measuring).",
+      valueName: "mode"))
+  var recording: RecordingChoice = .standard
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Size of a segment of the log, at least 65536.", valueName: "bytes"))
+  var segmentBytes = 64 << 20
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A further host name by which administration may be called; may be repeated.",
+      valueName: "name"))
+  var allowedHost: [String] = []
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Trust only these certificates (PEM) of providers, instead of the machine's.",
+      valueName: "file"))
+  var upstreamCa: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How long requests in flight may take to end after the first signal.", valueName: "seconds"))
+  var drainSeconds: Int64 = 30
+
+  @Flag(
+    name: .long,
+    help: "Listen without TLS where other machines can reach it: keys and prompts pass in clear.")
+  var insecureHttp = false
+
+  func validate() throws {
+    if adminListen != nil {
+      throw ValidationError(
+        "--admin-listen is not in this build; administration answers on --listen.")
+    }
+    guard segmentBytes >= 65_536 else {
+      throw ValidationError("--segment-bytes must be at least 65536.")
+    }
+    guard (0...86_400).contains(drainSeconds) else {
+      throw ValidationError("--drain-seconds must be from 0 to 86400.")
+    }
+  }
+
+  func run() async throws {
+    do {
+      let address = try listenAddress()
+      guard address.isLoopback || insecureHttp else {
+        throw ValidationError(
+          "\(address) can be reached by other machines, and keys and prompts would pass in clear."
+            + " Listen on 127.0.0.1 behind a proxy that speaks TLS, or accept it with"
+            + " --insecure-http.")
+      }
+      try await Gateway(
+        options: Gateway.Options(
+          directory: try data.directory(), data: data, address: address, config: config,
+          recording: recording.mode, segmentBytes: segmentBytes, allowedHosts: allowedHost,
+          upstreamCA: upstreamCa, drainSeconds: drainSeconds)
+      ).run()
+    } catch {
+      throw Console.explain(error)
+    }
+  }
+
+  private func listenAddress() throws -> ListenAddress {
+    if let listen { return listen }
+    guard let text = Environment.value("SIGNALBOX_LISTEN") else { return .standard }
+    guard let address = ListenAddress(argument: text) else {
+      throw ValidationError("SIGNALBOX_LISTEN is not HOST:PORT.")
+    }
+    return address
+  }
+}
+
+/// The recording modes by their names on the command line.
+enum RecordingChoice: String, ExpressibleByArgument, CaseIterable {
+  case strict
+  case standard
+  case relaxed
+  case off
+
+  var mode: RecordingMode {
+    switch self {
+    case .strict: .strict
+    case .standard: .standard
+    case .relaxed: .relaxed
+    case .off: .off
+    }
+  }
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import Glibc
+
+/// The gateway's program: parses the command line and puts the two planes together.
+@main
+struct Signalbox: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "signalbox",
+    abstract: "An LLM gateway that writes every movement down.",
+    discussion: """
+      Every configuration change and every request is an event in one append-only log, which `replay`
+      reads.
+
+      Examples:
+        signalbox serve --data ./data --config gateway.yaml
+        signalbox apply gateway.yaml --data ./data --plan
+
+      Exit codes: 0 done; 1 failed or refused; 3 the log is damaged; 5 another process has the data
+      directory open; 64 wrong usage; 130 ended at once by a second signal.
+      """,
+    version: Build.version, subcommands: [ServeCommand.self, ApplyCommand.self])
+}
+
+/// Which build this is.
+enum Build {
+  static let version = "0.1.0"
+}
+
+/// How the program ends, beyond 0 and what the argument parser uses for wrong usage (64).
+enum ExitStatus {
+  static let failed = ExitCode(1)
+  static let damaged = ExitCode(3)
+  static let locked = ExitCode(5)
+  /// As a shell shows an interrupted program.
+  static let interrupted: Int32 = 130
+}

@@ -1,0 +1,41 @@
+import ControlPlane
+import DataPlane
+import Domain
+import NIOCore
+
+/// Hands what the data plane does not serve to the control plane's router.
+struct AdminFallback: Fallback {
+  let responder: AdminResponder
+
+  func respond(to request: FallbackRequest) async -> FallbackResponse {
+    let answer = await responder.respond(
+      to: AdminRequest(
+        method: request.method, uri: request.uri, headers: request.headers, body: request.body,
+        remoteAddress: request.remoteAddress, requestID: request.requestID))
+    return FallbackResponse(status: answer.status, headers: answer.headers, body: answer.body)
+  }
+}
+
+/// Fingerprints clients' keys under the vault's key.
+struct VaultFingerprinter: KeyFingerprinter {
+  let vault: Vault
+
+  func fingerprint(_ key: [UInt8]) -> Fingerprint {
+    key.withUnsafeBytes { vault.fingerprint($0) }
+  }
+}
+
+extension SnapshotBoard {
+  /// A board that shows the gateway before its first event.
+  static func empty() -> SnapshotBoard {
+    SnapshotBoard(PublishedRouting(snapshot: RoutingSnapshot(.initial), secrets: [:]))
+  }
+
+  /// Shows what the control plane decided.
+  func publish(_ state: ControlState, _ secrets: [AccountID: Secret]) {
+    publish(
+      PublishedRouting(
+        snapshot: RoutingSnapshot(state),
+        secrets: secrets.mapValues { UpstreamSecret($0.bytes) }))
+  }
+}
