@@ -21,14 +21,18 @@ struct NearNames {
   private let askedTail: ArraySlice<UInt8>
   private let editsMax: Int
   private var best: [(score: Int, name: String)] = []
+  /// Three lines of the table of edits.
   private var row: [Int]
+  private var last: [Int]
+  private var beforeLast: [Int]
 
   init(_ name: String) {
     asked = name.utf8.count > Self.askedBytesMax ? [] : name.utf8.map(Self.folded)
     askedTail = Self.tail(asked[...])
     editsMax = max(1, min(3, askedTail.count / 3))
-    row = []
-    row.reserveCapacity(asked.count + 1)
+    row = [Int](repeating: 0, count: asked.count + 1)
+    last = row
+    beforeLast = row
   }
 
   /// At most 10, sorted by name.
@@ -50,8 +54,11 @@ struct NearNames {
     let whole = name.utf8.map(Self.folded)
     let tail = Self.tail(whole[...])
     var lowest = edits(whole[...], asked[...])
-    if tail.count < whole.count || askedTail.count < asked.count {
-      lowest = min(lowest, edits(tail, askedTail))
+    let hasPrefix = tail.count < whole.count
+    if hasPrefix { lowest = min(lowest, edits(tail, asked[...])) }
+    if askedTail.count < asked.count {
+      lowest = min(lowest, edits(whole[...], askedTail))
+      if hasPrefix { lowest = min(lowest, edits(tail, askedTail)) }
     }
     if lowest <= editsMax { return lowest }
     let isBeginning =
@@ -60,22 +67,30 @@ struct NearNames {
     return isBeginning ? Self.beginningScore : nil
   }
 
-  /// Edits (insert, delete, replace) from `a` to `b`, or any number above `editsMax` once that is passed.
+  /// Edits (insert, delete, replace, swap two neighbours) from `a` to `asked`'s form `b`, or any number above
+  /// `editsMax` once that is passed.
   private mutating func edits(_ a: ArraySlice<UInt8>, _ b: ArraySlice<UInt8>) -> Int {
     guard abs(a.count - b.count) <= editsMax else { return .max }
-    row.removeAll(keepingCapacity: true)
-    row.append(contentsOf: 0...b.count)
-    for (done, byte) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = done + 1
+    let first = (a: a.startIndex, b: b.startIndex)
+    for column in 0...b.count { row[column] = column }
+    for line in 0..<a.count {
+      swap(&beforeLast, &last)
+      swap(&last, &row)
+      row[0] = line + 1
       var lowest = row[0]
-      for (column, other) in b.enumerated() {
-        let kept = diagonal + (byte == other ? 0 : 1)
-        diagonal = row[column + 1]
-        row[column + 1] = min(kept, diagonal + 1, row[column] + 1)
-        lowest = min(lowest, row[column + 1])
+      for column in 0..<b.count {
+        let isSame = a[first.a + line] == b[first.b + column]
+        var cost = min(last[column] + (isSame ? 0 : 1), last[column + 1] + 1, row[column] + 1)
+        if line > 0, column > 0, a[first.a + line] == b[first.b + column - 1],
+          a[first.a + line - 1] == b[first.b + column]
+        {
+          cost = min(cost, beforeLast[column - 1] + 1)
+        }
+        row[column + 1] = cost
+        lowest = min(lowest, cost)
       }
-      if lowest > editsMax { return .max }
+      // A swap reaches back over one line, so a line may be passed by at most one edit.
+      if lowest > editsMax + 1 { return .max }
     }
     return row[b.count]
   }
