@@ -34,18 +34,21 @@ if [ -z "$simulator_port" ] || is_open 127.0.0.1 "$simulator_port"; then simulat
 simulator=
 gateway=
 finish() {
-  trap - INT TERM EXIT
+  trap - EXIT
+  # Ctrl-C once more: the gateway's second signal, which ends it at once.
+  trap '[ -z "$gateway" ] || kill -TERM "$gateway" 2>/dev/null || true' INT TERM HUP
   local status=0
   if [ -n "$gateway" ]; then stop "$gateway" || status=$?; fi
   if [ -n "$simulator" ]; then stop "$simulator" || true; fi
   exit "${1:-$status}"
 }
-trap 'finish' INT TERM
+trap 'finish' INT TERM HUP
 trap 'finish $?' EXIT
 
 mkdir -p .build/run
 rm -f .build/run/port
-"$RELEASE/simulator" serve --listen "127.0.0.1:$simulator_port" \
+# Each in a session of its own: Ctrl-C reaches this script alone, which then stops them in order.
+setsid "$RELEASE/simulator" serve --listen "127.0.0.1:$simulator_port" \
   --scenario Fixtures/scenarios/default.yaml --port-file .build/run/port &
 simulator=$!
 wait_for 10 "$simulator" test -s .build/run/port || die "the simulator did not start"
@@ -53,7 +56,7 @@ simulator_port=$(cat .build/run/port)
 (umask 077 && printf 'client_key=%s\nsimulator_port=%s\n' "$client_key" "$simulator_port" >"$memory")
 
 SIGNALBOX_CLIENT_KEY=$client_key SIMULATOR_URL=http://127.0.0.1:$simulator_port/v1 \
-  "$RELEASE/signalbox" serve --data "$data" --listen "$listen" --config Fixtures/default/signalbox.yaml &
+  setsid "$RELEASE/signalbox" serve --data "$data" --listen "$listen" --config Fixtures/default/signalbox.yaml &
 gateway=$!
 wait_for 60 "$gateway" curl -fsS --max-time 2 "http://$listen/health" ||
   die "signalbox did not answer on http://$listen/health"

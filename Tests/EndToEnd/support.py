@@ -318,6 +318,9 @@ class Gateway:
     def replay(self, verb, *arguments, codes=(0,)):
         return replay(self.data, verb, *arguments, codes=codes)
 
+    def window(self):
+        return window(self.data)
+
     def recorded(self, request_id):
         """The fields of the one `request.finished` of an id; fails if there is none or more."""
         found = of_kind(events(self.replay("show", request_id, "--json")), "request.finished")
@@ -364,6 +367,11 @@ def events(text):
 
     look(documents)
     return found
+
+
+def window(data):
+    """Every event of a log."""
+    return events(replay(data, "window", "--from", "1", "--limit", "0", "--json"))
 
 
 def of_kind(found, prefix):

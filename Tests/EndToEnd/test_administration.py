@@ -161,7 +161,7 @@ class ReplayTests(Spine):
 
     def test_what_is_not_there_is_said_by_exit_status(self):
         unknown = "01890000-0000-7000-8000-000000000000"
-        self.box.replay("show", unknown, codes=(1,))
+        self.box.replay("show", unknown, codes=(2,))
         self.box.replay("window", "--from", "yesterday-ish", codes=(2,))
 
     def test_a_damaged_copy_is_found_and_named(self):

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from support import CLIENT_KEY, Case, events, of_kind, program, replay
+from support import CLIENT_KEY, Case, of_kind, program, replay, window
 
 FILE = """\
 providers:
@@ -36,7 +36,7 @@ class ApplyTests(Case):
                  "SIGNALBOX_CLIENT_KEY": CLIENT_KEY, **(environment or {})})
 
     def log(self):
-        return events(replay(self.data, "window", "--from", "1", "--json"))
+        return window(self.data)
 
     def applied(self):
         done = self.apply()
@@ -106,9 +106,9 @@ class ApplyTests(Case):
         done = self.apply()
         plan = self.apply("--plan")
         state = json.dumps(json.loads(replay(self.data, "state", "--json")))
-        window = replay(self.data, "window", "--from", "1", "--json")
+        told = replay(self.data, "window", "--json")
         for secret in ("sk-file-1", "sk-file-2", CLIENT_KEY):
-            for text in (done.stdout, done.stderr, plan.stdout, plan.stderr, state, window):
+            for text in (done.stdout, done.stderr, plan.stdout, plan.stderr, state, told):
                 self.assertNotIn(secret, text)
             for path in self.data.rglob("*"):
                 if path.is_file():

@@ -8,7 +8,7 @@ import threading
 import time
 
 from support import (
-    CLIENT_KEY, Child, Spine, events, eventually, free_port, message, of_kind, program)
+    CLIENT_KEY, Child, Spine, eventually, free_port, message, of_kind, program)
 
 
 class Stream(threading.Thread):
@@ -72,7 +72,7 @@ class KillTests(Spine):
             self.assertFalse(client.is_alive())
 
         self.restart(self.box)
-        found = events(self.box.replay("window", "--from", "1", "--json"))
+        found = self.box.window()
         finished = [row["id"] for row in of_kind(found, "request.finished")]
         interrupted = [row["id"] for row in of_kind(found, "request.interrupted")]
         whole = [identity for client in clients for identity in client.whole]
@@ -109,7 +109,7 @@ class RepeatedKillTests(Spine):
                 identities.append(answer.header("x-request-id"))
             self.box.kill()
             self.restart(self.box)
-        found = events(self.box.replay("window", "--from", "1", "--json"))
+        found = self.box.window()
         finished = [row["id"] for row in of_kind(found, "request.finished")]
         self.assertEqual(sorted(finished), sorted(identities))
         aliases = self.box.admin("GET", "/api/models/alias").json()["aliases"]
@@ -142,12 +142,12 @@ class DrainTests(Spine):
         for line in ("shutting down gracefully", "API router service stopped"):
             self.assertIn(line, self.box.text())
 
-        found = events(self.box.replay("window", "--from", "1", "--json"))
+        found = self.box.window()
         ended = of_kind(found, "request.finished")
         self.assertEqual([row["ending"] for row in ended], ["completed"])
         self.assertEqual(of_kind(found, "gateway.stopped")[-1]["cutRequests"], 0)
         self.restart(self.box)
-        found = events(self.box.replay("window", "--from", "1", "--json"))
+        found = self.box.window()
         self.assertTrue(of_kind(found, "gateway.started")[-1]["previousStopWasClean"])
 
 
@@ -161,7 +161,7 @@ class ModesTests(Spine):
                 answer = self.box.chat(message())
                 self.assertEqual(answer.status, 200)
                 identity = answer.header("x-request-id")
-                found = events(self.box.replay("window", "--from", "1", "--json"))
+                found = self.box.window()
                 self.assertEqual(of_kind(found, "gateway.started")[-1]["recording"], mode)
                 if mode == "off":
                     self.assertNotIn(
@@ -170,7 +170,7 @@ class ModesTests(Spine):
                     eventually(lambda: self.is_recorded(identity), "the record", 5)
 
     def is_recorded(self, identity):
-        found = events(self.box.replay("window", "--from", "1", "--json"))
+        found = self.box.window()
         return identity in [row["id"] for row in of_kind(found, "request.finished")]
 
     def test_a_second_gateway_on_the_same_directory_is_refused(self):
