@@ -181,7 +181,12 @@ struct BodyDecoder: Sendable {
     guard trailerFields < limits.fields else { return .fault(.tooManyFields) }
     switch FieldLine.check(bytes, 0..<feed - 1) {
     case .failure(let code): return .fault(code)
-    case .success: return .trailer(consumed: feed + 1)
+    case .success(let field):
+      // A trailer that frames or addresses the message (RFC 9110 §6.5.1) is an attempt to confuse.
+      switch HTTP1Name(token: bytes.slice(field.name)) {
+      case .contentLength, .transferEncoding, .host: return .fault(.forbiddenTrailer)
+      default: return .trailer(consumed: feed + 1)
+      }
     }
   }
 

@@ -123,7 +123,10 @@ enum GeneratedMessage {
 
   /// A place at or next to a separator.
   private static func spot(_ bytes: [UInt8], _ random: inout SeededRandom) -> Int {
-    let start = random.int(0...bytes.count - 1)
+    // An empty line ends the head, whatever comes before it.
+    let head = zip(bytes.indices, bytes.indices.dropFirst(2))
+      .first { bytes[$0] == 0x0A && bytes[$1] == 0x0A }?.1
+    let start = random.int(0...(head ?? bytes.count - 1))
     let separators = Array("\r\n: ;".utf8)
     let found = bytes[start...].firstIndex { separators.contains($0) } ?? start
     return min(bytes.count - 1, max(0, found + random.int(-1...1)))

@@ -240,6 +240,12 @@ private let refused: [RequestCase] = [
   .refused("bytes beyond the chunk", chunked + "5\r\nhello!\r\n0\r\n\r\n", .invalidChunkEnd),
   .refused("bare LF after a chunk", chunked + "5\r\nhello\n0\r\n\r\n", .invalidChunkEnd),
   .refused("bare LF in trailers", chunked + "0\r\nX: 1\n\r\n", .bareLF),
+  .refused(
+    "Content-Length in trailers", chunked + "0\r\nContent-Length: 5\r\n\r\n", .forbiddenTrailer),
+  .refused(
+    "Transfer-Encoding in trailers", chunked + "0\r\nX: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+    .forbiddenTrailer),
+  .refused("Host in trailers", chunked + "0\r\nHost: b\r\n\r\n", .forbiddenTrailer),
   .refused("obs-fold in trailers", chunked + "0\r\nX: 1\r\n 2\r\n\r\n", .obsoleteFolding),
   .refused("trailer without colon", chunked + "0\r\nX\r\n\r\n", .invalidFieldName),
   .refused("input ends in the request line", "GET / HT", .truncated),
