@@ -25,9 +25,10 @@ enum Meaning: Sendable {
 struct NameIndex {
   private(set) var meanings: [String: Meaning] = [:]
   private let providers: [Provider]
-  /// Who offers a bare name, enabled or not, in the order of the providers.
-  private var offering: [String: [Offering]] = [:]
+  /// Who offers a bare name, enabled or not, in the order of their prefixes.
+  private var offering: [String: Offerings] = [:]
   private var prefixes: [String: Int] = [:]
+  /// Of enabled providers, in the order in which they are listed.
   private var prefixed: [ListedModel] = []
   private var aliases: [ListedModel] = []
 
@@ -38,27 +39,44 @@ struct NameIndex {
     var upstreamModel: String
   }
 
+  /// One or more; nearly always one, which needs no memory of its own.
+  private struct Offerings {
+    var first: Offering
+    var others: [Offering] = []
+    var all: [Offering] { [first] + others }
+  }
+
   /// - Parameter providers: sorted by id.
   init(_ providers: [Provider]) {
     self.providers = providers
     let count = providers.reduce(0) { $0 + $1.models.count }
     meanings.reserveCapacity(3 * count)
-    for (index, provider) in providers.enumerated() {
-      // Two providers never share a prefix; if a log says otherwise, the first by id has it.
-      guard prefixes[provider.prefix] == nil else { continue }
+    offering.reserveCapacity(count)
+    prefixed.reserveCapacity(count)
+    // Two providers never share a prefix; if a log says otherwise, the first by id has it.
+    for (index, provider) in providers.enumerated() where prefixes[provider.prefix] == nil {
       prefixes[provider.prefix] = index
-      let created = seconds(provider.createdAt)
-      for offer in provider.offers {
-        let name = "\(provider.prefix)/\(offer.name)"
-        let target = Meaning.Target(
-          provider: index, upstreamModel: offer.upstreamModel, createdAt: created)
-        meanings[name] = .target(target)
-        offering[offer.name, default: []].append(
-          Offering(provider: index, upstreamModel: offer.upstreamModel))
-        if provider.isEnabled {
-          prefixed.append(
-            ListedModel(id: name, ownedBy: provider.id.rawValue, createdAt: created))
-        }
+    }
+    // With the slash, because that is what a longer prefix is compared with in the names.
+    let inListedOrder = prefixes.map { (start: $0.key + "/", index: $0.value) }
+      .sorted { $0.start < $1.start }
+    for (start, index) in inListedOrder { addOffers(of: index, start) }
+  }
+
+  private mutating func addOffers(of index: Int, _ start: String) {
+    let provider = providers[index]
+    let created = seconds(provider.createdAt)
+    for offer in provider.offers.sorted(by: { $0.name < $1.name }) {
+      let name = start + offer.name
+      meanings[name] = .target(
+        Meaning.Target(
+          provider: index, upstreamModel: offer.upstreamModel, createdAt: created))
+      let own = Offering(provider: index, upstreamModel: offer.upstreamModel)
+      if offering[offer.name]?.others.append(own) == nil {
+        offering[offer.name] = Offerings(first: own)
+      }
+      if provider.isEnabled {
+        prefixed.append(ListedModel(id: name, ownedBy: provider.id.rawValue, createdAt: created))
       }
     }
   }
@@ -81,19 +99,33 @@ struct NameIndex {
     for (name, offering) in offering where meanings[name] == nil {
       guard !isUnderPrefix(name) else { continue }
       meanings[name] =
-        isPrefixForced ? .ambiguous(candidates(name, offering)) : bareMeaning(name, offering)
+        isPrefixForced ? .ambiguous(candidates(name, offering.all)) : bareMeaning(name, offering)
     }
   }
 
-  func listed(_ state: ControlState) -> [ListedModel] {
-    (prefixed + aliases).sorted { $0.id < $1.id }
+  /// Everything listed, sorted by id.
+  func listed() -> [ListedModel] {
+    let aliases = aliases.sorted { $0.id < $1.id }
+    var listed: [ListedModel] = []
+    listed.reserveCapacity(prefixed.count + aliases.count)
+    var rest = aliases[...]
+    for model in prefixed {
+      while let alias = rest.first, alias.id < model.id {
+        listed.append(alias)
+        rest.removeFirst()
+      }
+      listed.append(model)
+    }
+    return listed + rest
   }
 
   private func meaning(ofTarget target: String, created: Int64) -> Meaning {
     var meaning: Meaning
-    if let slash = splitAtFirstSlash(target), prefixes[slash.prefix] != nil {
+    if target.utf8.contains(Bounds.slash), let prefixed = meanings[target] {
       // Aliases have no slash in their names, so this can only be a prefixed name.
-      meaning = meanings[target] ?? .dangling(target: target)
+      meaning = prefixed
+    } else if isUnderPrefix(target) {
+      meaning = .dangling(target: target)
     } else if let offering = offering[target] {
       meaning = bareMeaning(target, offering)
     } else {
@@ -106,16 +138,20 @@ struct NameIndex {
     return meaning
   }
 
-  private func bareMeaning(_ name: String, _ offering: [Offering]) -> Meaning {
-    let enabled = offering.filter { providers[$0.provider].isEnabled }
+  private func bareMeaning(_ name: String, _ offerings: Offerings) -> Meaning {
+    guard !offerings.others.isEmpty else { return .target(target(offerings.first)) }
+    let enabled = offerings.all.filter { providers[$0.provider].isEnabled }
     if enabled.count > 1 { return .ambiguous(candidates(name, enabled)) }
-    guard let only = enabled.first ?? (offering.count == 1 ? offering.first : nil) else {
-      return .disabled(offering.map(\.provider))
+    guard let only = enabled.first else {
+      return .disabled(offerings.all.map(\.provider).sorted())
     }
-    return .target(
-      Meaning.Target(
-        provider: only.provider, upstreamModel: only.upstreamModel,
-        createdAt: seconds(providers[only.provider].createdAt)))
+    return .target(target(only))
+  }
+
+  private func target(_ offering: Offering) -> Meaning.Target {
+    Meaning.Target(
+      provider: offering.provider, upstreamModel: offering.upstreamModel,
+      createdAt: seconds(providers[offering.provider].createdAt))
   }
 
   private func candidates(_ name: String, _ offering: [Offering]) -> [String] {
@@ -124,8 +160,10 @@ struct NameIndex {
   }
 
   private func isUnderPrefix(_ name: String) -> Bool {
-    guard let slash = splitAtFirstSlash(name) else { return false }
-    return prefixes[slash.prefix] != nil
+    guard name.utf8.contains(Bounds.slash), let (prefix, _) = splitAtFirstSlash(name) else {
+      return false
+    }
+    return prefixes[prefix] != nil
   }
 }
 

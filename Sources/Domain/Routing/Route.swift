@@ -63,14 +63,10 @@ extension RoutingSnapshot {
     }
   }
 
-  /// Names near this one that would be served.
+  /// Names near this one among those listed, which are those that would be served.
   private func near(_ name: String) -> [String] {
     var search = NearNames(name)
-    for (name, meaning) in meanings {
-      if case .target(let target) = meaning, providers[target.provider].isEnabled {
-        search.consider(name)
-      }
-    }
+    for model in listed { search.consider(model.id) }
     return search.found
   }
 }

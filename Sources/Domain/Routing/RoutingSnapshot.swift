@@ -49,7 +49,7 @@ public final class RoutingSnapshot: Sendable {
   public let settings: Settings
   /// What each name that a client may write means.
   let meanings: [String: Meaning]
-  private let listed: [ListedModel]
+  let listed: [ListedModel]
   private let keys: [Fingerprint: Key]
 
   public init(_ state: ControlState) {
@@ -62,10 +62,11 @@ public final class RoutingSnapshot: Sendable {
     for alias in state.aliases.values { index.add(alias) }
     index.addBareNames(isPrefixForced: isPrefixForced)
     meanings = index.meanings
-    listed = index.listed(state)
+    listed = index.listed()
+    // Two keys never share a fingerprint; if a log says otherwise, the first by id has it.
     keys = [Fingerprint: Key](
-      state.keys.values.sorted { $0.id < $1.id }.map { ($0.fingerprint, $0) },
-      uniquingKeysWith: { first, _ in first })
+      state.keys.values.lazy.map { ($0.fingerprint, $0) },
+      uniquingKeysWith: { $0.id < $1.id ? $0 : $1 })
   }
 
   /// The key with this fingerprint, whatever its status: the caller refuses paused, revoked and expired ones.
