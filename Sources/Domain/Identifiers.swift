@@ -1,42 +1,64 @@
-/// Nanoseconds since the Unix epoch. Made at the edge, never read inside Domain.
+/// Nanoseconds since the Unix epoch.
+///
+/// Made at the edge, never read inside Domain.
 public struct UnixNanoseconds: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The number itself; negative before 1970.
   public let rawValue: Int64
 
+  /// Wraps the raw value as it is.
   public init(rawValue: Int64) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: Int64) { self.rawValue = rawValue }
 
+  /// In the order of the raw values.
   public static func < (a: UnixNanoseconds, b: UnixNanoseconds) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// An upstream service's name: 1…64 of `a-z A-Z 0-9 . _ -`.
 public struct ProviderID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
   public let rawValue: String
+  /// Wraps the raw value as it is.
   public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// A credential holder at a provider: an opaque id, unique over all providers.
 public struct AccountID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
   public let rawValue: String
+  /// Wraps the raw value as it is.
   public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// A client's API key, by its public id; never the key itself.
 public struct KeyID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
   public let rawValue: String
+  /// Wraps the raw value as it is.
   public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// The tenant that keys belong to.
 public struct OrganisationID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
   public let rawValue: String
+  /// Wraps the raw value as it is.
   public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
   /// Where keys without an organisation of their own belong.
@@ -45,9 +67,13 @@ public struct OrganisationID: RawRepresentable, Hashable, Comparable, Sendable {
 
 /// A request's id as the gateway minted it (UUIDv7).
 public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The 128 bits, big-endian in records and texts.
   public let rawValue: UInt128
+  /// Wraps the raw value as it is.
   public init(rawValue: UInt128) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
   public init(_ rawValue: UInt128) { self.rawValue = rawValue }
+  /// In the order of the raw values.
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -109,6 +135,7 @@ public enum Source: UInt8, Sendable, Hashable, CaseIterable {
 public struct Provenance: Sendable, Hashable {
   /// `admin`, `local:<uid>`, `key:<id>`, `system`; at most 128 bytes.
   public var actor: String
+  /// Through which door it came.
   public var source: Source
   /// The client's address, `host:port`, where there is one.
   public var address: String?
@@ -119,6 +146,7 @@ public struct Provenance: Sendable, Hashable {
   /// The stream revision that the author based a change on; nil: `base: none`.
   public var base: UInt64?
 
+  /// Made of its parts; what is left out is not known.
   public init(
     actor: String, source: Source, address: String? = nil, cause: UInt128? = nil,
     correlation: UInt128? = nil, base: UInt64? = nil

@@ -6,7 +6,9 @@ public struct Recorded: Sendable, Hashable {
   public var time: UnixNanoseconds
   /// The wire kind as recorded, also if this build does not know it.
   public var kind: String
+  /// Who caused it, through which door and because of what.
   public var provenance: Provenance
+  /// What the record says.
   public var content: Content
 
   /// What a record says, as far as this build can read it.
@@ -16,6 +18,7 @@ public struct Recorded: Sendable, Hashable {
     case unknown(bytes: [UInt8])
   }
 
+  /// Made of its parts.
   public init(
     position: UInt64, time: UnixNanoseconds, kind: String, provenance: Provenance, content: Content
   ) {

@@ -69,7 +69,9 @@ extension Account {
     state?.updatedAt = time
   }
 
-  /// Takes in a fact of the credential's stream; total. The account's own revision is not touched.
+  /// Takes in a fact of the credential's stream; total.
+  ///
+  /// The account's own revision is not touched.
   mutating func take(_ event: CredentialEvent, position: UInt64) {
     switch event {
     case .issued(let it):

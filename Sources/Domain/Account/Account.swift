@@ -1,6 +1,8 @@
 /// A credential holder as it stands.
 public struct Account: Sendable, Hashable {
+  /// Opaque, unique over all providers.
   public var id: AccountID
+  /// Whose service it uses.
   public var provider: ProviderID
   /// Unique within the provider: 1…64 visible characters.
   public var name: String
@@ -8,6 +10,7 @@ public struct Account: Sendable, Hashable {
   public var priority: UInt32
   /// 0…10000.
   public var weight: UInt32
+  /// Whether requests may go there.
   public var isEnabled: Bool
   /// Of the last credential issued; 0: never one.
   public var credentialGeneration: UInt64
@@ -17,9 +20,12 @@ public struct Account: Sendable, Hashable {
   public var credentialPosition: UInt64?
   /// Of `account/<id>`.
   public var revision: UInt64
+  /// When it began.
   public var createdAt: UnixNanoseconds
+  /// When it was last changed.
   public var updatedAt: UnixNanoseconds
 
+  /// Made of its parts.
   public init(
     id: AccountID, provider: ProviderID, name: String, priority: UInt32, weight: UInt32,
     isEnabled: Bool, credentialGeneration: UInt64, credentialFingerprint: Fingerprint?,

@@ -8,7 +8,9 @@ public enum AccountEvent: Sendable, Hashable {
 
   /// Everything an account begins with; its secret is a `CredentialEvent` of the same batch.
   public struct Added: Sendable, Hashable {
+    /// Whom it is about.
     public var id: AccountID
+    /// At which provider it is.
     public var provider: ProviderID
     /// Unique within the provider: 1…64 visible characters.
     public var name: String
@@ -17,6 +19,7 @@ public enum AccountEvent: Sendable, Hashable {
     /// 0…10000; share among accounts where the strategy is weighted.
     public var weight: UInt32
 
+    /// Made of its parts.
     public init(
       id: AccountID, provider: ProviderID, name: String, priority: UInt32, weight: UInt32
     ) {
@@ -30,11 +33,16 @@ public enum AccountEvent: Sendable, Hashable {
 
   /// Only the fields that changed; nil is "unchanged".
   public struct Changed: Sendable, Hashable {
+    /// Whom it is about.
     public var id: AccountID
+    /// Unique within the provider.
     public var name: String?
+    /// 1…1000; lower is tried first.
     public var priority: UInt32?
+    /// 0…10000; share among accounts where the strategy is weighted.
     public var weight: UInt32?
 
+    /// Made of its parts.
     public init(
       id: AccountID, name: String? = nil, priority: UInt32? = nil, weight: UInt32? = nil
     ) {
@@ -51,13 +59,18 @@ public enum CredentialEvent: Sendable, Hashable {
   case issued(Issued)
   case revoked(AccountID)
 
-  /// A generation came from an operator or the file. The secret itself is the event's sealed part.
+  /// A generation came from an operator or the file.
+  ///
+  /// The secret itself is the event's sealed part.
   public struct Issued: Sendable, Hashable {
+    /// The account concerned.
     public var account: AccountID
     /// From 1, only growing.
     public var generation: UInt64
+    /// Tells the secret from others without revealing it.
     public var fingerprint: Fingerprint
 
+    /// Made of its parts.
     public init(account: AccountID, generation: UInt64, fingerprint: Fingerprint) {
       self.account = account
       self.generation = generation

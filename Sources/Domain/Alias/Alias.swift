@@ -8,9 +8,12 @@ public struct AliasTarget: Sendable, Hashable {
   public var isUnresolved: Bool
   /// Of `alias/<name>`.
   public var revision: UInt64
+  /// When it began.
   public var createdAt: UnixNanoseconds
+  /// When it was last changed.
   public var updatedAt: UnixNanoseconds
 
+  /// Made of its parts.
   public init(
     name: String, target: String, isUnresolved: Bool, revision: UInt64,
     createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds

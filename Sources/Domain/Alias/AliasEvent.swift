@@ -12,6 +12,7 @@ public enum AliasEvent: Sendable, Hashable {
     /// Written although the target was unknown (`allowUnresolved`).
     public var isUnresolved: Bool
 
+    /// Made of its parts.
     public init(name: String, target: String, isUnresolved: Bool) {
       self.name = name
       self.target = target

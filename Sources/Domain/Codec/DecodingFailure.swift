@@ -1,11 +1,15 @@
-/// Bytes of the log are not what their kind says. Names the place and the rule, never the contents.
+/// Bytes of the log are not what their kind says.
+///
+/// Names the place and the rule, never the contents.
 public struct DecodingFailure: Error, Sendable, Hashable {
   /// The wire kind that the bytes were recorded under; at most 127 bytes are kept.
   public var kind: String
   /// Offset in the payload at which reading stopped, in bytes.
   public var offset: Int
+  /// Which rule of the encoding was broken.
   public var reason: Reason
 
+  /// Made of its parts.
   public init(kind: String, offset: Int, reason: Reason) {
     self.kind = kind
     self.offset = offset

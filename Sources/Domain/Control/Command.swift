@@ -1,4 +1,6 @@
-/// What an operator wants to change. Ids, names and fingerprints were made at the edge.
+/// What an operator wants to change.
+///
+/// Ids, names and fingerprints were made at the edge.
 public enum Command: Sendable, Hashable {
   case provider(ProviderCommand)
   case account(AccountCommand)
@@ -20,11 +22,14 @@ public enum Command: Sendable, Hashable {
 
 /// An event that a decision asks to be appended.
 public struct ProposedEvent: Sendable, Hashable {
+  /// The stream to append to.
   public var stream: String
+  /// What happened.
   public var event: Event
   /// The stream's revision just before this event, the earlier ones of the same decision included.
   public var expectedRevision: UInt64
 
+  /// Made of its parts.
   public init(stream: String, event: Event, expectedRevision: UInt64) {
     self.stream = stream
     self.event = event

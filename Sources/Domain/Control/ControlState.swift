@@ -2,12 +2,15 @@
 public struct ControlState: Sendable, Hashable {
   /// Position of the last routing-relevant event applied; 0: none.
   public var position: UInt64
+  /// Those that are there; removed ones are not.
   public internal(set) var providers: [ProviderID: Provider]
+  /// Those that are there; removed ones are kept apart.
   public internal(set) var accounts: [AccountID: Account]
   /// By name.
   public internal(set) var aliases: [String: AliasTarget]
   /// Revoked ones included: a key is never forgotten.
   public internal(set) var keys: [KeyID: Key]
+  /// What holds for the whole gateway.
   public internal(set) var settings: Settings
   /// Accounts as they were when they were removed, so that generations only grow when one comes back.
   public internal(set) var removedAccounts: [AccountID: Account]

@@ -1,5 +1,6 @@
 /// A command that the rules do not allow; nothing happened.
 public struct Refusal: Error, Sendable, Hashable {
+  /// Why not, as a stable word.
   public var code: Code
   /// The field at fault in the words of the configuration (`base_url`), empty if the whole command is.
   public var field: String
@@ -10,6 +11,7 @@ public struct Refusal: Error, Sendable, Hashable {
   /// What would help, as one sentence; may be empty.
   public var remedy: String
 
+  /// Made of its parts.
   public init(code: Code, field: String, value: String, message: String, remedy: String = "") {
     self.code = code
     self.field = field

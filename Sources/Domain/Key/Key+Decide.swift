@@ -1,5 +1,7 @@
 extension Key {
-  /// The rules of one key; nil is "there is none". A revoked key stays, so its id is never used again.
+  /// The rules of one key; nil is "there is none".
+  ///
+  /// A revoked key stays, so its id is never used again.
   static func decide(_ command: KeyCommand, _ state: Key?) throws(Refusal) -> [KeyEvent] {
     switch (command, state, state?.status) {
     case (.create(let created), .none, _):

@@ -1,21 +1,29 @@
 /// A client's API key as it stands.
 public struct Key: Sendable, Hashable {
+  /// Public; not the key itself.
   public var id: KeyID
   /// For people: 1…128 bytes.
   public var name: String
+  /// The tenant it belongs to.
   public var organisation: OrganisationID
+  /// Tells the secret from others without revealing it.
   public var fingerprint: Fingerprint
   /// The first few and last few characters.
   public var masked: String
   /// May see which account served and why.
   public var diagnostics: Bool
+  /// After this the key is refused; nil: never.
   public var expiresAt: UnixNanoseconds?
+  /// What may be done with it.
   public var status: Status
   /// Of `key/<id>`.
   public var revision: UInt64
+  /// When it began.
   public var createdAt: UnixNanoseconds
+  /// When it was last changed.
   public var updatedAt: UnixNanoseconds
 
+  /// Made of its parts.
   public init(
     id: KeyID, name: String, organisation: OrganisationID, fingerprint: Fingerprint,
     masked: String, diagnostics: Bool, expiresAt: UnixNanoseconds?, status: Status,

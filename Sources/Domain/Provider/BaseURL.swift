@@ -1,4 +1,6 @@
-/// Rules for where a provider is reached. What the name resolves to is checked when it is resolved.
+/// Rules for where a provider is reached.
+///
+/// What the name resolves to is checked when it is resolved.
 enum BaseURL {
   /// The URL without trailing slashes: `http` or `https`, a host, perhaps a port and a path, nothing else.
   static func checked(_ text: String) throws(Refusal) -> String {

@@ -1,22 +1,29 @@
 /// An upstream service as it stands.
 public struct Provider: Sendable, Hashable {
+  /// 1…64 of `a-z A-Z 0-9 . _ -`.
   public var id: ProviderID
   /// The name shown to people: 1…128 bytes.
   public var name: String
+  /// The wire dialect that upstream speaks.
   public var dialect: UpstreamProtocol
   /// `http://host[:port]/path` or `https://…`, without a trailing slash.
   public var baseURL: String
   /// What clients write before the slash in `prefix/model`.
   public var prefix: String
+  /// What is offered, in the order of the configuration.
   public var models: [ProviderModel]
   /// Model names or `*` wildcards never offered.
   public var excludedModels: [String]
+  /// Whether requests may go there.
   public var isEnabled: Bool
   /// Of `provider/<id>`.
   public var revision: UInt64
+  /// When it began.
   public var createdAt: UnixNanoseconds
+  /// When it was last changed.
   public var updatedAt: UnixNanoseconds
 
+  /// Made of its parts.
   public init(
     id: ProviderID, name: String, dialect: UpstreamProtocol, baseURL: String, prefix: String,
     models: [ProviderModel], excludedModels: [String], isEnabled: Bool, revision: UInt64,

@@ -5,6 +5,7 @@ public struct ProviderModel: Sendable, Hashable {
   /// A second client-facing name under the provider's prefix, if any.
   public var alias: String?
 
+  /// Made of its parts.
   public init(name: String, alias: String? = nil) {
     self.name = name
     self.alias = alias
@@ -22,18 +23,22 @@ public enum ProviderEvent: Sendable, Hashable {
 
   /// Everything a provider begins with.
   public struct Added: Sendable, Hashable {
+    /// Whom it is about.
     public var id: ProviderID
     /// The name shown to people.
     public var name: String
+    /// The wire dialect that upstream speaks.
     public var dialect: UpstreamProtocol
     /// `http://host[:port]/path` or `https://…`, without a trailing slash.
     public var baseURL: String
     /// What clients write before the slash in `prefix/model`.
     public var prefix: String
+    /// What is offered, in the order of the configuration.
     public var models: [ProviderModel]
     /// Model names or `*` wildcards never offered.
     public var excludedModels: [String]
 
+    /// Made of its parts.
     public init(
       id: ProviderID, name: String, dialect: UpstreamProtocol, baseURL: String, prefix: String,
       models: [ProviderModel], excludedModels: [String]
@@ -50,14 +55,22 @@ public enum ProviderEvent: Sendable, Hashable {
 
   /// Only the fields that changed; nil is "unchanged".
   public struct Changed: Sendable, Hashable {
+    /// Whom it is about.
     public var id: ProviderID
+    /// The name shown to people.
     public var name: String?
+    /// The wire dialect that upstream speaks.
     public var dialect: UpstreamProtocol?
+    /// Where the provider is reached, without a trailing slash.
     public var baseURL: String?
+    /// What clients write before the slash in `prefix/model`.
     public var prefix: String?
+    /// What is offered, in the order of the configuration.
     public var models: [ProviderModel]?
+    /// Model names or `*` wildcards never offered.
     public var excludedModels: [String]?
 
+    /// Made of its parts.
     public init(
       id: ProviderID, name: String? = nil, dialect: UpstreamProtocol? = nil,
       baseURL: String? = nil, prefix: String? = nil, models: [ProviderModel]? = nil,

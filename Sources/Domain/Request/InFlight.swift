@@ -5,16 +5,19 @@ public struct InFlight: Sendable, Hashable {
 
   /// A request under way.
   public struct Open: Sendable, Hashable {
+    /// That it went under way.
     public var dispatched: RequestEvent.Dispatched
     /// Position of the `dispatched` event.
     public var position: UInt64
 
+    /// Made of its parts.
     public init(dispatched: RequestEvent.Dispatched, position: UInt64) {
       self.dispatched = dispatched
       self.position = position
     }
   }
 
+  /// Made of its parts.
   public init() { open = [:] }
 
   /// In the order of the log.

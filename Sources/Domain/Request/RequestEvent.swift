@@ -71,13 +71,16 @@ public enum Ending: UInt8, Sendable, Hashable, CaseIterable {
 
 /// Tokens as the provider reported them; nil is "not reported".
 public struct TokenUsage: Sendable, Hashable {
+  /// Tokens of the request.
   public var input: UInt64?
+  /// Tokens of the answer.
   public var output: UInt64?
   /// Part of `input`.
   public var cached: UInt64?
   /// Part of `output`.
   public var reasoning: UInt64?
 
+  /// Made of its parts.
   public init(
     input: UInt64? = nil, output: UInt64? = nil, cached: UInt64? = nil, reasoning: UInt64? = nil
   ) {
@@ -97,9 +100,13 @@ public struct Attempt: Sendable, Hashable {
   public var snapshot: UInt64
   /// The decision's clock.
   public var now: UnixNanoseconds
+  /// The decision's dice.
   public var seed: UInt64
+  /// What events up to the snapshot do not determine.
   public var local: LocalInputs
+  /// The account concerned.
   public var account: AccountID
+  /// The rule that chose the account.
   public var rule: ChoiceRule
   /// Upstream's status; nil if no answer came.
   public var status: UInt16?
@@ -109,9 +116,12 @@ public struct Attempt: Sendable, Hashable {
   public var errorCode: String?
   /// Microseconds from the attempt's start.
   public var connectMicroseconds: UInt64?
+  /// Microseconds until the answer's first byte; nil if none came.
   public var firstByteMicroseconds: UInt64?
+  /// Microseconds until the end.
   public var totalMicroseconds: UInt64
 
+  /// Made of its parts.
   public init(
     snapshot: UInt64, now: UnixNanoseconds, seed: UInt64, local: LocalInputs, account: AccountID,
     rule: ChoiceRule, status: UInt16?, errorClass: ErrorClass?, errorCode: String?,
@@ -142,16 +152,24 @@ public enum RequestEvent: Sendable, Hashable {
 
   /// The request is in flight: written for those that take more than 100 ms, and before the call in strict mode.
   public struct Dispatched: Sendable, Hashable {
+    /// The request, by the id that the gateway minted.
     public var id: RequestID
+    /// The client's own `x-request-id`, if it sent one.
     public var clientRequestID: String?
+    /// The tenant it belongs to.
     public var organisation: OrganisationID?
+    /// The API key that was presented, if any.
     public var key: KeyID?
+    /// What was asked for.
     public var operation: Operation
+    /// The client's `model`, as written.
     public var modelAsked: String
+    /// When the head had arrived.
     public var receivedAt: UnixNanoseconds
     /// The account of the attempt under way.
     public var account: AccountID?
 
+    /// Made of its parts.
     public init(
       id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
       operation: Operation, modelAsked: String, receivedAt: UnixNanoseconds, account: AccountID?
@@ -169,39 +187,54 @@ public enum RequestEvent: Sendable, Hashable {
 
   /// The one record of how a request went.
   public struct Finished: Sendable, Hashable {
+    /// The request, by the id that the gateway minted.
     public var id: RequestID
     /// The client's own `x-request-id`: 1…128 visible ASCII.
     public var clientRequestID: String?
+    /// The tenant it belongs to.
     public var organisation: OrganisationID?
+    /// The API key that was presented, if any.
     public var key: KeyID?
     /// The client's address without port; empty if unknown.
     public var remoteAddress: String
+    /// What was asked for.
     public var operation: Operation
     /// At most 256 bytes, as far as it could be read.
     public var modelAsked: String
     /// `provider/model` as sent upstream.
     public var modelResolved: String?
+    /// Whether the answer was asked for as a stream.
     public var isStream: Bool
+    /// When the head had arrived.
     public var receivedAt: UnixNanoseconds
+    /// The upstream calls, in order.
     public var attempts: [Attempt]
     /// What the client got (or would have got, had it stayed).
     public var status: UInt16
+    /// How it ended, as the client saw it.
     public var ending: Ending
     /// The error catalogue's code; nil on success.
     public var errorCode: String?
+    /// Whose fault a failure was; nil on success.
     public var errorClass: ErrorClass?
+    /// Tokens as the provider reported them.
     public var usage: TokenUsage
     /// In which price list the cost was found; nil: no price known.
     public var priceVersion: UInt64?
+    /// In millionths of a US dollar; nil: no price known.
     public var costMicroUSD: UInt64?
+    /// Bytes of the request's body.
     public var requestBytes: UInt64
+    /// Bytes of the answer's body that were sent to the client.
     public var responseBytes: UInt64
     /// From the head's last byte to the first attempt.
     public var queueMicroseconds: UInt64
     /// From the head's last byte to the first byte sent to the client.
     public var firstByteMicroseconds: UInt64?
+    /// Microseconds until the end.
     public var totalMicroseconds: UInt64
 
+    /// Made of its parts.
     public init(
       id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
       remoteAddress: String, operation: Operation, modelAsked: String, modelResolved: String?,
@@ -239,13 +272,18 @@ public enum RequestEvent: Sendable, Hashable {
 
   /// Found at recovery: dispatched in an earlier life, no end in the log.
   public struct Interrupted: Sendable, Hashable {
+    /// The request, by the id that the gateway minted.
     public var id: RequestID
+    /// The client's own `x-request-id`, if it sent one.
     public var clientRequestID: String?
+    /// The tenant it belongs to.
     public var organisation: OrganisationID?
+    /// The API key that was presented, if any.
     public var key: KeyID?
     /// Position of its `dispatched`.
     public var dispatchedAt: UInt64
 
+    /// Made of its parts.
     public init(
       id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
       dispatchedAt: UInt64
@@ -260,10 +298,12 @@ public enum RequestEvent: Sendable, Hashable {
 
   /// `finished` was recorded as completed, and then the withheld end could not be sent.
   public struct DeliveryFailed: Sendable, Hashable {
+    /// The request, by the id that the gateway minted.
     public var id: RequestID
     /// Stable short code.
     public var errorCode: String
 
+    /// Made of its parts.
     public init(id: RequestID, errorCode: String) {
       self.id = id
       self.errorCode = errorCode
@@ -272,10 +312,14 @@ public enum RequestEvent: Sendable, Hashable {
 
   /// Unauthenticated requests from one address beyond 10 a second, counted instead of told one by one.
   public struct DeniedSummary: Sendable, Hashable {
+    /// The client's address without port.
     public var remoteAddress: String
+    /// When counting began.
     public var since: UnixNanoseconds
+    /// How many were counted.
     public var count: UInt64
 
+    /// Made of its parts.
     public init(remoteAddress: String, since: UnixNanoseconds, count: UInt64) {
       self.remoteAddress = remoteAddress
       self.since = since

@@ -1,9 +1,13 @@
 /// A fact with its place and time in the log.
 public struct Placed<Fact: Sendable & Hashable>: Sendable, Hashable {
+  /// Place in the log, from 1.
   public var position: UInt64
+  /// The author's clock.
   public var time: UnixNanoseconds
+  /// The fact itself.
   public var fact: Fact
 
+  /// Made of its parts.
   public init(position: UInt64, time: UnixNanoseconds, fact: Fact) {
     self.position = position
     self.time = time
@@ -13,14 +17,22 @@ public struct Placed<Fact: Sendable & Hashable>: Sendable, Hashable {
 
 /// One request's life as the log tells it.
 public struct RequestStory: Sendable, Hashable {
+  /// Whose story it is.
   public let id: RequestID
+  /// That it went under way.
   public private(set) var dispatched: Placed<RequestEvent.Dispatched>?
+  /// How it went.
   public private(set) var finished: Placed<RequestEvent.Finished>?
+  /// That it was found without end at recovery.
   public private(set) var interrupted: Placed<RequestEvent.Interrupted>?
+  /// That its withheld end could not be sent.
   public private(set) var deliveryFailed: Placed<RequestEvent.DeliveryFailed>?
-  /// Events that contradict "each at most once"; 0 in a sound log. The first of a kind is kept.
+  /// Events that contradict "each at most once"; 0 in a sound log.
+  ///
+  /// The first of a kind is kept.
   public private(set) var surplus: UInt64
 
+  /// Made of its parts.
   public init(id: RequestID) {
     self.id = id
     surplus = 0
@@ -37,6 +49,7 @@ public struct RequestStory: Sendable, Hashable {
     case interrupted
   }
 
+  /// How far the request got, by the facts taken in so far.
   public var outcome: Outcome {
     if deliveryFailed != nil {
       .deliveryFailed

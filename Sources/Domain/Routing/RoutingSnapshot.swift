@@ -1,11 +1,16 @@
 /// An account as routing sees it.
 public struct SnapshotAccount: Sendable, Hashable {
+  /// The same as in the configuration.
   public let id: AccountID
+  /// Unique within the provider.
   public let name: String
+  /// At which provider it is.
   public let provider: ProviderID
   /// Index into `RoutingSnapshot.providers`.
   public let providerIndex: Int
+  /// 1…1000; lower is tried first.
   public let priority: UInt32
+  /// 0…10000; share among accounts where the strategy is weighted.
   public let weight: UInt32
   /// Why no request may go there; nil: usable.
   public let obstacle: RejectionReason?
@@ -16,10 +21,15 @@ public struct SnapshotAccount: Sendable, Hashable {
 
 /// A provider as routing sees it.
 public struct SnapshotProvider: Sendable, Hashable {
+  /// The same as in the configuration.
   public let id: ProviderID
+  /// The wire dialect that upstream speaks.
   public let dialect: UpstreamProtocol
+  /// Where the provider is reached, without a trailing slash.
   public let baseURL: String
+  /// What clients write before the slash in `prefix/model`.
   public let prefix: String
+  /// Whether requests may go there.
   public let isEnabled: Bool
   /// Its accounts, as a range of `RoutingSnapshot.accounts`.
   public let accounts: Range<Int>
@@ -46,12 +56,14 @@ public final class RoutingSnapshot: Sendable {
   public let accounts: [SnapshotAccount]
   /// Sorted by id.
   public let providers: [SnapshotProvider]
+  /// What holds for the whole gateway.
   public let settings: Settings
   /// What each name that a client may write means.
   let meanings: [String: Meaning]
   let listed: [ListedModel]
   private let keys: [Fingerprint: Key]
 
+  /// Works out everything that decisions on this state need.
   public init(_ state: ControlState) {
     position = state.position
     settings = state.settings

@@ -2,10 +2,14 @@
 public struct RequestFacts: Sendable, Hashable {
   /// The client's `model`, as written.
   public var model: String
+  /// The tenant it belongs to.
   public var organisation: OrganisationID?
+  /// The API key that was presented, if any.
   public var key: KeyID?
+  /// What was asked for.
   public var operation: Operation
 
+  /// Made of its parts.
   public init(
     model: String, organisation: OrganisationID?, key: KeyID?, operation: Operation
   ) {
@@ -18,6 +22,7 @@ public struct RequestFacts: Sendable, Hashable {
 
 /// Inputs of a decision that events up to its snapshot do not determine; empty for fill-first.
 public struct LocalInputs: Sendable, Hashable {
+  /// Made of its parts.
   public init() {}
 
   /// Nothing local was used.
@@ -44,12 +49,16 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
 public struct RoutingDecision: Sendable, Hashable {
   /// Index into `RoutingSnapshot.accounts`.
   public var accountIndex: Int
+  /// The account concerned.
   public var account: AccountID
+  /// At which provider the account is.
   public var provider: ProviderID
   /// The provider's own model name, to be sent upstream.
   public var upstreamModel: String
+  /// The rule that decided.
   public var rule: ChoiceRule
 
+  /// Made of its parts.
   public init(
     accountIndex: Int, account: AccountID, provider: ProviderID, upstreamModel: String,
     rule: ChoiceRule
@@ -93,9 +102,12 @@ public enum RoutingRefusal: Error, Sendable, Hashable {
 
   /// One account and why it was passed over.
   public struct Rejection: Sendable, Hashable {
+    /// The account concerned.
     public var account: AccountID
+    /// Why.
     public var reason: RejectionReason
 
+    /// Made of its parts.
     public init(account: AccountID, reason: RejectionReason) {
       self.account = account
       self.reason = reason

@@ -1,5 +1,6 @@
 /// What holds for the whole gateway.
 public struct Settings: Sendable, Hashable {
+  /// How an account is picked among those that could serve.
   public var fallbackStrategy: Strategy
   /// Requests without a valid key are refused.
   public var requireAPIKey: Bool
@@ -11,7 +12,9 @@ public struct Settings: Sendable, Hashable {
   public var adminPasswordPosition: UInt64?
   /// Of `settings`.
   public var revision: UInt64
+  /// When it began.
   public var createdAt: UnixNanoseconds
+  /// When it was last changed.
   public var updatedAt: UnixNanoseconds
 
   /// What holds before anything was set.
@@ -20,6 +23,7 @@ public struct Settings: Sendable, Hashable {
     maxBodyBytes: 32 << 20, adminPasswordPosition: nil, revision: 0,
     createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
 
+  /// Made of its parts.
   public init(
     fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
     adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,

@@ -18,12 +18,16 @@ public enum SettingsEvent: Sendable, Hashable {
 
   /// Only the fields that changed; nil is "unchanged".
   public struct Changed: Sendable, Hashable {
+    /// How an account is picked among those that could serve.
     public var fallbackStrategy: Strategy?
+    /// Requests without a valid key are refused.
     public var requireAPIKey: Bool?
+    /// Bare model names are refused; aliases are not.
     public var forceModelPrefix: Bool?
     /// 1 KiB…256 MiB.
     public var maxBodyBytes: UInt64?
 
+    /// Made of its parts.
     public init(
       fallbackStrategy: Strategy? = nil, requireAPIKey: Bool? = nil,
       forceModelPrefix: Bool? = nil, maxBodyBytes: UInt64? = nil
