@@ -3,8 +3,11 @@ import EventStore
 
 /// The configuration as the log tells it up to a position, with who changed what last.
 struct ConfigurationFold {
+  /// Stands for the password among the streams: it is no setting that routing knows.
+  static let password = "settings/admin-password"
+
   private(set) var state = ControlState.initial
-  /// By stream: the event that last changed it.
+  /// By stream, the administrator's password apart: the event that last changed it.
   private(set) var changes: [String: ConfigurationChange] = [:]
   /// Damaged ranges on the way: what they held is missing from the state.
   private(set) var gaps: [LogGap] = []
@@ -27,7 +30,8 @@ struct ConfigurationFold {
       unknown += 1
       return
     }
-    changes[entry.stored.stream] = ConfigurationChange(
+    let isPassword = recorded.event == .settings(.adminPasswordSet)
+    changes[isPassword ? ConfigurationFold.password : entry.stored.stream] = ConfigurationChange(
       stream: entry.stored.stream, kind: entry.stored.kind, place: entry.place,
       position: entry.stored.position.rawValue, time: entry.time,
       actor: recorded.provenance.actor, source: recorded.provenance.source)

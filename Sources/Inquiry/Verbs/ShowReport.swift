@@ -179,19 +179,6 @@ extension Replay {
   }
 }
 
-extension RequestEvent {
-  /// Whose life the fact belongs to; nil for a summary of many.
-  fileprivate var requestID: RequestID? {
-    switch self {
-    case .dispatched(let it): it.id
-    case .finished(let it): it.id
-    case .interrupted(let it): it.id
-    case .deliveryFailed(let it): it.id
-    case .deniedSummary: nil
-    }
-  }
-}
-
 // MARK: Renderings
 
 extension RequestReport {

@@ -168,7 +168,7 @@ extension StateReport {
     table.add("max-body-bytes", String(it.maxBodyBytes))
     table.add("administrator's password", it.adminPasswordPosition == nil ? "not set" : "set")
     table.add("revision", String(it.revision))
-    table.add("last change", change(settingsStream))
+    table.add("last change", change(settingsStream, ConfigurationFold.password))
     return table
   }
 
@@ -252,6 +252,8 @@ extension StateReport {
         .init("forceModelPrefix", .bool(it.forceModelPrefix)),
         .init("maxBodyBytes", .count(it.maxBodyBytes)),
         .init("isAdminPasswordSet", .bool(it.adminPasswordPosition != nil)),
+        .init(
+          "adminPasswordLastChange", changes[ConfigurationFold.password]?.json ?? .null),
       ] + tail(settingsStream, it.revision, it.createdAt, it.updatedAt))
   }
 }

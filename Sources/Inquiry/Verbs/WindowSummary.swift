@@ -20,9 +20,10 @@ public struct WindowSummary: Sendable, Hashable {
   public private(set) var errorClasses: [String: UInt64] = [:]
   /// By `provider/name`: attempts made with the account.
   public private(set) var accounts: [String: Row] = [:]
-  /// By the model sent upstream, or as asked where none was.
+  /// By the model sent upstream; `(none)` where none was.
   public private(set) var models: [String: Row] = [:]
   private var open: Set<RequestID> = []
+  private static let unresolved = "(none)"
 
   /// Requests seen in flight whose end is not in the window.
   public var inFlightAtEnd: Int { open.count }
@@ -83,8 +84,8 @@ public struct WindowSummary: Sendable, Hashable {
         microseconds: attempt.totalMicroseconds)
     }
     guard it.operation == .chatCompletions else { return }
-    let model = it.modelResolved ?? it.modelAsked
-    models[model.isEmpty ? "(none)" : Shown.text(model), default: Row()].add(
+    // Names that clients made up share a row: there is no end of them.
+    models[it.modelResolved ?? WindowSummary.unresolved, default: Row()].add(
       isFailure: it.ending != .completed || it.status >= 400, usage: it.usage,
       microseconds: it.totalMicroseconds)
   }
@@ -135,7 +136,7 @@ extension WindowSummary {
       heading, ">\(counted)", ">failures", ">tokens in", ">tokens out", ">p50", ">p95")
     for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
       table.add(
-        name, String(row.count), String(row.failures), String(row.tokensIn),
+        Shown.text(name), String(row.count), String(row.failures), String(row.tokensIn),
         String(row.tokensOut), row.percentile(50).map(Shown.duration) ?? "–",
         row.percentile(95).map(Shown.duration) ?? "–")
     }

@@ -1,0 +1,103 @@
+import Domain
+import EventStore
+import Foundation
+import Inquiry
+import Testing
+
+@Suite struct DamageTests {
+  /// The story, closed, with one byte of its log turned over at a share of its length.
+  private func damaged(at share: Double) throws -> TestLog {
+    let log = try TestLog.story()
+    try log.close()
+    let segment = try #require(try log.reader().segments.first)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment.path))
+    bytes[Int(Double(segment.bytes) * share)] ^= 0x10
+    try bytes.write(to: URL(fileURLWithPath: segment.path))
+    return log
+  }
+
+  @Test(arguments: [0.2, 0.4, 0.6, 0.8])
+  func `a damaged block is printed where it lies, the rest is shown, and the code is 3`(
+    _ share: Double
+  ) throws {
+    let log = try damaged(at: share)
+    let reader = try log.reader()
+    let window = try Replay.window(reader, WindowQuery(), now: TestLog.now)
+    #expect(window.exitCode == .damaged)
+    #expect(window.gaps.count == 1)
+    #expect(window.text.contains("\n!! damaged: position "))
+    #expect(window.eventsInRange > 0 && window.eventsInRange < log.last)
+    #expect(window.timeline.last?.what.hasPrefix("gateway stopped") == true)
+    let verdict = try Replay.verify(reader, now: TestLog.now)
+    #expect(!verdict.isWhole && verdict.exitCode == .damaged)
+    #expect(try Replay.state(reader, at: nil, now: TestLog.now).exitCode == .damaged)
+  }
+
+  @Test func `a window that a damaged part does not touch ends with 0 and says what it misses`()
+    throws
+  {
+    let log = try damaged(at: 0.2)
+    let all = try Replay.window(log.reader(), WindowQuery(), now: TestLog.now)
+    let end = try #require(all.gaps.first?.last)
+    let after = end.rawValue + 1
+    let report = try Replay.window(
+      log.reader(), WindowQuery(from: .position(after, epoch: nil)), now: TestLog.now)
+    #expect(report.exitCode == .same && report.gaps.isEmpty && report.gapsBefore == 1)
+    #expect(report.text.contains("before the window"))
+  }
+
+  @Test func `a decision behind a damaged part is not called reproduced`() throws {
+    let log = try damaged(at: 0.2)
+    let report = try #require(
+      try Replay.show(log.reader(), uuidText(TestLog.request(7).rawValue)) as? RequestReport)
+    #expect(report.exitCode == .notReproducible)
+  }
+
+  @Test func `kinds of a later build are shown and counted, and hide no decision`() throws {
+    let log = try TestLog.story()
+    let window = try Replay.window(log.reader(), WindowQuery(), now: TestLog.now)
+    #expect(
+      window.timeline.contains {
+        $0.what == "combo.set.v9: a kind this build does not know, 3 bytes in combo/smart"
+      })
+    let verdict = try Replay.verify(log.reader(), now: TestLog.now)
+    #expect(verdict.unknownKinds == 1 && verdict.exitCode == .same)
+    #expect(try Replay.state(log.reader(), at: nil, now: TestLog.now).exitCode == .notReproducible)
+  }
+
+  @Test func `a record whose bytes are not its kind's is shown, and the log is not called whole`()
+    throws
+  {
+    let log = try TestLog()
+    try log.append(kind: "alias.set.v1", stream: "alias/x", payload: [0xFF, 0xFF, 0xFF])
+    let window = try Replay.window(log.reader(), WindowQuery(), now: TestLog.now)
+    #expect(window.timeline.first?.what.hasPrefix("unreadable alias.set.v1: ") == true)
+    #expect(window.timeline.count == 1)
+    let verdict = try Replay.verify(log.reader(), now: TestLog.now)
+    #expect(verdict.unreadableCount == 1 && verdict.exitCode == .damaged)
+  }
+
+  @Test func `no verb changes a byte or a name in the directory`() throws {
+    let log = try TestLog.story()
+    try log.close()
+    func contents() throws -> [String: Data] {
+      var out: [String: Data] = [:]
+      let files = try #require(FileManager.default.enumerator(atPath: log.directory))
+      for case let name as String in files {
+        out[name] = FileManager.default.contents(atPath: "\(log.directory)/\(name)") ?? Data()
+      }
+      return out
+    }
+    let before = try contents()
+    _ = try GoldenTests.reports(log.reader()).map { $0.report.text }
+    #expect(try contents() == before)
+    #expect(!before.isEmpty)
+  }
+
+  @Test func `a directory without a log is a fault that names it`() throws {
+    let error = try #require(throws: StoreError.self) {
+      try LogReader.open(directory: "/tmp/signalbox-no-such-log")
+    }
+    #expect(error.code == .notAStore)
+  }
+}
