@@ -1,6 +1,9 @@
 public import EventStore
 public import Logging
 public import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
 
 /// The hot path: one listener, admission, routing, the upstream pools and the recording of requests.
 ///
@@ -9,7 +12,22 @@ public final class DataPlane: Sendable {
   /// The port that is listened on.
   public let port: Int
 
-  private init() { preconditionFailure("not written yet") }
+  private let plane: PlaneContext
+  private let group: MultiThreadedEventLoopGroup
+  private let loops: [NIOLoopBound<LoopContext>]
+  private let listener: any Channel
+  private let stopping = Mutex<Task<Int, Never>?>(nil)
+
+  private init(
+    plane: PlaneContext, group: MultiThreadedEventLoopGroup, loops: [NIOLoopBound<LoopContext>],
+    listener: any Channel
+  ) {
+    self.plane = plane
+    self.group = group
+    self.loops = loops
+    self.listener = listener
+    port = listener.localAddress?.port ?? 0
+  }
 
   /// Starts to listen.
   ///
@@ -19,14 +37,139 @@ public final class DataPlane: Sendable {
     fingerprinter: any KeyFingerprinter, fallback: any Fallback, logger: Logger,
     clock: any GatewayClock = SystemGatewayClock()
   ) async throws -> DataPlane {
-    preconditionFailure("not written yet")
+    try await start(
+      options: options, board: board, log: store, fingerprinter: fingerprinter,
+      fallback: fallback, logger: logger, clock: clock)
+  }
+
+  /// The same on any log.
+  static func start(
+    options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
+    fingerprinter: any KeyFingerprinter, fallback: any Fallback,
+    logger: Logger = Logger(label: "signalbox.dataplane"), clock: any GatewayClock
+  ) async throws -> DataPlane {
+    let plane = PlaneContext(
+      options: options, board: board, log: log, fingerprinter: fingerprinter,
+      fallback: fallback, logger: logger, clock: clock,
+      tls: try tlsContext(options.upstreamTrust))
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.loops))
+    do {
+      var loops: [NIOLoopBound<LoopContext>] = []
+      for eventLoop in group.makeIterator() {
+        loops.append(
+          try await eventLoop.submit {
+            NIOLoopBound(LoopContext(plane: plane, eventLoop: eventLoop), eventLoop: eventLoop)
+          }.get())
+      }
+      let listener = try await listen(plane, group, loops)
+      return DataPlane(plane: plane, group: group, loops: loops, listener: listener)
+    } catch {
+      try? await group.shutdownGracefully()
+      throw error
+    }
+  }
+
+  private static func listen(
+    _ plane: PlaneContext, _ group: MultiThreadedEventLoopGroup,
+    _ loops: [NIOLoopBound<LoopContext>]
+  ) async throws -> any Channel {
+    let byLoop = Dictionary(
+      uniqueKeysWithValues: loops.map { (ObjectIdentifier($0.eventLoop), $0) })
+    return try await ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: plane.options.backlog)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          guard let loop = byLoop[ObjectIdentifier(channel.eventLoop)] else {
+            throw ChannelError.inappropriateOperationForState
+          }
+          let counters = plane.counters
+          let isRefused =
+            counters.connectionsOpen.load(ordering: .relaxed) >= plane.options.maxConnections
+          isRefused ? counters.connectionsRefused.count() : counters.connectionsAccepted.count()
+          try channel.pipeline.syncOperations.addHandler(
+            ClientConnection(context: loop.value, isRefused: isRefused))
+        }
+      }
+      .bind(host: plane.options.host, port: plane.options.port).get()
+  }
+
+  private static func tlsContext(_ trust: UpstreamTrust) throws -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeClientConfiguration()
+    configuration.certificateVerification = .fullVerification
+    configuration.minimumTLSVersion = .tlsv12
+    configuration.applicationProtocols = ["http/1.1"]
+    switch trust {
+    case .system: configuration.trustRoots = .default
+    case .pem(let bytes):
+      configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(bytes))
+    }
+    return try NIOSSLContext(configuration: configuration)
   }
 
   /// What was counted since the start.
-  public var counts: DataPlaneCounts { preconditionFailure("not written yet") }
+  public var counts: DataPlaneCounts { plane.counters.counts }
+
+  /// How long the log may take to answer the last events before the loops end without it.
+  private static let recordingGrace = TimeAmount.seconds(10)
 
   /// Stops: no new connections or requests; what is in flight may end within `drain`, the rest is cut and
-  /// recorded as drained. Returns how many requests were cut, once everything is recorded. Idempotent.
+  /// recorded as drained. Returns how many requests were cut, once everything is recorded. Idempotent:
+  /// every call returns when the first one is done.
   @discardableResult
-  public func shutdown(drain: TimeAmount) async -> Int { preconditionFailure("not written yet") }
+  public func shutdown(drain: TimeAmount) async -> Int {
+    let task = stopping.withLock { task in
+      if let task { return task }
+      let new = Task { await stop(drain) }
+      task = new
+      return new
+    }
+    return await task.value
+  }
+
+  private func stop(_ drain: TimeAmount) async -> Int {
+    try? await listener.close().get()
+    let emptied = loops.map { loop in
+      loop.eventLoop.flatSubmit {
+        loop.value.beginDrain()
+        return loop.value.whenEmpty()
+      }
+    }
+    let waiter = group.any()
+    await Self.wait(for: emptied, atMost: drain, on: waiter)
+    var cut = 0
+    for loop in loops {
+      cut += (try? await loop.eventLoop.submit { loop.value.cut() }.get()) ?? 0
+    }
+    await Self.wait(for: emptied, atMost: Self.recordingGrace, on: waiter)
+    if let first = loops.first {
+      try? await first.eventLoop.submit { first.value.summariseDenied(everything: true) }.get()
+    }
+    let recorded = loops.map { loop in loop.eventLoop.flatSubmit { loop.value.whenEmpty() } }
+    await Self.wait(for: recorded, atMost: Self.recordingGrace, on: waiter)
+    for loop in loops { try? await loop.eventLoop.submit { loop.value.close() }.get() }
+    try? await group.shutdownGracefully()
+    return cut
+  }
+
+  /// Returns when all futures are done or the time is over.
+  private static func wait(
+    for futures: [EventLoopFuture<Void>], atMost limit: TimeAmount, on eventLoop: any EventLoop
+  ) async {
+    let isOver = eventLoop.makePromise(of: Void.self)
+    // Both ways end here; a promise takes the first and must not be told twice.
+    let once = Mutex(false)
+    let end: @Sendable () -> Void = {
+      let isFirst = once.withLock { done in
+        defer { done = true }
+        return !done
+      }
+      if isFirst { isOver.succeed() }
+    }
+    let timer = eventLoop.scheduleTask(in: limit, end)
+    EventLoopFuture.andAllComplete(futures, on: eventLoop).whenComplete { _ in end() }
+    try? await isOver.futureResult.get()
+    timer.cancel()
+  }
 }

@@ -42,6 +42,11 @@ public struct FallbackResponse: Sendable {
     self.headers = headers
     self.body = body
   }
+
+  /// The same by the status' number, 200…599.
+  public init(statusCode: Int, headers: HTTPFields = [:], body: ByteBuffer = ByteBuffer()) {
+    self.init(status: HTTPResponse.Status(code: statusCode), headers: headers, body: body)
+  }
 }
 
 /// Answers everything that is not inference: administration, audit, health.

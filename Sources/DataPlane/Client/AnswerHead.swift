@@ -1,0 +1,121 @@
+import Domain
+import NIOCore
+
+/// The head of an answer of ours, or of one that we forward.
+struct AnswerHead {
+  var status: Int
+  var requestID: RequestID
+  /// The client's own id, which it gets back.
+  var clientRequestID: String?
+  var keepsAlive: Bool
+  var isHTTP10 = false
+  var shouldRetry: Bool?
+  /// Told up to `retryAfterSecondsMax`; beyond, the client is told not to retry.
+  var retryAfterSeconds: Int?
+  /// For keys with diagnostics.
+  var account: String?
+  var snapshot: UInt64?
+  /// Of an upstream's answer: the fields that pass.
+  var upstream: HTTP1Fields?
+  var isEventStream = false
+
+  init(status: Int, requestID: RequestID, clientRequestID: String?, keepsAlive: Bool) {
+    self.status = status
+    self.requestID = requestID
+    self.clientRequestID = clientRequestID
+    self.keepsAlive = keepsAlive
+  }
+
+  /// How the client finds the end of the answer.
+  enum Framing: Sendable, Hashable {
+    case length(Int)
+    case chunked
+    case untilClose
+    /// No body by the rules of HTTP.
+    case none
+  }
+
+  /// Seconds of `retry-after` that clients are told; SDKs give up on more.
+  static let retryAfterSecondsMax = 120
+
+  /// An answer with a JSON body, head and body in one buffer.
+  func whole(_ body: some Collection<UInt8>, context: LoopContext) -> ByteBuffer {
+    var out = ByteBuffer()
+    out.reserveCapacity(384 + body.count)
+    append(framing: .length(body.count), to: &out, context: context)
+    out.writeBytes(body)
+    return out
+  }
+
+  /// Appends the head.
+  func append(framing: Framing, to out: inout ByteBuffer, context: LoopContext) {
+    HTTP1Encoder.statusLine(status, to: &out)
+    context.date.append(wallNanoseconds: context.plane.clock.wallNanoseconds, to: &out)
+    if let upstream {
+      forward(upstream, to: &out)
+    } else {
+      HTTP1Encoder.field("content-type", "application/json", to: &out)
+    }
+    switch framing {
+    case .length(let length): HTTP1Encoder.contentLength(length, to: &out)
+    case .chunked: HTTP1Encoder.chunkedCoding(to: &out)
+    case .untilClose, .none: break
+    }
+    let id = uuidText(requestID.rawValue)
+    field("x-request-id", clientRequestID ?? id, to: &out)
+    field("x-signalbox-request-id", id, to: &out)
+    if let account { field("x-signalbox-account", account, to: &out) }
+    if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
+    var shouldRetry = shouldRetry
+    if let wait = retryAfterSeconds {
+      if wait <= Self.retryAfterSecondsMax {
+        HTTP1Encoder.field("retry-after", wait, to: &out)
+      } else {
+        shouldRetry = false
+      }
+    }
+    if let shouldRetry {
+      HTTP1Encoder.field("x-should-retry", shouldRetry ? "true" : "false", to: &out)
+    }
+    if status == 401 { HTTP1Encoder.field("www-authenticate", "Bearer", to: &out) }
+    Self.connectionField(
+      keepsAlive: keepsAlive && framing != .untilClose, isHTTP10: isHTTP10, to: &out)
+    HTTP1Encoder.endOfHead(to: &out)
+  }
+
+  /// `connection`, where it says something that the version does not say by itself.
+  static func connectionField(keepsAlive: Bool, isHTTP10: Bool, to out: inout ByteBuffer) {
+    if !keepsAlive {
+      HTTP1Encoder.field("connection", "close", to: &out)
+    } else if isHTTP10 {
+      HTTP1Encoder.field("connection", "keep-alive", to: &out)
+    }
+  }
+
+  /// Values that we checked or made; one that could split the message is left out.
+  private func field(_ name: StaticString, _ value: String, to out: inout ByteBuffer) {
+    _ = try? HTTP1Encoder.field(name, checked: value, to: &out)
+  }
+
+  /// What passes of an upstream's head: what the body is; nothing of who it is.
+  private func forward(_ fields: HTTP1Fields, to out: inout ByteBuffer) {
+    pass(.contentType, "content-type", of: fields, to: &out)
+    pass(.contentEncoding, "content-encoding", of: fields, to: &out)
+    if isEventStream {
+      HTTP1Encoder.field("cache-control", "no-cache", to: &out)
+      HTTP1Encoder.field("x-accel-buffering", "no", to: &out)
+    }
+  }
+
+  private func pass(
+    _ name: HTTP1Name, _ text: StaticString, of fields: HTTP1Fields, to out: inout ByteBuffer
+  ) {
+    guard let value = fields.value(name) else { return }
+    _ = try? HTTP1Encoder.field(text, checked: value, to: &out)
+  }
+
+  /// Whole seconds of `retry-after`; nil if absent or a date.
+  static func retryAfter(_ fields: HTTP1Fields) -> Int? {
+    fields.string(.retryAfter).flatMap(Int.init).flatMap { $0 >= 0 ? $0 : nil }
+  }
+}

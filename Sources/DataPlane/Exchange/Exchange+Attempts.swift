@@ -1,0 +1,228 @@
+import Domain
+import NIOCore
+import Surface
+
+/// Calling accounts, one after the other.
+extension Exchange {
+  /// Starts the next attempt; false if there is no account left (or the request was denied instead).
+  func tryNext() -> Bool {
+    guard let scan else { return false }
+    context.refreshRouting()
+    let snapshot = context.routing.snapshot
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    let seed = context.dice.next()
+    let facts = RequestFacts(
+      model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation)
+    switch route(snapshot, facts, now: wall, seed: seed, local: .none, tried: tried) {
+    case .failure(let refusal):
+      if attempts.isEmpty { deny(refusal) }
+      return false
+    case .success(let decision):
+      tried.append(decision.account)
+      modelResolved = "\(decision.provider.rawValue)/\(decision.upstreamModel)"
+      attempt = OpenAttempt(
+        facts: Attempt(
+          snapshot: snapshot.position, now: wall, seed: seed, local: .none,
+          account: decision.account, rule: decision.rule, status: nil, errorClass: nil,
+          errorCode: nil, connectMicroseconds: nil, firstByteMicroseconds: nil,
+          totalMicroseconds: 0),
+        startedAt: now(), accountIndex: decision.accountIndex, provider: decision.provider,
+        upstreamModel: decision.upstreamModel)
+      phase = .attempting
+      call()
+      return true
+    }
+  }
+
+  private func deny(_ refusal: RoutingRefusal) {
+    switch refusal {
+    case .unknownModel(let near):
+      var message = "No provider offers this model."
+      if !near.isEmpty { message += " Did you mean: \(near.joined(separator: ", "))?" }
+      deny(.modelNotFound, message: message, param: "model")
+    case .ambiguousModel(let candidates):
+      deny(
+        .modelNotFound,
+        message: "This model needs a provider's prefix: \(candidates.joined(separator: ", ")).",
+        param: "model")
+    case .noAccount: deny(.noAccountAvailable)
+    }
+  }
+
+  private func call() {
+    guard let attempt else { return }
+    switch context.routing.route(account: attempt.accountIndex) {
+    case .failure(let failure): attemptFailed(failure)
+    case .success(let route):
+      self.attempt?.route = route
+      if let idle = route.lane.takeIdle() { send(over: idle) } else { connect(route.lane) }
+    }
+  }
+
+  private func connect(_ lane: UpstreamLane) {
+    deadline = now() + options.upstreamConnectTimeout.nanoseconds
+    pending = lane.connect { [weak self] result in
+      guard let self else { return }
+      pending = nil
+      switch result {
+      case .success(let connection):
+        if !lane.origin.isTLS { noteConnected() }
+        send(over: connection)
+      case .failure(let failure): attemptFailed(failure)
+      }
+    }
+  }
+
+  /// The same attempt once more, over a connection of its own.
+  func connectFresh() {
+    guard let lane = attempt?.route?.lane else { return }
+    connect(lane)
+  }
+
+  private func noteConnected() {
+    guard let started = attempt?.startedAt else { return }
+    attempt?.facts.connectMicroseconds = microseconds(since: started)
+  }
+
+  private func send(over connection: UpstreamConnection) {
+    guard let route = attempt?.route else { return }
+    upstream = connection
+    if connection.isReused || !route.lane.origin.isTLS {
+      deadline = now() + options.upstreamHeadTimeout.nanoseconds
+    }
+    connection.send(request(route), method: .post, for: self)
+  }
+
+  /// The request as it goes upstream: our own head, the client's body with another model name in it.
+  private func request(_ route: LoopRouting.UpstreamRoute) -> [ByteBuffer] {
+    guard let scan, let attempt else { return [] }
+    let hidesUsage = addsUsageOption
+    let bodyPieces: [ChatRequestScan.BodyPiece] =
+      attempt.upstreamModel == scan.model && !hidesUsage
+      ? [.original(0..<body.readableBytes)]
+      : scan.rewrite(
+        bodyCount: body.readableBytes, model: attempt.upstreamModel, includeUsage: hidesUsage)
+    let length = bodyPieces.reduce(0) { $0 + $1.count }
+    var out = ByteBuffer()
+    out.reserveCapacity(
+      route.head.readableBytes + 160 + min(length, AnswerWriter.copiedBytes))
+    out.writeImmutableBuffer(route.head)
+    HTTP1Encoder.field(
+      "accept", scan.stream ? "text/event-stream" : "application/json", to: &out)
+    pass(.traceparent, "traceparent", to: &out)
+    passBeta(to: &out)
+    HTTP1Encoder.contentLength(length, to: &out)
+    HTTP1Encoder.endOfHead(to: &out)
+    var pieces: [ByteBuffer] = []
+    for piece in bodyPieces {
+      switch piece {
+      case .inserted(let bytes): out.writeBytes(bytes)
+      case .original(let range):
+        guard
+          let slice = body.getSlice(at: body.readerIndex + range.lowerBound, length: range.count)
+        else { continue }
+        if range.count <= AnswerWriter.copiedBytes {
+          out.writeImmutableBuffer(slice)
+        } else {
+          pieces.append(out)
+          pieces.append(slice)
+          out = ByteBuffer()
+        }
+      }
+    }
+    if out.readableBytes > 0 { pieces.append(out) }
+    return pieces
+  }
+
+  /// The usage option is set only where the client left the choice open.
+  var addsUsageOption: Bool { scan.map { $0.stream && $0.includeUsage == nil } ?? false }
+
+  private func pass(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
+    guard let value = head.fields.value(name) else { return }
+    _ = try? HTTP1Encoder.field(text, checked: value, to: &out)
+  }
+
+  private func passBeta(to out: inout ByteBuffer) {
+    head.fields.forEach { field in
+      guard field.name.count == 11, field.name.equalsIgnoringCase("openai-beta") else { return }
+      _ = try? HTTP1Encoder.field("openai-beta", checked: field.value, to: &out)
+    }
+  }
+
+  /// Notes how the attempt under way went; it is the request's last or not.
+  func closeAttempt(_ errorClass: ErrorClass?, code: String?) {
+    guard var attempt else { return }
+    self.attempt = nil
+    attempt.facts.errorClass = errorClass
+    attempt.facts.errorCode = code
+    attempt.facts.totalMicroseconds = microseconds(since: attempt.startedAt)
+    attempts.append(attempt.facts)
+  }
+
+  /// The attempt brought no answer, and the client has none yet: another account, or an error.
+  private func attemptFailed(_ failure: UpstreamFailure) {
+    guard case .failOver(let errorClass, let code) = AttemptVerdict.of(failure) else { return }
+    closeAttempt(errorClass, code: code)
+    if tryNext() { return }
+    guard phase == .attempting || phase == .relaying else { return }
+    answerError(.failed, failure.errorCode, errorClass: errorClass)
+  }
+
+  func timedOut() {
+    deadline = .max
+    if pending != nil {
+      pending?.cancel()
+      pending = nil
+      return attemptFailed(.connectTimeout)
+    }
+    guard let upstream else { return }
+    self.upstream = nil
+    let isTLSHandshake =
+      attempt?.route?.lane.origin.isTLS == true && !upstream.isReused && !upstream.isEstablished
+    upstream.close()
+    switch phase {
+    case .attempting: broke(isTLSHandshake ? .connectTimeout : .headTimeout)
+    default: broke(.idleTimeout)
+    }
+  }
+
+  /// The connection is gone or given up before the answer was whole.
+  func broke(_ failure: UpstreamFailure) {
+    deadline = .max
+    if var error = errorBody {
+      // The error's text is lost, its status is not.
+      errorBody = nil
+      error.isTooLarge = true
+      return answerUpstreamError(error)
+    }
+    guard isCommitted else {
+      resetAnswer()
+      return attemptFailed(failure)
+    }
+    let code: ErrorCode = failure == .idleTimeout ? .upstreamTimeout : .upstreamCut
+    closeAttempt(failure.errorClass, code: failure.code)
+    conclude(
+      .upstreamCut, status: answer?.status ?? 502, code: code.rawValue,
+      errorClass: failure.errorClass,
+      stream != nil ? .pieces([Self.errorFrame(code)], close: true) : .abort)
+  }
+
+  /// Forgets an answer of which nothing went out.
+  func resetAnswer() {
+    answer = nil
+    stream = nil
+    relay = nil
+    errorBody = nil
+    usage = .notReported
+  }
+}
+
+extension ChatRequestScan.BodyPiece {
+  /// Bytes of the piece.
+  var count: Int {
+    switch self {
+    case .original(let range): range.count
+    case .inserted(let bytes): bytes.count
+    }
+  }
+}

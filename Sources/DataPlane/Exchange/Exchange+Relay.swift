@@ -1,0 +1,255 @@
+import Domain
+import NIOCore
+import Surface
+
+/// Forwarding an upstream's answer.
+extension Exchange: UpstreamClient {
+  func upstreamEstablished() {
+    guard let started = attempt?.startedAt else { return }
+    attempt?.facts.connectMicroseconds = microseconds(since: started)
+    if phase == .attempting { deadline = now() + options.upstreamHeadTimeout.nanoseconds }
+  }
+
+  func upstreamHead(_ head: HTTP1ResponseHead) {
+    guard phase == .attempting, let started = attempt?.startedAt else { return }
+    attempt?.facts.status = UInt16(clamping: head.status)
+    attempt?.facts.firstByteMicroseconds = microseconds(since: started)
+    switch AttemptVerdict.of(status: head.status) {
+    case .relay:
+      phase = .relaying
+      begin(head)
+    case .failOver(let errorClass, let code):
+      closeAttempt(errorClass, code: code)
+      let former = upstream
+      upstream = nil
+      if tryNext() {
+        former?.detach()
+      } else if phase == .attempting {
+        upstream = former
+        collectError(head, errorClass)
+      } else {
+        former?.detach()
+      }
+    case .answer(let errorClass, let code):
+      closeAttempt(errorClass, code: code)
+      collectError(head, errorClass)
+    }
+  }
+
+  private func collectError(_ head: HTTP1ResponseHead, _ errorClass: ErrorClass) {
+    phase = .relaying
+    answer = head
+    errorBody = ErrorBody(head: head, errorClass: errorClass)
+    deadline = now() + options.upstreamIdleTimeout.nanoseconds
+  }
+
+  /// A good answer begins; nothing goes out before the relay has something to go.
+  private func begin(_ head: HTTP1ResponseHead) {
+    answer = head
+    let isEncoded =
+      head.fields.contains(.contentEncoding)
+      && !head.fields.value(.contentEncoding, equals: "identity")
+    if Self.isEventStream(head), !isEncoded {
+      stream = StreamRelay(hidesUsageChunk: addsUsageOption)
+    } else {
+      let isBare = self.head.version == .http10 && !Self.hasLength(head)
+      relay = BodyRelay(readsUsage: !isEncoded, reserve: isBare ? 1 : 0)
+    }
+    deadline = now() + options.upstreamIdleTimeout.nanoseconds
+    if !connection.isWritable { clientWritable(false) }
+  }
+
+  private static func isEventStream(_ head: HTTP1ResponseHead) -> Bool {
+    head.fields.withValue(.contentType) { value in
+      value.count >= 17
+        && UnsafeRawBufferPointer(rebasing: value[0..<17]).equalsIgnoringCase("text/event-stream")
+    } ?? false
+  }
+
+  private static func hasLength(_ head: HTTP1ResponseHead) -> Bool {
+    switch head.framing {
+    case .length, .none: true
+    case .chunked, .untilClose: false
+    }
+  }
+
+  func upstreamBody(_ bytes: ByteBuffer) {
+    guard phase == .relaying else { return }
+    if stream != nil {
+      switch stream?.take(bytes) {
+      case .continue, nil: break
+      case .done: streamDone()
+      case .errorFirst: errorInFirstFrame()
+      case .frameTooLong:
+        upstream?.close()
+        upstream = nil
+        forwardReleased()
+        broke(.frameTooLong)
+      }
+    } else if relay != nil {
+      relay?.take(bytes)
+    } else if errorBody != nil {
+      takeError(bytes)
+    }
+  }
+
+  func upstreamReadComplete() {
+    guard phase == .relaying else { return }
+    if connection.isWritable { deadline = now() + options.upstreamIdleTimeout.nanoseconds }
+    forwardReleased()
+  }
+
+  func upstreamEnd() {
+    guard phase == .relaying else { return }
+    upstream = nil
+    if let errorBody { return answerUpstreamError(errorBody) }
+    if stream != nil {
+      // Without framing and without `[DONE]`, the end of the connection proves nothing.
+      if answer?.framing == .untilClose {
+        forwardReleased()
+        return broke(.cut)
+      }
+      forwardReleased()
+      stream?.finish()
+      return complete(stream?.end.map { [$0] } ?? [])
+    }
+    usage = relay?.usage ?? .notReported
+    complete(relay?.held ?? [])
+  }
+
+  func upstreamFailed(_ failure: UpstreamFailure) {
+    let former = upstream
+    upstream = nil
+    guard phase == .attempting || phase == .relaying else { return }
+    if failure == .closedBeforeAnswer, former?.isReused == true, attempt?.mayRetryStale == true {
+      // It was closed while it lay unused, as far as anybody can tell.
+      attempt?.mayRetryStale = false
+      return connectFresh()
+    }
+    forwardReleased()
+    broke(failure)
+  }
+
+  // MARK: Streams
+
+  private func streamDone() {
+    forwardReleased()
+    // What upstream still sends is the framing's end; the connection can be used again after it.
+    let former = upstream
+    upstream = nil
+    former?.detach()
+    complete(stream?.end.map { [$0] } ?? [])
+  }
+
+  private func errorInFirstFrame() {
+    guard case .failOver(let errorClass, let code) = AttemptVerdict.errorInStream else { return }
+    let former = upstream
+    upstream = nil
+    former?.close()
+    closeAttempt(errorClass, code: code)
+    resetAnswer()
+    if tryNext() { return }
+    guard phase == .relaying || phase == .attempting else { return }
+    answerError(.failed, .upstreamError, errorClass: errorClass)
+  }
+
+  /// Sends on what the relay has set free.
+  private func forwardReleased() {
+    let pieces: [ByteBuffer]
+    if stream != nil {
+      pieces = stream?.takeReleased() ?? []
+    } else {
+      pieces = relay?.takeReleased() ?? []
+    }
+    guard !pieces.isEmpty else { return }
+    if !isCommitted { commitHead(bodyIsWhole: nil) }
+    for piece in pieces { writer.body(piece) }
+    connection.write(writer.take())
+    connection.flush()
+  }
+
+  /// The client's answer begins: from here on no other account can take over.
+  func commitHead(bodyIsWhole pieces: [ByteBuffer]?) {
+    guard let answer else { return }
+    isCommitted = true
+    body = ByteBuffer()
+    connection.releaseBody()
+    noteFirstByte()
+    var out = answerHead(status: answer.status)
+    if key?.diagnostics == true, let attempt {
+      out.account = attempt.facts.account.rawValue
+      out.snapshot = attempt.facts.snapshot
+    }
+    out.upstream = answer.fields
+    out.isEventStream = stream != nil
+    writer.head(out, framing: framing(of: answer, bodyIsWhole: pieces), context: context)
+  }
+
+  private func framing(
+    of answer: HTTP1ResponseHead, bodyIsWhole pieces: [ByteBuffer]?
+  ) -> AnswerHead.Framing {
+    if answer.status == 204 { return .none }
+    if stream == nil {
+      if case .length(let length) = answer.framing { return .length(length) }
+      if let pieces { return .length(pieces.reduce(0) { $0 + $1.readableBytes }) }
+    }
+    return head.version == .http10 ? .untilClose : .chunked
+  }
+
+  /// Upstream is complete: once the socket has taken all that came before, the request is recorded.
+  private func complete(_ end: [ByteBuffer]) {
+    deadline = .max
+    if let found = stream?.usage { usage = found }
+    let sawError = stream?.sawError ?? false
+    closeAttempt(sawError ? .provider : nil, code: sawError ? "error_in_stream" : nil)
+    phase = .flushing
+    connection.whenAccepted { [self] _ in
+      // A client that went away meanwhile has been dealt with.
+      guard phase == .flushing else { return }
+      conclude(
+        sawError ? .failed : .completed, status: answer?.status ?? 200,
+        code: sawError ? ErrorCode.upstreamError.rawValue : nil,
+        errorClass: sawError ? .provider : nil, .pieces(end, close: false))
+    }
+  }
+
+  // MARK: Errors
+
+  private func takeError(_ bytes: ByteBuffer) {
+    guard var error = errorBody else { return }
+    errorBody = nil
+    if error.bytes.readableBytes + bytes.readableBytes > ErrorBody.bytesMax {
+      error.isTooLarge = true
+      let former = upstream
+      upstream = nil
+      former?.close()
+      return answerUpstreamError(error)
+    }
+    error.bytes.writeImmutableBuffer(bytes)
+    errorBody = error
+  }
+
+  /// The last account's error is the client's: as it came if it is an error object, else in our words.
+  func answerUpstreamError(_ error: ErrorBody) {
+    deadline = .max
+    errorBody = nil
+    let status = error.head.status
+    let isEncoded = error.head.fields.contains(.contentEncoding)
+    let isErrorObject =
+      !error.isTooLarge && !isEncoded
+      && error.bytes.withUnsafeReadableBytes { UsageScan.scan($0).hasError }
+    // A redirect is nothing that a client of ours could follow.
+    let answered = (400...599).contains(status) ? status : ErrorCode.upstreamError.status
+    guard isErrorObject, answered == status else {
+      return answerError(
+        .failed, .upstreamError, status: answered, errorClass: error.errorClass,
+        message: "The provider answered with status \(status).",
+        retryAfterSeconds: AnswerHead.retryAfter(error.head.fields))
+    }
+    var head = answerHead(status: status)
+    head.retryAfterSeconds = AnswerHead.retryAfter(error.head.fields)
+    conclude(
+      .failed, status: status, code: ErrorCode.upstreamError.rawValue,
+      errorClass: error.errorClass, .own(head, Array(error.bytes.readableBytesView)))
+  }
+}

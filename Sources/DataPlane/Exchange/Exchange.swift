@@ -1,0 +1,458 @@
+import Domain
+import EventStore
+import NIOCore
+import Surface
+import Synchronization
+
+/// One inference request, from its head to the last byte of its answer.
+///
+/// It tries accounts until one answers, forwards that answer, and keeps its end back until the request's
+/// one `finished` is in the log. What to do after an attempt is `AttemptVerdict`'s to say, what of an
+/// answer may go is the relays'; this class performs it. Lives on the loop of its connection.
+final class Exchange {
+  enum Phase {
+    /// The request is not whole.
+    case reading
+    /// Strict mode: `dispatched` is not in the log.
+    case announcing
+    /// No account has answered.
+    case attempting
+    /// Upstream's answer is being read; it may or may not have begun to go out.
+    case relaying
+    /// The answer is complete; the socket has not accepted all but its end.
+    case flushing
+    /// `finished` is not in the log.
+    case recording
+    case over
+  }
+
+  /// What is withheld until `finished` is in the log.
+  enum End {
+    /// Pieces of the answer in hand, then its framing's end; `close`: the connection's last.
+    case pieces([ByteBuffer], close: Bool)
+    /// A whole answer of ours.
+    case own(AnswerHead, [UInt8])
+    /// Nothing can be said any more: the connection is cut.
+    case abort
+  }
+
+  let context: LoopContext
+  let connection: ClientConnection
+  let head: HTTP1RequestHead
+  let operation: Operation
+  let id: RequestID
+  let clientRequestID: String?
+  let receivedAt: UnixNanoseconds
+  let startedAt: Int64
+  var index = -1
+
+  var phase = Phase.reading
+  var key: Key?
+  var scan: ChatRequestScan?
+  var body = ByteBuffer()
+  var modelAsked = ""
+  var modelResolved: String?
+  var requestBytes: UInt64 = 0
+  var queueMicroseconds: UInt64 = 0
+  var firstByteMicroseconds: UInt64?
+  var usage = TokenUsage.notReported
+  var attempts: [Attempt] = []
+  var tried: [AccountID] = []
+  var isDispatched = false
+  /// When the wait for upstream is over; `.max`: there is none.
+  var deadline = Int64.max
+
+  // The attempt under way.
+  var attempt: OpenAttempt?
+  var pending: PendingConnect?
+  var upstream: UpstreamConnection?
+
+  // The answer.
+  var writer = AnswerWriter()
+  var answer: HTTP1ResponseHead?
+  var stream: StreamRelay?
+  var relay: BodyRelay?
+  var errorBody: ErrorBody?
+  var isCommitted = false
+
+  // The end.
+  var end = End.abort
+  var finished: RequestEvent.Finished?
+
+  /// What is known of an attempt while it goes on.
+  struct OpenAttempt {
+    var facts: Attempt
+    var startedAt: Int64
+    var accountIndex: Int
+    var provider: ProviderID
+    var upstreamModel: String
+    var route: LoopRouting.UpstreamRoute?
+    var mayRetryStale = true
+  }
+
+  /// An upstream's error answer that is going to be the client's.
+  struct ErrorBody {
+    var head: HTTP1ResponseHead
+    var errorClass: ErrorClass
+    var bytes = ByteBuffer()
+    var isTooLarge = false
+
+    static let bytesMax = 64 << 10
+  }
+
+  init(head: HTTP1RequestHead, operation: Operation, connection: ClientConnection) {
+    self.head = head
+    self.operation = operation
+    self.connection = connection
+    context = connection.context
+    let wall = context.plane.clock.wallNanoseconds
+    receivedAt = UnixNanoseconds(wall)
+    startedAt = context.plane.clock.monotonicNanoseconds
+    id = RequestID(context.ids.next(wallNanoseconds: wall))
+    clientRequestID = Admission.clientRequestID(of: head)
+  }
+
+  var options: DataPlaneOptions { context.plane.options }
+  func now() -> Int64 { context.plane.clock.monotonicNanoseconds }
+  func microseconds(since start: Int64) -> UInt64 { UInt64(max(0, now() - start)) / 1000 }
+
+  // MARK: The request
+
+  /// The head is here: who is asking?
+  func begin() {
+    context.began(self)
+    switch Admission.identity(
+      of: head, operation: operation, wall: receivedAt.rawValue, context: context)
+    {
+    case .anonymous: break
+    case .key(let key): self.key = key
+    case .refused(let code):
+      connection.dropBody(of: head)
+      return refuseUnauthenticated(code)
+    }
+    if operation == .chatCompletions, let encoding = head.fields.value(.contentEncoding),
+      !encoding.readableBytesView.elementsEqual("identity".utf8)
+    {
+      connection.dropBody(of: head)
+      return deny(
+        .unsupportedMediaType, message: "A content encoding is not supported; send the body as is.")
+    }
+  }
+
+  /// Unauthenticated floods are counted instead of recorded one by one.
+  private func refuseUnauthenticated(_ code: ErrorCode) {
+    let isRecorded = context.plane.unauthenticated.withLock {
+      $0.admit(
+        connection.remoteAddress, monotonic: startedAt, wall: receivedAt.rawValue)
+    }
+    if !isRecorded { context.startSlowSweep() }
+    deny(code, isRecorded: isRecorded)
+  }
+
+  /// The body is here too.
+  func requestIsWhole(_ body: ByteBuffer) {
+    guard phase == .reading else { return }
+    requestBytes = UInt64(body.readableBytes)
+    switch operation {
+    case .chatCompletions: admit(body)
+    case .listModels: answerOwn(context.routing.modelList)
+    case .getModel: answerModel()
+    case .unknown: deny(.notFound)
+    }
+  }
+
+  private func answerModel() {
+    guard
+      case .found(_, let parameters) = Routes.match(method: "GET", path: head.path),
+      let name = parameters.first?.value
+    else { return deny(.notFound) }
+    modelAsked = String(decoding: name.utf8.prefix(256), as: UTF8.self)
+    guard let model = context.routing.model(name) else {
+      return deny(.modelNotFound, param: "model")
+    }
+    answerOwn(model)
+  }
+
+  private func answerOwn(_ body: ByteBuffer) {
+    var head = answerHead(status: 200)
+    head.snapshot = key?.diagnostics == true ? context.routing.snapshot.position : nil
+    conclude(
+      .completed, status: 200, code: nil, errorClass: nil, .own(head, Array(body.readableBytesView))
+    )
+  }
+
+  private func admit(_ body: ByteBuffer) {
+    switch body.withUnsafeReadableBytes({ ChatRequestScan.scan($0) }) {
+    case .failure(let fault):
+      return deny(fault.errorCode, message: fault.message, param: fault.field)
+    case .success(let scan):
+      self.scan = scan
+      modelAsked = scan.model
+    }
+    self.body = body
+    guard context.recorder.mode == .strict else { return attemptFirst() }
+    guard context.recorder.failure == nil else { return deny(.recordingUnavailable) }
+    phase = .announcing
+    isDispatched = true
+    submitDispatched(account: nil, waiter: self)
+  }
+
+  func attemptFirst() {
+    phase = .attempting
+    queueMicroseconds = microseconds(since: startedAt)
+    if !tryNext(), phase == .attempting { deny(.noAccountAvailable) }
+  }
+
+  // MARK: The end
+
+  func answerHead(status: Int) -> AnswerHead {
+    var head = AnswerHead(
+      status: status, requestID: id, clientRequestID: clientRequestID,
+      keepsAlive: connection.willKeepAlive)
+    head.isHTTP10 = self.head.version == .http10
+    if key?.diagnostics == true {
+      head.account = attempts.last?.account.rawValue
+      head.snapshot = attempts.last?.snapshot
+    }
+    return head
+  }
+
+  /// Answers with an error of ours.
+  func answerError(
+    _ ending: Ending, _ code: ErrorCode, status: Int? = nil, errorClass: ErrorClass,
+    message: String? = nil, param: String? = nil, retryAfterSeconds: Int? = nil,
+    isRecorded: Bool = true
+  ) {
+    var head = answerHead(status: status ?? code.status)
+    head.shouldRetry = code.isRetryable
+    head.retryAfterSeconds = retryAfterSeconds
+    let body = openAIErrorBody(code: code, message: message, param: param)
+    conclude(
+      ending, status: head.status, code: code.rawValue, errorClass: errorClass, .own(head, body),
+      isRecorded: isRecorded)
+  }
+
+  /// Refuses the request without an upstream call.
+  func deny(
+    _ code: ErrorCode, status: Int? = nil, message: String? = nil, param: String? = nil,
+    isRecorded: Bool = true
+  ) {
+    guard phase == .reading || phase == .announcing || phase == .attempting else { return }
+    let status = status ?? code.status
+    answerError(
+      .denied, code, status: status, errorClass: status < 500 ? .client : .gateway,
+      message: message, param: param, isRecorded: isRecorded)
+  }
+
+  /// The request is decided: records it, and sends `end` when it is in the log.
+  func conclude(
+    _ ending: Ending, status: Int, code: String?, errorClass: ErrorClass?, _ end: End,
+    isRecorded: Bool = true
+  ) {
+    self.end = end
+    deadline = .max
+    connection.releaseBody()
+    body = ByteBuffer()
+    let finished = RequestEvent.Finished(
+      id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
+      remoteAddress: connection.remoteAddress, operation: operation, modelAsked: modelAsked,
+      modelResolved: modelResolved, isStream: scan?.stream ?? false, receivedAt: receivedAt,
+      attempts: attempts, status: UInt16(clamping: status), ending: ending, errorCode: code,
+      errorClass: errorClass, usage: usage, requestBytes: requestBytes,
+      responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
+      firstByteMicroseconds: firstByteMicroseconds,
+      totalMicroseconds: microseconds(since: startedAt))
+    phase = .recording
+    self.finished = finished
+    guard isRecorded, submit(finished) else { return sendEnd() }
+  }
+
+  private func endBytes(_ end: End) -> UInt64 {
+    switch end {
+    case .pieces(let pieces, _): UInt64(pieces.reduce(0) { $0 + $1.readableBytes })
+    case .own(_, let body): UInt64(body.count)
+    case .abort: 0
+    }
+  }
+
+  private func submit(_ finished: RequestEvent.Finished) -> Bool {
+    guard context.recorder.mode != .off else { return false }
+    var payload: [UInt8] = []
+    payload.reserveCapacity(256)
+    finished.encode(into: &payload)
+    let wall = context.plane.clock.wallNanoseconds
+    return context.recorder.submit(
+      id: context.nextEventID(wall: wall), kind: .requestFinished, time: wall,
+      lookupKeys: Event.lookupKeys(id, clientRequestID), payload: payload, waiter: self)
+  }
+
+  /// Everything is decided and recorded as far as the mode asks for: the client gets the end.
+  private func sendEnd() {
+    guard phase == .recording else { return }
+    guard connection.isOpen else {
+      if finished?.ending == .completed { deliveryFailed("client_gone") }
+      return over { $0.abort() }
+    }
+    let end = self.end
+    self.end = .abort
+    switch end {
+    case .abort: over { $0.abort() }
+    case .own(let head, let body):
+      noteFirstByte()
+      writer.whole(head.whole(body, context: context), bodyBytes: body.count)
+      deliver(close: !head.keepsAlive)
+    case .pieces(let pieces, let close):
+      if !isCommitted { commitHead(bodyIsWhole: pieces) }
+      for piece in pieces { writer.body(piece) }
+      writer.end()
+      deliver(close: close || writer.framing == .untilClose)
+    }
+  }
+
+  private func deliver(close: Bool) {
+    connection.write(writer.take())
+    connection.flush()
+    guard finished?.ending == .completed else { return over { $0.answerFinished(close: close) } }
+    if !connection.isOpen {
+      deliveryFailed("write_failed")
+    } else if connection.bufferedBytes > 0 {
+      // The last bytes wait for a slow client: whether it takes them is known later.
+      let (context, id) = (context, id)
+      connection.whenAccepted { accepted in
+        if !accepted { Self.recordDeliveryFailed(id, "client_gone", context) }
+      }
+    }
+    over { $0.answerFinished(close: close) }
+  }
+
+  private func deliveryFailed(_ code: String) { Self.recordDeliveryFailed(id, code, context) }
+
+  private static func recordDeliveryFailed(
+    _ id: RequestID, _ code: String, _ context: LoopContext
+  ) {
+    context.record(
+      .deliveryFailed(.init(id: id, errorCode: code)), .requestDeliveryFailed,
+      wall: context.plane.clock.wallNanoseconds)
+  }
+
+  private func over(_ tell: (ClientConnection) -> Void) {
+    phase = .over
+    context.ended(self)
+    tell(connection)
+  }
+
+  /// When the first byte goes to the client.
+  func noteFirstByte() {
+    if firstByteMicroseconds == nil { firstByteMicroseconds = microseconds(since: startedAt) }
+  }
+
+  // MARK: Others' happenings
+
+  /// The client's connection is gone.
+  func clientGone() { giveUp(.clientHungUp, code: "client_hung_up", errorClass: .client) }
+
+  /// The gateway stops now; false if the request's end was decided already.
+  func cut() -> Bool {
+    switch phase {
+    case .reading, .announcing, .attempting, .relaying, .flushing:
+      giveUp(.drained, code: ErrorCode.shuttingDown.rawValue, errorClass: .gateway)
+      return true
+    case .recording, .over: return false
+    }
+  }
+
+  private func giveUp(_ ending: Ending, code: String, errorClass: ErrorClass) {
+    switch phase {
+    case .recording, .over: return
+    case .reading, .announcing, .attempting, .relaying, .flushing: break
+    }
+    cancelUpstream(errorClass, code: code)
+    let status = isCommitted ? answer?.status ?? 499 : ending == .drained ? 503 : 499
+    conclude(ending, status: status, code: code, errorClass: errorClass, .abort)
+  }
+
+  /// Ends the attempt under way, if there is one.
+  private func cancelUpstream(_ errorClass: ErrorClass, code: String) {
+    pending?.cancel()
+    pending = nil
+    upstream?.close()
+    upstream = nil
+    closeAttempt(errorClass, code: code)
+  }
+
+  func clientWritable(_ isWritable: Bool) {
+    upstream?.holdReads(!isWritable)
+    // Time in which nothing is read is not upstream's.
+    if phase == .relaying {
+      deadline = isWritable ? now() + options.upstreamIdleTimeout.nanoseconds : .max
+    }
+  }
+
+  /// Looks whether the request is to be announced, or a wait took too long.
+  func sweep(now: Int64) {
+    switch phase {
+    case .reading, .announcing, .recording, .over: return
+    case .attempting, .relaying, .flushing: break
+    }
+    if !isDispatched, now - startedAt > LoopContext.dispatchedAfterNanoseconds {
+      isDispatched = true
+      submitDispatched(account: attempt?.facts.account ?? attempts.last?.account, waiter: nil)
+    }
+    if now > deadline { timedOut() }
+  }
+
+  private func submitDispatched(account: AccountID?, waiter: Exchange?) {
+    let dispatched = RequestEvent.dispatched(
+      .init(
+        id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
+        operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account))
+    let wall = context.plane.clock.wallNanoseconds
+    _ = context.recorder.submit(
+      id: context.nextEventID(wall: wall), kind: .requestDispatched, time: wall,
+      lookupKeys: Event.lookupKeys(id, clientRequestID),
+      payload: encode(.request(dispatched), .system), waiter: waiter)
+  }
+}
+
+extension Exchange: RecordingWaiter {
+  func recorded(_ result: Result<AppendReceipt, StoreError>) {
+    switch (phase, result) {
+    case (.announcing, .success): attemptFirst()
+    case (.announcing, .failure): deny(.recordingUnavailable)
+    case (.recording, .success): sendEnd()
+    case (.recording, .failure):
+      if context.recorder.mode == .strict { withholdForGood() }
+      sendEnd()
+    default: break
+    }
+  }
+
+  /// Strict: what is not recorded is not answered in full.
+  private func withholdForGood() {
+    finished = nil
+    if case .abort = end { return }
+    if !isCommitted {
+      var head = answerHead(status: ErrorCode.recordingUnavailable.status)
+      head.shouldRetry = true
+      end = .own(head, openAIErrorBody(code: .recordingUnavailable))
+    } else if stream != nil {
+      end = .pieces([Self.errorFrame(.recordingUnavailable)], close: true)
+    } else {
+      end = .abort
+    }
+  }
+
+  /// An in-stream error; no `[DONE]` follows.
+  static func errorFrame(_ code: ErrorCode) -> ByteBuffer {
+    var bytes: [UInt8] = []
+    SSEWriter.append(data: openAIErrorBody(code: code), to: &bytes)
+    return ByteBuffer(bytes: bytes)
+  }
+}
+
+extension Event {
+  /// The lookup keys of an event of one request, without making the event first.
+  static func lookupKeys(_ id: RequestID, _ client: String?) -> [[UInt8]] {
+    if let client { [id.lookupKey, lookupKey(clientRequestID: client)] } else { [id.lookupKey] }
+  }
+}

@@ -1,0 +1,210 @@
+import Domain
+import EventStore
+import Logging
+import NIOCore
+import NIOSSL
+import Synchronization
+
+/// What all loops share.
+final class PlaneContext: Sendable {
+  let options: DataPlaneOptions
+  let limits: HTTP1Limits
+  let board: SnapshotBoard
+  let log: any RequestLog
+  let fingerprinter: any KeyFingerprinter
+  let fallback: any Fallback
+  let logger: Logger
+  let clock: any GatewayClock
+  let counters = DataPlaneCounters()
+  let unauthenticated = Mutex(UnauthenticatedMeter())
+  let tls: NIOSSLContext
+
+  init(
+    options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
+    fingerprinter: any KeyFingerprinter, fallback: any Fallback, logger: Logger,
+    clock: any GatewayClock, tls: NIOSSLContext
+  ) {
+    self.options = options
+    self.board = board
+    self.log = log
+    self.fingerprinter = fingerprinter
+    self.fallback = fallback
+    self.logger = logger
+    self.clock = clock
+    self.tls = tls
+    limits = HTTP1Limits(
+      headBytes: min(max(options.maxHeadBytes, 64), 65_535),
+      targetBytes: min(max(options.maxHeadBytes, 64), 8 << 10))
+  }
+}
+
+/// What belongs to one event loop: touched on that loop only.
+final class LoopContext {
+  let plane: PlaneContext
+  let eventLoop: any EventLoop
+  let pool: UpstreamPool
+  let recorder: Recorder
+  private(set) var routing: LoopRouting
+  var keys = KeyCache()
+  var ids: IDGenerator
+  var dice: LoopDice
+  var date = HTTPDate()
+  private(set) var connections = IndexedSet<ClientConnection>(index: \.index)
+  private(set) var inFlight = IndexedSet<Exchange>(index: \.index)
+  private(set) var isDraining = false
+  private var hasFastSweep = false
+  private var hasSlowSweep = false
+  private var emptied: [EventLoopPromise<Void>] = []
+
+  /// Requests in flight are looked at this often.
+  static let fastSweep = TimeAmount.milliseconds(50)
+  /// Connections are looked at this often.
+  static let slowSweep = TimeAmount.milliseconds(500)
+  /// A request in flight for longer is recorded as dispatched.
+  static let dispatchedAfterNanoseconds: Int64 = 100_000_000
+
+  init(plane: PlaneContext, eventLoop: any EventLoop) {
+    self.plane = plane
+    self.eventLoop = eventLoop
+    pool = UpstreamPool(
+      eventLoop: eventLoop, options: plane.options, clock: plane.clock, counters: plane.counters,
+      tls: plane.tls)
+    recorder = Recorder(
+      mode: plane.options.recording, log: plane.log, eventLoop: eventLoop,
+      counters: plane.counters, logger: plane.logger)
+    var system = SystemRandomNumberGenerator()
+    ids = IDGenerator(dice: LoopDice(seed: (system.next(), system.next())))
+    dice = LoopDice(seed: (system.next(), system.next()))
+    let first = plane.board.newest(after: 0)
+    routing = LoopRouting(
+      generation: first?.generation ?? 0, routing: first?.routing ?? plane.board.newest,
+      version: plane.options.version, pool: pool)
+    pool.onBusy = { [unowned self] in startSlowSweep() }
+    recorder.onIdle = { [unowned self] in announceIfEmpty() }
+  }
+
+  /// Takes the newest routing view; called at each request head and each attempt.
+  func refreshRouting() {
+    guard let newer = plane.board.newest(after: routing.generation) else { return }
+    routing = LoopRouting(
+      generation: newer.generation, routing: newer.routing, version: plane.options.version,
+      pool: pool)
+    keys.clear()
+  }
+
+  func nextEventID(wall: Int64) -> EventID { EventID(ids.next(wallNanoseconds: wall)) }
+
+  // MARK: What is going on
+
+  func opened(_ connection: ClientConnection) {
+    connections.insert(connection)
+    plane.counters.connectionsOpen.wrappingAdd(1, ordering: .relaxed)
+    startSlowSweep()
+  }
+
+  func closed(_ connection: ClientConnection) {
+    guard connection.index >= 0 else { return }
+    connections.remove(connection)
+    plane.counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed)
+    announceIfEmpty()
+  }
+
+  func began(_ exchange: Exchange) {
+    inFlight.insert(exchange)
+    plane.counters.requestsStarted.count()
+    startFastSweep()
+  }
+
+  func ended(_ exchange: Exchange) {
+    inFlight.remove(exchange)
+    plane.counters.requestsFinished.count()
+    announceIfEmpty()
+  }
+
+  // MARK: Time
+
+  private func startFastSweep() {
+    guard !hasFastSweep else { return }
+    hasFastSweep = true
+    eventLoop.assumeIsolated().scheduleTask(in: Self.fastSweep) { [weak self] in
+      guard let self else { return }
+      hasFastSweep = false
+      let now = plane.clock.monotonicNanoseconds
+      // An exchange may end while it is looked at, which moves another one to its place.
+      for exchange in inFlight.elements { exchange.sweep(now: now) }
+      if !inFlight.isEmpty { startFastSweep() }
+    }
+  }
+
+  func startSlowSweep() {
+    guard !hasSlowSweep else { return }
+    hasSlowSweep = true
+    eventLoop.assumeIsolated().scheduleTask(in: Self.slowSweep) { [weak self] in
+      guard let self else { return }
+      hasSlowSweep = false
+      let now = plane.clock.monotonicNanoseconds
+      for connection in connections.elements { connection.sweep(now: now) }
+      pool.sweep(now: now)
+      summariseDenied(everything: false)
+      let hasDenied = plane.unauthenticated.withLock { !$0.isEmpty }
+      if !connections.isEmpty || pool.openCount > 0 || hasDenied { startSlowSweep() }
+    }
+  }
+
+  /// Records what the meter counted instead of recording it one by one.
+  func summariseDenied(everything: Bool) {
+    let now = plane.clock.monotonicNanoseconds
+    let summaries = plane.unauthenticated.withLock { meter in
+      meter.isEmpty ? [] : meter.sweep(monotonic: now, everything: everything)
+    }
+    let wall = plane.clock.wallNanoseconds
+    for summary in summaries { record(.deniedSummary(summary), .requestDeniedSummary, wall: wall) }
+  }
+
+  /// Records an event that nobody waits for.
+  func record(_ event: RequestEvent, _ kind: WireKind, wall: Int64) {
+    let event = Event.request(event)
+    _ = recorder.submit(
+      id: nextEventID(wall: wall), kind: kind, time: wall, lookupKeys: event.lookupKeys,
+      payload: encode(event, .system), waiter: nil)
+  }
+
+  // MARK: The end
+
+  /// No more requests on idle connections; those in flight are the last of theirs.
+  func beginDrain() {
+    isDraining = true
+    for connection in connections.elements { connection.drain() }
+  }
+
+  /// Cuts what is still going on; returns how many requests that were.
+  func cut() -> Int {
+    let exchanges = inFlight.elements
+    var count = 0
+    for exchange in exchanges where exchange.cut() { count += 1 }
+    for connection in connections.elements { connection.cut() }
+    return count
+  }
+
+  /// Succeeds once no connection, no request and no unanswered event is left.
+  func whenEmpty() -> EventLoopFuture<Void> {
+    let promise = eventLoop.makePromise(of: Void.self)
+    emptied.append(promise)
+    announceIfEmpty()
+    return promise.futureResult
+  }
+
+  private func announceIfEmpty() {
+    guard !emptied.isEmpty, connections.isEmpty, inFlight.isEmpty, recorder.outstanding == 0
+    else { return }
+    let promises = emptied
+    emptied = []
+    for promise in promises { promise.succeed() }
+  }
+
+  /// Closes what is kept for later requests.
+  func close() {
+    pool.close()
+    recorder.close()
+  }
+}
