@@ -108,7 +108,7 @@ struct NameCache {
     // Names differ most at their ends.
     let mix =
       length >= 8
-      ? Int(truncatingIfNeeded: bytes.u64(length - 8) &* 0x9E37_79B9_7F4A_7C15 >> 58)
+      ? Int(truncatingIfNeeded: (bytes.u64(length - 8) &* 0x9E37_79B9_7F4A_7C15) >> 58)
       : (Int(bytes[length - 1]) &+ length) & 63
     if var known = slots[mix], known.utf8.count == length,
       known.withUTF8({ UnsafeRawBufferPointer($0).elementsEqual(bytes) })
