@@ -104,7 +104,7 @@ public enum RoutingRefusal: Error, Sendable, Hashable {
   public struct Rejection: Sendable, Hashable {
     /// The account concerned.
     public var account: AccountID
-    /// Why.
+    /// Why it was passed over.
     public var reason: RejectionReason
 
     /// Made of its parts.
