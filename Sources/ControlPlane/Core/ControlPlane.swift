@@ -19,6 +19,7 @@ public final class ControlPlane: Sendable {
   public let lostCredentials: [AccountID]
 
   let edge: Edge
+  private let passwordCost: UInt8
   private let sideline = Sideline(label: "signalbox.vault", limit: 256)
   /// One at a time: each hash takes 32 MiB.
   private let hashing = Sideline(label: "signalbox.password", limit: 16)
@@ -42,12 +43,13 @@ public final class ControlPlane: Sendable {
   private static let maximumEvents = 4096
 
   private init(
-    store: EventStore, vault: Vault, edge: Edge, view: View, lost: [AccountID],
-    publish: @escaping Publish
+    store: EventStore, vault: Vault, edge: Edge, passwordCost: UInt8, view: View,
+    lost: [AccountID], publish: @escaping Publish
   ) {
     self.store = store
     self.vault = vault
     self.edge = edge
+    self.passwordCost = passwordCost
     self.publish = publish
     lostCredentials = lost
     current = Mutex(view)
@@ -55,17 +57,20 @@ public final class ControlPlane: Sendable {
 
   /// Folds the log, opens the credentials in force, and publishes both once.
   ///
+  /// - Parameter passwordCost: log2 of scrypt's cost for passwords set from now on.
   /// - Throws: `ControlError.unreadable` for an event that cannot be read, `VaultError` for a
   ///   credential that does not open.
   public static func open(
-    store: EventStore, vault: Vault, edge: Edge = .system, publish: @escaping Publish
+    store: EventStore, vault: Vault, edge: Edge = .system, passwordCost: UInt8 = 15,
+    publish: @escaping Publish
   ) throws -> ControlPlane {
     var view = View()
     try view.fold(store.reader)
     let lost = try view.unseal(store.reader, vault)
     publish(view.state, view.secrets)
     return ControlPlane(
-      store: store, vault: vault, edge: edge, view: view, lost: lost, publish: publish)
+      store: store, vault: vault, edge: edge, passwordCost: passwordCost, view: view, lost: lost,
+      publish: publish)
   }
 
   /// The configuration after the last change that was answered.
@@ -81,7 +86,8 @@ public final class ControlPlane: Sendable {
 
   /// The change that sets the administrator's password.
   func passwordChange(_ password: Secret) async throws -> Change {
-    let hash = try await hashing.run { try PasswordHash.make(password) }
+    let cost = passwordCost
+    let hash = try await hashing.run { try PasswordHash.make(password, logCost: cost) }
     return Change(.settings(.setAdminPassword), secret: hash.encoded)
   }
 

@@ -1,0 +1,239 @@
+import Domain
+import EventStore
+import FoundationEssentials
+import HTTPTypes
+import Surface
+import Testing
+
+@testable import ControlPlane
+
+/// Who may call what.
+struct AccessTests {
+  @Test(arguments: Routes.all)
+  func `a row of the control plane is registered, one of the data plane is not`(row: RouteRow)
+    async throws
+  {
+    try await TestBox.with { box in
+      let method = try #require(HTTPRequest.Method(rawValue: row.method.rawValue))
+      let uri = row.path.replacing("{id}", with: "x")
+      let reply = try await box.call(method, uri, "{}")
+      switch (row.plane, row.tier) {
+      case (.dataPlane, _): #expect(reply.status == 404)
+      case (.controlPlane, .admin):
+        #expect(reply.status == 401)
+        #expect(reply.code == "unauthorized")
+        #expect(reply.headers[.wwwAuthenticate] == "Bearer")
+      case (.controlPlane, .public):
+        #expect(reply.status != 404 && reply.status != 405 && reply.status != 500)
+      case (.controlPlane, .client), (.controlPlane, .local): #expect(reply.status == 404)
+      }
+    }
+  }
+
+  @Test func `what is no row is 404, and another method is 405 with what is allowed`() async throws
+  {
+    try await TestBox.with { box in
+      let lost = try await box.call(.get, "/api/nothing")
+      #expect(lost.status == 404)
+      #expect(lost.code == "not_found")
+      #expect(lost.json["error"]?["requestId"]?.string?.count == 36)
+      let other = try await box.call(.delete, "/api/settings")
+      #expect(other.status == 405)
+      #expect(other.headers[.allow]?.contains("PATCH") == true)
+      let client = try await box.call(.get, "/v1/nothing")
+      #expect(client.json["error"]?["type"]?.string == "invalid_request_error")
+    }
+  }
+
+  @Test func `a session opens by the password, by cookie and by token`() async throws {
+    try await TestBox.with { box in
+      let login = try await box.call(
+        .post, "/api/auth/login", "{\"password\":\"\(TestBox.password)\"}", showsSecret: true)
+      #expect(login.status == 200)
+      #expect(login.json["success"]?.bool == true)
+      let cookie = try #require(login.headers[.setCookie])
+      for part in ["auth_token=", "; HttpOnly", "; SameSite=Lax", "; Path=/", "; Max-Age=86400"] {
+        #expect(cookie.contains(part))
+      }
+      #expect(!cookie.contains("Secure"))
+      let pair = String(cookie.prefix { $0 != ";" })
+      let byCookie = try await box.call(
+        .get, "/api/settings", headers: [("cookie", "theme=dark; \(pair)")])
+      #expect(byCookie.status == 200)
+      let token = try #require(login.json["token"]?.string)
+      #expect(try await box.call(.get, "/api/settings", as: token).status == 200)
+    }
+  }
+
+  @Test func `off loopback the cookie is for TLS only`() async throws {
+    try await withDirectory { directory in
+      let box = try await TestBox.open(directory, isLoopback: false)
+      let login = try await box.call(
+        .post, "/api/auth/login", "{\"password\":\"\(TestBox.password)\"}", showsSecret: true)
+      #expect(login.headers[.setCookie]?.contains("; Secure") == true)
+      try box.store.close()
+    }
+  }
+
+  @Test func `a session survives a restart, and ends after 24 hours`() async throws {
+    try await withDirectory { directory in
+      let clock = TestClock()
+      let first = try await TestBox.open(directory, clock: clock)
+      let token = try await first.signIn()
+      try first.store.close()
+      let second = try await TestBox.open(directory, clock: clock)
+      #expect(try await second.call(.get, "/api/settings", as: token).status == 200)
+      clock.advance(seconds: 24 * 60 * 60 - 1)
+      #expect(try await second.call(.get, "/api/settings", as: token).status == 200)
+      clock.advance(seconds: 1)
+      #expect(try await second.call(.get, "/api/settings", as: token).status == 401)
+      try second.store.close()
+    }
+  }
+
+  @Test func `a session ends with logging out, and with another password`() async throws {
+    try await TestBox.with { box in
+      let first = try await box.signIn()
+      let second = try await box.signIn()
+      let logout = try await box.call(.post, "/api/auth/logout", as: first)
+      #expect(logout.headers[.setCookie]?.contains("Max-Age=0") == true)
+      #expect(try await box.call(.get, "/api/settings", as: first).status == 401)
+      #expect(try await box.call(.get, "/api/settings", as: second).status == 200)
+      let wrong = try await box.call(
+        .patch, "/api/settings",
+        "{\"currentPassword\":\"wrong\",\"newPassword\":\"another-password\"}", as: second)
+      #expect(wrong.status == 401)
+      let changed = try await box.call(
+        .patch, "/api/settings",
+        "{\"currentPassword\":\"\(TestBox.password)\",\"newPassword\":\"another-password\"}",
+        as: second)
+      #expect(changed.status == 200)
+      #expect(try await box.call(.get, "/api/settings", as: second).status == 401)
+      let third = try await box.signIn("another-password")
+      #expect(try await box.call(.get, "/api/settings", as: third).status == 200)
+    }
+  }
+
+  @Test func `a rotated JWT_SECRET ends the sessions of the old one`() async throws {
+    try await withDirectory { directory in
+      let clock = TestClock()
+      let old = Secret("the-old-secret-of-thirty-two-bytes")
+      let first = try await TestBox.open(directory, clock: clock, sessionSecret: old)
+      let token = try await first.signIn()
+      #expect(try await first.call(.get, "/api/settings", as: token).status == 200)
+      try first.store.close()
+      let second = try await TestBox.open(
+        directory, clock: clock, sessionSecret: Secret("the-new-secret-of-thirty-two-bytes"))
+      #expect(try await second.call(.get, "/api/settings", as: token).status == 401)
+      try second.store.close()
+    }
+  }
+
+  @Test func `a token without a signature, with another or cut short opens nothing`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+      let none = Data(#"{"alg":"none","typ":"JWT"}"#.utf8).base64EncodedString()
+        .replacing("=", with: "")
+      let forged = [
+        "\(none).\(parts[1]).", "\(none).\(parts[1]).\(parts[2])", "\(parts[0]).\(parts[1]).",
+        "\(parts[0]).\(parts[1])", String(token.dropLast(2)), "x", "", "..",
+        String(repeating: "a", count: 5000),
+      ]
+      for text in forged {
+        #expect(try await box.call(.get, "/api/settings", as: text).status == 401)
+      }
+    }
+  }
+
+  @Test func `a client's key administers nothing`() async throws {
+    try await TestBox.with { box in
+      let key = try #require(box.made.clientKey)
+      let text = String(decoding: key.bytes, as: UTF8.self)
+      #expect(try await box.call(.get, "/api/settings", as: text).status == 401)
+    }
+  }
+
+  @Test func `five wrong passwords make the address wait, others not`() async throws {
+    try await TestBox.with { box in
+      for _ in 0..<5 {
+        let reply = try await box.call(.post, "/api/auth/login", "{\"password\":\"wrong\"}")
+        #expect(reply.status == 401)
+        #expect(reply.code == "invalid_password")
+        #expect(reply.headers[.setCookie] == nil)
+        box.clock.advance(seconds: 5)
+      }
+      let right = "{\"password\":\"\(TestBox.password)\"}"
+      let refused = try await box.call(.post, "/api/auth/login", right)
+      #expect(refused.status == 429)
+      #expect(refused.headers[.retryAfter] == "35")
+      let other = try await box.call(
+        .post, "/api/auth/login", right, address: "203.0.113.10", showsSecret: true)
+      #expect(other.status == 200)
+      box.clock.advance(seconds: 35)
+      #expect(
+        try await box.call(.post, "/api/auth/login", right, showsSecret: true).status == 200)
+    }
+  }
+
+  @Test(arguments: [nil, "evil.example", "evil.example:8080", "localhost.evil.example", "10.0.0.1"])
+  func `a foreign host name is refused on administration, not on health`(host: String?)
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      let refused = try await box.call(.get, "/api/settings", as: token, host: host)
+      #expect(refused.status == 403)
+      #expect(refused.code == "forbidden_host")
+      let login = try await box.call(
+        .post, "/api/auth/login", "{\"password\":\"\(TestBox.password)\"}", host: host)
+      #expect(login.status == 403)
+      #expect(try await box.call(.get, "/health", host: host).status == 200)
+    }
+  }
+
+  @Test func `a write from another site's page is refused`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      func patch(_ origin: String) async throws -> Int {
+        try await box.call(
+          .patch, "/api/settings", "{\"requireApiKey\":true}", as: token,
+          headers: [("origin", origin)]
+        ).status
+      }
+      #expect(try await patch("https://evil.example") == 403)
+      #expect(try await patch("null") == 403)
+      #expect(try await patch("http://localhost:8080") == 200)
+    }
+  }
+
+  @Test func `names of this gateway are told from others`() {
+    let guardian = HostGuard(listenHost: "192.0.2.7", allowed: ["box.example"])
+    for name in [
+      "localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:8080", "192.0.2.7:8080", "box.example",
+      "Box.Example.:443",
+    ] { #expect(guardian.accepts(name), "\(name)") }
+    for name in ["", "192.0.2.8", "box.example.evil", "evil", "[::2]:8080"] {
+      #expect(!guardian.accepts(name), "\(name)")
+    }
+    let wildcard = HostGuard(listenHost: "0.0.0.0", allowed: [])
+    #expect(wildcard.accepts("192.0.2.8:80"))
+    #expect(wildcard.accepts("[2001:db8::1]:80"))
+    #expect(!wildcard.accepts("evil.example"))
+  }
+
+  @Test func `the limiter remembers a bounded number of addresses`() {
+    let limiter = LoginLimiter()
+    for number in 0..<(LoginLimiter.addresses + 100) {
+      #expect(limiter.admit("a\(number)", now: UnixNanoseconds(Int64(number))) == nil)
+    }
+    #expect(limiter.count == LoginLimiter.addresses)
+  }
+
+  @Test func `attempts under way count, so that many at once do not slip through`() {
+    let limiter = LoginLimiter()
+    let admitted = (0..<20).count { _ in limiter.admit("a", now: UnixNanoseconds(0)) == nil }
+    #expect(admitted == LoginLimiter.failures)
+    #expect(limiter.admit("a", now: UnixNanoseconds(1)) == 60)
+  }
+}

@@ -1,0 +1,257 @@
+import Domain
+import EventStore
+import HTTPTypes
+import Surface
+import Testing
+
+@testable import ControlPlane
+
+/// What answers say of requests is what the log says.
+struct EvidenceTests {
+  /// Appends a request as the data plane does.
+  private func append(_ event: RequestEvent, _ box: TestBox) throws {
+    let event = Event.request(event)
+    _ = try box.store.appendAndWait(
+      AppendBatch(events: [
+        EventDraft(
+          id: EventID(box.clock.edge.mintID()), stream: event.stream, kind: event.kind,
+          time: box.clock.now.rawValue, lookupKeys: event.lookupKeys,
+          payload: encode(event, .system))
+      ]), durability: .durable)
+  }
+
+  private func finished(
+    _ id: UInt128, client: String? = nil, organisation: String? = "acme", status: UInt16 = 200,
+    account: String = "acc-1"
+  ) -> RequestEvent {
+    .finished(
+      RequestEvent.Finished(
+        id: RequestID(id), clientRequestID: client,
+        organisation: organisation.map { OrganisationID($0) },
+        key: KeyID("k1"), remoteAddress: "198.51.100.4", operation: .chatCompletions,
+        modelAsked: "fast", modelResolved: "mock/gpt-4o-mini", isStream: true,
+        receivedAt: UnixNanoseconds(1_900_000_000_000_000_000),
+        attempts: [
+          Attempt(
+            snapshot: 9, now: UnixNanoseconds(1_900_000_000_000_000_001), seed: .max, local: .none,
+            account: AccountID(account), rule: .fillFirst, status: status, errorClass: nil,
+            errorCode: nil, connectMicroseconds: 11, firstByteMicroseconds: 22,
+            totalMicroseconds: 33)
+        ], status: status, ending: status == 200 ? .completed : .failed, errorCode: nil,
+        errorClass: nil, usage: TokenUsage(input: 5, output: 7), requestBytes: 100,
+        responseBytes: 200, queueMicroseconds: 1, firstByteMicroseconds: 44,
+        totalMicroseconds: 5_500))
+  }
+
+  private func dispatched(_ id: UInt128, client: String? = nil) -> RequestEvent {
+    .dispatched(
+      RequestEvent.Dispatched(
+        id: RequestID(id), clientRequestID: client, organisation: OrganisationID("acme"),
+        key: KeyID("k1"), operation: .chatCompletions, modelAsked: "fast",
+        receivedAt: UnixNanoseconds(1_900_000_000_000_000_000), account: AccountID("acc-1")))
+  }
+
+  private func id(_ number: Int) -> UInt128 { 0x0199 << 112 | 7 << 76 | UInt128(number) }
+
+  @Test func `a request is found by the gateway's id, with all that is recorded`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      try append(dispatched(id(1), client: "req-1"), box)
+      try append(finished(id(1), client: "req-1"), box)
+      try append(
+        .deliveryFailed(RequestEvent.DeliveryFailed(id: RequestID(id(1)), errorCode: "reset")), box)
+      let reply = try await box.call(
+        .get, "/v1/audit/requests/\(uuidText(id(1)))", as: token)
+      #expect(reply.status == 200, "\(reply.text)")
+      let json = reply.json
+      #expect(json["request_id"]?.string == "req-1")
+      #expect(json["requestId"]?.string == uuidText(id(1)))
+      #expect(json["outcome"]?.string == "delivery_failed")
+      #expect(json["deliveryErrorCode"]?.string == "reset")
+      #expect(json["tokens"]?["input"]?.int == 5)
+      #expect(json["tokens"]?["cached"]?.isNull == true)
+      #expect(json["timings"]?["totalMicroseconds"]?.int == 5_500)
+      let attempt = try #require(json["attempts"]?[0])
+      #expect(attempt["account"]?.string == "acc-1")
+      #expect(attempt["snapshot"]?.int == 9)
+      #expect(attempt["seed"]?.string == String(UInt64.max))
+      let last = box.store.lastWritten.rawValue
+      #expect(json["positions"]?["deliveryFailed"]?.string == "\(box.store.epoch):\(last)")
+      #expect(json["positions"]?["dispatched"]?.string == "\(box.store.epoch):\(last - 2)")
+      #expect(json["occurrences"]?.int == 1)
+    }
+  }
+
+  @Test func `a client's id that was used again finds the newest, and names the others`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      for number in 1...3 { try append(finished(id(number), client: "same"), box) }
+      try append(finished(id(4), client: "another"), box)
+      let reply = try await box.call(.get, "/v1/audit/requests/same", as: token)
+      #expect(reply.json["requestId"]?.string == uuidText(id(3)))
+      #expect(reply.json["occurrences"]?.int == 3)
+      #expect(
+        reply.json["others"]?.array?.compactMap { $0["requestId"]?.string }
+          == [uuidText(id(2)), uuidText(id(1))])
+    }
+  }
+
+  @Test func `what is not recorded is 404 in the paths' own shape`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      for lost in [uuidText(id(9)), "never", "%2e%2e", String(repeating: "a", count: 300)] {
+        let reply = try await box.call(.get, "/v1/audit/requests/\(lost)", as: token)
+        #expect(reply.status == 404)
+        #expect(reply.json["code"]?.string == "not_found")
+        #expect(reply.json["error"]?.string != nil)
+      }
+    }
+  }
+
+  @Test func `a key sees its own organisation's requests, without accounts unless it may`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      func key(_ organisation: String, _ diagnostics: Bool) async throws -> (String, String) {
+        let reply = try await box.call(
+          .post, "/api/keys",
+          "{\"name\":\"k\(organisation)\(diagnostics)\",\"organisation\":\"\(organisation)\",\"diagnostics\":\(diagnostics)}",
+          as: token, showsSecret: true)
+        return (
+          try #require(reply.json["key"]?.string), try #require(reply.json["id"]?.string)
+        )
+      }
+      try append(finished(id(1), client: "same", organisation: "acme"), box)
+      try append(finished(id(2), client: "same", organisation: "globex"), box)
+      try append(finished(id(3), client: "same", organisation: nil), box)
+      let plain = try await key("acme", false)
+      let deep = try await key("acme", true)
+      let foreign = try await key("initech", true)
+
+      let own = try await box.call(.get, "/v1/audit/requests/same", as: plain.0)
+      #expect(own.json["requestId"]?.string == uuidText(id(1)), "\(own.text)")
+      #expect(own.json["occurrences"]?.int == 1)
+      #expect(!own.text.contains("acc-1") && !own.text.contains("198.51.100.4"))
+      let byHeader = try await box.call(
+        .get, "/v1/audit/requests/same", headers: [("x-api-key", deep.0)])
+      #expect(byHeader.json["attempts"]?[0]?["account"]?.string == "acc-1")
+      #expect(
+        try await box.call(.get, "/v1/audit/requests/same", as: foreign.0).status == 404)
+      #expect(
+        try await box.call(.get, "/v1/audit/requests/\(uuidText(id(2)))", as: plain.0).status
+          == 404)
+      _ = try await box.call(.put, "/api/keys/\(plain.1)", "{\"isActive\":false}", as: token)
+      #expect(try await box.call(.get, "/v1/audit/requests/same", as: plain.0).status == 401)
+    }
+  }
+
+  @Test func `the list is newest first, bounded, and shows what is under way`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      for number in 1...30 {
+        try append(finished(id(number), status: number == 30 ? 502 : 200), box)
+      }
+      try append(dispatched(id(31)), box)
+      let reply = try await box.call(.get, "/api/usage/logs?limit=3", as: token)
+      let logs = try #require(reply.json["logs"]?.array)
+      #expect(
+        logs.compactMap { $0["requestId"]?.string } == [31, 30, 29].map { uuidText(id($0)) })
+      #expect(logs.compactMap { $0["outcome"]?.string } == ["in_flight", "failed", "completed"])
+      let all = try await box.call(.get, "/api/usage/logs", as: token)
+      #expect(all.json["logs"]?.array?.count == 31)
+      let text = try await box.call(.get, "/api/usage/logs?format=text&limit=2", as: token)
+      let lines = text.json.array?.compactMap(\.string)
+      #expect(
+        lines == [
+          "17-03-2030 17:46:40Z | fast | - | - | - | - | PENDING",
+          "17-03-2030 17:46:40Z | fast | - | - | 5 | 7 | FAILED 502",
+        ])
+      for query in ["limit=0", "limit=1001", "limit=x", "format=xml"] {
+        #expect(try await box.call(.get, "/api/usage/logs?\(query)", as: token).status == 400)
+      }
+    }
+  }
+
+  @Test func `requests without an end are marked interrupted at the next start, once`()
+    async throws
+  {
+    try await withDirectory { directory in
+      let life = GatewayLife(version: "1", recording: .standard, listen: "127.0.0.1:1")
+      let first = try await TestBox.open(directory)
+      #expect(try await first.control.noteStart(life) == 0)
+      try append(dispatched(id(1), client: "lost"), first)
+      try append(dispatched(id(2)), first)
+      try append(finished(id(2)), first)
+      try first.store.close()
+
+      let second = try await TestBox.open(directory)
+      #expect(try await second.control.noteStart(life) == 1)
+      let token = try await second.signIn()
+      let reply = try await second.call(.get, "/v1/audit/requests/lost", as: token)
+      #expect(reply.json["outcome"]?.string == "interrupted", "\(reply.text)")
+      let last = try #require(try second.store.reader.event(at: second.store.lastWritten))
+      guard case .gateway(.started(let started)) = try recorded(last).event else {
+        throw Unexpected(last.kind)
+      }
+      #expect(started.interruptedRequests == 1)
+      #expect(started.epoch == second.store.epoch.rawValue)
+      // The log was closed, the gateway never said that it stopped.
+      #expect(!started.previousStopWasClean)
+      try await second.control.noteStop(reason: "SIGTERM", cutRequests: 2)
+      try second.store.close()
+
+      let third = try await TestBox.open(directory)
+      #expect(try await third.control.noteStart(life) == 0)
+      let again = try #require(try third.store.reader.event(at: third.store.lastWritten))
+      guard case .gateway(.started(let clean)) = try recorded(again).event else {
+        throw Unexpected(again.kind)
+      }
+      #expect(clean.previousStopWasClean)
+      try third.store.close()
+    }
+  }
+
+  @Test func `health, ping, healthz and readyz say what they looked at`() async throws {
+    try await TestBox.with { box in
+      let health = try await box.call(.get, "/health")
+      #expect(health.json["status"]?.string == "ok")
+      #expect(health.headers[.cacheControl] == "no-store")
+      let ping = try await box.call(.get, "/api/health/ping")
+      #expect(ping.json["position"]?.string == "\(box.store.epoch):\(box.store.lastWritten)")
+      let healthz = try await box.call(.get, "/v1/status/healthz")
+      #expect(healthz.json["status"]?.string == "healthy")
+      #expect(healthz.json["build"]?["version"]?.string == "0.0.0-test")
+      // No account yet: alive, not ready.
+      let before = try await box.call(.get, "/v1/status/readyz")
+      #expect(before.status == 503)
+      #expect(before.json["components"]?["backend_registry"]?.string == "unhealthy")
+      let token = try await box.signIn()
+      _ = try await box.call(.post, "/api/provider-nodes", ConfigurationTests.node, as: token)
+      _ = try await box.call(.post, "/api/providers", ConfigurationTests.account, as: token)
+      let after = try await box.call(.get, "/v1/status/readyz")
+      #expect(after.status == 200)
+      #expect(
+        after.json["components"]?.members?.map(\.name)
+          == [
+            "redis", "kafka", "config_service", "backend_registry", "log", "snapshot", "views",
+          ])
+      #expect(after.json["components"]?["redis"]?.string == "not_configured")
+    }
+  }
+
+  @Test func `a closed log turns health and changes to 503`() async throws {
+    try await withDirectory { directory in
+      let box = try await TestBox.open(directory)
+      let token = try await box.signIn()
+      try box.store.close()
+      let reply = try await box.call(
+        .patch, "/api/settings", "{\"forceModelPrefix\":true}", as: token)
+      #expect(reply.status == 503, "\(reply.text)")
+      #expect(reply.code == "recording_unavailable")
+      #expect(!box.control.state.settings.forceModelPrefix)
+    }
+  }
+}
