@@ -60,7 +60,10 @@ private final class ClosedLoop: AppendSink {
   private let ended = Atomic<UInt64>(0)
   private let isDone = Signalled(limit: 0)
 
-  init(store: EventStore, durability: Durability, size: UInt64, callers: UInt64, seconds: Double, salt: UInt64) {
+  init(
+    store: EventStore, durability: Durability, size: UInt64, callers: UInt64, seconds: Double,
+    salt: UInt64
+  ) {
     self.store = store
     self.durability = durability
     self.size = size
@@ -100,7 +103,9 @@ func bench(directory: String) {
   do {
     let row = { (name: String, durability: Durability, callers: UInt64, size: UInt64) throws in
       let path = "\(directory)-\(name)"
-      let dictionary = (0..<40).flatMap { draft($0, 7).payload + Array("requestrequest.finished.v1".utf8) }
+      let dictionary = (0..<40).flatMap {
+        draft($0, 7).payload + Array("requestrequest.finished.v1".utf8)
+      }
       let store = try EventStore.open(
         directory: path, options: StoreOptions(dictionary: Array(dictionary.prefix(8_192))))
       let loop = ClosedLoop(
@@ -114,7 +119,8 @@ func bench(directory: String) {
       let bytes = store.reader.segments.reduce(0) { $0 + Double($1.bytes) }
       print(
         "\(name): \(Int(events / time)) events/s, writer \(writer * 1e6 / events) us/event, "
-          + "syncer (with submitting) \(syncer * 1e6 / events) us/event, \(bytes / events) bytes/event")
+          + "syncer (with submitting) \(syncer * 1e6 / events) us/event, \(bytes / events) bytes/event"
+      )
       try store.close()
     }
     try row("durable-64x1", .durable, 64, 1)

@@ -25,7 +25,7 @@ struct FingerprintTable {
 
     mutating func growIfFull() {
       guard count * 4 >= positions.count * 3 else { return }
-      var grown = Shard(capacity: positions.count * 2)
+      var grown = Shard(capacity: max(8, positions.count * 2))
       for slot in positions.indices where positions[slot] != 0 {
         grown.insert(fingerprints[slot], positions[slot])
       }
@@ -33,7 +33,7 @@ struct FingerprintTable {
     }
   }
 
-  private var shards = [Shard](repeating: Shard(capacity: 8), count: 256)
+  private var shards = [Shard](repeating: Shard(capacity: 0), count: 256)
 
   static func hash(_ id: UInt128) -> UInt64 {
     // Ids are minted by us; two rounds of multiply and fold spread their time-ordered bits.
@@ -55,6 +55,7 @@ struct FingerprintTable {
     let fingerprint = UInt32(truncatingIfNeeded: hash)
     return shards.withUnsafeBufferPointer { shards in
       let shard = shards[Int(hash >> 56)]
+      if shard.count == 0 { return [] }
       let mask = shard.positions.count - 1
       var slot = Int(truncatingIfNeeded: fingerprint) & mask
       var found: [UInt64] = []

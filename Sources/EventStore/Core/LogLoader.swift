@@ -237,7 +237,8 @@ struct LogLoader {
       }
       let offset = segment.offset
       if isLast && purpose == .writing {
-        let further = try followers(segment.window, from: offset + 8, size: size, seed: segment.seed)
+        let further = try followers(
+          segment.window, from: offset + 8, size: size, seed: segment.seed)
         tail = Tail(
           segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
           follower: further.first, witness: further.witness)
@@ -293,7 +294,8 @@ struct LogLoader {
     case .success(let whole): block = whole
     case .failure(let broken): return .failure(broken)
     }
-    return collect(block, isHashed: isHashed) ? .success(header) : .failure(RuleBroken("block.record"))
+    return collect(block, isHashed: isHashed)
+      ? .success(header) : .failure(RuleBroken("block.record"))
   }
 
   private func parse(

@@ -64,7 +64,8 @@ struct Verification {
       chain = nil
     }
     if let chain, chain != header.chainBefore {
-      add(place, place.offset, "block.chain", "the block does not continue the chain", isEmpty: true)
+      add(
+        place, place.offset, "block.chain", "the block does not continue the chain", isEmpty: true)
     }
     if header.epoch < epoch {
       add(place, place.offset, "block.epoch", "the block is of an older epoch", isEmpty: true)

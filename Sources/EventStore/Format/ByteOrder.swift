@@ -1,9 +1,15 @@
 // Integers of the format are little-endian at any alignment; identities and hashes are raw bytes.
 
 extension UnsafeRawBufferPointer {
-  func u16(_ at: Int) -> UInt16 { UInt16(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt16.self)) }
-  func u32(_ at: Int) -> UInt32 { UInt32(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt32.self)) }
-  func u64(_ at: Int) -> UInt64 { UInt64(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt64.self)) }
+  func u16(_ at: Int) -> UInt16 {
+    UInt16(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt16.self))
+  }
+  func u32(_ at: Int) -> UInt32 {
+    UInt32(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt32.self))
+  }
+  func u64(_ at: Int) -> UInt64 {
+    UInt64(littleEndian: loadUnaligned(fromByteOffset: at, as: UInt64.self))
+  }
   func i64(_ at: Int) -> Int64 { Int64(bitPattern: u64(at)) }
   func uuid(_ at: Int) -> UInt128 {
     UInt128(bigEndian: loadUnaligned(fromByteOffset: at, as: UInt128.self))

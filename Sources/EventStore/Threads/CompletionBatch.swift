@@ -6,7 +6,9 @@ struct CompletionBatch {
 
   var isEmpty: Bool { sinks.isEmpty }
 
-  mutating func add(_ sink: any AppendSink, _ token: UInt64, _ result: Result<AppendReceipt, StoreError>) {
+  mutating func add(
+    _ sink: any AppendSink, _ token: UInt64, _ result: Result<AppendReceipt, StoreError>
+  ) {
     let completion = AppendCompletion(token: token, result: result)
     // Nearly always the sink of the batch before.
     if latest < sinks.count, sinks[latest].sink === sink {

@@ -1,0 +1,121 @@
+import EventStore
+import Support
+
+@testable import EventStore
+
+/// The log without threads: every write and sync happens when the test says so.
+final class SteppedStore {
+  let disk: any Disk
+  let directory: String
+  let report: RecoveryReport
+  let reader: LogReader
+  let writer: LogWriter
+  private let lock: any DiskLock
+  private var manifest: Manifest
+
+  init(
+    _ disk: any Disk, directory: String = "/log", segmentBytes: Int = 600,
+    dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8)
+  ) throws {
+    self.disk = disk
+    self.directory = directory
+    let found = try Recovery(disk: disk, directory: directory).run()
+    lock = found.lock
+    report = found.report
+    manifest = found.manifest
+    reader = LogReader(
+      disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
+    writer = try LogWriter(
+      disk: disk, directory: directory,
+      options: StoreOptions(segmentBytes: segmentBytes, dictionary: dictionary), from: found,
+      reader: reader)
+  }
+
+  /// Writes `batches` as one group; the answers, or what the write threw.
+  @discardableResult
+  func append(_ batches: AppendBatch...) throws -> [AppendReceipt] {
+    var receipts: [AppendReceipt] = []
+    for batch in batches {
+      switch writer.add(batch) {
+      case .placed(let receipt), .duplicate(let receipt): receipts.append(receipt)
+      case .refused(let error): throw error
+      case .groupIsFull: throw StoreError(.full, "the group is full")
+      }
+    }
+    try writer.flush()
+    return receipts
+  }
+
+  func sync() throws {
+    guard let mark = writer.mark else { return }
+    try mark.file.sync()
+    writer.durableUpTo = mark.position
+  }
+
+  /// What the syncer does after a quiet moment.
+  func witness(isClean: Bool = false) throws {
+    guard let mark = writer.mark else { return }
+    manifest.generation += 1
+    manifest.synced = mark.position
+    manifest.chain = mark.chain
+    manifest.isClean = isClean
+    try StoreFiles(disk: disk, directory: directory).write(manifest)
+  }
+
+  func close() throws {
+    try sync()
+    try witness(isClean: true)
+    lock.release()
+  }
+
+  /// Ends without a word, as a killed process does.
+  func abandon() { lock.release() }
+}
+
+/// A draft whose every part follows from `number`.
+func draft(
+  _ number: UInt64, stream: String? = nil, size: Int = 24, sealed: Bool = false
+) -> EventDraft {
+  var random = SeededRandom(seed: number)
+  let key = withUnsafeBytes(of: number.bigEndian) { Array($0) }
+  return EventDraft(
+    id: EventID(UInt128(number) << 64 | 0xA1), stream: stream ?? "stream/\(number % 3)",
+    kind: number.isMultiple(of: 2) ? "request.finished.v1" : "note.taken.v1",
+    time: Int64(number) * 1_000, lookupKeys: number.isMultiple(of: 3) ? [key, key + [1]] : [],
+    payload: random.bytes(size), sealed: sealed || number.isMultiple(of: 5) ? random.bytes(9) : [])
+}
+
+func batch(_ numbers: UInt64...) -> AppendBatch {
+  AppendBatch(events: numbers.map { draft($0) })
+}
+
+func isSame(_ event: StoredEvent, _ draft: EventDraft) -> Bool {
+  event.id == draft.id && event.stream == draft.stream && event.kind == draft.kind
+    && event.time == draft.time && event.lookupKeys == draft.lookupKeys
+    && Array(event.payload) == draft.payload && Array(event.sealed) == draft.sealed
+}
+
+/// Everything that a scan gives.
+func everything(_ reader: LogReader) throws -> (events: [StoredEvent], gaps: [LogGap]) {
+  var events: [StoredEvent] = []
+  var gaps: [LogGap] = []
+  try reader.scan(from: .origin, through: nil) { entry in
+    switch entry {
+    case .event(let event): events.append(event)
+    case .gap(let gap): gaps.append(gap)
+    }
+    return .continue
+  }
+  return (events, gaps)
+}
+
+func code(_ body: () throws -> Void) -> StoreError.Code? {
+  do {
+    try body()
+    return nil
+  } catch let error as StoreError {
+    return error.code
+  } catch {
+    return nil
+  }
+}
