@@ -1,3 +1,4 @@
+public import Domain
 public import NIOCore
 
 /// How the data plane listens, waits and records. Every wait and buffer has its bound here.

@@ -1,0 +1,242 @@
+import Domain
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("Failover", .timeLimit(.minutes(1)))
+struct FailoverTests {
+  struct Row: Sendable, CustomTestStringConvertible {
+    var status: Int
+    var errorClass: ErrorClass
+    var testDescription: String { "status \(status)" }
+  }
+
+  static let another: [Row] = [
+    Row(status: 302, errorClass: .provider), Row(status: 401, errorClass: .account),
+    Row(status: 402, errorClass: .account), Row(status: 403, errorClass: .account),
+    Row(status: 404, errorClass: .model), Row(status: 408, errorClass: .provider),
+    Row(status: 409, errorClass: .provider), Row(status: 429, errorClass: .account),
+    Row(status: 500, errorClass: .provider), Row(status: 502, errorClass: .provider),
+    Row(status: 503, errorClass: .provider), Row(status: 529, errorClass: .provider),
+  ]
+
+  @Test("another account is asked after a status that is not the request's fault", arguments: another)
+  func anotherAccount(_ row: Row) async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.header("authorization") == "Bearer secret-of-a1" {
+        call.answer(#"{"error":{"message":"no"}}"#, status: row.status)
+      } else {
+        call.answer(plainAnswer)
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 200)
+      #expect(response.text == plainAnswer)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.account) == [AccountID("a1"), AccountID("a2")])
+      #expect(finished.attempts.first?.status == UInt16(row.status))
+      #expect(finished.attempts.first?.errorClass == row.errorClass)
+      #expect(finished.attempts.first?.errorCode == "status_\(row.status)")
+      #expect(finished.attempts.last?.errorClass == nil)
+      #expect(finished.ending == .completed)
+    }
+  }
+
+  @Test("no other account is asked after a status that is the request's fault", arguments: [400, 413, 415, 422])
+  func sameAccount(_ status: Int) async throws {
+    let error = #"{"error":{"message":"bad field","type":"invalid_request_error","code":"x"}}"#
+    let upstream = try await ScriptedUpstream.start { $0.answer(error, status: status) }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == status)
+      #expect(response.text == error)
+      #expect(upstream.callCount == 1)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.count == 1)
+      #expect(finished.errorClass == .request)
+      #expect(finished.ending == .failed)
+      #expect(finished.status == UInt16(status))
+    }
+  }
+
+  @Test("every account is asked once, and the last one's error is the client's")
+  func exhausted() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      let name = call.header("authorization") ?? ""
+      call.answer(
+        #"{"error":{"message":"\#(name)"}}"#, status: 429, headers: "retry-after: 7\r\n")
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2", "a3"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 429)
+      #expect(response.text == #"{"error":{"message":"Bearer secret-of-a3"}}"#)
+      #expect(response.headers["retry-after"] == "7")
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.account.rawValue) == ["a1", "a2", "a3"])
+      #expect(upstream.callCount == 3)
+    }
+  }
+
+  @Test("an upstream error that is no JSON error object is told in our words, with its status")
+  func foreignError() async throws {
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer("<html>secret internals</html>", status: 503, headers: "retry-after: 500\r\n")
+    }
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 503)
+      #expect(response.text.contains("upstream_error"))
+      #expect(!response.text.contains("internals"))
+      #expect(response.headers["retry-after"] == nil)
+      #expect(response.headers["x-should-retry"] == "false")
+    }
+  }
+
+  @Test("an error in the first frame of a stream fails over, because the client has nothing yet")
+  func errorInFirstFrame() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      call.startStream()
+      if call.header("authorization") == "Bearer secret-of-a1" {
+        call.chunk(": keep-alive\n\n")
+        call.chunk("data: {\"error\":{\"message\":\"overloaded\"}}\n\n")
+      } else {
+        call.chunk("data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n")
+      }
+      call.endChunks()
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(streamBody))
+      let response = try await client.response()
+      #expect(response.text == "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n")
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["error_in_stream", nil])
+    }
+  }
+
+  @Test("an upstream that hangs up without an answer is asked no more, and the next account is")
+  func hangsUp() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.header("authorization") == "Bearer secret-of-a1" {
+        call.close()
+      } else {
+        call.answer(plainAnswer)
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 200)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["closed_before_answer", nil])
+    }
+  }
+
+  @Test("an unreachable provider is 502 upstream_unreachable and recorded")
+  func unreachable() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    await upstream.stop()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 502)
+      #expect(response.text.contains("\"upstream_unreachable\""))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["connect_refused", "connect_refused"])
+      #expect(finished.errorClass == .network)
+      #expect(finished.ending == .failed)
+    }
+  }
+
+  @Test("an upstream that does not answer in time is given up, and the last one is 504")
+  func timeout() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let first = await upstream.next()
+      gateway.clock.advance(.seconds(301))
+      let second = await upstream.next()
+      await first.closed()
+      gateway.clock.advance(.seconds(301))
+      let response = try await client.response()
+      await second.closed()
+      #expect(response.status == 504)
+      #expect(response.text.contains("\"upstream_timeout\""))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["timeout", "timeout"])
+    }
+  }
+
+  @Test("a kept connection that died unused costs no account: the same one is asked on a fresh one")
+  func stale() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      await upstream.next().answer(plainAnswer)
+      _ = try await client.response()
+      try await client.send(chat(plainBody))
+      let second = await upstream.next()
+      second.close()
+      let third = await upstream.next()
+      #expect(third.header("authorization") == "Bearer secret-of-a1")
+      third.answer(plainAnswer)
+      #expect(try await client.response().status == 200)
+      #expect(upstream.connections == 2)
+      let finished = try #require(try await gateway.finished(2).last)
+      #expect(finished.attempts.map(\.account.rawValue) == ["a1"])
+    }
+  }
+
+  @Test("after the first byte no account takes over: the stream ends with an error and no [DONE]")
+  func cutStream() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(streamBody))
+      let call = await upstream.next()
+      call.startStream()
+      call.chunk("data: {\"choices\":[{}]}\n\n")
+      _ = await client.receives("choices")
+      call.close()
+      let response = try await client.response()
+      #expect(response.text.hasPrefix("data: {\"choices\":[{}]}\n\ndata: {\"error\":"))
+      #expect(response.text.contains("\"upstream_cut\""))
+      #expect(!response.text.contains("[DONE]"))
+      _ = await client.closed()
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.ending == .upstreamCut)
+      #expect(finished.attempts.map(\.errorCode) == ["cut"])
+      #expect(upstream.callCount == 1)
+    }
+  }
+
+  @Test("an answer that breaks off is never made to look whole")
+  func cutAnswer() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let call = await upstream.next()
+      call.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\"")
+      _ = await client.receives("{\"a\"")
+      call.close()
+      let bytes = await client.closed()
+      #expect(TestResponse.parse(bytes, isClosed: true, toHead: false) == nil)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.ending == .upstreamCut)
+    }
+  }
+}
