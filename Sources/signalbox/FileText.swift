@@ -7,7 +7,9 @@ enum FileText {
     var description: String
   }
 
-  /// The file's bytes; `-` is standard input. Refuses more than `limit` bytes.
+  /// The file's bytes; `-` is standard input.
+  ///
+  /// Refuses more than `limit` bytes.
   static func bytes(_ path: String, limit: Int) throws -> [UInt8] {
     let handle: FileHandle
     if path == "-" {

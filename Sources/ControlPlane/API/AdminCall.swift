@@ -39,8 +39,9 @@ struct AdminCall: Sendable {
     return try ObjectReader(try JSONValue.parse(body))
   }
 
-  /// The revision of `If-Match`: nil if there is none or `*`. A tag that is not one of ours
-  /// becomes a revision that no stream has.
+  /// The revision of `If-Match`: nil if there is none or `*`.
+  ///
+  /// A tag that is not one of ours becomes a revision that no stream has.
   var ifMatch: UInt64? {
     guard let field = headers[.ifMatch] else { return nil }
     let tag = field.trimmedOfSpaces

@@ -8,8 +8,10 @@ public struct AdminOptions: Sendable {
   public var isLoopback: Bool
   /// `JWT_SECRET`; nil: sessions are signed under a key of the vault.
   public var sessionSecret: Secret?
+  /// Which build answers.
   public var build: BuildInfo
 
+  /// How administration is reached; the defaults are those of a gateway on this machine only.
   public init(
     listenHost: String = "127.0.0.1", allowedHosts: [String] = [], isLoopback: Bool = true,
     sessionSecret: Secret? = nil, build: BuildInfo

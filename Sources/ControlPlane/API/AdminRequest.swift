@@ -4,6 +4,7 @@ public import NIOCore
 
 /// A request that the control plane answers, whole.
 public struct AdminRequest: Sendable {
+  /// The request's method.
   public var method: HTTPRequest.Method
   /// Path and query as the client wrote them.
   public var uri: String
@@ -16,6 +17,7 @@ public struct AdminRequest: Sendable {
   /// The gateway's id for this request.
   public var requestID: RequestID
 
+  /// A request as the listener read it.
   public init(
     method: HTTPRequest.Method, uri: String, headers: HTTPFields = [:],
     body: ByteBuffer = ByteBuffer(), remoteAddress: String, requestID: RequestID
@@ -31,10 +33,14 @@ public struct AdminRequest: Sendable {
 
 /// The whole answer; framing and connection fields are the listener's.
 public struct AdminAnswer: Sendable {
+  /// The answer's status.
   public var status: HTTPResponse.Status
+  /// The answer's fields, without any of framing.
   public var headers: HTTPFields
+  /// The answer's body, whole.
   public var body: ByteBuffer
 
+  /// An answer for the listener to send.
   public init(
     status: HTTPResponse.Status, headers: HTTPFields = [:], body: ByteBuffer = ByteBuffer()
   ) {

@@ -36,7 +36,9 @@ public struct AdminResponder: Sendable {
   /// The rows served here.
   static let rows = Routes.all.filter { $0.plane == .controlPlane }
 
-  /// Answers one request. Never throws: what fails becomes an answer in the path's own shape.
+  /// Answers one request.
+  ///
+  /// Never throws: what fails becomes an answer in the path's own shape.
   public func respond(to request: AdminRequest) async -> AdminAnswer {
     let path = String(request.uri.prefix { $0 != "?" })
     var answer: AdminAnswer

@@ -2,10 +2,12 @@ public import Domain
 
 /// A command with the secret that it puts into the vault, if there is one.
 public struct Change: Sendable {
+  /// What to decide.
   public var command: Command
   /// The credential or the password's hash, in clear; sealed before it leaves the control plane.
   public var secret: Secret?
 
+  /// A command, with its secret where it stores one.
   public init(_ command: Command, secret: Secret? = nil) {
     self.command = command
     self.secret = secret

@@ -15,6 +15,7 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
   /// The log cannot be read where the configuration stands.
   case unreadable(position: Position, reason: String)
 
+  /// One sentence for a person.
   public var description: String {
     switch self {
     case .conflict: "the configuration kept changing while this change was made"

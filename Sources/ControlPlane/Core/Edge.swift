@@ -10,6 +10,7 @@ public struct Edge: Sendable {
   /// 64 random bits.
   public var random: @Sendable () -> UInt64
 
+  /// An edge of one's own, for tests.
   public init(
     now: @escaping @Sendable () -> UnixNanoseconds, random: @escaping @Sendable () -> UInt64
   ) {

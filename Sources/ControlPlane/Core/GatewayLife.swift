@@ -5,10 +5,12 @@ import EventStore
 public struct GatewayLife: Sendable {
   /// The build's version.
   public var version: String
+  /// When clients get the end of their answers.
   public var recording: RecordingMode
   /// `host:port` as asked for.
   public var listen: String
 
+  /// What a starting gateway knows of itself.
   public init(version: String, recording: RecordingMode, listen: String) {
     self.version = version
     self.recording = recording

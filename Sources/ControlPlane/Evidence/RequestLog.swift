@@ -1,7 +1,9 @@
 import Domain
 import EventStore
 
-/// Reads requests back from the log. Blocks on the disk: call it beside the cooperative pool.
+/// Reads requests back from the log.
+///
+/// Blocks on the disk: call it beside the cooperative pool.
 struct RequestLog: Sendable {
   let reader: LogReader
 

@@ -127,7 +127,9 @@ enum KeyFile {
     return names.sorted()
   }
 
-  /// The mode bits. By Foundation: beside it `struct stat` belongs to no module that can be imported.
+  /// The mode bits.
+  ///
+  /// By Foundation: beside it `struct stat` belongs to no module that can be imported.
   private static func permissions(_ path: String) throws(VaultError) -> Int {
     let attributes = try? FileManager.default.attributesOfItem(atPath: path)
     guard let mode = attributes?[.posixPermissions] as? Int else {

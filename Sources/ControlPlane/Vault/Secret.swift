@@ -14,7 +14,10 @@ public struct Secret: Sendable, Hashable {
 }
 
 extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// `<redacted>`, always.
   public var description: String { "<redacted>" }
+  /// `<redacted>`, always.
   public var debugDescription: String { "<redacted>" }
+  /// Nothing to see.
   public var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -42,8 +42,9 @@ public final class Vault: Sendable {
     try verifyMasterKey(checkKey)
   }
 
-  /// HMAC-SHA256 of a secret under a key derived from the master key: tells secrets apart, reveals
-  /// none. Safe to call on any thread; takes about a microsecond.
+  /// HMAC-SHA256 of a secret under a key derived from the master key.
+  ///
+  /// Tells secrets apart, reveals none. Safe to call on any thread; takes about a microsecond.
   public func fingerprint(_ secret: UnsafeRawBufferPointer) -> Fingerprint {
     var code = HMAC<SHA256>(key: fingerprintKey)
     code.update(data: secret)
@@ -209,7 +210,9 @@ public final class Vault: Sendable {
       inputKeyMaterial: master.key, info: Data(purpose.utf8), outputByteCount: 32)
   }
 
-  /// What a sealed part is bound to. The event's id has a fixed length and stands last, so no two
+  /// What a sealed part is bound to.
+  ///
+  /// The event's id has a fixed length and stands last, so no two
   /// pairs share one form.
   private static func binding(_ subject: String, _ event: UInt128) -> Data {
     var data = Data(subject.utf8)

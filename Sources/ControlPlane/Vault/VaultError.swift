@@ -20,6 +20,7 @@ public struct VaultError: Error, Sendable, Hashable, CustomStringConvertible {
     case readOnly
   }
 
+  /// What went wrong.
   public var code: Code
   /// One sentence for a person, with the remedy.
   public var message: String
@@ -28,6 +29,7 @@ public struct VaultError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The system's error number, if a system call failed.
   public var errno: Int32?
 
+  /// An error; the message must hold no key and no plaintext.
   public init(_ code: Code, _ message: String, path: String? = nil, errno: Int32? = nil) {
     self.code = code
     self.message = message
@@ -35,6 +37,7 @@ public struct VaultError: Error, Sendable, Hashable, CustomStringConvertible {
     self.errno = errno
   }
 
+  /// Code, message, file and error number.
   public var description: String {
     var text = "\(code.rawValue): \(message)"
     if let path { text += " [\(path)]" }
