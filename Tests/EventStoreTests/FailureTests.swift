@@ -1,0 +1,127 @@
+import Glibc
+import Support
+import Testing
+
+@testable import EventStore
+
+/// Disks that fail, directories that are not right, processes that compete.
+struct FailureTests {
+  @Test func noSpaceRefusesTheGroupAndLaterAppendsGoOn() throws {
+    for part in [0, 1, 60, 104, 150] {
+      let disk = SimulatedDisk(seed: 1)
+      let store = try EventStore.small(disk, "/log")
+      _ = try store.appendAndWait(batch(1), durability: .durable)
+      disk.inject(.noSpaceAfter(part))
+      #expect(code { _ = try store.appendAndWait(batch(2), durability: .written) } == .full)
+      #expect(store.failure?.code == .full)
+      #expect(store.reader.last == Position(1))
+      let receipt = try store.appendAndWait(batch(3), durability: .durable)
+      #expect(receipt.first == Position(2) && store.failure == nil)
+      try store.close()
+      let again = try EventStore.small(disk, "/log")
+      #expect(again.report.truncated == nil && again.report.last == Position(2))
+      try again.close()
+    }
+  }
+
+  @Test func noSpaceForTheNextSegmentLosesNothing() throws {
+    for call in 0..<3 {
+      let disk = SimulatedDisk(seed: 1)
+      let store = try SteppedStore(disk, segmentBytes: 100)
+      try store.append(batch(1))
+      // Behind the sync of the full segment: making, filling and syncing the next one.
+      disk.inject(.noSpace, after: 1 + call)
+      #expect(code { try store.append(batch(2)) } == .full)
+      try store.append(batch(3))
+      #expect(try everything(store.reader).events.map(\.id) == [draft(1).id, draft(3).id])
+      #expect(!disk.paths.contains { $0.hasSuffix(".tmp") })
+      store.abandon()
+    }
+  }
+
+  @Test func queuedEventsThatWereAnsweredAndLostDoNotGiveTheirPositionAway() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try EventStore.small(disk, "/log")
+    _ = try store.appendAndWait(batch(1), durability: .durable)
+    let epoch = store.epoch
+    disk.inject(.noSpace)
+    let lost = try store.appendAndWait(batch(2), durability: .queued)
+    #expect(store.reader.last == Position(1))
+    #expect(store.failure?.code == .full)
+    let next = try store.appendAndWait(batch(3), durability: .durable)
+    #expect(next.first == lost.first && next.epoch > lost.epoch && lost.epoch == epoch)
+    try store.close()
+  }
+
+  @Test func shortWritesAreContinued() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try SteppedStore(disk, segmentBytes: 1 << 20)
+    try store.append(batch(1))
+    for count in [1, 7, 103, 104, 105] {
+      disk.inject(.shortWrite(count))
+      try store.append(batch(UInt64(count) + 10))
+    }
+    #expect(try LogReader(disk: disk, directory: "/log").last == Position(6))
+  }
+
+  @Test(arguments: [true, false])
+  func afterAFailedWriteOrSyncNothingIsTakenAnyMore(isWrite: Bool) throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try EventStore.small(disk, "/log")
+    _ = try store.appendAndWait(batch(1), durability: .durable)
+    disk.inject(.ioError, after: isWrite ? 0 : 1)
+    do {
+      _ = try store.appendAndWait(batch(2), durability: .durable)
+      Issue.record("a lost append was answered")
+    } catch {
+      #expect(error.code == .io && error.message.contains("outcome unknown"))
+    }
+    #expect(store.failure?.code == .io)
+    for durability in Durability.allCases {
+      #expect(
+        code { _ = try store.appendAndWait(batch(3), durability: durability) } == .poisoned)
+    }
+    #expect(code { try store.close() } == .poisoned)
+    let again = try EventStore.small(disk, "/log")
+    #expect(again.report.last.rawValue >= 1 && !again.report.previousStopWasClean)
+    try again.close()
+  }
+
+  @Test func aSecondWriterIsRefusedAlsoInTheSameProcess() throws {
+    let (disk, directory) = try DiskKind.posix.make()
+    let store = try EventStore.small(disk, directory)
+    #expect(code { _ = try EventStore.small(disk, directory) } == .locked)
+    let other = try Torture(["append", directory, "durable", "1"])
+    #expect(other.wait() == 4)
+    try store.close()
+    let next = try EventStore.small(disk, directory)
+    try next.close()
+  }
+
+  @Test func whatOthersMayReadIsRefusedWithTheRemedy() throws {
+    let (disk, directory) = try DiskKind.posix.make()
+    let store = try EventStore.small(disk, directory)
+    _ = try store.appendAndWait(batch(1), durability: .durable)
+    try store.close()
+    let segment = directory + "/seg/" + SegmentName.of(1)
+    for (path, mode) in [(directory, 0o750), (segment, 0o640), (directory + "/FORMAT", 0o604)] {
+      let right = mode_t(path == directory ? 0o700 : 0o600)
+      #expect(chmod(path, mode_t(mode)) == 0)
+      do {
+        _ = try EventStore.small(disk, directory)
+        Issue.record("\(path) was open to others")
+      } catch let error as StoreError {
+        #expect(error.code == .permissions && error.path == path)
+        #expect(error.message.contains("chmod"))
+      }
+      #expect(chmod(path, right) == 0)
+    }
+    try EventStore.small(disk, directory).close()
+  }
+
+  @Test func aDirectoryWithoutALogIsNoLog() throws {
+    let directory = try temporaryDirectory()
+    #expect(code { _ = try LogReader.open(directory: directory) } == .notAStore)
+    #expect(code { _ = try LogReader.open(directory: directory + "/none") } == .notAStore)
+  }
+}
