@@ -160,6 +160,7 @@ struct ConfigurationTests {
       #expect(made.status == 201)
       let text = try #require(made.json["key"]?.string)
       #expect(text.hasPrefix("sk-sb-") && text.count == 38)
+      #expect(made.json["maskedKey"]?.string == "\(text.prefix(8))…\(text.suffix(4))")
       let id = try #require(made.json["id"]?.string)
       let key = try #require(box.control.state.keys[KeyID(id)])
       #expect(key.organisation == OrganisationID("acme"))

@@ -219,6 +219,9 @@ struct EvidenceTests {
       let health = try await box.call(.get, "/health")
       #expect(health.json["status"]?.string == "ok")
       #expect(health.headers[.cacheControl] == "no-store")
+      // The listener leaves the body of HEAD out; its length must be that of GET.
+      let head = try await box.call(.head, "/health")
+      #expect(head.status == 200 && head.text.count == health.text.count)
       let ping = try await box.call(.get, "/api/health/ping")
       #expect(ping.json["position"]?.string == "\(box.store.epoch):\(box.store.lastWritten)")
       let healthz = try await box.call(.get, "/v1/status/healthz")

@@ -24,7 +24,7 @@ public struct AdminResponder: Sendable {
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault), logger: logger)
     self.service = service
     self.logger = logger
-    let router = Router(context: AdminContext.self, options: [.autoGenerateHeadEndpoints])
+    let router = Router(context: AdminContext.self)
     for row in Self.rows {
       router.on(RouterPath(row.path), method: HTTPRequest.Method(row.method)) { request, context in
         try await service.answer(request, context, row).response
@@ -46,8 +46,9 @@ public struct AdminResponder: Sendable {
       guard request.body.readableBytes <= Self.maximumBodyBytes else {
         throw APIFault(.bodyTooLarge)
       }
+      // HEAD is GET whose body the listener leaves out.
       let head = HTTPRequest(
-        method: request.method, scheme: nil, authority: nil, path: request.uri,
+        method: request.method == .head ? .get : request.method, scheme: nil, authority: nil, path: request.uri,
         headerFields: request.headers)
       let context = AdminContext(
         source: AdminContextSource(
