@@ -63,7 +63,7 @@ struct WindowCommand: ParsableCommand {
       filter: WindowFilter(
         kind: kind, account: account, key: key, model: model, provider: provider,
         status: try status.map { try WindowFilter.StatusRange($0) }),
-      limit: limit)
+      limit: limit, isDetailed: options.json)
     let log = try options.open()
     let progress = LogOptions.progress(of: log)
     try options.answer(Replay.window(log, query, now: LogOptions.now(), progress: progress))

@@ -35,9 +35,10 @@ public struct RemadeDecision: Sendable, Hashable {
   /// - Parameters:
   ///   - position: of the record; a snapshot cannot be later.
   ///   - book: the configuration at the attempt's snapshot; nil if that could not be read.
+  ///   - isExplained: whether candidates and what was in force are wanted, beside the verdict.
   init(
     _ finished: RequestEvent.Finished, _ index: Int, at position: UInt64,
-    on book: SnapshotShelf.Book?
+    on book: SnapshotShelf.Book?, isExplained: Bool = true
   ) {
     let attempt = finished.attempts[index]
     candidates = []
@@ -58,15 +59,17 @@ public struct RemadeDecision: Sendable, Hashable {
     let outcome = route(
       book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
       tried: tried)
-    candidates = Domain.candidates(
-      book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
-      tried: tried
-    ).map { account, rejection in
-      Candidate(
-        account: account, name: EventLine.name(account, book.state), rejection: rejection,
-        reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
+    if isExplained {
+      candidates = Domain.candidates(
+        book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
+        tried: tried
+      ).map { account, rejection in
+        Candidate(
+          account: account, name: EventLine.name(account, book.state), rejection: rejection,
+          reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
+      }
+      inForce = RemadeDecision.inForce(attempt.account, finished.modelAsked, book)
     }
-    inForce = RemadeDecision.inForce(attempt.account, finished.modelAsked, book)
     let isLast = index + 1 == finished.attempts.count
     let difference = RemadeDecision.difference(
       outcome, attempt, isLast ? finished.modelResolved : nil, book.state)

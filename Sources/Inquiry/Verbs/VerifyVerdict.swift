@@ -133,7 +133,8 @@ extension VerifyVerdict {
   ) {
     for (index, attempt) in finished.attempts.enumerated() {
       let decision = RemadeDecision(
-        finished, index, at: entry.stored.position.rawValue, on: shelf.books[attempt.snapshot])
+        finished, index, at: entry.stored.position.rawValue, on: shelf.books[attempt.snapshot],
+        isExplained: false)
       func finding(_ what: String) -> Finding {
         Finding(
           place: entry.place, request: uuidText(finished.id.rawValue), attempt: index + 1,

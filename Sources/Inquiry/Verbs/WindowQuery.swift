@@ -10,15 +10,18 @@ public struct WindowQuery: Sendable, Hashable {
   ///
   /// The summary counts all of them in any case.
   public var limit: Int
+  /// Whether each line of the timeline carries all fields, as JSON shows them; text needs none.
+  public var isDetailed: Bool
 
   /// Without arguments: everything, and the first 1,000 events of it in the timeline.
   public init(
     from: Selector? = nil, to: Selector? = nil, filter: WindowFilter = WindowFilter(),
-    limit: Int = 1_000
+    limit: Int = 1_000, isDetailed: Bool = true
   ) {
     self.from = from
     self.to = to
     self.filter = filter
     self.limit = limit
+    self.isDetailed = isDetailed
   }
 }

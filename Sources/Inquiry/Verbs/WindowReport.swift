@@ -38,7 +38,7 @@ public struct WindowReport: InquiryReport, Hashable {
     public var time: UnixNanoseconds?
     /// What happened, in words.
     public var what: String
-    /// Everything known of it.
+    /// Everything known of it; empty unless the query is detailed.
     public var members: [JSONTree.Member]
   }
 
@@ -84,7 +84,7 @@ extension Replay {
         let entry = Entry(stored)
         let before = fold.state
         fold.apply(entry)
-        report.take(entry, before, fold.state, query.limit)
+        report.take(entry, before, fold.state, query)
       }
     }
     return report
@@ -93,7 +93,7 @@ extension Replay {
 
 extension WindowReport {
   fileprivate mutating func take(
-    _ entry: Entry, _ before: ControlState, _ after: ControlState, _ limit: Int
+    _ entry: Entry, _ before: ControlState, _ after: ControlState, _ query: WindowQuery
   ) {
     eventsInRange += 1
     let epoch = entry.stored.epoch.rawValue
@@ -103,7 +103,7 @@ extension WindowReport {
     lastRead = moment
     guard filter.matches(entry, kind: entry.stored.kind, after) else { return }
     summary.add(entry, after)
-    if limit > 0, timeline.count >= limit {
+    if query.limit > 0, timeline.count >= query.limit {
       omitted += 1
       return
     }
@@ -111,7 +111,7 @@ extension WindowReport {
     timeline.append(
       Line(
         place: entry.place, time: entry.time, what: what,
-        members: entry.members + [.init("text", .text(what))]))
+        members: query.isDetailed ? entry.members + [.init("text", .text(what))] : []))
   }
 
   /// For people.
