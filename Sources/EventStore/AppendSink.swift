@@ -14,6 +14,7 @@ public struct AppendCompletion: Sendable {
   /// Where the batch stands, or why it does not.
   public var result: Result<AppendReceipt, StoreError>
 
+  /// Takes the parts as they are.
   public init(token: UInt64, result: Result<AppendReceipt, StoreError>) {
     self.token = token
     self.result = result

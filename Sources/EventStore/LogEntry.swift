@@ -33,6 +33,7 @@ public struct LogGap: Sendable, Hashable {
   /// either an append that a crash cut short, or damage to the last group.
   public var isUnprovenTail: Bool
 
+  /// Takes the parts as they are.
   public init(
     path: String, offset: UInt64, first: Position, last: Position?, minTime: Int64?,
     maxTime: Int64?, rule: String, message: String, isUnprovenTail: Bool

@@ -36,6 +36,7 @@ public struct RecoveryReport: Sendable {
     /// The position the tail would have begun with.
     public var firstPosition: Position
 
+    /// Takes the parts as they are.
     public init(
       segment: String, offset: UInt64, bytes: UInt64, rule: String, quarantinePath: String,
       firstPosition: Position
@@ -49,6 +50,7 @@ public struct RecoveryReport: Sendable {
     }
   }
 
+  /// Takes the parts as they are.
   public init(
     storeID: UInt128, epoch: Epoch, last: Position, createdStore: Bool, previousStopWasClean: Bool,
     bootChanged: Bool, truncated: TruncatedTail?, eventsScanned: UInt64, segments: Int,

@@ -15,6 +15,7 @@ public struct SegmentInfo: Sendable, Hashable {
   /// Length of the LZ4 dictionary in its header.
   public var dictionaryBytes: Int
 
+  /// Takes the parts as they are.
   public init(
     path: String, ordinal: UInt64, first: Position, last: Position, bytes: UInt64, created: Int64,
     dictionaryBytes: Int

@@ -31,6 +31,7 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case closed
   }
 
+  /// What went wrong.
   public var code: Code
   /// One sentence for a person; bounded, free of event content.
   public var message: String
@@ -38,12 +39,14 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var path: String?
   /// For `.conflict`: the stream and its actual revision.
   public var stream: String?
+  /// The revision that the stream has, for `.conflict`.
   public var actual: Revision?
   /// For `.damaged`: the first position that cannot be read.
   public var position: Position?
   /// The system's error number, if a system call failed.
   public var errno: Int32?
 
+  /// Takes the parts as they are.
   public init(
     _ code: Code, _ message: String, path: String? = nil, stream: String? = nil,
     actual: Revision? = nil, position: Position? = nil, errno: Int32? = nil
@@ -57,6 +60,7 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     self.errno = errno
   }
 
+  /// For people; bounded.
   public var description: String {
     var text = "\(code.rawValue): \(message)"
     if let path { text += " [\(path)]" }

@@ -7,6 +7,7 @@ public struct StoreOptions: Sendable {
   /// Bound of the writer's queue, in events; what comes beyond is answered `.overloaded`.
   public var queueEvents: Int
 
+  /// Takes the parts as they are.
   public init(
     segmentBytes: Int = 64 << 20, dictionary: [UInt8] = [], queueEvents: Int = 65_536
   ) {

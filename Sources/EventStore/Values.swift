@@ -1,8 +1,13 @@
-/// A place in the log: dense, counted from 1 over all streams. 0 is "before the first event".
+/// A place in the log: dense, counted from 1 over all streams.
+///
+/// 0 is "before the first event".
 public struct Position: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The number.
   public let rawValue: UInt64
 
+  /// Takes the parts as they are.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// Takes the parts as they are.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
   /// Before the first event.
@@ -11,43 +16,61 @@ public struct Position: RawRepresentable, Hashable, Comparable, Sendable, Custom
   /// The position after this one.
   public var next: Position { Position(rawValue + 1) }
 
+  /// By number.
   public static func < (a: Position, b: Position) -> Bool { a.rawValue < b.rawValue }
+  /// For people; bounded.
   public var description: String { String(rawValue) }
 }
 
-/// A place in one stream: dense, counted from 1. 0 is "the stream does not exist yet".
+/// A place in one stream: dense, counted from 1.
+///
+/// 0 is "the stream does not exist yet".
 public struct Revision: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The number.
   public let rawValue: UInt64
 
+  /// Takes the parts as they are.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// Takes the parts as they are.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
   /// The stream has no event.
   public static let none = Revision(0)
 
+  /// By number.
   public static func < (a: Revision, b: Revision) -> Bool { a.rawValue < b.rawValue }
+  /// For people; bounded.
   public var description: String { String(rawValue) }
 }
 
 /// How often the store was opened for writing; grows by at least one at every such opening, so that
 /// `epoch:position` names one event for ever, even if a crash un-happened a position.
 public struct Epoch: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The number.
   public let rawValue: UInt64
 
+  /// Takes the parts as they are.
   public init(rawValue: UInt64) { self.rawValue = rawValue }
+  /// Takes the parts as they are.
   public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
+  /// By number.
   public static func < (a: Epoch, b: Epoch) -> Bool { a.rawValue < b.rawValue }
+  /// For people; bounded.
   public var description: String { String(rawValue) }
 }
 
 /// The identity of an event, minted by its author (UUIDv7: time-ordered), used for idempotency.
 public struct EventID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The number.
   public let rawValue: UInt128
 
+  /// Takes the parts as they are.
   public init(rawValue: UInt128) { self.rawValue = rawValue }
+  /// Takes the parts as they are.
   public init(_ rawValue: UInt128) { self.rawValue = rawValue }
 
+  /// By number.
   public static func < (a: EventID, b: EventID) -> Bool { a.rawValue < b.rawValue }
 }
 
@@ -56,13 +79,16 @@ public struct Digest: Hashable, Sendable {
   /// The bytes, big-endian, eight at a time.
   public var words: (UInt64, UInt64, UInt64, UInt64)
 
+  /// Takes the parts as they are.
   public init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
   /// The chain value before the first event.
   public static let zero = Digest(words: (0, 0, 0, 0))
 
+  /// All 32 bytes.
   public static func == (a: Digest, b: Digest) -> Bool { a.words == b.words }
 
+  /// Half of the bytes suffice: they are a hash already.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(words.0)
     hasher.combine(words.1)
@@ -99,11 +125,16 @@ public struct EventDraft: Sendable, Hashable {
   public var time: Int64
   /// Further names by which the event is found (a request id, for example); at most 8, each 1…255 bytes.
   public var lookupKeys: [[UInt8]]
-  /// The public part; opaque to the log. At most 1 MiB.
+  /// The public part; opaque to the log.
+  ///
+  /// At most 1 MiB.
   public var payload: [UInt8]
-  /// The sealed part (ciphertext; the log never sees it in clear); empty if there is none. At most 1 MiB.
+  /// The sealed part (ciphertext; the log never sees it in clear); empty if there is none.
+  ///
+  /// At most 1 MiB.
   public var sealed: [UInt8]
 
+  /// Takes the parts as they are.
   public init(
     id: EventID, stream: String, kind: String, time: Int64, lookupKeys: [[UInt8]] = [],
     payload: [UInt8], sealed: [UInt8] = []
@@ -120,10 +151,12 @@ public struct EventDraft: Sendable, Hashable {
 
 /// One to 4,096 events that enter the log together or not at all.
 public struct AppendBatch: Sendable {
+  /// The events, in order.
   public var events: [EventDraft]
   /// Checked before anything is written; any conflict refuses the whole batch.
   public var expected: [(stream: String, revision: ExpectedRevision)]
 
+  /// Takes the parts as they are.
   public init(
     events: [EventDraft], expected: [(stream: String, revision: ExpectedRevision)] = []
   ) {
@@ -134,6 +167,7 @@ public struct AppendBatch: Sendable {
 
 /// Where a batch stands in the log.
 public struct AppendReceipt: Sendable, Hashable {
+  /// The epoch in which it was written.
   public var epoch: Epoch
   /// Position of the batch's first event; the others follow without a gap.
   public var first: Position
@@ -142,6 +176,7 @@ public struct AppendReceipt: Sendable, Hashable {
   /// All ids were already in the log: nothing was written, the positions are the original ones.
   public var wasDuplicate: Bool
 
+  /// Takes the parts as they are.
   public init(epoch: Epoch, first: Position, last: Position, wasDuplicate: Bool) {
     self.epoch = epoch
     self.first = first
@@ -152,19 +187,28 @@ public struct AppendReceipt: Sendable, Hashable {
 
 /// An event as it stands in the log.
 public struct StoredEvent: Sendable, Hashable {
+  /// The epoch in which it was written.
   public var epoch: Epoch
+  /// Where it stands.
   public var position: Position
+  /// Its identity.
   public var id: EventID
+  /// The stream it belongs to.
   public var stream: String
+  /// Its place in the stream.
   public var revision: Revision
+  /// Wire name with version.
   public var kind: String
   /// Nanoseconds since the Unix epoch, as the author gave it.
   public var time: Int64
+  /// Further names by which it is found.
   public var lookupKeys: [[UInt8]]
   /// Shares its block's buffer: copy what is kept for long.
   public var payload: ArraySlice<UInt8>
+  /// The sealed part; empty if there is none.
   public var sealed: ArraySlice<UInt8>
 
+  /// Takes the parts as they are.
   public init(
     epoch: Epoch, position: Position, id: EventID, stream: String, revision: Revision,
     kind: String, time: Int64, lookupKeys: [[UInt8]], payload: ArraySlice<UInt8>,

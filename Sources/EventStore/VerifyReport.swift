@@ -2,6 +2,7 @@
 public struct VerifyReport: Sendable, Hashable {
   /// The range asked for, cut to what the log holds; `first` > `last` if that is nothing.
   public var first: Position
+  /// The last position of the range.
   public var last: Position
   /// Events read and found whole.
   public var events: UInt64
@@ -18,6 +19,7 @@ public struct VerifyReport: Sendable, Hashable {
   /// No gap and no fault.
   public var isIntact: Bool { gaps.isEmpty && revisionFaults.isEmpty }
 
+  /// Takes the parts as they are.
   public init(
     first: Position, last: Position, events: UInt64, blocks: UInt64, bytes: UInt64, chain: Digest,
     gaps: [LogGap], revisionFaults: [String]

@@ -24,6 +24,8 @@ package final class LogWriter {
   private struct Segment {
     var file: any DiskFile
     var end: UInt64
+    /// Where its first block begins.
+    var start: UInt64
     var codec: BlockCodec
   }
 
@@ -78,6 +80,7 @@ package final class LogWriter {
     if let open = found.segment {
       segment = Segment(
         file: try disk.open(directory + "/seg/" + open.name, .readWrite), end: open.end,
+        start: UInt64(open.header.encodedBytes),
         codec: BlockCodec(dictionary: open.header.dictionary))
     }
   }
@@ -279,7 +282,8 @@ package final class LogWriter {
 
   private func rollIfNeeded() throws(StoreError) {
     if let segment {
-      guard segment.end >= UInt64(options.segmentBytes) else { return }
+      // A segment without an event has the name that its successor would get.
+      guard segment.end >= UInt64(options.segmentBytes), segment.end > segment.start else { return }
       // Before its successor exists, so that a hole between segments is never the work of a crash.
       do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
     }
@@ -307,7 +311,7 @@ package final class LogWriter {
     if segment != nil { durableUpTo = max(durableUpTo, next - 1) }
     index.begin(segment: header, path: folder + "/" + name)
     segment = Segment(
-      file: file, end: UInt64(header.encodedBytes),
+      file: file, end: UInt64(header.encodedBytes), start: UInt64(header.encodedBytes),
       codec: BlockCodec(dictionary: header.dictionary))
     nextOrdinal += 1
   }

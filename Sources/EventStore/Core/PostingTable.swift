@@ -1,5 +1,7 @@
-/// Lookup key → positions. A key may be carried by any number of events, also by all of them, at
-/// the same cost an event: positions of one key are a chain, newest first.
+/// Lookup key → positions.
+///
+/// A key may be carried by any number of events, also by all of them, at the same cost an event:
+/// positions of one key are a chain, newest first.
 struct PostingTable {
   private struct Posting {
     var position: UInt64

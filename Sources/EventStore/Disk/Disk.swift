@@ -1,8 +1,8 @@
-/// The machine as the log sees it: files, a lock, a clock. Everything the log does to the outside goes
-/// through here, so that a simulated disk can stand in.
+/// The machine as the log sees it: files, a lock, a clock.
 ///
-/// Errors are `StoreError` with `.full` for ENOSPC and EDQUOT, `.locked` for a held lock, else `.io`,
-/// with path and errno.
+/// Everything the log does to the outside goes through here, so that a simulated disk can stand
+/// in.   Errors are `StoreError` with `.full` for ENOSPC and EDQUOT, `.locked` for a held lock,
+/// else `.io`, with path and errno.
 package protocol Disk: Sendable {
   /// What stands at `path`; nil if nothing does.
   func status(_ path: String) throws(StoreError) -> FileStatus?
@@ -48,7 +48,9 @@ package enum OpenMode: Sendable {
   case createNew
 }
 
-/// An open file. Concurrent use is fine.
+/// An open file.
+///
+/// Concurrent use is fine.
 package protocol DiskFile: AnyObject, Sendable {
   /// Reads up to `into.count` bytes; fewer only at the end of the file.
   func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int
