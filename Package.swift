@@ -121,8 +121,12 @@ let package = Package(
       dependencies: ["EventStore"],
       path: "Tests/Support", swiftSettings: strict),
     .testTarget(name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: strict),
+    // Appends until it is killed: what the log's crash tests run and shoot at.
+    .executableTarget(
+      name: "torture", dependencies: ["EventStore"], path: "Tests/Torture", swiftSettings: strict),
     .testTarget(
-      name: "EventStoreTests", dependencies: ["EventStore", "Support"], swiftSettings: strict),
+      name: "EventStoreTests", dependencies: ["EventStore", "Support", "torture"],
+      swiftSettings: strict),
     .testTarget(
       name: "SurfaceTests", dependencies: ["Surface", "Domain", "Support"], swiftSettings: strict),
     .testTarget(
