@@ -134,7 +134,8 @@ struct DenialTests {
   func malformed() async throws {
     try await Gateway.run(Configuration()) { gateway in
       let large = try await gateway.client()
-      large.offer(Array(("GET / HTTP/1.1\r\nHost: x\r\nA: " + String(repeating: "a", count: 40_000)).utf8))
+      large.offer(
+        Array(("GET / HTTP/1.1\r\nHost: x\r\nA: " + String(repeating: "a", count: 40_000)).utf8))
       #expect(try await large.response().status == 431)
       _ = await large.closed()
       let odd = try await gateway.client()

@@ -21,7 +21,8 @@ struct FailoverTests {
     Row(status: 503, errorClass: .provider), Row(status: 529, errorClass: .provider),
   ]
 
-  @Test("another account is asked after a status that is not the request's fault", arguments: another)
+  @Test(
+    "another account is asked after a status that is not the request's fault", arguments: another)
   func anotherAccount(_ row: Row) async throws {
     let upstream = try await ScriptedUpstream.start { call in
       if call.header("authorization") == "Bearer secret-of-a1" {
@@ -46,7 +47,9 @@ struct FailoverTests {
     }
   }
 
-  @Test("no other account is asked after a status that is the request's fault", arguments: [400, 413, 415, 422])
+  @Test(
+    "no other account is asked after a status that is the request's fault",
+    arguments: [400, 413, 415, 422])
   func sameAccount(_ status: Int) async throws {
     let error = #"{"error":{"message":"bad field","type":"invalid_request_error","code":"x"}}"#
     let upstream = try await ScriptedUpstream.start { $0.answer(error, status: status) }
@@ -230,7 +233,8 @@ struct FailoverTests {
       let client = try await gateway.client()
       try await client.send(chat(plainBody))
       let call = await upstream.next()
-      call.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\"")
+      call.send(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\"")
       _ = await client.receives("{\"a\"")
       call.close()
       let bytes = await client.closed()

@@ -16,7 +16,8 @@ struct RecordingTests {
       try await client.send(chat(streamBody))
       let call = await upstream.next()
       call.startStream()
-      call.chunk("data: {\"choices\":[{\"a\":1}]}\n\ndata: {\"choices\":[{\"b\":2}]}\n\ndata: [DONE]\n\n")
+      call.chunk(
+        "data: {\"choices\":[{\"a\":1}]}\n\ndata: {\"choices\":[{\"b\":2}]}\n\ndata: [DONE]\n\n")
       call.endChunks()
       let text = await client.receives("\"b\":2")
       _ = await gateway.log.submitted.when { !$0.isEmpty }
@@ -37,7 +38,8 @@ struct RecordingTests {
       gateway.log.hold()
       try await client.send(chat(plainBody))
       let call = await upstream.next()
-      call.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"abc\"")
+      call.send(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{\"abc\"")
       _ = await client.receives("{\"abc\"")
       call.send(":1 }")
       _ = await gateway.log.submitted.when { !$0.isEmpty }
@@ -145,7 +147,9 @@ struct RecordingTests {
     }
   }
 
-  @Test("standard and relaxed: the answer goes out all the same, and the loss is counted", arguments: [RecordingMode.standard, .relaxed])
+  @Test(
+    "standard and relaxed: the answer goes out all the same, and the loss is counted",
+    arguments: [RecordingMode.standard, .relaxed])
   func lossIsCounted(_ mode: RecordingMode) async throws {
     let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
     try await Gateway.run(.one(port: upstream.port), options: { $0.recording = mode }) { gateway in
@@ -172,7 +176,8 @@ struct RecordingTests {
       call.answer(plainAnswer)
       _ = try await client.response()
       let events = try gateway.events()
-      guard case .dispatched(let dispatched) = events.first, case .finished(let finished) = events.last
+      guard case .dispatched(let dispatched) = events.first,
+        case .finished(let finished) = events.last
       else {
         Issue.record("not dispatched, then finished")
         return
@@ -227,7 +232,8 @@ struct RecordingTests {
       gateway.log.release()
       _ = await gateway.log.answered.when { $0.contains("request.delivery_failed.v1") }
       let events = try gateway.events()
-      guard case .finished(let finished) = events.first, case .deliveryFailed(let failed) = events.last
+      guard case .finished(let finished) = events.first,
+        case .deliveryFailed(let failed) = events.last
       else {
         Issue.record("not finished, then delivery failed")
         return

@@ -37,6 +37,8 @@ struct StreamRelay {
   private var framer = SSEFramer()
   /// Bytes taken in and neither released nor dropped: at most the framer's bound, or the preamble.
   private var carry = ByteBuffer()
+  /// Bytes at the start of the carry that are whole frames waiting for the first one with data.
+  private var wholeBytes = 0
   private var isDone = false
 
   init(hidesUsageChunk: Bool) { self.hidesUsageChunk = hidesUsageChunk }
@@ -84,7 +86,8 @@ struct StreamRelay {
 
   private mutating func apply(_ cuts: [Cut], fault: Bool) -> Step {
     var consumed = 0
-    var runEnd = 0
+    var runEnd = wholeBytes
+    wholeBytes = 0
     for cut in cuts {
       switch cut.fate {
       case .forward:
@@ -112,6 +115,8 @@ struct StreamRelay {
     if isCommitted || carry.readableBytes > Self.preambleBytes, runEnd > consumed {
       isCommitted = true
       release(&consumed, upTo: runEnd)
+    } else if !isCommitted {
+      wholeBytes = runEnd
     }
     if carry.readableBytes == 0 { carry = ByteBuffer() }
     return fault ? .frameTooLong : .continue

@@ -143,7 +143,8 @@ final class UpstreamConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     if failure == nil {
-      failure = error is NIOSSLError || error is BoringSSLError ? .tlsFailed : .cut
+      let isTLS = error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError
+      failure = isTLS ? .tlsFailed : .cut
     }
     context.close(promise: nil)
   }

@@ -22,7 +22,9 @@ final class TestClient: Sendable {
     init(_ state: Watched<State>) { self.state = state }
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
       let buffer = unwrapInboundIn(data)
-      state.change { $0.bytes.append(contentsOf: buffer.readableBytesView) }
+      state.change { state in
+        buffer.withUnsafeReadableBytes { state.bytes.append(contentsOf: $0) }
+      }
     }
     func channelInactive(context: ChannelHandlerContext) { state.change { $0.isClosed = true } }
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -35,7 +37,7 @@ final class TestClient: Sendable {
     let state = Watched(State())
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .channelOption(.autoRead, value: reads)
-      .channelOption(.socketOption(.so_rcvbuf), value: reads ? 1 << 20 : 4096)
+      .channelOption(.socketOption(.so_rcvbuf), value: reads ? 1 << 20 : 64 << 10)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHandler(Collector(state))

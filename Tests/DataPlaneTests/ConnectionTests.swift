@@ -1,0 +1,218 @@
+import Domain
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("Client connections", .timeLimit(.minutes(1)))
+struct ConnectionTests {
+  @Test("one connection carries request after request, and so does one upstream connection")
+  func keepAlive() async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      for _ in 1...20 {
+        try await client.send(chat(plainBody))
+        #expect(try await client.response().text == plainAnswer)
+      }
+      #expect(gateway.plane.counts.connectionsAccepted == 1)
+      #expect(upstream.connections == 1)
+      #expect(try await gateway.finished(20).count == 20)
+    }
+  }
+
+  @Test("pipelined requests are answered in order, one at a time")
+  func pipelining() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        chat(plainBody, headers: "X-Request-Id: one\r\n")
+          + "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+          + chat("{}", headers: "X-Request-Id: two\r\n")
+          + chat(streamBody, headers: "X-Request-Id: three\r\n"))
+      let first = await upstream.next()
+      #expect(upstream.callCount == 1)
+      first.answer(plainAnswer)
+      #expect(try await client.response().headers["x-request-id"] == "one")
+      #expect(try await client.response().text == "GET /ping ")
+      #expect(try await client.response().headers["x-request-id"] == "two")
+      let second = await upstream.next()
+      second.startStream()
+      second.chunk("data: [DONE]\n\n")
+      second.endChunks()
+      let third = try await client.response()
+      #expect(third.headers["x-request-id"] == "three")
+      #expect(third.text == "data: [DONE]\n\n")
+    }
+  }
+
+  @Test("a client id that is no visible ASCII, or too long, is not kept")
+  func foreignIDs() async throws {
+    try await Gateway.run(Configuration()) { gateway in
+      let client = try await gateway.client()
+      for id in ["a b", String(repeating: "x", count: 129)] {
+        try await client.send(chat("{}", headers: "X-Request-Id: \(id)\r\n"))
+        let response = try await client.response()
+        #expect(response.headers["x-request-id"] == response.headers["x-signalbox-request-id"])
+        #expect(response.headers["x-request-id"]?.count == 36)
+      }
+    }
+  }
+
+  @Test("an HTTP/1.0 client gets no chunks: its stream ends with the connection, [DONE] last")
+  func oldClient() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      gateway.log.hold()
+      try await client.send(
+        chat(streamBody).replacingFirst("HTTP/1.1", with: "HTTP/1.0"))
+      let call = await upstream.next()
+      call.startStream()
+      call.chunk("data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n")
+      call.endChunks()
+      _ = await client.receives("choices")
+      #expect(!String(decoding: client.received.bytes, as: UTF8.self).contains("[DONE]"))
+      gateway.log.release()
+      let bytes = await client.closed()
+      let text = String(decoding: bytes, as: UTF8.self)
+      #expect(text.hasSuffix("\r\n\r\ndata: {\"choices\":[{}]}\n\ndata: [DONE]\n\n"))
+      #expect(!text.lowercased().contains("transfer-encoding"))
+    }
+  }
+
+  @Test("an answer without a length keeps its last byte back from an HTTP/1.0 client")
+  func oldClientWholeAnswer() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      gateway.log.hold()
+      try await client.send(chat(plainBody).replacingFirst("HTTP/1.1", with: "HTTP/1.0"))
+      let call = await upstream.next()
+      call.send(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
+      call.chunk("{\"abc\":1}")
+      _ = await client.receives("{\"abc\":1")
+      call.endChunks()
+      _ = await gateway.log.submitted.when { !$0.isEmpty }
+      #expect(client.received.bytes.last == UInt8(ascii: "1"))
+      gateway.log.release()
+      #expect(
+        String(decoding: await client.closed(), as: UTF8.self).hasSuffix("\r\n\r\n{\"abc\":1}"))
+    }
+  }
+
+  @Test("a client that takes nothing makes the gateway stop reading, with bounded buffers")
+  func backPressure() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client(reads: false)
+      try await client.send(chat(plainBody))
+      let call = await upstream.next()
+      let total = 24 << 20
+      let piece = [UInt8](repeating: 0x61, count: 64 << 10)
+      let delivered = Watched(0)
+      call.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: \(total)\r\n\r\n")
+      let sending = Task {
+        for _ in 0..<(total / piece.count) {
+          try await call.deliver(piece)
+          delivered.change { $0 += piece.count }
+        }
+      }
+      _ = await delivered.when { $0 > 256 << 10 }
+      // Others are served by the same loop meanwhile; it has all the time it wants to read on.
+      let other = try await gateway.client()
+      for _ in 1...300 {
+        try await other.send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        _ = try await other.response()
+      }
+      #expect(delivered.value < 16 << 20)
+      try await client.startReading()
+      _ = await client.receives(atLeast: total)
+      let response = try await client.response()
+      try await sending.value
+      #expect(response.body == [UInt8](repeating: 0x61, count: total))
+      #expect(try await gateway.finished(1).first?.ending == .completed)
+    }
+  }
+
+  @Test("a client that takes nothing for too long has hung up")
+  func stalled() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    let patient: (inout DataPlaneOptions) -> Void = { $0.upstreamIdleTimeout = .hours(1_000_000) }
+    try await Gateway.run(.one(port: upstream.port), options: patient) { gateway in
+      let client = try await gateway.client(reads: false)
+      try await client.send(chat(plainBody))
+      let call = await upstream.next()
+      call.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 99999999\r\n\r\n")
+      let delivered = Watched(0)
+      let sending = Task {
+        let piece = [UInt8](repeating: 0x61, count: 64 << 10)
+        while (try? await call.deliver(piece)) != nil { delivered.change { $0 += 1 } }
+      }
+      _ = await delivered.when { $0 > 4 }
+      while gateway.log.submitted.value.filter({ $0 == "request.finished.v1" }).isEmpty {
+        gateway.clock.advance(.seconds(61))
+        _ = try await gateway.client().ping()
+      }
+      await sending.value
+      #expect(try await gateway.finished(1).first?.ending == .clientHungUp)
+    }
+  }
+
+  @Test("draining: idle connections end, requests in flight finish, and nobody new is let in")
+  func drain() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let idle = try await gateway.client()
+      _ = try await idle.ping()
+      let busy = try await gateway.client()
+      try await busy.send(chat(streamBody))
+      let call = await upstream.next()
+      call.startStream()
+      call.chunk("data: {\"choices\":[{}]}\n\n")
+      _ = await busy.receives("choices")
+      let stopped = Task { await gateway.plane.shutdown(drain: .seconds(30)) }
+      _ = await idle.closed()
+      call.chunk("data: [DONE]\n\n")
+      call.endChunks()
+      #expect(try await busy.response().text.hasSuffix("data: [DONE]\n\n"))
+      _ = await busy.closed()
+      #expect(await stopped.value == 0)
+      await #expect(throws: (any Error).self) { _ = try await gateway.client() }
+      #expect(try gateway.finished().map(\.ending) == [.completed])
+    }
+  }
+
+  @Test("what the drain time does not suffice for is cut and recorded as drained")
+  func cut() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let call = await upstream.next()
+      #expect(await gateway.plane.shutdown(drain: .milliseconds(1)) == 1)
+      await call.closed()
+      _ = await client.closed()
+      let finished = try gateway.finished()
+      #expect(finished.map(\.ending) == [.drained])
+      #expect(finished.first?.attempts.map(\.errorCode) == ["shutting_down"])
+    }
+  }
+}
+
+extension TestClient {
+  /// A request that the fallback answers.
+  func ping() async throws -> TestResponse {
+    try await send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+    return try await response()
+  }
+}
+
+extension String {
+  func replacingFirst(_ old: String, with new: String) -> String {
+    guard let range = firstRange(of: old) else { return self }
+    return self[..<range.lowerBound] + new + self[range.upperBound...]
+  }
+}

@@ -1,0 +1,110 @@
+import Domain
+import NIOCore
+import Testing
+
+@testable import DataPlane
+
+@Suite("Everything that is not inference", .timeLimit(.minutes(1)))
+struct FallbackTests {
+  @Test("goes to the fallback with method, target and body, and is no request event")
+  func echo() async throws {
+    try await Gateway.run(Configuration()) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        "PUT /api/keys/1?a=b HTTP/1.1\r\nHost: x\r\nX-Request-Id: r1\r\nContent-Length: 5\r\n\r\nhello"
+      )
+      let response = try await client.response()
+      #expect(response.status == 200)
+      #expect(response.text == "PUT /api/keys/1?a=b hello")
+      #expect(response.headers["x-request-id"] == "r1")
+      #expect(response.headers["x-signalbox-request-id"]?.count == 36)
+      #expect(try gateway.events().isEmpty)
+    }
+  }
+
+  @Test("HEAD gets the length and no body")
+  func head() async throws {
+    try await Gateway.run(Configuration()) { gateway in
+      let client = try await gateway.client()
+      try await client.send("HEAD /health HTTP/1.1\r\nHost: x\r\n\r\n")
+      let response = try await client.response(toHead: true)
+      #expect(response.headers["content-length"] == "13")
+      #expect(try await client.ping().text == "GET /ping ")
+    }
+  }
+
+  @Test(
+    "a body beyond 1 MiB is 413",
+    arguments: ["Content-Length: 1048577\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n100001\r\n"])
+  func tooLarge(_ framing: String) async throws {
+    try await Gateway.run(Configuration()) { gateway in
+      let client = try await gateway.client()
+      client.offer(
+        Array("POST /api/keys HTTP/1.1\r\nHost: x\r\n\(framing)".utf8)
+          + [UInt8](repeating: 0x20, count: 1_048_577))
+      let response = try await client.response()
+      #expect(response.status == 413)
+      #expect(response.headers["connection"] == "close")
+      _ = await client.closed()
+    }
+  }
+
+  @Test("is cancelled when the client goes away")
+  func cancelled() async throws {
+    let fallback = PatientFallback()
+    try await Gateway.run(Configuration(), fallback: fallback) { gateway in
+      let client = try await gateway.client()
+      try await client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+      _ = await fallback.state.when { $0 == "asked" }
+      await client.close()
+      _ = await fallback.state.when { $0 == "cancelled" }
+    }
+  }
+
+  @Test("a model is listed and found under the name that clients write")
+  func models() async throws {
+    var configuration = Configuration()
+    configuration.addProvider("p", port: 1, models: ["m", "vendor/deep"])
+    configuration.apply(.alias(.set(.init(name: "fast", target: "p/m", isUnresolved: false))))
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      try await client.send("GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
+      let list = try await client.response()
+      #expect(list.status == 200)
+      #expect(
+        list.text.hasPrefix(#"{"object":"list","data":[{"id":"fast","object":"model","created":"#))
+      #expect(list.text.contains(#""id":"p/vendor/deep""#))
+      #expect(list.text.contains(#""owned_by":"p""#))
+      for path in ["/v1/models/p/vendor/deep", "/api/v1/models/p%2Fvendor%2Fdeep"] {
+        try await client.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\r\n")
+        #expect(
+          try await client.response().text.hasPrefix(#"{"id":"p/vendor/deep","object":"model""#))
+      }
+      try await client.send("GET /v1/models/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+      let missing = try await client.response()
+      #expect(missing.status == 404)
+      #expect(missing.text.contains("\"model_not_found\""))
+      try await client.send(
+        "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-wrong\r\n\r\n")
+      #expect(try await client.response().status == 401)
+      let finished = try await gateway.finished(5)
+      #expect(
+        finished.map(\.operation) == [.listModels, .getModel, .getModel, .getModel, .listModels])
+      #expect(finished.map(\.status) == [200, 200, 200, 404, 401])
+    }
+  }
+}
+
+/// Waits until it is cancelled.
+final class PatientFallback: Fallback {
+  let state = Watched("")
+  func respond(to request: FallbackRequest) async -> FallbackResponse {
+    await withTaskCancellationHandler {
+      state.change { if $0.isEmpty { $0 = "asked" } }
+      _ = await state.when { $0 == "cancelled" }
+    } onCancel: {
+      state.change { $0 = "cancelled" }
+    }
+    return FallbackResponse(statusCode: 200)
+  }
+}
