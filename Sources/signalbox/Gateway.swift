@@ -40,13 +40,7 @@ struct Gateway {
     let signals = Signals.listen()
     logger.info("starting API router service", metadata: ["version": "\(Build.version)"])
     // Files of the command line first: a typing error must not leave a trace in the log.
-    let file = try options.config.map { path in
-      try ConfigurationFile.parse(
-        FileText.text(path, limit: ConfigurationFile.bytesMax), environment: Environment.all)
-    }
-    let certificates = try options.upstreamCA.map { path in
-      try FileText.bytes(path, limit: Self.certificateBytes)
-    }
+    let (file, certificates) = try readFiles()
     warnOfUnbuilt()
 
     let store = try EventStore.open(
@@ -63,6 +57,20 @@ struct Gateway {
     }
     try store.close()
     logger.info("API router service stopped")
+  }
+
+  /// What the command line names; a function of its own and never inlined, because these throwing
+  /// closures inside an async function crash the optimiser (Swift 6.3.1, splitting the coroutine).
+  @inline(never)
+  private func readFiles() throws -> (ConfigurationPlan?, [UInt8]?) {
+    let file = try options.config.map { path in
+      try ConfigurationFile.parse(
+        FileText.text(path, limit: ConfigurationFile.bytesMax), environment: Environment.all)
+    }
+    let certificates = try options.upstreamCA.map { path in
+      try FileText.bytes(path, limit: Self.certificateBytes)
+    }
+    return (file, certificates)
   }
 
   private func serve(
