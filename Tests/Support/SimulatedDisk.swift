@@ -55,7 +55,11 @@ package final class SimulatedDisk: Disk {
 
   fileprivate let state: Mutex<State>
 
-  package init(seed: UInt64) {
+  /// `sync` returns without having done anything: to show that a test notices.
+  fileprivate let isLying: Bool
+
+  package init(seed: UInt64, isLying: Bool = false) {
+    self.isLying = isLying
     state = Mutex(State(random: SeededRandom(seed: seed)))
     state.withLock { state in
       state.live["/"] = .directory
@@ -423,6 +427,7 @@ private final class SimulatedFile: DiskFile {
 
   func sync() throws(StoreError) {
     _ = try disk.step(path)
+    if disk.isLying { return }
     inode.state.withLock { file in
       file.durable = file.live
       file.changes = []
