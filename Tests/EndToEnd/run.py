@@ -51,7 +51,7 @@ class Result(unittest.TestResult):
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
         if err is not None:
-            self.tell("FAILED", subtest, "\n" + (self.failures or self.errors)[-1][1])
+            self.tell("FAILED", subtest, "\n" + self._exc_info_to_string(err, subtest))
 
     def addExpectedFailure(self, test, err):
         self.addError(test, err)
