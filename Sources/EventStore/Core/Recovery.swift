@@ -142,6 +142,11 @@ struct Recovery {
       defer { file.close() }
       try file.sync()
     }
+    // A process killed between a rename and the sync of its directory leaves names that only the cache
+    // knows: what is appended to such a segment would go with its name.
+    if old == nil { try disk.syncDirectory(parent(directory)) }
+    try disk.syncDirectory(directory)
+    try disk.syncDirectory(directory + "/seg")
     let usedEpoch = max(old?.epoch ?? 0, loader.epoch)
     let epoch =
       usedEpoch + (old == nil && !isNew ? Limits.epochLeapWithoutManifest : 1)
