@@ -315,10 +315,12 @@ def measure(proxies, upstream, directory, options):
             print(f"{connections} connections, {name}: median {got['requests_per_second']:.2f} of nginx "
                   f"({got['lowest']:.2f}–{got['highest']:.2f}), CPU {got['cpu_microseconds']:.1f} µs a request, "
                   f"{got['cpu']:.2f} × nginx  [must {MUST}, goal {GOAL}]")
-        ratios = {name: got["requests_per_second"] for name, got in figures["ratios"].items()}
-        for mode in ("standard", "strict"):
-            if f"signalbox {mode}" in ratios and "signalbox off" in ratios:
-                cost = ratios[f"signalbox {mode}"] / ratios["signalbox off"]
+        for mode in ("relaxed", "standard", "strict"):
+            if f"signalbox {mode}" in taken[0] and "signalbox off" in taken[0]:
+                # Of neighbours in time, like the ratio to nginx.
+                cost = statistics.median(
+                    row[f"signalbox {mode}"]["requests_per_second"]
+                    / row["signalbox off"]["requests_per_second"] for row in taken)
                 result["series"][str(connections)][f"{mode}_of_off"] = cost
                 print(f"{connections} connections, recording {mode} ÷ off: {cost:.2f}")
     if options.latency:
