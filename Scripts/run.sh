@@ -71,7 +71,7 @@ In another terminal, from $ROOT:
     -d '{"model": "fast", "messages": [{"role": "user", "content": "What does a signal box do?"}]}'
 
   .build/release/replay window --log $data --from -5m
-  .build/release/replay show --log $data <x-request-id of the answer>
+  .build/release/replay show --log $data '<x-request-id of the answer>'
 
 TEXT
 status=0

@@ -9,6 +9,7 @@ fills in is filled in: `<x-request-id>` (of the newest request), `$SIGNALBOX_CLI
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,11 @@ class DocumentsTests(Case):
         (self.place / ".build" / "release").symlink_to(BIN)
         (self.place / "Fixtures").symlink_to(ROOT / "Fixtures")
         (self.place / "signalbox-data").symlink_to(self.box.data)
+        # Without it curl is content with any status.
+        curl = self.place / "bin" / "curl"
+        curl.parent.mkdir()
+        curl.write_text(f'#!/bin/sh\nexec {shutil.which("curl")} --fail-with-body "$@"\n')
+        curl.chmod(0o755)
         self.identity = self.box.chat(message()).header("x-request-id")
 
     def prepared(self, text):
@@ -60,7 +66,7 @@ class DocumentsTests(Case):
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script], cwd=self.place, capture_output=True,
             text=True, timeout=60, env={
-                **os.environ, "PATH": f"{BIN}:{os.environ['PATH']}",
+                **os.environ, "PATH": f"{self.place}/bin:{BIN}:{os.environ['PATH']}",
                 "SIGNALBOX_CLIENT_KEY": CLIENT_KEY, "SIGNALBOX_ADMIN_PASSWORD": ADMIN_PASSWORD})
         self.assertEqual(
             done.returncode, 0,
