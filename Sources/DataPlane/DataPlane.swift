@@ -85,8 +85,13 @@ public final class DataPlane: Sendable {
             throw ChannelError.inappropriateOperationForState
           }
           let counters = plane.counters
-          let isRefused =
-            counters.connectionsOpen.load(ordering: .relaxed) >= plane.options.maxConnections
+          let open = counters.connectionsOpen.load(ordering: .relaxed)
+          let isRefused = open >= plane.options.maxConnections
+          // Being told so is bounded as well.
+          guard open < plane.options.maxConnections + refusedConnectionsMax else {
+            counters.connectionsRefused.count()
+            throw ChannelError.ioOnClosedChannel
+          }
           isRefused ? counters.connectionsRefused.count() : counters.connectionsAccepted.count()
           try channel.pipeline.syncOperations.addHandler(
             ClientConnection(context: loop.value, isRefused: isRefused))
@@ -94,6 +99,9 @@ public final class DataPlane: Sendable {
       }
       .bind(host: plane.options.host, port: plane.options.port).get()
   }
+
+  /// Connections beyond the limit that are told so at a time; more are closed without a word.
+  private static let refusedConnectionsMax = 256
 
   private static func tlsContext(_ trust: UpstreamTrust) throws -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()
@@ -114,9 +122,10 @@ public final class DataPlane: Sendable {
   /// How long the log may take to answer the last events before the loops end without it.
   private static let recordingGrace = TimeAmount.seconds(10)
 
-  /// Stops: no new connections or requests; what is in flight may end within `drain`, the rest is cut and
-  /// recorded as drained. Returns how many requests were cut, once everything is recorded. Idempotent:
-  /// every call returns when the first one is done.
+  /// Stops: no new connections or requests, and what is in flight may end within `drain`.
+  ///
+  /// The rest is cut and recorded as drained. Returns how many requests were cut, once everything is
+  /// recorded. Idempotent: every call returns when the first one is done.
   @discardableResult
   public func shutdown(drain: TimeAmount) async -> Int {
     let task = stopping.withLock { task in

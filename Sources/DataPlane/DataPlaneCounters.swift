@@ -2,11 +2,17 @@ import Synchronization
 
 /// What the data plane counted since it started; one consistent-enough reading.
 public struct DataPlaneCounts: Sendable, Hashable {
+  /// Client connections let in.
   public var connectionsAccepted: UInt64 = 0
+  /// Client connections beyond the limit, answered 503 and closed.
   public var connectionsRefused: UInt64 = 0
+  /// Client connections at present.
   public var connectionsOpen: Int = 0
+  /// Inference requests whose head was read.
   public var requestsStarted: UInt64 = 0
+  /// Inference requests whose answer is over.
   public var requestsFinished: UInt64 = 0
+  /// Upstream connections asked for, refused ones included.
   public var upstreamConnects: UInt64 = 0
   /// Events that the log did not take; their answers went out all the same (not in strict mode).
   public var recordingFailures: UInt64 = 0

@@ -1,7 +1,9 @@
 public import Domain
 public import NIOCore
 
-/// How the data plane listens, waits and records. Every wait and buffer has its bound here.
+/// How the data plane listens, waits and records.
+///
+/// Every wait and buffer has its bound here.
 public struct DataPlaneOptions: Sendable {
   /// An address or a name to listen on.
   public var host: String
@@ -48,6 +50,7 @@ public struct DataPlaneOptions: Sendable {
   /// Sent upstream as `user-agent: signalbox/<version>`; visible ASCII.
   public var version: String
 
+  /// The defaults of `signalbox serve`.
   public init(host: String = "127.0.0.1", port: Int = 8080) {
     self.host = host
     self.port = port
@@ -72,7 +75,9 @@ public struct DataPlaneOptions: Sendable {
   }
 }
 
-/// Whose certificates an `https` upstream may show. Host names are always verified.
+/// Whose certificates an `https` upstream may show.
+///
+/// Host names are always verified.
 public enum UpstreamTrust: Sendable, Hashable {
   /// The machine's certificate authorities.
   case system

@@ -4,6 +4,7 @@ public import NIOCore
 
 /// A request that the data plane does not serve itself.
 public struct FallbackRequest: Sendable {
+  /// As the client sent it.
   public var method: HTTPRequest.Method
   /// Path and query as the client wrote them.
   public var uri: String
@@ -16,6 +17,7 @@ public struct FallbackRequest: Sendable {
   /// The gateway's id for this request; answered as `x-signalbox-request-id`.
   public var requestID: RequestID
 
+  /// A request as read.
   public init(
     method: HTTPRequest.Method, uri: String, headers: HTTPFields, body: ByteBuffer,
     remoteAddress: String, requestID: RequestID
@@ -31,10 +33,14 @@ public struct FallbackRequest: Sendable {
 
 /// The whole answer to a `FallbackRequest`; framing and connection fields are the data plane's.
 public struct FallbackResponse: Sendable {
+  /// 200…599; anything else becomes 500.
   public var status: HTTPResponse.Status
+  /// Framing and connection fields in it are ignored.
   public var headers: HTTPFields
+  /// Not sent for HEAD, 204 and 304.
   public var body: ByteBuffer
 
+  /// An answer with this status.
   public init(
     status: HTTPResponse.Status, headers: HTTPFields = [:], body: ByteBuffer = ByteBuffer()
   ) {

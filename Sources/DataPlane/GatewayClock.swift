@@ -10,9 +10,12 @@ public protocol GatewayClock: Sendable {
 
 /// The machine's own clocks.
 public struct SystemGatewayClock: GatewayClock {
+  /// The clocks of this machine.
   public init() {}
 
+  /// `CLOCK_REALTIME`.
   public var wallNanoseconds: Int64 { read(CLOCK_REALTIME) }
+  /// `CLOCK_MONOTONIC`.
   public var monotonicNanoseconds: Int64 { read(CLOCK_MONOTONIC) }
 
   private func read(_ clock: clockid_t) -> Int64 {

@@ -105,6 +105,23 @@ struct RecordingTests {
     }
   }
 
+  @Test("strict: a client that leaves before the call is recorded, and no call is made")
+  func strictHangUp() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port), options: { $0.recording = .strict }) {
+      gateway in
+      let client = try await gateway.client()
+      gateway.log.hold()
+      try await client.send(chat(plainBody))
+      _ = await gateway.log.submitted.when { $0 == ["request.dispatched.v1"] }
+      await client.close()
+      _ = await gateway.log.submitted.when { $0.count == 2 }
+      gateway.log.release()
+      #expect(try await gateway.finished(1).map(\.ending) == [.clientHungUp])
+      #expect(upstream.callCount == 0)
+    }
+  }
+
   @Test("strict: a log that takes nothing refuses admission, without an upstream call")
   func strictRefuses() async throws {
     let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }

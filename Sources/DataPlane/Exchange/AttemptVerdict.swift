@@ -1,7 +1,9 @@
 import Domain
 import Surface
 
-/// What follows from how an attempt went, before anything was sent to the client. The table of failover.
+/// What follows from how an attempt went, before anything was sent to the client.
+///
+/// The table of failover.
 enum AttemptVerdict: Sendable, Hashable {
   /// The answer goes to the client.
   case relay

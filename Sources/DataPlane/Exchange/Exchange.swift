@@ -118,7 +118,7 @@ final class Exchange {
 
   // MARK: The request
 
-  /// The head is here: who is asking?
+  /// The head is here: finds out who is asking.
   func begin() {
     context.began(self)
     switch Admission.identity(
@@ -194,7 +194,7 @@ final class Exchange {
     guard context.recorder.failure == nil else { return deny(.recordingUnavailable) }
     phase = .announcing
     isDispatched = true
-    submitDispatched(account: nil, waiter: self)
+    submitDispatched(account: nil, waiter: DispatchedWaiter(self))
   }
 
   func attemptFirst() {
@@ -401,7 +401,7 @@ final class Exchange {
     if now > deadline { timedOut() }
   }
 
-  private func submitDispatched(account: AccountID?, waiter: Exchange?) {
+  private func submitDispatched(account: AccountID?, waiter: DispatchedWaiter?) {
     let dispatched = RequestEvent.dispatched(
       .init(
         id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
@@ -416,14 +416,18 @@ final class Exchange {
 
 extension Exchange: RecordingWaiter {
   func recorded(_ result: Result<AppendReceipt, StoreError>) {
-    switch (phase, result) {
-    case (.announcing, .success): attemptFirst()
-    case (.announcing, .failure): deny(.recordingUnavailable)
-    case (.recording, .success): sendEnd()
-    case (.recording, .failure):
-      if context.recorder.mode == .strict { withholdForGood() }
-      sendEnd()
-    default: break
+    guard phase == .recording else { return }
+    if case .failure = result, context.recorder.mode == .strict { withholdForGood() }
+    sendEnd()
+  }
+
+  /// Strict: `dispatched` is in the log, or cannot be.
+  fileprivate func dispatchedRecorded(_ result: Result<AppendReceipt, StoreError>) {
+    // A client that went away meanwhile has been dealt with.
+    guard phase == .announcing else { return }
+    switch result {
+    case .success: attemptFirst()
+    case .failure: deny(.recordingUnavailable)
     }
   }
 
@@ -447,6 +451,17 @@ extension Exchange: RecordingWaiter {
     var bytes: [UInt8] = []
     SSEWriter.append(data: openAIErrorBody(code: code), to: &bytes)
     return ByteBuffer(bytes: bytes)
+  }
+}
+
+/// Waits for a request's `dispatched`, which must not be taken for its `finished`.
+private final class DispatchedWaiter: RecordingWaiter {
+  private let exchange: Exchange
+
+  init(_ exchange: Exchange) { self.exchange = exchange }
+
+  func recorded(_ result: Result<AppendReceipt, StoreError>) {
+    exchange.dispatchedRecorded(result)
   }
 }
 

@@ -15,7 +15,7 @@ struct HTTPDate {
     buffer.writeBytes(text)
   }
 
-  /// `Sun, 06 Nov 1994 08:49:37 GMT`
+  /// The date as in `Sun, 06 Nov 1994 08:49:37 GMT`.
   static func text(_ unixSeconds: Int64) -> String {
     let seconds = max(0, unixSeconds)
     let days = seconds / 86_400

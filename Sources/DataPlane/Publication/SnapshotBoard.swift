@@ -8,6 +8,7 @@ public final class SnapshotBoard: Sendable {
   private let current: Mutex<PublishedRouting>
   private let generation = Atomic<UInt64>(1)
 
+  /// A board with its first view; there is never none.
   public init(_ first: PublishedRouting) { current = Mutex(first) }
 
   /// Replaces the view.

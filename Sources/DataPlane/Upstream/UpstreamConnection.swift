@@ -1,7 +1,9 @@
 import NIOCore
 import NIOSSL
 
-/// Who is served by an upstream connection. All calls come on the loop, in the order of the answer.
+/// Who is served by an upstream connection.
+///
+/// All calls come on the loop, in the order of the answer.
 protocol UpstreamClient: AnyObject {
   /// The request left: for TLS, the handshake is over.
   func upstreamEstablished()

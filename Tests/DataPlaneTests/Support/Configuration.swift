@@ -20,8 +20,7 @@ struct Configuration {
     return configuration
   }
 
-  /// Providers `p1`… that offer the same alias are not possible; one provider with accounts cannot have
-  /// several ports. This is `p` with `models`.
+  /// A provider with a prefix of its own name.
   mutating func addProvider(
     _ id: String, port: Int, scheme: String = "http", host: String = "127.0.0.1",
     models: [String] = ["m", "other"], path: String = "/v1"
