@@ -48,7 +48,8 @@ public struct AdminResponder: Sendable {
       }
       // HEAD is GET whose body the listener leaves out.
       let head = HTTPRequest(
-        method: request.method == .head ? .get : request.method, scheme: nil, authority: nil, path: request.uri,
+        method: request.method == .head ? .get : request.method, scheme: nil, authority: nil,
+        path: request.uri,
         headerFields: request.headers)
       let context = AdminContext(
         source: AdminContextSource(
