@@ -53,6 +53,12 @@ struct CrashCampaignTests {
     }
   }
 
+  /// 1839: the only durable manifest slot was overwritten while the other was still in the cache.
+  @Test(arguments: [1_839] as [UInt64])
+  func seedsThatOnceFoundALossFindNoneNow(seed: UInt64) throws {
+    #expect(try Self.campaign(SimulatedDisk(seed: seed ^ 0xD15C), seed) == nil)
+  }
+
   @Test func aDiskThatLiesAboutItsSyncsIsNoticed() throws {
     var noticed = 0
     for seed in UInt64(0)..<20

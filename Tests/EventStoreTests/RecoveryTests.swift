@@ -199,4 +199,23 @@ struct RecoveryTests {
     #expect(code { _ = try SteppedStore(disk) } == .notAStore)
     #expect(code { _ = try LogReader(disk: disk, directory: "/log") } == .notAStore)
   }
+
+  @Test func aSegmentWhoseNameWasOnlyInTheCacheOfAKilledProcessIsKept() throws {
+    for seed in UInt64(0)..<20 {
+      let disk = SimulatedDisk(seed: seed)
+      let store = try SteppedStore(disk, segmentBytes: 100)
+      try store.append(batch(1))
+      // Between the renaming of the next segment and the sync of the directory.
+      disk.inject(.kill, after: 5)
+      #expect(code { try store.append(batch(2)) } == .io)
+      disk.restart()
+      let second = try SteppedStore(disk, segmentBytes: 100)
+      try second.append(batch(3))
+      try second.sync()
+      disk.cutPower()
+      disk.restart()
+      let third = try SteppedStore(disk, segmentBytes: 100)
+      #expect(try everything(third.reader).events.map(\.id) == [draft(1).id, draft(3).id])
+    }
+  }
 }

@@ -147,6 +147,12 @@ struct Recovery {
     if old == nil { try disk.syncDirectory(parent(directory)) }
     try disk.syncDirectory(directory)
     try disk.syncDirectory(directory + "/seg")
+    if let old {
+      // The slot that counts may be in the cache only: the other one is about to be overwritten.
+      let slot = try disk.open(directory + "/" + old.name, .readWrite)
+      defer { slot.close() }
+      try slot.sync()
+    }
     let usedEpoch = max(old?.epoch ?? 0, loader.epoch)
     let epoch =
       usedEpoch + (old == nil && !isNew ? Limits.epochLeapWithoutManifest : 1)
