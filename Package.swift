@@ -59,7 +59,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface", "ConfigFile", "Inquiry",
+        "Domain", "EventStore", "Surface", "ConfigFile",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -85,7 +85,7 @@ let package = Package(
     .executableTarget(
       name: "signalbox",
       dependencies: [
-        "Domain", "EventStore", "Surface", "ConfigFile", "Inquiry", "ControlPlane", "DataPlane",
+        "Domain", "EventStore", "Surface", "ConfigFile", "ControlPlane", "DataPlane",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -106,6 +106,7 @@ let package = Package(
       name: "simulator",
       dependencies: [
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "NIOCore", package: nio),
         .product(name: "NIOPosix", package: nio),
         .product(name: "NIOHTTP1", package: nio),
@@ -137,7 +138,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ControlPlaneTests",
-      dependencies: ["ControlPlane", "Domain", "EventStore", "Surface", "Support"],
+      dependencies: [
+        "ControlPlane", "ConfigFile", "Domain", "EventStore", "Surface", "Support",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: nio),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "DataPlaneTests",

@@ -147,6 +147,14 @@ extension ConfigurationPlan.Provider {
   }
 }
 
+/// An upstream secret is shown by its fingerprint only: enough to see that two files hold the same one.
+private func short(_ fingerprint: Fingerprint) -> String {
+  let digits = fingerprint.rawValue.prefix(6).map { byte in
+    (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  }
+  return "fingerprint " + digits.joined()
+}
+
 extension ConfigurationPlan.Account {
   /// One row for what operators want of the account and one for its credential.
   fileprivate func changes(
@@ -160,7 +168,8 @@ extension ConfigurationPlan.Account {
         id: ids.account(provider, name), provider: provider, name: name, priority: priority ?? 1,
         weight: weight ?? 1)
       let returns = state.removedAccounts[added.id] == nil ? "new" : "back after its removal"
-      let credential = secret.map { "credential \($0.masked)" } ?? "no credential"
+      let credential =
+        secret.map { "credential \(short(fingerprint($0.revealed)))" } ?? "no credential"
       return [
         PlannedChange(
           kind: .added,
@@ -203,9 +212,9 @@ extension ConfigurationPlan.Account {
       secret: secret,
       text: "\(title): credential "
         + (isFirst
-          ? "new, \(secret.masked)"
+          ? "new, \(short(new))"
           : "generation \(old.credentialGeneration) → \(old.credentialGeneration + 1), "
-            + "\(secret.masked)"),
+            + short(new)),
       line: line)
   }
 }

@@ -8,11 +8,11 @@ public struct SecretText: Sendable, Hashable {
   /// The secret in clear; for the vault and the fingerprint only.
   public var revealed: String { text }
 
-  /// Enough for a person to recognise it: the first and last four characters of secrets of at least
-  /// 16, else nothing at all.
+  /// Enough for a person to recognise a client's key: the first and last four characters of those of at
+  /// least 24, else nothing at all.
   public var masked: String {
     let characters = Array(text)
-    guard characters.count >= 16 else { return "****" }
+    guard characters.count >= 24 else { return "****" }
     return String(characters.prefix(4)) + "…" + String(characters.suffix(4))
   }
 }

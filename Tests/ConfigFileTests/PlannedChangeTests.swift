@@ -27,6 +27,14 @@ import Testing
     return Fingerprint(bytes)
   }
 
+  /// How a plan shows an upstream secret.
+  static func shown(_ secret: String) -> String {
+    let digits = fingerprint(secret).rawValue.prefix(6).map { byte in
+      (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+    return "fingerprint " + digits.joined()
+  }
+
   /// A log in memory: what a control plane does with the commands of a plan.
   struct Ledger {
     var state = ControlState.initial
@@ -65,9 +73,9 @@ import Testing
       rows.map(\.text) == [
         "provider mock: new, openai at http://127.0.0.1:9000/v1, prefix mock, "
           + "models gpt-4o-mini, gpt-4o as big",
-        "account mock/a1: new, id mock-a1, priority 1, weight 80, credential sk-u…er-1",
-        "account mock/a2: new, id mock-a2, priority 2, weight 20, credential sk-u…er-2",
-        "key default: new, id key-default, sk-c…er-1, organisation acme, diagnostics true",
+        "account mock/a1: new, id mock-a1, priority 1, weight 80, credential \(Self.shown("sk-upstream-number-1"))",
+        "account mock/a2: new, id mock-a2, priority 2, weight 20, credential \(Self.shown("sk-upstream-number-2"))",
+        "key default: new, id key-default, ****, organisation acme, diagnostics true",
         "settings: max-body-bytes 33554432 → 1048576", "alias fast: new → mock/gpt-4o-mini",
       ])
     #expect(rows.map(\.kind) == [.added, .added, .added, .added, .changed, .added])
@@ -107,7 +115,7 @@ import Testing
     ),
     (
       "sk-upstream-number-2", "sk-upstream-number-3",
-      "account mock/a2: credential generation 1 → 2, sk-u…er-3"
+      "account mock/a2: credential generation 1 → 2, \(shown("sk-upstream-number-3"))"
     ),
     ("diagnostics: true", "diagnostics: false", "key default: diagnostics true → false"),
     ("fast: mock/gpt-4o-mini", "fast: mock/big", "alias fast: target mock/gpt-4o-mini → mock/big"),

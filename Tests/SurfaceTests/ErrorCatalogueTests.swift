@@ -36,7 +36,7 @@ struct ErrorCatalogueTests {
       "upstream_timeout": 504, "upstream_cut": 502, "upstream_protocol": 502,
       "recording_unavailable": 503, "shutting_down": 503, "overloaded": 503,
       "request_timeout": 408, "revision_mismatch": 412, "name_collision": 409,
-      "unknown_target": 422, "already_exists": 409, "unauthorized": 401, "invalid_password": 401,
+      "unknown_target": 400, "already_exists": 409, "unauthorized": 401, "invalid_password": 401,
       "too_many_attempts": 429, "forbidden_host": 403, "internal_error": 500,
     ]
     for (code, status) in promised {

@@ -42,7 +42,7 @@ struct APIFault: Error, Sendable {
 
   private init(refusal: Refusal) {
     self.init(
-      Self.code(refusal.code), Self.sentence(refusal.message),
+      ErrorCode(refusal.code), Self.sentence(refusal.message),
       field: Self.apiName(refusal.field),
       remedy: refusal.remedy.isEmpty ? nil : refusal.remedy)
     switch refusal.code {
@@ -79,22 +79,6 @@ struct APIFault: Error, Sendable {
         return nil
       }
     case .missingSecret, .unreadable: return nil
-    }
-  }
-
-  private static func code(_ code: Refusal.Code) -> ErrorCode {
-    switch code {
-    case .invalidField: .invalidField
-    case .unknownProvider: .unknownProvider
-    case .unknownAccount: .unknownAccount
-    case .unknownKey: .unknownKey
-    case .unknownAlias: .unknownAlias
-    case .alreadyExists: .alreadyExists
-    case .nameCollision: .nameCollision
-    case .unknownTarget, .ambiguousTarget, .aliasOfAlias: .unknownTarget
-    case .revisionMismatch: .revisionMismatch
-    case .keyExists: .keyExists
-    case .notActive, .providerInUse: .notActive
     }
   }
 

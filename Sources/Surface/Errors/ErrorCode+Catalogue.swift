@@ -160,14 +160,14 @@ extension ErrorCode {
       .conflict("The provider still has accounts.", "Remove its accounts first.")
     case .unknownTarget:
       .request(
-        422, "The alias points to nothing that is known.",
+        400, "The alias points to nothing that is known.",
         "Choose a known `provider/model`, or allow an unresolved target explicitly.")
     case .ambiguousTarget:
       .request(
-        422, "The alias points to a name that several providers offer.",
+        400, "The alias points to a name that several providers offer.",
         "Write the target as `prefix/model`.")
     case .aliasOfAlias:
-      .request(422, "The alias points to another alias.", "Point it at a model.")
+      .request(400, "The alias points to another alias.", "Point it at a model.")
     case .unknownProvider:
       .request(404, "There is no such provider.", "See `GET /api/provider-nodes`.")
     case .unknownAccount:

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import NIOCore
 import NIOHTTP1
@@ -135,7 +136,8 @@ private struct StateAnswer: Encodable {
       model = request.model
       path = request.path
       bytes = request.body.readableBytes
-      sha256 = SHA256.hex(request.body.readableBytesView)
+      sha256 = SHA256.hash(data: request.body.readableBytesView)
+        .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
   }
 
