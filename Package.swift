@@ -72,7 +72,7 @@ let package = Package(
     .target(
       name: "DataPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface", "CFast",
+        "Domain", "EventStore", "Surface",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: nio),

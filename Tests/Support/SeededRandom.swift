@@ -1,13 +1,16 @@
 /// A repeatable source of randomness (SplitMix64): the same seed gives the same test.
 public struct SeededRandom: RandomNumberGenerator, Sendable {
+  /// What the sequence follows from; printed where a property fails.
   public let seed: UInt64
   private var state: UInt64
 
+  /// Starts the sequence of `seed`.
   public init(seed: UInt64) {
     self.seed = seed
     self.state = seed
   }
 
+  /// 64 even bits.
   public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state

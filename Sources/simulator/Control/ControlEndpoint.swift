@@ -136,7 +136,7 @@ private struct StateAnswer: Encodable {
       model = request.model
       path = request.path
       bytes = request.body.readableBytes
-      sha256 = SHA256.hash(data: request.body.readableBytesView)
+      sha256 = SHA256.hash(data: Array(request.body.readableBytesView))
         .map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
   }
