@@ -28,11 +28,11 @@ struct ErrorCatalogueTests {
   func promised() {
     let promised: [String: Int] = [
       "invalid_api_key": 401, "missing_api_key": 401, "key_paused": 401, "key_revoked": 401,
-      "key_expired": 401, "model_not_found": 404, "ambiguous_model": 400, "invalid_json": 400,
+      "key_expired": 401, "model_not_found": 404, "invalid_json": 400,
       "duplicate_field": 400, "missing_field": 400, "invalid_field": 400,
       "unsupported_parameter": 400, "body_too_large": 413, "head_too_large": 431,
       "method_not_allowed": 405, "not_found": 404, "unsupported_media_type": 415,
-      "no_account_available": 503, "upstream_error": 502, "upstream_unreachable": 502,
+      "no_account_available": 503, "rate_limited": 429, "upstream_error": 502, "upstream_unreachable": 502,
       "upstream_timeout": 504, "upstream_cut": 502, "upstream_protocol": 502,
       "recording_unavailable": 503, "shutting_down": 503, "overloaded": 503,
       "request_timeout": 408, "revision_mismatch": 412, "name_collision": 409,

@@ -79,14 +79,16 @@ extension ErrorCode {
     case .modelNotFound:
       .request(
         404, "No provider offers this model.", "Choose one of `GET /v1/models`.")
-    case .ambiguousModel:
-      .request(
-        400, "Several providers offer this model.", "Write it as `prefix/model`.")
     case .noAccountAvailable:
       .server(
         503, "No account can take the request now.",
         "Try later; an administrator can see in the audit which account failed and why.",
         isRetryable: true)
+    case .rateLimited:
+      Row(
+        status: 429, openAIType: "rate_limit_error",
+        summary: "The provider limits every account that could answer.",
+        remedy: "Wait for the seconds in `Retry-After`, then try again.", isRetryable: true)
     case .upstreamError:
       .server(
         502, "The provider answered with an error.",

@@ -24,9 +24,9 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case requestTimeout = "request_timeout"
   // The model and where it goes.
   case modelNotFound = "model_not_found"
-  case ambiguousModel = "ambiguous_model"
   case noAccountAvailable = "no_account_available"
   // Upstream.
+  case rateLimited = "rate_limited"
   case upstreamError = "upstream_error"
   case upstreamUnreachable = "upstream_unreachable"
   case upstreamTimeout = "upstream_timeout"

@@ -51,13 +51,16 @@ public struct RouteRow: Sendable, Hashable {
   public var summary: String
   /// Which part of the gateway answers it.
   public var plane: RoutePlane
+  /// A client's key is let in beside the tier's credential, and sees its own organisation only.
+  public var admitsKeys: Bool
   /// The last parameter takes the rest of the path, slashes included.
   public var takesRest: Bool
 
   /// A row with all its columns.
   public init(
     _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ tier: RouteTier,
-    _ group: RouteGroup, _ summary: String, by plane: RoutePlane, takesRest: Bool = false
+    _ group: RouteGroup, _ summary: String, by plane: RoutePlane, admitsKeys: Bool = false,
+    takesRest: Bool = false
   ) {
     self.endpoint = endpoint
     self.method = method
@@ -66,6 +69,7 @@ public struct RouteRow: Sendable, Hashable {
     self.group = group
     self.summary = summary
     self.plane = plane
+    self.admitsKeys = admitsKeys
     self.takesRest = takesRest
   }
 }

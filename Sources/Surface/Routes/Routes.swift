@@ -52,7 +52,7 @@ public enum Routes {
   private static let evidence: [RouteRow] = [
     RouteRow(
       .auditRequest, .get, "/v1/audit/requests/{id}", .admin, .evidence,
-      "Show what happened to a request", by: .controlPlane),
+      "Show what happened to a request", by: .controlPlane, admitsKeys: true),
     RouteRow(
       .usageLogs, .get, "/api/usage/logs", .admin, .evidence, "List the last requests",
       by: .controlPlane),
