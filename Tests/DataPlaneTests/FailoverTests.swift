@@ -68,23 +68,67 @@ struct FailoverTests {
     }
   }
 
-  @Test("every account is asked once, and the last one's error is the client's")
-  func exhausted() async throws {
+  struct Refusal: Sendable, CustomTestStringConvertible {
+    var status: Int
+    var answered: Int
+    var code: String
+    var testDescription: String { "status \(status)" }
+  }
+
+  static let refusals: [Refusal] = [
+    Refusal(status: 302, answered: 502, code: "upstream_error"),
+    Refusal(status: 401, answered: 502, code: "upstream_error"),
+    Refusal(status: 402, answered: 502, code: "upstream_error"),
+    Refusal(status: 403, answered: 502, code: "upstream_error"),
+    Refusal(status: 409, answered: 502, code: "upstream_error"),
+    Refusal(status: 429, answered: 429, code: "rate_limited"),
+    Refusal(status: 500, answered: 500, code: "upstream_error"),
+    Refusal(status: 503, answered: 503, code: "upstream_error"),
+  ]
+
+  @Test(
+    "every account is asked once; what the last one says of itself is told in our words",
+    arguments: refusals)
+  func exhausted(_ row: Refusal) async throws {
     let upstream = try await ScriptedUpstream.start { call in
       let name = call.header("authorization") ?? ""
       call.answer(
-        #"{"error":{"message":"\#(name)"}}"#, status: 429, headers: "retry-after: 7\r\n")
+        #"{"error":{"message":"\#(name)"}}"#, status: row.status, headers: "retry-after: 7\r\n")
     }
     try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2", "a3"])) { gateway in
       let client = try await gateway.client()
+      for _ in 0..<2 {
+        try await client.send(chat(plainBody))
+        let response = try await client.response()
+        #expect(response.status == row.answered)
+        #expect(response.text.contains(#""code":"\#(row.code)""#))
+        #expect(!response.text.contains("secret"))
+        #expect(response.headers["retry-after"] == "7")
+        #expect(response.headers["x-should-retry"] == "true")
+      }
+      let finished = try #require(try await gateway.finished(2).first)
+      #expect(finished.attempts.map(\.account.rawValue) == ["a1", "a2", "a3"])
+      #expect(finished.attempts.map(\.status) == Array(repeating: UInt16(row.status), count: 3))
+      #expect(finished.status == UInt16(row.answered))
+      #expect(finished.errorCode == row.code)
+      #expect(finished.ending == .failed)
+      #expect(upstream.callCount == 6)
+      #expect(upstream.connections <= 3, "the rest of a refusal does not cost the connection")
+    }
+  }
+
+  @Test("that no account has the model is the last one's to say")
+  func modelIsMissing() async throws {
+    let error = #"{"error":{"message":"no m here","code":"model_not_found"}}"#
+    let upstream = try await ScriptedUpstream.start { $0.answer(error, status: 404) }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
       try await client.send(chat(plainBody))
       let response = try await client.response()
-      #expect(response.status == 429)
-      #expect(response.text == #"{"error":{"message":"Bearer secret-of-a3"}}"#)
-      #expect(response.headers["retry-after"] == "7")
+      #expect(response.status == 404)
+      #expect(response.text == error)
       let finished = try #require(try await gateway.finished(1).first)
-      #expect(finished.attempts.map(\.account.rawValue) == ["a1", "a2", "a3"])
-      #expect(upstream.callCount == 3)
+      #expect(finished.attempts.map(\.errorClass) == [.model, .model])
     }
   }
 

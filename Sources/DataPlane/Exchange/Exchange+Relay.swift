@@ -22,18 +22,37 @@ extension Exchange: UpstreamClient {
       closeAttempt(errorClass, code: code)
       let former = upstream
       upstream = nil
-      if tryNext() {
-        former?.detach()
-      } else if phase == .attempting {
-        upstream = former
-        collectError(head, errorClass)
-      } else {
-        former?.detach()
+      if !tryNext(), phase == .attempting {
+        // Which model is missing is for the client to read.
+        if errorClass == .model {
+          upstream = former
+          return collectError(head, errorClass)
+        }
+        answerRefusal(head, errorClass)
       }
+      former?.detach()
     case .answer(let errorClass, let code):
       closeAttempt(errorClass, code: code)
       collectError(head, errorClass)
     }
+  }
+
+  /// No account is left, and the last one's refusal is not about the request: it is told in our words.
+  ///
+  /// What a provider says of our account is nothing that a client could act upon, and may quote our secret;
+  /// its 401 would make the client doubt its own key.
+  private func answerRefusal(_ head: HTTP1ResponseHead, _ errorClass: ErrorClass) {
+    let status = head.status
+    if status == 429 {
+      return answerError(
+        .failed, .rateLimited, errorClass: errorClass,
+        retryAfterSeconds: AnswerHead.retryAfter(head.fields))
+    }
+    answerError(
+      .failed, .upstreamError,
+      status: (500...599).contains(status) ? status : ErrorCode.upstreamError.status,
+      errorClass: errorClass, message: "The provider answered with status \(status).",
+      retryAfterSeconds: AnswerHead.retryAfter(head.fields))
   }
 
   private func collectError(_ head: HTTP1ResponseHead, _ errorClass: ErrorClass) {
@@ -229,7 +248,8 @@ extension Exchange: UpstreamClient {
     errorBody = error
   }
 
-  /// The last account's error is the client's: as it came if it is an error object, else in our words.
+  /// The request is at fault: the client gets the error as it came if it is an error object, else in our
+  /// words.
   func answerUpstreamError(_ error: ErrorBody) {
     deadline = .max
     errorBody = nil
@@ -238,11 +258,9 @@ extension Exchange: UpstreamClient {
     let isErrorObject =
       !error.isTooLarge && !isEncoded
       && error.bytes.withUnsafeReadableBytes { UsageScan.scan($0).hasError }
-    // A redirect is nothing that a client of ours could follow.
-    let answered = (400...599).contains(status) ? status : ErrorCode.upstreamError.status
-    guard isErrorObject, answered == status else {
+    guard isErrorObject else {
       return answerError(
-        .failed, .upstreamError, status: answered, errorClass: error.errorClass,
+        .failed, .upstreamError, status: status, errorClass: error.errorClass,
         message: "The provider answered with status \(status).",
         retryAfterSeconds: AnswerHead.retryAfter(error.head.fields))
     }

@@ -90,7 +90,7 @@ final class Exchange {
     var mayRetryStale = true
   }
 
-  /// An upstream's error answer that is going to be the client's.
+  /// An upstream's error answer (4xx) that is going to be the client's.
   struct ErrorBody {
     var head: HTTP1ResponseHead
     var errorClass: ErrorClass
