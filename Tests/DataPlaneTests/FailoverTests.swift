@@ -171,6 +171,77 @@ struct FailoverTests {
     }
   }
 
+  @Test(
+    "a stream without a frame of an answer fails over, and at the last account is 502",
+    arguments: ["", ": keep-alive\n\n", "data: {\"cho"])
+  func emptyStream(_ text: String) async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      call.startStream()
+      if !text.isEmpty { call.chunk(text) }
+      call.endChunks()
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(streamBody))
+      let response = try await client.response()
+      #expect(response.status == 502)
+      #expect(response.text.contains("\"upstream_error\""))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.account.rawValue) == ["a1", "a2"])
+      #expect(finished.attempts.map(\.errorCode) == ["empty_stream", "empty_stream"])
+      #expect(finished.ending == .failed)
+      #expect(finished.errorClass == .provider)
+    }
+  }
+
+  struct Ends: Sendable, CustomTestStringConvertible {
+    var last: String
+    var isFramed: Bool
+    var ending: Ending
+    var testDescription: String
+  }
+
+  static let ends: [Ends] = [
+    Ends(
+      last: #"{"choices":[{"finish_reason":null}]}"#, isFramed: true, ending: .upstreamCut,
+      testDescription: "framed, in the middle"),
+    Ends(
+      last: #"{"choices":[{"finish_reason":null}]}"#, isFramed: false, ending: .upstreamCut,
+      testDescription: "unframed, in the middle"),
+    Ends(
+      last: #"{"choices":[{"finish_reason":"stop"}]}"#, isFramed: true, ending: .completed,
+      testDescription: "framed, after a finish reason"),
+    Ends(
+      last: #"{"choices":[{"finish_reason": "stop"}]}"#, isFramed: false, ending: .completed,
+      testDescription: "unframed, after a finish reason"),
+  ]
+
+  @Test("a stream without [DONE] is whole only if it said why it ended", arguments: ends)
+  func withoutDone(_ row: Ends) async throws {
+    let frames = "data: {\"choices\":[{\"delta\":{}}]}\n\ndata: \(row.last)\n\n"
+    let upstream = try await ScriptedUpstream.start { call in
+      if row.isFramed {
+        call.startStream()
+        call.chunk(frames)
+        call.endChunks()
+      } else {
+        call.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\(frames)")
+        call.close()
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(streamBody))
+      let response = try await client.response()
+      #expect(response.text.hasPrefix(frames))
+      #expect(response.text.contains("\"upstream_cut\"") == (row.ending == .upstreamCut))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.ending == row.ending)
+      #expect(finished.attempts.map(\.errorCode) == [row.ending == .completed ? nil : "cut"])
+      #expect(upstream.callCount == 1)
+    }
+  }
+
   @Test("an upstream that hangs up without an answer is asked no more, and the next account is")
   func hangsUp() async throws {
     let upstream = try await ScriptedUpstream.start { call in

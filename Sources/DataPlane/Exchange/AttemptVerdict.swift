@@ -45,6 +45,7 @@ extension UpstreamFailure {
     case .connectTimeout, .headTimeout, .idleTimeout: .upstreamTimeout
     case .cut: .upstreamCut
     case .malformedAnswer, .frameTooLong: .upstreamProtocol
+    case .emptyStream: .upstreamError
     }
   }
 }

@@ -123,14 +123,12 @@ extension Exchange: UpstreamClient {
     upstream = nil
     if let errorBody { return answerUpstreamError(errorBody) }
     if stream != nil {
-      // Without framing and without `[DONE]`, the end of the connection proves nothing.
-      if answer?.framing == .untilClose {
-        forwardReleased()
-        return broke(.cut)
-      }
       forwardReleased()
-      stream?.finish()
-      return complete(stream?.end.map { [$0] } ?? [])
+      switch stream?.finish() {
+      case .whole, nil: return complete(stream?.end.map { [$0] } ?? [])
+      case .empty: return broke(.emptyStream)
+      case .unfinished: return broke(.cut)
+      }
     }
     usage = relay?.usage ?? .notReported
     complete(relay?.held ?? [])

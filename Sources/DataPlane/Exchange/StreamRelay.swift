@@ -22,6 +22,16 @@ struct StreamRelay {
     case frameTooLong
   }
 
+  /// What the end of the stream proves when no `[DONE]` came.
+  enum Completeness: Sendable, Hashable {
+    /// Upstream said why it stopped, or that it failed: nothing is missing but the mark.
+    case whole
+    /// There was no frame of an answer.
+    case empty
+    /// Something came, and whether it was all is not known.
+    case unfinished
+  }
+
   /// What can go out now; take it with `takeReleased`.
   private var released: [ByteBuffer] = []
   /// The frame with `[DONE]`, or what an unfinished frame left at the end of the stream.
@@ -33,6 +43,9 @@ struct StreamRelay {
   /// Whether anything may have left already.
   private(set) var isCommitted = false
 
+  /// A frame with data was forwarded.
+  private var sawContent = false
+  private var sawFinishReason = false
   private let hidesUsageChunk: Bool
   private var framer = SSEFramer()
   /// Bytes taken in and neither released nor dropped: at most the framer's bound, or the preamble.
@@ -69,11 +82,15 @@ struct StreamRelay {
     var cuts: [Cut] = []
     var fault = false
     var usage = usage
+    var sawFinishReason = sawFinishReason
     let mayDrop = hidesUsageChunk
     slice.withUnsafeReadableBytes { bytes in
       do throws(SSEFault) {
         try framer.append(bytes) { frame in
           let fate = Self.judge(frame, mayDrop: mayDrop, usage: &usage)
+          if !sawFinishReason, let data = frame.data {
+            sawFinishReason = UsageScan.mayHoldFinishReason(data)
+          }
           cuts.append(Cut(end: base + frame.end, fate: fate, hasData: frame.data != nil))
         }
       } catch {
@@ -81,6 +98,7 @@ struct StreamRelay {
       }
     }
     self.usage = usage
+    self.sawFinishReason = sawFinishReason
     return apply(cuts, fault: fault)
   }
 
@@ -92,7 +110,10 @@ struct StreamRelay {
       switch cut.fate {
       case .forward:
         runEnd = cut.end
-        if cut.hasData { isCommitted = true }
+        if cut.hasData {
+          isCommitted = true
+          sawContent = true
+        }
       case .error:
         guard isCommitted else { return .errorFirst }
         sawError = true
@@ -129,17 +150,15 @@ struct StreamRelay {
     consumed = limit
   }
 
-  /// The stream ended without `[DONE]`: what was not released is the end.
-  mutating func finish() {
-    guard !isDone else { return }
+  /// The stream ended without `[DONE]`: if it is whole, what was not released is the end.
+  mutating func finish() -> Completeness {
+    guard sawContent else { return .empty }
+    guard sawFinishReason || sawError else { return .unfinished }
     isDone = true
-    isCommitted = true
     if carry.readableBytes > 0 { end = carry }
     carry = ByteBuffer()
+    return .whole
   }
-
-  /// A stream broke off: what was not released is forgotten.
-  var unreleasedBytes: Int { carry.readableBytes }
 
   private static func judge(
     _ frame: borrowing SSEFrame, mayDrop: Bool, usage: inout TokenUsage?

@@ -19,6 +19,8 @@ enum UpstreamFailure: Error, Sendable, Hashable {
   case malformedAnswer
   /// A frame of a stream beyond the bound.
   case frameTooLong
+  /// A stream without a single frame of an answer.
+  case emptyStream
   /// The base URL or the secret cannot be used.
   case misconfigured
   /// The account speaks a dialect that this path does not translate to.
@@ -39,6 +41,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
     case .cut: "cut"
     case .malformedAnswer: "malformed_answer"
     case .frameTooLong: "frame_too_long"
+    case .emptyStream: "empty_stream"
     case .misconfigured: "misconfigured"
     case .dialectUnsupported: "dialect_unsupported"
     }
@@ -50,7 +53,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
     case .connectRefused, .connectFailed, .nameNotResolved, .addressRefused, .tlsFailed,
       .connectTimeout, .closedBeforeAnswer, .cut:
       .network
-    case .headTimeout, .idleTimeout, .malformedAnswer, .frameTooLong: .provider
+    case .headTimeout, .idleTimeout, .malformedAnswer, .frameTooLong, .emptyStream: .provider
     case .misconfigured, .dialectUnsupported: .gateway
     }
   }

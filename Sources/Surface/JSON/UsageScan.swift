@@ -57,6 +57,12 @@ public struct UsageScan: Sendable, Hashable {
     holds(bytes, name: "\"error\"", before: nil)
   }
 
+  /// Whether a `"finish_reason"` that is a string stands anywhere: a stream that said this much of itself is
+  /// complete, although its `[DONE]` may never come.
+  public static func mayHoldFinishReason(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    holds(bytes, name: "\"finish_reason\"", before: UInt8(ascii: "\""))
+  }
+
   /// Looks for the name's first two bytes eight places at a time, and at the rest where they match.
   private static func holds(
     _ bytes: UnsafeRawBufferPointer, name: StaticString, before value: UInt8?
