@@ -58,7 +58,7 @@ struct ApplyCommand: AsyncParsableCommand {
       return try ControlPlane.plan(file, against: .initial, vault: vault)
     }
     let state = try ControlState(reading: try LogReader.open(directory: directory))
-    guard let key = try data.masterKey(in: directory, mayCreate: false) else {
+    guard let key = try data.masterKey(in: directory) else {
       throw VaultError(
         .wrongMasterKey,
         "the master key is needed to tell which credentials differ; set SIGNALBOX_MASTER_KEY or pass"
@@ -75,9 +75,7 @@ struct ApplyCommand: AsyncParsableCommand {
       directory: directory, options: StoreOptions(dictionary: compressionDictionary()))
     let result: AppliedConfiguration
     do {
-      guard let key = try data.masterKey(in: directory, mayCreate: true) else {
-        throw VaultError(.invalidMasterKey, "there is no master key")
-      }
+      let key = try data.masterKey(in: directory, for: store)
       if let warning = key.warning { Console.warn("signalbox: \(warning)") }
       let control = try ControlPlane.open(
         store: store, vault: try Vault(directory: directory, masterKey: key)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import ControlPlane
+import EventStore
 
 /// Where the log lies, and what opens its secrets; shared by all verbs.
 struct DataOptions: ParsableArguments {
@@ -27,10 +28,17 @@ struct DataOptions: ParsableArguments {
     return path
   }
 
-  /// The master key, made in the directory if there is none and `mayCreate`.
-  func masterKey(in directory: String, mayCreate: Bool) throws -> MasterKey? {
+  /// The master key of a directory that is only looked at; nil if there is none.
+  func masterKey(in directory: String) throws -> MasterKey? {
     try MasterKey.load(
       text: Environment.value("SIGNALBOX_MASTER_KEY"), file: masterKeyFile, directory: directory,
-      mayCreate: mayCreate)
+      mayCreate: false)
+  }
+
+  /// The master key of an open store; made in the directory with the log's first life.
+  func masterKey(in directory: String, for store: EventStore) throws -> MasterKey {
+    try MasterKey.load(
+      text: Environment.value("SIGNALBOX_MASTER_KEY"), file: masterKeyFile, directory: directory,
+      for: store)
   }
 }

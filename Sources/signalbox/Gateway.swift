@@ -77,9 +77,7 @@ struct Gateway {
     _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?, _ signals: Signals
   ) async throws {
     let board = SnapshotBoard.empty()
-    guard let key = try options.data.masterKey(in: options.directory, mayCreate: true) else {
-      throw VaultError(.invalidMasterKey, "there is no master key")
-    }
+    let key = try options.data.masterKey(in: options.directory, for: store)
     if let warning = key.warning { logger.warning("\(warning)") }
     let vault = try Vault(directory: options.directory, masterKey: key)
     let control = try ControlPlane.open(store: store, vault: vault) { state, secrets in

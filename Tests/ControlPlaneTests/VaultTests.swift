@@ -1,4 +1,5 @@
 import Domain
+import EventStore
 import FoundationEssentials
 import Testing
 
@@ -144,6 +145,27 @@ struct VaultTests {
       #expect(
         try !FileManager.default.contentsOfDirectory(atPath: "\(directory)/keys")
           .contains("master.key"))
+    }
+  }
+
+  @Test func `a log with events gets no new master key in place of a lost one`() async throws {
+    try await withDirectory { directory in
+      let box = try await TestBox.open(directory)
+      try box.store.close()
+      try FileManager.default.removeItem(atPath: "\(directory)/keys")
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      let error = #expect(throws: VaultError.self) {
+        try MasterKey.load(text: nil, file: nil, directory: directory, for: store)
+      }
+      #expect(error?.code == .wrongMasterKey)
+      #expect(!FileManager.default.fileExists(atPath: "\(directory)/keys"))
+      try store.close()
+    }
+    try await withDirectory { directory in
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      _ = try MasterKey.load(text: nil, file: nil, directory: directory, for: store)
+      #expect(FileManager.default.fileExists(atPath: "\(directory)/keys/master.key"))
+      try store.close()
     }
   }
 

@@ -1,4 +1,5 @@
 import Crypto
+public import EventStore
 import FoundationEssentials
 
 /// The key that wraps every data key; whoever has it and the data directory can read all secrets.
@@ -57,6 +58,23 @@ public struct MasterKey: Sendable {
     let encoded = key.withUnsafeBytes { Data($0).base64EncodedString() }
     try KeyFile.write(Array((encoded + "\n").utf8), to: path, directory: keys)
     return MasterKey(key: key, warning: warning)
+  }
+
+  /// As above for a store that is open for writing: made only while the log has no event.
+  ///
+  /// A log with events was begun under a key. Where that one is not at hand (a copy without `keys/`,
+  /// a variable forgotten) another would open no secret and know no client.
+  public static func load(
+    text: String?, file: String?, directory: String, for store: EventStore
+  ) throws(VaultError) -> MasterKey {
+    let isNew = store.lastWritten == .origin
+    if let key = try load(text: text, file: file, directory: directory, mayCreate: isNew) {
+      return key
+    }
+    throw VaultError(
+      .wrongMasterKey,
+      "this log was begun under a master key that is not here; set SIGNALBOX_MASTER_KEY, pass"
+        + " --master-key-file, or bring the key directory back", path: "\(directory)/keys")
   }
 
   /// A key that exists in this process only: for tests, and for plans against an empty directory.
