@@ -43,7 +43,7 @@ struct ApplyCommand: AsyncParsableCommand {
       let result =
         self.plan
         ? try look(plan, directory) : try await write(plan, directory)
-      report(result)
+      try report(result)
     } catch {
       throw Console.explain(error)
     }
@@ -92,18 +92,18 @@ struct ApplyCommand: AsyncParsableCommand {
     return result
   }
 
-  private func report(_ result: AppliedConfiguration) {
+  private func report(_ result: AppliedConfiguration) throws {
     if json {
-      Console.say(String(decoding: Self.json(result, isPlan: plan).bytes, as: UTF8.self))
+      try Console.say(String(decoding: Self.json(result, isPlan: plan).bytes, as: UTF8.self))
       return
     }
-    for row in result.rows { Console.say("\(Self.mark(row.kind)) \(row.text)") }
-    for row in result.unmanaged { Console.say("? \(row.text)") }
+    for row in result.rows { try Console.say("\(Self.mark(row.kind)) \(row.text)") }
+    for row in result.unmanaged { try Console.say("? \(row.text)") }
     let counts = PlannedChange.Kind.allCases.map { kind in
       "\(result.rows.count { $0.kind == kind }) \(kind.rawValue)"
     }
     let end = plan ? "planned, nothing written" : "\(result.events) events written"
-    Console.say("\(counts.joined(separator: ", ")); \(end)")
+    try Console.say("\(counts.joined(separator: ", ")); \(end)")
   }
 
   private static func mark(_ kind: PlannedChange.Kind) -> String {

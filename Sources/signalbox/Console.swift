@@ -7,14 +7,23 @@ import Foundation
 
 /// What the program says to people: answers on standard output, troubles on standard error.
 enum Console {
-  /// One line on standard output, at once, also into a pipe.
-  static func say(_ line: String) {
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+  /// Standard output takes nothing: it is closed, its reader went away, or its disk is full.
+  struct Unwritable: Error, CustomStringConvertible {
+    var description: String { "standard output cannot be written" }
   }
 
-  /// One line on standard error.
+  /// One line on standard output, at once, also into a pipe.
+  static func say(_ line: String) throws(Unwritable) {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+    } catch {
+      throw Unwritable()
+    }
+  }
+
+  /// One line on standard error; if that takes nothing, there is nobody left to tell.
   static func warn(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
   /// Says what went wrong and gives the exit code that belongs to it.

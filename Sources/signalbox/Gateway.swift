@@ -118,13 +118,14 @@ struct Gateway {
       for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }
     }
     let password = Environment.value("SIGNALBOX_ADMIN_PASSWORD").map { Secret($0) }
-    let made = try await control.firstStart(adminPassword: password)
-    if let key = made.clientKey {
-      Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
-    }
-    if let password = made.adminPassword {
-      Console.say(
-        "admin password (shown once): \(String(decoding: password.bytes, as: UTF8.self))")
+    _ = try await control.firstStart(adminPassword: password) { made in
+      if let key = made.clientKey {
+        try Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
+      }
+      if let password = made.adminPassword {
+        try Console.say(
+          "admin password (shown once): \(String(decoding: password.bytes, as: UTF8.self))")
+      }
     }
     let state = control.state
     logger.info(
@@ -164,7 +165,12 @@ struct Gateway {
       fingerprinter: VaultFingerprinter(vault: control.vault),
       fallback: AdminFallback(responder: responder), logger: logger)
     let address = ListenAddress(host: options.address.host, port: started.port)
-    Console.say("listening on http://\(address)")
+    do {
+      try Console.say("listening on http://\(address)")
+    } catch {
+      // Whoever reads it went away; clients did not.
+      logger.warning("\(error)", metadata: ["listen": "\(address)"])
+    }
     return started
   }
 

@@ -52,6 +52,30 @@ struct StartTests {
     }
   }
 
+  @Test func `what a first start could not show is not stored, and the next start shows another`()
+    async throws
+  {
+    try await withDirectory { directory in
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      let vault = try Vault(directory: directory, masterKey: .ephemeral())
+      let control = try ControlPlane.open(store: store, vault: vault, passwordCost: 4) { _, _ in }
+      var seen: [FirstStart] = []
+      await #expect(throws: Unexpected.self) {
+        _ = try await control.firstStart(adminPassword: nil) { made in
+          seen.append(made)
+          throw Unexpected("the terminal is gone")
+        }
+      }
+      #expect(control.state.keys.isEmpty && control.state.settings.adminPasswordPosition == nil)
+      #expect(store.lastWritten == .origin)
+      let made = try await control.firstStart(adminPassword: nil) { seen.append($0) }
+      #expect(seen.count == 2 && seen[1].adminPassword == made.adminPassword)
+      #expect(seen[0].clientKey != seen[1].clientKey)
+      #expect(control.state.keys.count == 1 && control.state.settings.adminPasswordPosition != nil)
+      try store.close()
+    }
+  }
+
   @Test func `a password of the environment is set once, and again only when it is another`()
     async throws
   {

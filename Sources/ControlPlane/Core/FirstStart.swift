@@ -13,31 +13,42 @@ extension ControlPlane {
   ///
   /// A log that ever had a key gets none, even if all are revoked: that was a decision.
   ///
-  /// - Parameter adminPassword: `SIGNALBOX_ADMIN_PASSWORD`. If given it is the password from now on;
-  ///   an event only where it was another. nil: a password is made if there is none.
+  /// Shown first, stored then: after a crash between the two the next start shows others, which
+  /// hold; the other way round nobody would ever have seen those that hold.
+  ///
+  /// - Parameters:
+  ///   - adminPassword: `SIGNALBOX_ADMIN_PASSWORD`. If given it is the password from now on; an
+  ///     event only where it was another. nil: a password is made if there is none.
+  ///   - show: Called before anything is stored, and only if something was made; nothing is stored
+  ///     if it throws.
   /// - Returns: What was made.
-  public func firstStart(adminPassword: Secret?) async throws -> FirstStart {
+  public func firstStart(
+    adminPassword: Secret?, show: (FirstStart) throws -> Void = { _ in }
+  ) async throws -> FirstStart {
     var made = FirstStart()
+    var changes: [Change] = []
     if state.keys.isEmpty {
       let key = KeyText.makeKey(edge)
       let fact = KeyEvent.Created(
         id: KeyID(uuidText(edge.mintID())), name: "default", organisation: .standard,
         fingerprint: vault.fingerprint(key), masked: KeyText.masked(key), diagnostics: true,
         expiresAt: nil)
-      try await execute(provenance: .system) { _ in [Change(.key(.create(fact)))] }
+      changes.append(Change(.key(.create(fact))))
       made.clientKey = key
     }
     if let adminPassword {
       if try await !passwordMatches(adminPassword) {
-        let change = try await passwordChange(adminPassword)
-        try await execute(provenance: .system) { _ in [change] }
+        changes.append(try await passwordChange(adminPassword))
       }
     } else if state.settings.adminPasswordPosition == nil {
       let password = KeyText.makePassword(edge)
-      let change = try await passwordChange(password)
-      try await execute(provenance: .system) { _ in [change] }
+      changes.append(try await passwordChange(password))
       made.adminPassword = password
     }
+    guard !changes.isEmpty else { return made }
+    if made.clientKey != nil || made.adminPassword != nil { try show(made) }
+    let all = changes
+    try await execute(provenance: .system) { _ in all }
     return made
   }
 }
