@@ -280,4 +280,35 @@ struct RecordingTests {
       #expect(summary.remoteAddress == "127.0.0.1")
     }
   }
+
+  @Test("the first byte is timed for whole answers, streams and refusals alike")
+  func firstByte() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let plain = await upstream.next()
+      gateway.clock.advance(.milliseconds(3))
+      plain.answer(plainAnswer)
+      _ = try await client.response()
+      try await client.send(chat(streamBody))
+      let stream = await upstream.next()
+      stream.startStream()
+      gateway.clock.advance(.milliseconds(5))
+      stream.chunk("data: {\"choices\":[{}]}\n\n")
+      _ = await client.receives("choices")
+      gateway.clock.advance(.milliseconds(7))
+      stream.chunk("data: [DONE]\n\n")
+      stream.endChunks()
+      _ = try await client.response()
+      try await client.send(chat(#"{"model":"no"}"#))
+      _ = try await client.response()
+      let finished = try await gateway.finished(3)
+      #expect(finished.map(\.firstByteMicroseconds) == [3000, 5000, 0])
+      #expect(
+        finished.map { $0.attempts.first?.firstByteMicroseconds == nil } == [false, false, true])
+      #expect(finished.first?.attempts.first?.firstByteMicroseconds == 3000)
+      #expect(finished.map(\.totalMicroseconds) == [3000, 12000, 0])
+    }
+  }
 }

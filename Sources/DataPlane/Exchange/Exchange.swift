@@ -253,6 +253,8 @@ final class Exchange {
     deadline = .max
     connection.releaseBody()
     body = ByteBuffer()
+    // What is written from here on leaves as soon as the event is in the log.
+    if case .abort = end {} else { noteFirstByte() }
     let finished = RequestEvent.Finished(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
       remoteAddress: connection.remoteAddress, operation: operation, modelAsked: modelAsked,
@@ -298,7 +300,6 @@ final class Exchange {
     switch end {
     case .abort: over { $0.abort() }
     case .own(let head, let body):
-      noteFirstByte()
       writer.whole(head.whole(body, context: context), bodyBytes: body.count)
       deliver(close: !head.keepsAlive)
     case .pieces(let pieces, let close):
@@ -341,7 +342,7 @@ final class Exchange {
     tell(connection)
   }
 
-  /// When the first byte goes to the client.
+  /// The first byte goes to the client, or would if it were not withheld.
   func noteFirstByte() {
     if firstByteMicroseconds == nil { firstByteMicroseconds = microseconds(since: startedAt) }
   }
