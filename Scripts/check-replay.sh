@@ -5,7 +5,7 @@ binary=${1:-$RELEASE/replay}
 [ -x "$binary" ] || die "$binary is not built"
 symbols=$(nm "$binary" 2>/dev/null || true)
 # A stripped binary would pass any look for names, so what must be there is looked for first.
-grep -q '7Inquiry' <<<"$symbols" || die "$binary has no symbols of Inquiry: stripped, or not replay"
+grep -q '10EventStore' <<<"$symbols" || die "$binary has no symbols of EventStore: stripped, or not ours"
 # shellcheck disable=SC2016  # $s is how mangled Swift names begin
 found=$(grep -oE '\$s(7NIOCore|8NIOPosix|8NIOHTTP1|6NIOSSL|11Hummingbird|15HummingbirdCore|15AsyncHTTPClient|9DataPlane|12ControlPlane)' \
   <<<"$symbols" | sort | uniq -c || true)
