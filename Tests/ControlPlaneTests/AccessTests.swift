@@ -30,6 +30,18 @@ struct AccessTests {
     }
   }
 
+  @Test(arguments: Routes.all.filter { $0.plane == .controlPlane && $0.tier == .admin })
+  func `a client's key opens the rows that say so, and no other`(row: RouteRow) async throws {
+    try await withDirectory { directory in
+      let box = try await TestBox.open(directory)
+      let key = String(decoding: try #require(box.made.clientKey).bytes, as: UTF8.self)
+      let method = try #require(HTTPRequest.Method(rawValue: row.method.rawValue))
+      let reply = try await box.call(method, row.path.replacing("{id}", with: "x"), "{}", as: key)
+      #expect((reply.status == 401) == !row.admitsKeys, "\(reply.status)")
+      try box.store.close()
+    }
+  }
+
   @Test func `what is no row is 404, and another method is 405 with what is allowed`() async throws
   {
     try await TestBox.with { box in

@@ -121,6 +121,7 @@ struct RoutesTests {
       #expect(row.path.hasPrefix("/") && !row.path.hasSuffix("/"))
       #expect(!row.summary.isEmpty && !row.summary.hasSuffix("."))
       #expect((row.group == .inference) == (row.tier == .client))
+      #expect(row.admitsKeys == (row.endpoint == .auditRequest))
       #expect((row.plane == .dataPlane) == [.inference, .models].contains(row.group))
       if row.group == .configuration || row.group == .evidence { #expect(row.tier == .admin) }
       #expect(!row.takesRest || row.path.hasSuffix("}"))
