@@ -34,6 +34,10 @@ class RefusalsTests(Spine):
         self.assertIn("mock/gpt-4o-mini", error["message"])
         self.assertEqual(error["param"], "model")
 
+    def test_an_unknown_model_that_resembles_nothing_names_what_there_is(self):
+        error = self.refused(self.box.chat(message(model="zzz")), 404, "model_not_found")
+        self.assertIn("mock/gpt-4o-mini", error["message"])
+
     def test_broken_json_names_the_place(self):
         body = b'{"model": "mock/gpt-4o-mini",\n "messages": [}'
         error = self.refused(self.box.chat(body), 400, "invalid_json")

@@ -38,7 +38,13 @@ extension Exchange {
     switch refusal {
     case .unknownModel(let near):
       var message = "No provider offers this model."
-      if !near.isEmpty { message += " Did you mean: \(near.joined(separator: ", "))?" }
+      if near.isEmpty {
+        // Nothing resembles it: what there is says more than nothing at all.
+        let offered = context.routing.snapshot.models().prefix(10).map(\.id)
+        if !offered.isEmpty { message += " Offered are: \(offered.joined(separator: ", "))." }
+      } else {
+        message += " Did you mean: \(near.joined(separator: ", "))?"
+      }
       deny(.modelNotFound, message: message, param: "model")
     case .ambiguousModel(let candidates):
       deny(
