@@ -33,6 +33,46 @@ import Testing
     #expect(try Replay.state(reader, at: nil, now: TestLog.now).exitCode == .damaged)
   }
 
+  @Test func `damage behind the last readable event is part of a window that reaches the end`()
+    throws
+  {
+    let log = try TestLog.story()
+    try log.close()
+    let segment = try #require(try log.reader().segments.first)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment.path))
+    bytes[Int(segment.bytes) - 16] ^= 0x10
+    try bytes.write(to: URL(fileURLWithPath: segment.path))
+    let reader = try log.reader()
+    let end = reader.last
+    #expect(end.rawValue == log.last - 1)
+    for to in [nil, Selector.position(log.last, epoch: nil), .position(end.rawValue, epoch: nil)] {
+      let window = try Replay.window(reader, WindowQuery(to: to), now: TestLog.now)
+      #expect(window.exitCode == .damaged && window.gaps.map(\.first) == [Position(log.last)])
+      #expect(window.timeline.last?.what.hasPrefix("damaged: position \(log.last)") == true)
+      #expect(window.eventsInRange == end.rawValue)
+      let state = try Replay.state(reader, at: to, now: TestLog.now)
+      #expect(state.exitCode == .damaged && state.gaps == window.gaps)
+    }
+    let before = Selector.position(end.rawValue - 1, epoch: nil)
+    let window = try Replay.window(reader, WindowQuery(to: before), now: TestLog.now)
+    #expect(window.exitCode == .same && window.gaps.isEmpty)
+    #expect(try Replay.state(reader, at: before, now: TestLog.now).gaps.isEmpty)
+  }
+
+  @Test func `a log of which nothing is readable is not called empty and well`() throws {
+    let log = try TestLog.story()
+    try log.close()
+    let segment = try #require(try log.reader().segments.first)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment.path))
+    bytes[8] ^= 0x10
+    try bytes.write(to: URL(fileURLWithPath: segment.path))
+    let reader = try log.reader()
+    let window = try Replay.window(reader, WindowQuery(), now: TestLog.now)
+    #expect(window.exitCode == .damaged && window.text.contains("segment.header-crc"))
+    #expect(!window.text.contains("empty"))
+    #expect(try Replay.state(reader, at: nil, now: TestLog.now).exitCode == .damaged)
+  }
+
   @Test func `a window that a damaged part does not touch ends with 0 and says what it misses`()
     throws
   {

@@ -43,14 +43,19 @@ struct ConfigurationFold {
   }
 
   /// Folds the log from its beginning.
+  ///
+  /// - Parameter isEnd: whether the position is the log's end, so that damage behind it counts.
   static func through(
-    _ position: Position, of log: LogReader, progress: Progress?
+    _ position: Position, isEnd: Bool = false, of log: LogReader, progress: Progress?
   ) throws(InquiryFault) -> ConfigurationFold {
     var fold = ConfigurationFold()
-    try log.read(from: Position(1), through: position, progress: progress) { entry in
+    let through = isEnd ? nil : position
+    try log.read(from: Position(1), through: through, progress: progress) { entry in
       switch entry {
       case .gap(let gap): fold.apply(gap)
       case .event(let stored):
+        // The log may have grown meanwhile.
+        guard stored.position <= position else { return }
         if isRelevant(stored.kind) { fold.apply(Entry(stored)) }
       }
     }

@@ -43,11 +43,13 @@ public typealias Progress = (Position) -> Void
 
 extension LogReader {
   /// Reads a range in order; what the body throws comes out as thrown.
+  ///
+  /// - Parameter through: nil: to the very end, with what is damaged behind the last readable event.
   func read(
-    from: Position, through: Position, progress: Progress?,
+    from: Position, through: Position?, progress: Progress?,
     _ body: (LogEntry) throws(InquiryFault) -> Void
   ) throws(InquiryFault) {
-    guard from <= through else { return }
+    if let through, through < from { return }
     var count = 0
     do {
       try scan(from: from, through: through) { entry in

@@ -47,7 +47,8 @@ extension Replay {
     let end = log.last
     let wanted = try selector?.resolve(in: log, now: now, edge: .to) ?? end
     let position = min(wanted, end)
-    let fold = try ConfigurationFold.through(position, of: log, progress: progress)
+    let fold = try ConfigurationFold.through(
+      position, isEnd: wanted >= end, of: log, progress: progress)
     var at: LogCoverage.Moment?
     if position.rawValue > 0 {
       let stored = try reading { () throws(StoreError) in try log.event(at: position) }

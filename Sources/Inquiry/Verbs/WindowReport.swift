@@ -60,11 +60,15 @@ extension Replay {
       coverage: try LogCoverage(log), first: max(first, Position(1)), last: min(last, end),
       epochs: [], eventsInRange: 0, gaps: [], gapsBefore: 0, filter: query.filter,
       summary: WindowSummary(), timeline: [], omitted: 0)
-    guard report.first <= report.last else { return report }
+    // To the end of the log: bytes behind the last readable event are part of the window.
+    let isToEnd = last >= end
+    guard report.first <= report.last || isToEnd else { return report }
 
     var fold = ConfigurationFold()
     let (from, through) = (report.first, report.last)
-    try log.read(from: Position(1), through: through, progress: progress) { item in
+    try log.read(
+      from: Position(1), through: isToEnd ? nil : through, progress: progress
+    ) { item in
       switch item {
       case .gap(let gap):
         fold.apply(gap)
@@ -77,6 +81,8 @@ extension Replay {
           WindowReport.Line(
             place: "", time: nil, what: gap.text, members: [.init("gap", gap.json)]))
       case .event(let stored):
+        // The log may have grown meanwhile.
+        guard stored.position <= through else { return }
         if stored.position < from {
           if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
           return
