@@ -52,9 +52,10 @@ struct ApplyCommand: AsyncParsableCommand {
   private func look(
     _ file: ConfigurationPlan, _ directory: String
   ) throws -> AppliedConfiguration {
-    guard access(directory, F_OK) == 0 else {
-      // Nothing there yet: everything of the file would be new, whatever the key.
-      let vault = try Vault(directory: directory, masterKey: .ephemeral(), mayWrite: false)
+    guard access(directory, F_OK) == 0, !FileText.isEmptyDirectory(directory) else {
+      // Nothing there yet: everything of the file would be new; the key shapes fingerprints only.
+      let key = try data.masterKey(in: directory) ?? .ephemeral()
+      let vault = try Vault(directory: directory, masterKey: key, mayWrite: false)
       return try ControlPlane.plan(file, against: .initial, vault: vault)
     }
     let state = try ControlState(reading: try LogReader.open(directory: directory))

@@ -30,6 +30,11 @@ enum FileText {
     throw Unreadable(description: "\(path) is larger than \(limit) bytes")
   }
 
+  /// Whether this is a directory in which nothing is yet.
+  static func isEmptyDirectory(_ path: String) -> Bool {
+    (try? FileManager.default.contentsOfDirectory(atPath: path).isEmpty) ?? false
+  }
+
   /// The file as UTF-8.
   static func text(_ path: String, limit: Int) throws -> String {
     guard let text = String(validating: try bytes(path, limit: limit), as: UTF8.self) else {

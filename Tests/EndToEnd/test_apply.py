@@ -56,6 +56,16 @@ class ApplyTests(Case):
         again = [e["kind"] for e in self.log() if not e["kind"].startswith("gateway.")]
         self.assertEqual(again, configured, "the same file changed something the second time")
 
+    def test_a_plan_of_an_empty_directory_is_as_of_a_missing_one(self):
+        # A given key makes the fingerprints of a plan those of the change, and the same each time.
+        key = {"SIGNALBOX_MASTER_KEY": "0f" * 32}
+        missing = self.apply("--plan", environment=key)
+        self.assertFalse(self.data.exists())
+        self.data.mkdir(mode=0o700)
+        empty = self.apply("--plan", environment=key)
+        self.assertEqual((empty.returncode, empty.stdout), (0, missing.stdout), empty.stderr)
+        self.assertEqual(list(self.data.iterdir()), [])
+
     def test_a_plan_names_the_change_and_writes_nothing(self):
         self.applied()
         before = len(self.log())
