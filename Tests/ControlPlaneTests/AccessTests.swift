@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import EventStore
 import FoundationEssentials
@@ -216,6 +217,23 @@ struct AccessTests {
       #expect(try await patch("https://evil.example") == 403)
       #expect(try await patch("null") == 403)
       #expect(try await patch("http://localhost:8080") == 200)
+    }
+  }
+
+  @Test func `a password that is replaced while it is checked opens no session`() async throws {
+    try await TestBox.with { box in
+      let change = try await box.control.passwordChange(Secret("another-password"))
+      let hashing = box.control.hashing
+      let gate = DispatchSemaphore(value: 0)
+      async let held: Void = hashing.run { gate.wait() }
+      while hashing.count < 1 { await Task.yield() }
+      async let token = box.signIn()
+      while hashing.count < 2 { await Task.yield() }
+      try await box.control.execute(provenance: .system) { _ in [change] }
+      gate.signal()
+      try await held
+      let reply = try await box.call(.get, "/api/settings", as: try await token)
+      #expect(reply.status == 401)
     }
   }
 

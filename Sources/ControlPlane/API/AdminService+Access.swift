@@ -54,10 +54,7 @@ extension AdminService {
     var fields = try call.fields()
     let password = Secret(try fields.string("password"))
     try fields.finish()
-    try await check(password, call)
-    guard let position = control.state.settings.adminPasswordPosition else {
-      throw APIFault(.invalidPassword)
-    }
+    let position = try await check(password, call)
     let (token, session) = try await sessions.issue(
       id: edge.mintID(), now: edge.now(), passwordPosition: position)
     let text = String(decoding: token.bytes, as: UTF8.self)
@@ -76,14 +73,17 @@ extension AdminService {
   }
 
   /// Checks the administrator's password under the limit of its address.
-  func check(_ password: Secret, _ call: AdminCall) async throws {
+  func check(_ password: Secret, _ call: AdminCall) async throws -> UInt64 {
     let address = call.remoteAddress
     if let seconds = limiter.admit(address, now: edge.now()) {
       throw APIFault(
         .tooManyAttempts, headers: [.retryAfter: String(seconds)])
     }
-    guard try await control.passwordMatches(password) else { throw APIFault(.invalidPassword) }
+    guard let position = try await control.position(ofPassword: password) else {
+      throw APIFault(.invalidPassword)
+    }
     limiter.succeeded(address)
+    return position
   }
 
   private func cookie(_ token: String, maxAge: Int64) -> String {

@@ -27,6 +27,7 @@ extension AdminService {
     try fields.finish()
 
     var changes = [Change(.settings(.change(changed)))]
+    var checked: UInt64?
     if let new {
       guard (12...PasswordHash.maximumPasswordBytes).contains(new.bytes.count) else {
         throw fields.fault(
@@ -38,16 +39,21 @@ extension AdminService {
           .missingField, "currentPassword is missing", field: "currentPassword",
           remedy: "A new password needs the current one.")
       }
-      try await check(current, call)
+      checked = try await check(current, call)
       changes.append(try await control.passwordChange(new))
     } else if current != nil {
       throw APIFault(
         .missingField, "newPassword is missing", field: "newPassword",
         remedy: "Add newPassword, or leave currentPassword out.")
     }
-    let all = changes
+    let (all, position) = (changes, checked)
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in all
+      state in
+      // What was current when it was checked may not be by now.
+      if let position, position != state.settings.adminPasswordPosition {
+        throw APIFault(.invalidPassword)
+      }
+      return all
     }
     return one(outcome.state.settings)
   }

@@ -22,7 +22,7 @@ public final class ControlPlane: Sendable {
   private let passwordCost: UInt8
   private let sideline = Sideline(label: "signalbox.vault", limit: 256)
   /// One at a time: each hash takes 32 MiB.
-  private let hashing = Sideline(label: "signalbox.password", limit: 16)
+  let hashing = Sideline(label: "signalbox.password", limit: 16)
   private let publish: Publish
   private let turnstile = Turnstile(limit: 256)
   private let current: Mutex<View>
@@ -76,12 +76,17 @@ public final class ControlPlane: Sendable {
   /// The configuration after the last change that was answered.
   public var state: ControlState { current.withLock { $0.state } }
 
-  /// Whether this is the administrator's password; false while none was set.
+  /// Position of the administrator's password if this is it; nil if not, and while none was set.
   ///
-  /// Takes some 100 ms on a thread of its own.
-  func passwordMatches(_ password: Secret) async throws -> Bool {
-    guard let kept = current.withLock({ $0.password }) else { return false }
-    return try await hashing.run { try PasswordHash(encoded: kept).matches(password) }
+  /// Takes some 100 ms on a thread of its own. Another password may be in force by then: what the
+  /// answer permits must be bound to the position.
+  func position(ofPassword password: Secret) async throws -> UInt64? {
+    let (kept, position) = current.withLock {
+      ($0.password, $0.state.settings.adminPasswordPosition)
+    }
+    guard let kept, let position else { return nil }
+    let matches = try await hashing.run { try PasswordHash(encoded: kept).matches(password) }
+    return matches ? position : nil
   }
 
   /// The change that sets the administrator's password.

@@ -37,7 +37,7 @@ extension ControlPlane {
       made.clientKey = key
     }
     if let adminPassword {
-      if try await !passwordMatches(adminPassword) {
+      if try await position(ofPassword: adminPassword) == nil {
         changes.append(try await passwordChange(adminPassword))
       }
     } else if state.settings.adminPasswordPosition == nil {

@@ -21,6 +21,9 @@ final class Sideline: Sendable {
     self.limit = limit
   }
 
+  /// Pieces of work that wait or run.
+  var count: Int { pending.withLock { $0 } }
+
   /// Runs `work` on the thread, after what came before.
   func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     let isFull = pending.withLock { pending in
