@@ -217,6 +217,22 @@ struct AccessTests {
       #expect(try await patch("https://evil.example") == 403)
       #expect(try await patch("null") == 403)
       #expect(try await patch("http://localhost:8080") == 200)
+      // Another program's page on this machine: the browser sends the session to its port as well.
+      for origin in ["http://localhost:3000", "http://localhost", "http://127.0.0.1:8080"] {
+        #expect(try await patch(origin) == 403, "\(origin)")
+      }
+    }
+  }
+
+  @Test func `a page behind a proxy may write under a name that was allowed`() {
+    let guardian = HostGuard(listenHost: "127.0.0.1", allowed: ["box.example"])
+    #expect(guardian.accepts(origin: "https://box.example", host: "127.0.0.1:8080"))
+    #expect(guardian.accepts(origin: "https://BOX.example:8443", host: "127.0.0.1:8080"))
+    #expect(guardian.accepts(origin: "http://[::1]:8080", host: "[::1]:8080"))
+    for origin in [
+      "https://other.example", "null", "", "file://", "box.example", "https://[::1]:1",
+    ] {
+      #expect(!guardian.accepts(origin: origin, host: "[::1]:8080"), "\(origin)")
     }
   }
 

@@ -10,8 +10,7 @@ extension AdminService {
       guard hosts.accepts(call.headers[.hostField]) else { throw APIFault(.forbiddenHost) }
       // A browser tells where a write comes from; another site's page has no business here.
       if let origin = call.headers[.origin], call.row.method != .get {
-        let authority = origin.split(separator: "/", omittingEmptySubsequences: true).dropFirst()
-        guard hosts.accepts(authority.first.map(String.init)) else {
+        guard hosts.accepts(origin: origin, host: call.headers[.hostField]) else {
           throw APIFault(
             .forbiddenHost, "The request comes from another site's page.",
             remedy: "Call the administration from its own origin, or without a browser.")

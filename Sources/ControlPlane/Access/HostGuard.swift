@@ -5,6 +5,7 @@
 /// rebound, so that behind a wildcard listen any literal address is ours.
 struct HostGuard: Sendable {
   private let names: Set<String>
+  private let allowed: Set<String>
   private let acceptsAddresses: Bool
 
   /// - Parameters:
@@ -12,16 +13,29 @@ struct HostGuard: Sendable {
   ///   - allowed: The names of `--allowed-host`.
   init(listenHost: String, allowed: [String]) {
     let own = ["localhost", "127.0.0.1", "::1", Self.bare(listenHost)]
-    names = Set((own + allowed.map { Self.bare($0) }).map { $0.lowercased() })
+    self.allowed = Set(allowed.map { Self.bare($0).lowercased() })
+    names = self.allowed.union(own.map { $0.lowercased() })
     acceptsAddresses = ["0.0.0.0", "::", ""].contains(Self.bare(listenHost))
   }
 
-  /// Whether a `Host` header (or an origin's authority) names this gateway, whatever the port.
+  /// Whether a `Host` header names this gateway, whatever the port.
   func accepts(_ authority: String?) -> Bool {
     guard let authority, !authority.isEmpty, authority.utf8.count <= 300 else { return false }
     let name = Self.name(authority).lowercased()
     if names.contains(name) { return true }
     return acceptsAddresses && Self.isAddress(name)
+  }
+
+  /// Whether a page of this origin may write: it has the very name and port that the request came
+  /// to, or a name of `--allowed-host`, whatever a proxy made of the port.
+  ///
+  /// Neither cookies nor `SameSite` tell ports apart: a page of another program on this machine, at
+  /// `localhost:3000`, is sent along the session too.
+  func accepts(origin: String, host: String?) -> Bool {
+    let parts = origin.split(separator: "/", omittingEmptySubsequences: true)
+    guard parts.count == 2, parts[0].hasSuffix(":") else { return false }
+    let authority = parts[1].lowercased()
+    return authority == host?.lowercased() || allowed.contains(Self.name(authority))
   }
 
   /// `[::1]:8080` → `::1`, `localhost:8080` → `localhost`, `localhost.` → `localhost`.
