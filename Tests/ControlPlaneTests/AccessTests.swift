@@ -50,6 +50,14 @@ struct AccessTests {
       #expect(lost.status == 404)
       #expect(lost.code == "not_found")
       #expect(lost.json["error"]?["requestId"]?.string?.count == 36)
+      for path in ["/api/settings/", "//api/settings", "/api//settings"] {
+        for method in [HTTPRequest.Method.get, .patch, .options] {
+          #expect(try await box.call(method, path, "{}").status == 404, "\(method) \(path)")
+        }
+      }
+      let absolute = "http://localhost:8080/api/settings"
+      #expect(try await box.call(.get, absolute).status == 401)
+      #expect(try await box.call(.options, absolute).status == 405)
       let other = try await box.call(.delete, "/api/settings")
       #expect(other.status == 405)
       #expect(other.headers[.allow]?.contains("PATCH") == true)

@@ -40,17 +40,21 @@ public struct AdminResponder: Sendable {
   ///
   /// Never throws: what fails becomes an answer in the path's own shape.
   public func respond(to request: AdminRequest) async -> AdminAnswer {
-    let path = String(request.uri.prefix { $0 != "?" })
+    let uri = Self.originForm(request.uri)
+    let path = String(uri.prefix { $0 != "?" })
     var answer: AdminAnswer
     do {
       guard request.body.readableBytes <= Self.maximumBodyBytes else {
         throw APIFault(.bodyTooLarge)
       }
+      // The rows decide what is there: the router alone would pass over doubled slashes.
+      guard case .found = Routes.match(method: request.method.rawValue, path: path) else {
+        throw noRoute(request.method, path)
+      }
       // HEAD is GET whose body the listener leaves out.
       let head = HTTPRequest(
         method: request.method == .head ? .get : request.method, scheme: nil, authority: nil,
-        path: request.uri,
-        headerFields: request.headers)
+        path: uri, headerFields: request.headers)
       let context = AdminContext(
         source: AdminContextSource(
           logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID))
@@ -68,6 +72,14 @@ public struct AdminResponder: Sendable {
     answer.headers[.cacheControl] = "no-store"
     answer.headers[.xContentTypeOptions] = "nosniff"
     return answer
+  }
+
+  /// `http://host/path` → `/path`, as a proxy's client may send it; the rest as it is.
+  private static func originForm(_ uri: String) -> String {
+    guard let scheme = ["http://", "https://"].first(where: { uri.lowercased().hasPrefix($0) })
+    else { return uri }
+    let rest = uri.dropFirst(scheme.count).drop { $0 != "/" && $0 != "?" }
+    return rest.hasPrefix("/") ? String(rest) : "/" + rest
   }
 
   private func failed(
