@@ -131,6 +131,14 @@ struct ConfigurationTests {
       let set = try await box.call(
         .put, "/api/models/alias", #"{"alias":"fast","model":"mock/gpt-4o-mini"}"#, as: token)
       #expect(set.status == 200, "\(set.text)")
+      let star = try await box.call(
+        .put, "/api/models/alias", #"{"alias":"other","model":"mock/gpt-4o"}"#, as: token,
+        headers: [("if-match", "*")])
+      #expect(star.status == 412, "`*` asks for one that is there")
+      let there = try await box.call(
+        .put, "/api/models/alias", #"{"alias":"fast","model":"mock/gpt-4o-mini"}"#, as: token,
+        headers: [("if-match", "*")])
+      #expect(there.status == 200)
       let all = try await box.call(.get, "/api/models/alias", as: token)
       #expect(all.json["aliases"]?["fast"]?.string == "mock/gpt-4o-mini")
       let one = try await box.call(.get, "/api/models/alias?alias=fast", as: token)

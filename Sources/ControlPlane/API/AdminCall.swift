@@ -39,6 +39,11 @@ struct AdminCall: Sendable {
     return try ObjectReader(try JSONValue.parse(body))
   }
 
+  /// Whether the caller wants to change only what is there: `If-Match: *`.
+  ///
+  /// Matters where a write may also create; the others answer 404.
+  var mustExist: Bool { headers[.ifMatch]?.trimmedOfSpaces == "*" }
+
   /// The revision of `If-Match`: nil if there is none or `*`.
   ///
   /// A tag that is not one of ours becomes a revision that no stream has.

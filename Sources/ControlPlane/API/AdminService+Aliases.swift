@@ -24,8 +24,12 @@ extension AdminService {
     let allowUnresolved = try fields.optionalBool("allowUnresolved") ?? false
     try fields.finish()
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in
-      [Change(.alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)))]
+      state in
+      let set = Change(.alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)))
+      if call.mustExist, state.aliases[name] == nil {
+        throw Refusal.revisionMismatch(current: state.revision(ofStream: set.command.stream))
+      }
+      return [set]
     }
     guard let alias = outcome.state.aliases[name] else { throw APIFault(.unknownAlias) }
     return .json(Self.json(alias), revision: alias.revision)
