@@ -242,6 +242,54 @@ struct FailoverTests {
     }
   }
 
+  static let errorAnswer = #"{"id":"x","error":{"message":"quota of sk-secret"}}"#
+
+  @Test("an answer that is an error in spite of its status fails over", arguments: [1, 2])
+  func errorUnderGoodStatus(_ good: Int) async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      let isBad = good != 2 || call.header("authorization") == "Bearer secret-of-a1"
+      call.answer(isBad ? Self.errorAnswer : plainAnswer)
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == (good == 2 ? 200 : 502))
+      #expect(!response.text.contains("secret"))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(
+        finished.attempts.map(\.errorCode)
+          == ["error_in_answer", good == 2 ? nil : "error_in_answer"])
+      #expect(finished.ending == (good == 2 ? .completed : .failed))
+      #expect(finished.errorClass == (good == 2 ? nil : .provider))
+    }
+  }
+
+  @Test("an error beside choices is the answer, and one that came piecemeal is recorded as failed")
+  func lateErrorAnswer() async throws {
+    let beside = #"{"choices":[{"index":0}],"error":{"message":"filtered"}}"#
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      await upstream.next().answer(beside)
+      #expect(try await client.response().text == beside)
+      try await client.send(chat(plainBody))
+      let call = await upstream.next()
+      let text = Self.errorAnswer
+      call.send(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: \(text.utf8.count)\r\n\r\n\(text.prefix(8))"
+      )
+      _ = await client.receives(String(text.prefix(8)))
+      call.send(String(text.dropFirst(8)))
+      #expect(try await client.response().text == text)
+      let finished = try await gateway.finished(2)
+      #expect(finished.map(\.ending) == [.completed, .failed])
+      #expect(finished.map(\.errorClass) == [nil, .provider])
+      #expect(finished.last?.attempts.map(\.errorCode) == ["error_in_answer"])
+    }
+  }
+
   @Test("an upstream that hangs up without an answer is asked no more, and the next account is")
   func hangsUp() async throws {
     let upstream = try await ScriptedUpstream.start { call in

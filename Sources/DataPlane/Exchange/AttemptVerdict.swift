@@ -33,6 +33,9 @@ enum AttemptVerdict: Sendable, Hashable {
 
   /// An error in a stream's first frame, under status 200.
   static let errorInStream = AttemptVerdict.failOver(.provider, code: "error_in_stream")
+
+  /// An error and no choices in a whole answer, under status 200.
+  static let errorInAnswer = AttemptVerdict.failOver(.provider, code: "error_in_answer")
 }
 
 extension UpstreamFailure {

@@ -7,19 +7,19 @@ import Surface
 /// What came in the current read is kept until either more was read or the answer is whole: so the end is
 /// always still here when the answer is whole. Pure: bytes in, bytes out.
 struct BodyRelay {
-  /// Larger answers are forwarded without reading their usage.
+  /// Larger answers are forwarded without reading what they say.
   static let usageBodyBytes = 1 << 20
 
   /// Bytes of the current read, in order; bounded by what the loop reads in one go.
   private(set) var held: [ByteBuffer] = []
-  /// The whole body so far, as far as it is kept for its usage; nil: not kept.
+  /// The whole body so far, as far as it is kept to be read; nil: not kept.
   private var kept: ByteBuffer?
   /// How many bytes must stay back although more may come: 1 where the end of the connection is the
   /// answer's end, because then no framing is left to withhold.
   private let reserve: Int
 
-  init(readsUsage: Bool, reserve: Int) {
-    kept = readsUsage ? ByteBuffer() : nil
+  init(readsAnswer: Bool, reserve: Int) {
+    kept = readsAnswer ? ByteBuffer() : nil
     self.reserve = reserve
   }
 
@@ -55,11 +55,17 @@ struct BodyRelay {
     return pieces
   }
 
-  /// The figures of the whole answer; nil if it was too large, or holds none.
-  var usage: TokenUsage? {
-    guard let kept else { return nil }
+  /// What the whole answer says; read once, at its end.
+  ///
+  /// Nothing if it was too large. An answer that is an error in spite of its status has no choices.
+  func verdict() -> (usage: TokenUsage?, isError: Bool) {
+    guard let kept else { return (nil, false) }
     return kept.withUnsafeReadableBytes { bytes in
-      UsageScan.mayHoldUsage(bytes) ? UsageScan.usage(in: bytes) : nil
+      guard UsageScan.mayHoldUsage(bytes) || UsageScan.mayHoldError(bytes) else {
+        return (nil, false)
+      }
+      let scan = UsageScan.scan(bytes)
+      return (scan.usage, scan.hasError && !scan.hasChoices)
     }
   }
 }

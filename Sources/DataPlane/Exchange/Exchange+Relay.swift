@@ -72,7 +72,7 @@ extension Exchange: UpstreamClient {
       stream = StreamRelay(hidesUsageChunk: addsUsageOption)
     } else {
       let isBare = self.head.version == .http10 && !Self.hasLength(head)
-      relay = BodyRelay(readsUsage: !isEncoded, reserve: isBare ? 1 : 0)
+      relay = BodyRelay(readsAnswer: !isEncoded, reserve: isBare ? 1 : 0)
     }
     deadline = now() + options.upstreamIdleTimeout.nanoseconds
     if !connection.isWritable { clientWritable(false) }
@@ -98,7 +98,7 @@ extension Exchange: UpstreamClient {
       switch stream?.take(bytes) {
       case .continue, nil: break
       case .done: streamDone()
-      case .errorFirst: errorInFirstFrame()
+      case .errorFirst: errorInGoodStatus()
       case .frameTooLong:
         upstream?.close()
         upstream = nil
@@ -125,13 +125,15 @@ extension Exchange: UpstreamClient {
     if stream != nil {
       forwardReleased()
       switch stream?.finish() {
-      case .whole, nil: return complete(stream?.end.map { [$0] } ?? [])
+      case .whole, nil: return completeStream()
       case .empty: return broke(.emptyStream)
       case .unfinished: return broke(.cut)
       }
     }
-    usage = relay?.usage ?? .notReported
-    complete(relay?.held ?? [])
+    let (found, isError) = relay?.verdict() ?? (nil, false)
+    if isError, !isCommitted { return errorInGoodStatus() }
+    usage = found ?? .notReported
+    complete(relay?.held ?? [], isError: isError)
   }
 
   func upstreamFailed(_ failure: UpstreamFailure) {
@@ -155,11 +157,20 @@ extension Exchange: UpstreamClient {
     let former = upstream
     upstream = nil
     former?.detach()
-    complete(stream?.end.map { [$0] } ?? [])
+    completeStream()
   }
 
-  private func errorInFirstFrame() {
-    guard case .failOver(let errorClass, let code) = AttemptVerdict.errorInStream else { return }
+  private func completeStream() {
+    if let found = stream?.usage { usage = found }
+    complete(stream?.end.map { [$0] } ?? [], isError: stream?.sawError ?? false)
+  }
+
+  /// Upstream's status is good and its answer an error, of which the client has nothing yet.
+  private func errorInGoodStatus() {
+    guard
+      case .failOver(let errorClass, let code) =
+        stream != nil ? AttemptVerdict.errorInStream : .errorInAnswer
+    else { return }
     let former = upstream
     upstream = nil
     former?.close()
@@ -214,19 +225,20 @@ extension Exchange: UpstreamClient {
   }
 
   /// Upstream is complete: once the socket has taken all that came before, the request is recorded.
-  private func complete(_ end: [ByteBuffer]) {
+  ///
+  /// `isError`: the answer says so itself, too late for another account.
+  private func complete(_ end: [ByteBuffer], isError: Bool) {
     deadline = .max
-    if let found = stream?.usage { usage = found }
-    let sawError = stream?.sawError ?? false
-    closeAttempt(sawError ? .provider : nil, code: sawError ? "error_in_stream" : nil)
+    let code = stream != nil ? "error_in_stream" : "error_in_answer"
+    closeAttempt(isError ? .provider : nil, code: isError ? code : nil)
     phase = .flushing
     connection.whenAccepted { [self] _ in
       // A client that went away meanwhile has been dealt with.
       guard phase == .flushing else { return }
       conclude(
-        sawError ? .failed : .completed, status: answer?.status ?? 200,
-        code: sawError ? ErrorCode.upstreamError.rawValue : nil,
-        errorClass: sawError ? .provider : nil, .pieces(end, close: false))
+        isError ? .failed : .completed, status: answer?.status ?? 200,
+        code: isError ? ErrorCode.upstreamError.rawValue : nil,
+        errorClass: isError ? .provider : nil, .pieces(end, close: false))
     }
   }
 

@@ -15,21 +15,26 @@ public struct UsageScan: Sendable, Hashable {
   public var hasError: Bool
   /// `"choices": []`: the chunk that carries nothing but usage.
   public var choicesAreEmpty: Bool
+  /// A top-level `choices`, whatever it holds.
+  public var hasChoices: Bool
 
   /// What a scan found.
   public init(
-    isObject: Bool, usage: TokenUsage?, usageIsNull: Bool, hasError: Bool, choicesAreEmpty: Bool
+    isObject: Bool, usage: TokenUsage?, usageIsNull: Bool, hasError: Bool, choicesAreEmpty: Bool,
+    hasChoices: Bool
   ) {
     self.isObject = isObject
     self.usage = usage
     self.usageIsNull = usageIsNull
     self.hasError = hasError
     self.choicesAreEmpty = choicesAreEmpty
+    self.hasChoices = hasChoices
   }
 
   /// Of a document that is no object, nothing.
   private static let nothing = UsageScan(
-    isObject: false, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false)
+    isObject: false, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false,
+    hasChoices: false)
 
   /// Reads the whole of `bytes`.
   public static func scan(_ bytes: UnsafeRawBufferPointer) -> UsageScan {
@@ -129,7 +134,8 @@ extension JSONCursor {
   fileprivate mutating func answer() throws(JSONFlaw) -> UsageScan {
     try beginDocument()
     var scan = UsageScan(
-      isObject: true, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false)
+      isObject: true, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false,
+      hasChoices: false)
     guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
     var hasMember = try firstMember()
     while hasMember {
@@ -147,6 +153,7 @@ extension JSONCursor {
           scan.hasError = current != UInt8(ascii: "n")
           try skipValue(within: 1)
         } else if equals(name, "choices") {
+          scan.hasChoices = true
           let isArray = current == UInt8(ascii: "[")
           let start = at
           try skipValue(within: 1)
