@@ -10,14 +10,17 @@ import Testing
 struct EvidenceTests {
   /// Appends a request as the data plane does.
   private func append(_ event: RequestEvent, _ box: TestBox) throws {
-    let event = Event.request(event)
-    _ = try box.store.appendAndWait(
-      AppendBatch(events: [
-        EventDraft(
-          id: EventID(box.clock.edge.mintID()), stream: event.stream, kind: event.kind,
-          time: box.clock.now.rawValue, lookupKeys: event.lookupKeys,
-          payload: encode(event, .system))
-      ]), durability: .durable)
+    try append([.request(event)], box)
+  }
+
+  private func append(_ events: [Event], _ box: TestBox) throws {
+    let drafts = events.map { event in
+      EventDraft(
+        id: EventID(box.clock.edge.mintID()), stream: event.stream, kind: event.kind,
+        time: box.clock.now.rawValue, lookupKeys: event.lookupKeys,
+        payload: encode(event, .system))
+    }
+    _ = try box.store.appendAndWait(AppendBatch(events: drafts), durability: .durable)
   }
 
   private func finished(
@@ -145,6 +148,33 @@ struct EvidenceTests {
           == 404)
       _ = try await box.call(.put, "/api/keys/\(plain.1)", "{\"isActive\":false}", as: token)
       #expect(try await box.call(.get, "/v1/audit/requests/same", as: plain.0).status == 401)
+    }
+  }
+
+  @Test func `a list that ends before the log's beginning says so, and where`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      try append(finished(id(1)), box)
+      try append(finished(id(2)), box)
+      let whole = try await box.call(.get, "/api/usage/logs", as: token)
+      #expect(whole.json["complete"]?.bool == true)
+      #expect(whole.json["scannedTo"]?.string == "\(box.store.epoch):1")
+      let gap = Event.gateway(.gap(GatewayEvent.Gap(boundMilliseconds: 1, reason: "filler")))
+      let batch = [Event](repeating: gap, count: 4096)
+      for _ in 0..<Int(RequestLog.maximumWindow) / batch.count { try append(batch, box) }
+      try append(finished(id(3)), box)
+      let cut = try await box.call(.get, "/api/usage/logs", as: token)
+      #expect(cut.json["logs"]?.array?.count == 1)
+      #expect(cut.json["complete"]?.bool == false)
+      let oldest = box.store.lastWritten.rawValue - RequestLog.maximumWindow + 1
+      #expect(cut.json["scannedTo"]?.string == "\(box.store.epoch):\(oldest)")
+      let text = try await box.call(.get, "/api/usage/logs?format=text", as: token)
+      let complete = try #require(HTTPField.Name("x-signalbox-complete"))
+      let scannedTo = try #require(HTTPField.Name("x-signalbox-scanned-to"))
+      #expect(text.headers[complete] == "false")
+      #expect(text.headers[scannedTo] == "\(box.store.epoch):\(oldest)")
+      let one = try await box.call(.get, "/api/usage/logs?limit=1", as: token)
+      #expect(one.json["complete"]?.bool == true)
     }
   }
 

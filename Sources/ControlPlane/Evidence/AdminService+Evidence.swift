@@ -35,6 +35,9 @@ extension AdminService {
   }
 
   /// The newest requests first; `limit` 1…1000, `format=text` for lines as 9router writes them.
+  ///
+  /// `complete` false: the look-back ended at `scannedTo` before `limit` requests were found. With
+  /// `format=text` both are header fields.
   func usageLogs(_ call: AdminCall) async throws -> AdminAnswer {
     var limit = 200
     if let text = call.query["limit"] {
@@ -49,9 +52,23 @@ extension AdminService {
     }
     let log = RequestLog(reader: control.store.reader)
     let count = limit
-    let entries = try await reads.run { try log.recent(count) }
+    let recent = try await reads.run { try log.recent(count) }
     let view = RequestView(state: control.state, detail: .everything)
-    if format == "text" { return .json(.array(entries.map { JSONValue(view.line($0)) })) }
-    return .json(["logs": .array(entries.map { view.row($0) })])
+    if format == "text" {
+      // A list of lines has no room for more; the head has.
+      var answer = AdminAnswer.json(.array(recent.entries.map { JSONValue(view.line($0)) }))
+      let fields = [
+        ("x-signalbox-complete", String(recent.isComplete)),
+        ("x-signalbox-scanned-to", recent.scannedTo ?? ""),
+      ]
+      for (text, value) in fields {
+        if let name = HTTPField.Name(text) { answer.headers[name] = value }
+      }
+      return answer
+    }
+    return .json([
+      "logs": .array(recent.entries.map { view.row($0) }),
+      "complete": JSONValue(recent.isComplete), "scannedTo": JSONValue(recent.scannedTo),
+    ])
   }
 }

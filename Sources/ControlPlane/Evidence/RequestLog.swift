@@ -63,17 +63,31 @@ struct RequestLog: Sendable {
     return (entries, hasMore)
   }
 
+  /// The newest requests, and how far back was looked for them.
+  struct Recent: Sendable {
+    var entries: [Entry]
+    /// False: fewer than asked for, and there may be older ones before `scannedTo`.
+    var isComplete: Bool
+    /// The oldest event looked at, `epoch:position`; nil in an empty log.
+    var scannedTo: String?
+  }
+
   /// The newest requests, at most `limit`, newest first.
   ///
   /// Looks back over a bounded window of the log, wider only where configuration and requests in
   /// flight take the room.
-  func recent(_ limit: Int) throws -> [Entry] {
+  func recent(_ limit: Int) throws -> Recent {
     let last = reader.last.rawValue
     var window = UInt64(limit) * 2
     while true {
-      let entries = try entries(from: last > window ? last - window + 1 : 1, through: last)
-      if entries.count >= limit || window >= last || window >= Self.maximumWindow {
-        return Array(entries.prefix(limit))
+      let from = last > window ? last - window + 1 : 1
+      let entries = try entries(from: from, through: last)
+      let isComplete = entries.count >= limit || from == 1
+      if isComplete || window >= Self.maximumWindow {
+        let oldest = last == 0 ? nil : try reader.event(at: Position(from))
+        return Recent(
+          entries: Array(entries.prefix(limit)), isComplete: isComplete,
+          scannedTo: oldest.map { "\($0.epoch):\(from)" })
       }
       window = min(window * 4, Self.maximumWindow)
     }
