@@ -138,6 +138,8 @@ struct EvidenceTests {
       #expect(own.json["requestId"]?.string == uuidText(id(1)), "\(own.text)")
       #expect(own.json["occurrences"]?.int == 1)
       #expect(!own.text.contains("acc-1") && !own.text.contains("198.51.100.4"))
+      let attempt = try #require(own.json["attempts"]?[0])
+      #expect(attempt["snapshot"] == nil && attempt["seed"] == nil && attempt["at"] != nil)
       let byHeader = try await box.call(
         .get, "/v1/audit/requests/same", headers: [("x-api-key", deep.0)])
       #expect(byHeader.json["attempts"]?[0]?["account"]?.string == "acc-1")
@@ -148,6 +150,23 @@ struct EvidenceTests {
           == 404)
       _ = try await box.call(.put, "/api/keys/\(plain.1)", "{\"isActive\":false}", as: token)
       #expect(try await box.call(.get, "/v1/audit/requests/same", as: plain.0).status == 401)
+    }
+  }
+
+  @Test func `another organisation's many requests of the same id hide none of one's own`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let key = String(decoding: try #require(box.made.clientKey).bytes, as: UTF8.self)
+      try append(finished(id(1), client: "same", organisation: "default"), box)
+      try append(
+        (1...RequestLog.maximumOccurrences).map {
+          .request(finished(id(1 + $0), client: "same", organisation: "globex"))
+        }, box)
+      let reply = try await box.call(.get, "/v1/audit/requests/same", as: key)
+      #expect(reply.json["requestId"]?.string == uuidText(id(1)), "\(reply.text)")
+      #expect(reply.json["occurrences"]?.int == 1)
+      #expect(reply.json["hasMore"]?.bool == false)
     }
   }
 

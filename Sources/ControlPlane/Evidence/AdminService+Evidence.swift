@@ -10,11 +10,14 @@ extension AdminService {
   func auditRequest(_ call: AdminCall) async throws -> AdminAnswer {
     let id = try call.parameter("id")
     let log = RequestLog(reader: control.store.reader)
-    var (entries, hasMore) = try await reads.run { try log.find(id) }
     var detail = RequestView.Detail.everything
+    var organisation: OrganisationID?
     if case .key(let key) = call.caller {
-      entries = entries.filter { $0.organisation == key.organisation }
+      organisation = key.organisation
       if !key.diagnostics { detail = .withoutAccounts }
+    }
+    let (entries, hasMore) = try await reads.run { [organisation] in
+      try log.find(id, of: organisation)
     }
     guard let newest = entries.first else { throw APIFault(.notFound) }
     let view = RequestView(state: control.state, detail: detail)

@@ -34,9 +34,14 @@ struct RequestLog: Sendable {
 
   /// Requests by the gateway's id or the client's own, newest first.
   ///
-  /// - Returns: at most `maximumOccurrences`, and whether there are more.
-  func find(_ id: String) throws -> (entries: [Entry], hasMore: Bool) {
+  /// - Parameter organisation: Only this one's are counted and found; nil: all.
+  /// - Returns: at most `maximumOccurrences` among the newest `maximumWindow` events of the id, and
+  ///   whether there may be more.
+  func find(
+    _ id: String, of organisation: OrganisationID?
+  ) throws -> (entries: [Entry], hasMore: Bool) {
     var ids: [RequestID: UInt64] = [:]
+    var looks: UInt64 = 0
     if let raw = parseUUID(id) {
       let request = RequestID(raw)
       if let last = try reader.positions(forKey: request.lookupKey).last {
@@ -48,18 +53,21 @@ struct RequestLog: Sendable {
     if (1...128).contains(id.utf8.count) {
       let positions = try reader.positions(forKey: lookupKey(clientRequestID: id))
       for position in positions.reversed() {
-        guard ids.count < Self.maximumOccurrences else {
+        looks += 1
+        guard ids.count < Self.maximumOccurrences, looks <= Self.maximumWindow else {
           hasMore = true
           break
         }
         guard let stored = try reader.event(at: position),
-          let request = Self.requestID(try recorded(stored))
+          let (request, owner) = Self.identity(try recorded(stored)),
+          organisation == nil || owner == organisation
         else { continue }
         ids[request] = max(ids[request] ?? 0, position.rawValue)
       }
     }
     let entries = try ids.sorted { ($0.value, $0.key) > ($1.value, $1.key) }
       .map { try entry($0.key) }
+      .filter { organisation == nil || $0.organisation == organisation }
     return (entries, hasMore)
   }
 
@@ -101,7 +109,7 @@ struct RequestLog: Sendable {
         return .continue
       }
       let event = try recorded(stored)
-      if let id = Self.requestID(event) {
+      if let (id, _) = Self.identity(event) {
         found[id, default: Entry(story: RequestStory(id: id), epochs: [:])].take(event, stored)
       }
       return .continue
@@ -118,13 +126,13 @@ struct RequestLog: Sendable {
     return entry
   }
 
-  private static func requestID(_ recorded: Recorded) -> RequestID? {
+  private static func identity(_ recorded: Recorded) -> (RequestID, OrganisationID?)? {
     guard case .request(let event) = recorded.event else { return nil }
     switch event {
-    case .dispatched(let fact): return fact.id
-    case .finished(let fact): return fact.id
-    case .interrupted(let fact): return fact.id
-    case .deliveryFailed(let fact): return fact.id
+    case .dispatched(let fact): return (fact.id, fact.organisation)
+    case .finished(let fact): return (fact.id, fact.organisation)
+    case .interrupted(let fact): return (fact.id, fact.organisation)
+    case .deliveryFailed(let fact): return (fact.id, nil)
     case .deniedSummary: return nil
     }
   }

@@ -6,7 +6,7 @@ struct RequestView: Sendable {
   /// How much the reader may see.
   enum Detail: Sendable {
     case everything
-    /// Which account served is for administrators and keys with diagnostics.
+    /// Which account served, and by which snapshot, is for administrators and keys with diagnostics.
     case withoutAccounts
   }
 
@@ -137,13 +137,13 @@ struct RequestView: Sendable {
         JSONValue.Member("accountName", JSONValue(name(it.account))),
         JSONValue.Member("provider", JSONValue(provider(it.account))),
         JSONValue.Member("rule", JSONValue(it.rule.name)),
+        JSONValue.Member("snapshot", JSONValue(it.snapshot)),
+        // As text: 64 bits do not survive a reader that takes numbers for doubles.
+        JSONValue.Member("seed", JSONValue(String(it.seed))),
       ]
     }
     members += [
-      JSONValue.Member("snapshot", JSONValue(it.snapshot)),
       JSONValue.Member("at", JSONValue(it.now)),
-      // As text: 64 bits do not survive a reader that takes numbers for doubles.
-      JSONValue.Member("seed", JSONValue(String(it.seed))),
       JSONValue.Member("status", JSONValue(it.status)),
       JSONValue.Member("errorClass", JSONValue(it.errorClass?.name)),
       JSONValue.Member("errorCode", JSONValue(it.errorCode)),
