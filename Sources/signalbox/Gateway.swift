@@ -140,9 +140,6 @@ struct Gateway {
     _ control: ControlPlane, _ board: SnapshotBoard, _ certificates: [UInt8]?
   ) async throws -> DataPlane {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
-    if let secret, secret.bytes.count < 32 {
-      logger.warning("JWT_SECRET is shorter than 32 bytes: sessions can be forged by guessing it")
-    }
     let responder = await AdminResponder(
       control: control,
       options: AdminOptions(

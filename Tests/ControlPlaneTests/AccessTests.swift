@@ -135,6 +135,24 @@ struct AccessTests {
     }
   }
 
+  @Test func `a session of one gateway is none of another with the same JWT_SECRET and password`()
+    async throws
+  {
+    try await withDirectory { one in
+      try await withDirectory { other in
+        let clock = TestClock()
+        let secret = Secret("a-secret-that-both-gateways-have")
+        let first = try await TestBox.open(one, clock: clock, sessionSecret: secret)
+        let second = try await TestBox.open(other, clock: clock, sessionSecret: secret)
+        let token = try await first.signIn()
+        #expect(try await first.call(.get, "/api/settings", as: token).status == 200)
+        #expect(try await second.call(.get, "/api/settings", as: token).status == 401)
+        try first.store.close()
+        try second.store.close()
+      }
+    }
+  }
+
   @Test func `a rotated JWT_SECRET ends the sessions of the old one`() async throws {
     try await withDirectory { directory in
       let clock = TestClock()

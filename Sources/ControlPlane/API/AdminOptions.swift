@@ -6,7 +6,7 @@ public struct AdminOptions: Sendable {
   public var allowedHosts: [String]
   /// Only this machine can reach the listener: cookies do without `Secure`.
   public var isLoopback: Bool
-  /// `JWT_SECRET`; nil: sessions are signed under a key of the vault.
+  /// `JWT_SECRET`, mixed into the key of sessions; nil: that is the vault's alone.
   public var sessionSecret: Secret?
   /// Which build answers.
   public var build: BuildInfo

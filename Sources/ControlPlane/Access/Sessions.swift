@@ -5,8 +5,8 @@ import Synchronization
 
 /// Administrators' sessions: signed tokens that carry themselves, so that they survive a restart.
 ///
-/// HS256 under `JWT_SECRET`, else under a key derived from the master key. A token is good for 24 h,
-/// until the password changes, or until its bearer logs out.
+/// HS256 under a key derived from the master key, and from `JWT_SECRET` where one is set. A token is
+/// good for 24 h, until the password changes, or until its bearer logs out.
 final class Sessions: Sendable {
   /// How long a session lasts, in seconds.
   static let lifetime: Int64 = 24 * 60 * 60
@@ -36,10 +36,16 @@ final class Sessions: Sendable {
   private let keys = JWTKeyCollection()
   private let revoked = Mutex<[String: Int64]>([:])
 
-  /// - Parameter secret: `JWT_SECRET`; nil: the vault's key.
+  /// - Parameter secret: `JWT_SECRET`; nil: the vault's key alone.
   init(secret: Secret?, vault: Vault) async {
-    let key = secret.map { SymmetricKey(data: $0.bytes) } ?? vault.sessionSigningKey
-    await keys.add(hmac: HMACKey(key: key), digestAlgorithm: .sha256)
+    // Both: who shares the secret with this gateway (another one, another program) cannot sign for
+    // it, and a secret that can be guessed is no way in.
+    let key = secret.map { secret in
+      SymmetricKey(
+        data: HMAC<SHA256>.authenticationCode(for: secret.bytes, using: vault.sessionSigningKey))
+    }
+    let signing = key ?? vault.sessionSigningKey
+    await keys.add(hmac: HMACKey(key: signing), digestAlgorithm: .sha256)
   }
 
   /// Opens a session for whoever knew the password at `passwordPosition`.

@@ -56,7 +56,7 @@ public final class Vault: Sendable {
     secret.bytes.withUnsafeBytes { fingerprint($0) }
   }
 
-  /// The key under which sessions are signed when no `JWT_SECRET` is set; lives as long as the master key.
+  /// The key from which that of sessions is made; lives as long as the master key.
   var sessionSigningKey: SymmetricKey { sessionKey }
 
   /// Encrypts a secret for one event of one subject.
