@@ -1,5 +1,7 @@
+import Foundation
 import Glibc
 import Support
+import Synchronization
 import Testing
 
 @testable import EventStore
@@ -19,13 +21,27 @@ enum DiskKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   }
 }
 
-/// A new directory under /tmp.
+private let temporaries = Mutex<[String]>([])
+
+/// A new directory under /tmp; it goes with the process.
 func temporaryDirectory() throws -> String {
   var template = Array("/tmp/signalbox-log-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else {
     throw StoreError(.io, "mkdtemp failed", errno: errno)
   }
-  return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let isFirst = temporaries.withLock { paths in
+    defer { paths.append(path) }
+    return paths.isEmpty
+  }
+  if isFirst {
+    atexit {
+      for path in temporaries.withLock({ $0 }) {
+        try? FileManager.default.removeItem(atPath: path)
+      }
+    }
+  }
+  return path
 }
 
 extension EventStore {
