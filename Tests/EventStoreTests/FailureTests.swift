@@ -53,6 +53,16 @@ struct FailureTests {
     try store.close()
   }
 
+  @Test func onAFullDiskTheEpochCanStillBeRaisedAndTheStopMarked() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try EventStore.small(disk, "/log")
+    for name in Manifest.names {
+      #expect(disk.contents("/log/" + name)?.count == Manifest.bytes, "\(name) needs room")
+    }
+    try store.close()
+    #expect(try EventStore.small(disk, "/log").report.previousStopWasClean)
+  }
+
   @Test func shortWritesAreContinued() throws {
     let disk = SimulatedDisk(seed: 1)
     let store = try SteppedStore(disk, segmentBytes: 1 << 20)

@@ -159,6 +159,12 @@ struct Recovery {
     let manifest = Manifest(
       generation: (old?.generation ?? 0) + 1, storeID: storeID, epoch: epoch,
       synced: loader.next - 1, chain: chain, bootID: bootID, isClean: false)
+    if old == nil {
+      // Both slots, since later ones are written in place: on a full disk none could be made any more.
+      var other = manifest
+      other.generation -= 1
+      try files.write(other)
+    }
     try files.write(manifest)
     let report = RecoveryReport(
       storeID: storeID, epoch: Epoch(epoch), last: Position(loader.next - 1), createdStore: isNew,
