@@ -1,5 +1,6 @@
 import Glibc
 import Support
+import Synchronization
 import Testing
 
 @testable import EventStore
@@ -50,6 +51,24 @@ struct FailureTests {
     #expect(store.failure?.code == .full)
     let next = try store.appendAndWait(batch(3), durability: .durable)
     #expect(next.first == lost.first && next.epoch > lost.epoch && lost.epoch == epoch)
+    try store.close()
+  }
+
+  @Test func aDuplicateThatWasAnsweredKeepsAPositionThatIsLostFromBeingGivenAgain() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try EventStore.small(disk, "/log")
+    let tally = Tally()
+    // Submitted by the writer's own thread, so that both are in one group.
+    let inside = Inside {
+      disk.inject(.noSpace)
+      store.submit(batch(2), durability: .written, sink: tally, token: 1)
+      store.submit(batch(2), durability: .queued, sink: tally, token: 2)
+    }
+    store.submit(batch(1), durability: .written, sink: inside, token: 0)
+    tally.wait(for: 2)
+    let shown = try #require(tally.answers.first { $0.token == 2 }).result.get()
+    let next = try store.appendAndWait(batch(3), durability: .durable)
+    #expect(next.first == shown.first && next.epoch > shown.epoch)
     try store.close()
   }
 
@@ -134,4 +153,13 @@ struct FailureTests {
     #expect(code { _ = try LogReader.open(directory: directory) } == .notAStore)
     #expect(code { _ = try LogReader.open(directory: directory + "/none") } == .notAStore)
   }
+}
+
+/// Does something where it is answered.
+private final class Inside: AppendSink {
+  private let body: @Sendable () -> Void
+
+  init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+  func completed(_ completions: [AppendCompletion]) { body() }
 }

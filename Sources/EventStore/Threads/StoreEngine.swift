@@ -288,7 +288,10 @@ final class StoreEngine: Sendable {
       if group.lingerUntil == .max {
         group.lingerUntil = disk.monotonic() + Int64(Limits.lingerMilliseconds) * 1_000_000
       }
-      group.answered += receipt.wasDuplicate ? 0 : submission.batch.events.count
+      let count = submission.batch.events.count
+      // A duplicate tells the place of an event of this group which nobody else may have been told.
+      group.answered =
+        receipt.wasDuplicate ? max(group.answered, count) : group.answered + count
       unwrittenAnswers.store(true, ordering: .releasing)
       answers.add(waiting.sink, waiting.token, .success(receipt))
     case .written:
