@@ -69,10 +69,21 @@ public final class EventStore: Sendable {
 
   deinit {
     // A store that was dropped without `close` ends its threads; the last reference may be dropped by
-    // one of them, in a sink, and then they end by themselves.
+    // one of them, in a sink, and then a third one waits for both.
+    if closing.withLock({ $0 != nil }) { return }
     if threads.writer.isCurrent || threads.syncer.isCurrent {
       engine.beginClosing()
-      engine.finishSyncing()
+      // The lock is held and the syncer runs until the writer wrote its last group.
+      let (engine, threads, lock) = (engine, threads, lock)
+      nonisolated(unsafe) let writer = writer
+      let closer = try? StoreThread(name: "log-closer") {
+        threads.writer.join()
+        engine.finishSyncing()
+        threads.syncer.join()
+        _ = try? engine.markClean(writer.mark)
+        lock.release()
+      }
+      closer?.detach()
     } else {
       _ = try? close()
     }

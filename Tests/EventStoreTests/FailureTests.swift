@@ -82,6 +82,31 @@ struct FailureTests {
     #expect(try EventStore.small(disk, "/log").report.previousStopWasClean)
   }
 
+  @Test func aStoreDroppedInASinkStillAnswersWhatItTook() throws {
+    let (disk, directory) = try DiskKind.posix.make()
+    let held = Mutex<EventStore?>(try EventStore.small(disk, directory))
+    let answered = Signal()
+    let late = Inside { answered.post() }
+    let inside = Inside {
+      for number in UInt64(2)...9 {
+        held.withLock { store in
+          store?.submit(batch(number), durability: .durable, sink: late, token: number)
+        }
+      }
+      // The last reference, on the writer's thread.
+      let last = held.withLock { store in
+        defer { store = nil }
+        return store
+      }
+      _ = last
+    }
+    held.withLock { store in
+      store?.submit(batch(1), durability: .written, sink: inside, token: 1)
+    }
+    #expect(answered.wait(nanoseconds: 30_000_000_000), "an append was never answered")
+    #expect(try LogReader.open(directory: directory).last == Position(9))
+  }
+
   @Test func shortWritesAreContinued() throws {
     let disk = SimulatedDisk(seed: 1)
     let store = try SteppedStore(disk, segmentBytes: 1 << 20)

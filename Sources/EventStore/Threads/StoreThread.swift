@@ -32,6 +32,11 @@ final class StoreThread: @unchecked Sendable {
 
   var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
 
+  /// Lets the thread end by itself; instead of `join`.
+  func detach() {
+    if isJoined.set() { pthread_detach(handle) }
+  }
+
   /// Waits for the end of the thread; only the first call does.
   func join() {
     if isJoined.set() { pthread_join(handle, nil) }
