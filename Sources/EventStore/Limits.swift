@@ -29,6 +29,9 @@ package enum Limits {
   package static let syncDelayMilliseconds = 20
   /// Milliseconds of quiet after which the manifest is made to witness what is synced.
   package static let witnessDelayMilliseconds = 100
+  /// Positions, revisions, epochs and generations stay below: what is counted on from a number that
+  /// a file gives never overflows.
+  package static let numbers: UInt64 = 1 << 62
   /// How far the epoch is raised when no manifest survived to say which ones were used.
   package static let epochLeapWithoutManifest: UInt64 = 1 << 16
 }

@@ -334,7 +334,9 @@ public final class LogReader: Sendable {
   public func waitForEvents(
     after position: Position, timeoutMilliseconds: Int
   ) throws(StoreError) -> Position {
-    let deadline = disk.monotonic() + Int64(max(0, timeoutMilliseconds)) * 1_000_000
+    // A timeout of centuries is one of decades.
+    let timeout = Int64(min(max(0, timeoutMilliseconds), 1 << 40))
+    let deadline = disk.monotonic() + timeout * 1_000_000
     let signal = Signal()
     var pause: Int64 = 500_000
     while true {

@@ -107,6 +107,46 @@ struct FailureTests {
     #expect(try LogReader.open(directory: directory).last == Position(9))
   }
 
+  @Test func noNumberInAFileOverflows() throws {
+    let seed = checksumSeed(7)
+    for number in [UInt64.max, 1 << 62] {
+      for field in 0..<3 {
+        var header = SegmentHeader(
+          storeID: 7, ordinal: 0, first: 1, created: 0, epoch: 1, chainBefore: .zero,
+          dictionary: [])
+        var manifest = Manifest(
+          generation: 1, storeID: 7, epoch: 1, synced: 0, chain: .zero, bootID: [], isClean: true)
+        var block = BlockHeader(
+          epoch: 1, first: 1, count: 1, rawBytes: 0, storedBytes: 0, bodyChecksum: 0, minTime: 0,
+          maxTime: 0, chainBefore: .zero, durableUpTo: 0, isCompressed: false)
+        switch field {
+        case 0: (header.ordinal, manifest.generation, block.epoch) = (number, number, number)
+        case 1: (header.first, manifest.epoch, block.first) = (number, number, number)
+        default: (header.epoch, manifest.synced, block.epoch) = (number, number, number)
+        }
+        #expect(throws: SegmentHeader.Fault.damaged("segment.bounds")) {
+          try header.encoded().withUnsafeBytes { try SegmentHeader($0) }
+        }
+        #expect(Manifest(manifest.encoded()) == nil)
+        let room = RawBuffer(capacity: BlockHeader.bytes)
+        block.encode(into: room.storage, seed: seed)
+        room.count = BlockHeader.bytes
+        #expect(throws: BlockHeader.Fault.damaged("block.bounds")) {
+          try BlockHeader(room.bytes, seed: seed)
+        }
+      }
+      let record = RawBuffer(capacity: 1_024)
+      _ = Record.append(draft(1), revision: number, to: record)
+      var (view, at) = (RecordView(), 0)
+      #expect(!view.parse(record.bytes, at: &at))
+    }
+    let store = try EventStore.small(SimulatedDisk(seed: 1), "/log")
+    _ = try store.appendAndWait(batch(1), durability: .written)
+    #expect(
+      try store.reader.waitForEvents(after: .origin, timeoutMilliseconds: .max) == Position(1))
+    try store.close()
+  }
+
   @Test func shortWritesAreContinued() throws {
     let disk = SimulatedDisk(seed: 1)
     let store = try SteppedStore(disk, segmentBytes: 1 << 20)

@@ -78,7 +78,7 @@ struct BlockHeader: Sendable, Hashable {
     chainBefore = bytes.digest(56)
     durableUpTo = bytes.u64(88)
     guard count > 0, Int(count) <= Limits.eventsPerBlock, first > 0,
-      first <= UInt64.max - UInt64(count), Int(rawBytes) <= Limits.blockBytes,
+      first < Limits.numbers, epoch < Limits.numbers, Int(rawBytes) <= Limits.blockBytes,
       storedBytes <= rawBytes, isCompressed || storedBytes == rawBytes, durableUpTo < first
     else { throw .damaged("block.bounds") }
   }

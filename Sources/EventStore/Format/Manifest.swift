@@ -47,7 +47,8 @@ package struct Manifest: Sendable, Hashable {
     let parsed = bytes.withUnsafeBytes { all -> Manifest? in
       let end = Self.bytes - 4
       guard all.prefix(8).elementsEqual(Self.magic), all.u32(8) == 1, all[12] <= 1, all[13] <= 64,
-        crc32c(all.slice(0..<end)) == all.u32(end)
+        crc32c(all.slice(0..<end)) == all.u32(end),
+        max(all.u64(32), all.u64(40), all.u64(48)) < Limits.numbers
       else { return nil }
       return Manifest(
         generation: all.u64(32), storeID: all.uuid(16), epoch: all.u64(40), synced: all.u64(48),

@@ -98,6 +98,7 @@ struct RecordView {
     at += 17
     guard let streamRange = Self.range(bytes, &at, end, Limits.streamBytes),
       !streamRange.isEmpty, let revision = Self.varint(bytes, &at, end), revision > 0,
+      revision < Limits.numbers,
       let kindRange = Self.range(bytes, &at, end, Limits.kindBytes), !kindRange.isEmpty,
       end - at >= 8
     else { return false }

@@ -80,6 +80,7 @@ package struct SegmentHeader: Sendable, Hashable {
     first = bytes.u64(40)
     created = bytes.i64(48)
     epoch = bytes.u64(96)
+    guard max(ordinal, first, epoch) < Limits.numbers else { throw .damaged("segment.bounds") }
     chainBefore = bytes.digest(64)
     dictionary = Array(bytes.slice(Self.fixedBytes..<(Self.fixedBytes + dictionaryBytes)))
   }
