@@ -302,6 +302,24 @@ struct AccessTests {
     #expect(limiter.count == LoginLimiter.addresses)
   }
 
+  @Test func `the addresses of one IPv6 network are one guesser, those of IPv4 are each their own`()
+  {
+    func admitted(_ address: (Int) -> String) -> Int {
+      let limiter = LoginLimiter()
+      return (1...20).count { limiter.admit(address($0), now: UnixNanoseconds(0)) == nil }
+    }
+    #expect(admitted { "2001:db8:1:2::\($0)" } == LoginLimiter.failures)
+    #expect(admitted { "2001:db8:1:\($0)::1" } == 20)
+    #expect(admitted { "203.0.113.\($0)" } == 20)
+    #expect(admitted { "::ffff:203.0.113.\($0)" } == 20)
+    let limiter = LoginLimiter()
+    for _ in 0..<LoginLimiter.failures {
+      _ = limiter.admit("2001:db8::1", now: UnixNanoseconds(0))
+    }
+    limiter.succeeded("2001:db8::2")
+    #expect(limiter.admit("2001:db8::1", now: UnixNanoseconds(0)) == nil)
+  }
+
   @Test func `attempts under way count, so that many at once do not slip through`() {
     let limiter = LoginLimiter()
     let admitted = (0..<20).count { _ in limiter.admit("a", now: UnixNanoseconds(0)) == nil }

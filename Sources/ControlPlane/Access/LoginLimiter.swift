@@ -1,7 +1,8 @@
 import Domain
+import Glibc
 import Synchronization
 
-/// Bounds how fast passwords can be guessed from one address.
+/// Bounds how fast passwords can be guessed from one address; of IPv6, from one /64.
 ///
 /// An attempt counts as failed from its beginning, so that many at once cannot slip through; a right
 /// password takes the count back.
@@ -17,7 +18,8 @@ final class LoginLimiter: Sendable {
 
   /// - Returns: nil: try; else the seconds to wait, at least 1.
   func admit(_ address: String, now: UnixNanoseconds) -> Int64? {
-    failed.withLock { failed in
+    let address = Self.holder(address)
+    return failed.withLock { failed in
       var times = (failed[address] ?? []).filter { now.rawValue - $0 < Self.window }
       if times.count >= Self.failures {
         failed[address] = times
@@ -33,11 +35,20 @@ final class LoginLimiter: Sendable {
 
   /// The address knew the password: its earlier failures do not count any more.
   func succeeded(_ address: String) {
-    failed.withLock { $0[address] = nil }
+    failed.withLock { $0[Self.holder(address)] = nil }
   }
 
   /// Addresses remembered at present; for tests of the bound.
   var count: Int { failed.withLock { $0.count } }
+
+  /// Who holds an address: of IPv6 one host has a whole /64 to choose from; else the address itself.
+  private static func holder(_ address: String) -> String {
+    var bytes = [UInt8](repeating: 0, count: 16)
+    guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
+    // ::ffff:0:0/96 is IPv4, and all of it has the same first half.
+    if bytes[..<10].allSatisfy({ $0 == 0 }) { return address }
+    return hexadecimalText(bytes[..<8]) + "/64"
+  }
 
   private static func makeRoom(_ failed: inout [String: [Int64]], _ now: UnixNanoseconds) {
     failed = failed.filter { now.rawValue - ($0.value.last ?? 0) < window }
