@@ -21,7 +21,7 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case damaged
     /// A read or write failed with an errno; after a failed write the outcome is unknown.
     case io
-    /// No space left; nothing of this batch was written.
+    /// No space or file descriptor left; nothing of this batch was written.
     case full
     /// An earlier write or sync failed: the writer takes nothing more until the store is reopened.
     case poisoned

@@ -26,11 +26,12 @@ struct FailureTests {
   }
 
   @Test func noSpaceForTheNextSegmentLosesNothing() throws {
-    for call in 0..<3 {
+    for call in 0..<5 {
       let disk = SimulatedDisk(seed: 1)
       let store = try SteppedStore(disk, segmentBytes: 100)
       try store.append(batch(1))
-      // Behind the sync of the full segment: making, filling and syncing the next one.
+      // Behind the sync of the full segment: making, filling, syncing and naming the next one, and
+      // making its name durable.
       disk.inject(.noSpace, after: 1 + call)
       #expect(code { try store.append(batch(2)) } == .full)
       try store.append(batch(3))

@@ -307,7 +307,13 @@ package final class LogWriter {
       _ = try? disk.remove(temporary)
       throw error.code == .full ? error : outcomeUnknown(error)
     }
-    do throws(StoreError) { try disk.syncDirectory(folder) } catch { throw outcomeUnknown(error) }
+    do throws(StoreError) { try disk.syncDirectory(folder) } catch {
+      // Nothing is in it: without it, or with it after a crash, the log is as before.
+      guard error.code == .full, (try? disk.remove(folder + "/" + name)) != nil else {
+        throw outcomeUnknown(error)
+      }
+      throw error
+    }
     if segment != nil { durableUpTo = max(durableUpTo, next - 1) }
     index.begin(segment: header, path: folder + "/" + name)
     segment = Segment(

@@ -1,8 +1,8 @@
 /// The machine as the log sees it: files, a lock, a clock.
 ///
 /// Everything the log does to the outside goes through here, so that a simulated disk can stand
-/// in.   Errors are `StoreError` with `.full` for ENOSPC and EDQUOT, `.locked` for a held lock,
-/// else `.io`, with path and errno.
+/// in. Errors are `StoreError` with `.full` for ENOSPC and EDQUOT, and for EMFILE and ENFILE, `.locked`
+/// for a held lock, else `.io`, with path and errno.
 package protocol Disk: Sendable {
   /// What stands at `path`; nil if nothing does.
   func status(_ path: String) throws(StoreError) -> FileStatus?

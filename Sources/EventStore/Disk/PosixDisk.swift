@@ -117,7 +117,8 @@ private func retrying(_ call: () -> Int32) -> Int32 {
 
 private func failure(_ operation: String, _ path: String) -> StoreError {
   let reason = errno
-  let isFull = reason == ENOSPC || reason == EDQUOT
+  // Without a descriptor nothing was done either, and one may be free in a moment.
+  let isFull = [ENOSPC, EDQUOT, EMFILE, ENFILE].contains(reason)
   return StoreError(
     isFull ? .full : .io, "\(operation) failed: \(String(cString: strerror(reason)))", path: path,
     errno: reason)
