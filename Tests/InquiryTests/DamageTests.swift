@@ -59,6 +59,19 @@ import Testing
     #expect(try Replay.state(reader, at: before, now: TestLog.now).gaps.isEmpty)
   }
 
+  @Test func `a check from or to a position that is not there does not pass`() throws {
+    let log = try TestLog.story()
+    try log.close()
+    let reader = try log.reader()
+    let beyond = Selector.position(log.last + 1, epoch: 1)
+    for (from, to) in [(beyond, nil), (nil, beyond)] as [(Selector?, Selector?)] {
+      let fault = try #require(throws: InquiryFault.self) {
+        try Replay.verify(reader, from: from, to: to, now: TestLog.now)
+      }
+      #expect(fault.code == .notFound && fault.message.contains("\(log.last + 1)"))
+    }
+  }
+
   @Test func `a log of which nothing is readable is not called empty and well`() throws {
     let log = try TestLog.story()
     try log.close()

@@ -69,8 +69,14 @@ extension Replay {
     let report = try reading { () throws(StoreError) in
       try log.verify(from: first, through: isToEnd ? nil : last, progress: progress)
     }
+    let coverage = try LogCoverage(log)
+    for case .position(let position, _) in [from, to].compactMap({ $0 })
+    where position > end.rawValue && report.isIntact {
+      // Whoever knows such a position asks whether it is still there.
+      throw InquiryFault(.notFound, "Position \(position) is not in this log. \(coverage.text)")
+    }
     var verdict = VerifyVerdict(
-      coverage: try LogCoverage(log), integrity: report, unreadable: [], unreadableCount: 0,
+      coverage: coverage, integrity: report, unreadable: [], unreadableCount: 0,
       unknownKinds: 0, remade: 0, differing: 0, notReproducible: 0, differences: [], reasons: [])
     guard first <= last else { return verdict }
 
