@@ -15,7 +15,7 @@ struct Gateway {
     var data: DataOptions
     var address: ListenAddress
     var config: String?
-    var recording: Domain.RecordingMode
+    var recording: RecordingMode
     var segmentBytes: Int
     var allowedHosts: [String]
     var upstreamCA: String?
@@ -39,6 +39,10 @@ struct Gateway {
   func run() async throws {
     let signals = Signals.listen()
     logger.info("starting API router service", metadata: ["version": "\(Build.version)"])
+    if let limit = DescriptorLimit.raise(), limit < 4096 {
+      logger.warning(
+        "only \(limit) file descriptors are allowed: connections will be refused beyond it")
+    }
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
     warnOfUnbuilt()
@@ -148,13 +152,7 @@ struct Gateway {
         build: BuildInfo(version: Build.version)), logger: logger)
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
-    plane.recording =
-      switch options.recording {
-      case .strict: .strict
-      case .standard: .standard
-      case .relaxed: .relaxed
-      case .off: .off
-      }
+    plane.recording = options.recording
     if let certificates { plane.upstreamTrust = .pem(certificates) }
     logger.info("HTTP server starting", metadata: ["listen": "\(options.address)"])
     let started = try await DataPlane.start(
