@@ -61,9 +61,12 @@ struct AnswerHead {
     case .chunked: HTTP1Encoder.chunkedCoding(to: &out)
     case .untilClose, .none: break
     }
-    let id = uuidText(requestID.rawValue)
-    field("x-request-id", clientRequestID ?? id, to: &out)
-    field("x-signalbox-request-id", id, to: &out)
+    if let clientRequestID {
+      field("x-request-id", clientRequestID, to: &out)
+    } else {
+      HTTP1Encoder.field("x-request-id", uuid: requestID.rawValue, to: &out)
+    }
+    HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
     var shouldRetry = shouldRetry

@@ -11,9 +11,12 @@ struct AnswerWriter {
   private var pieces: [ByteBuffer] = []
   private var gathered = ByteBuffer()
 
+  /// The head; a short body that follows at once fits behind it.
   mutating func head(_ head: AnswerHead, framing: AnswerHead.Framing, context: LoopContext) {
     self.framing = framing
-    gathered.reserveCapacity(1024)
+    var body = 512
+    if case .length(let length) = framing, length <= Self.copiedBytes { body = length }
+    gathered.reserveCapacity(512 + body)
     head.append(framing: framing, to: &gathered, context: context)
   }
 

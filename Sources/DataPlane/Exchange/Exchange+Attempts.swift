@@ -19,7 +19,7 @@ extension Exchange {
       return false
     case .success(let decision):
       tried.append(decision.account)
-      modelResolved = "\(decision.provider.rawValue)/\(decision.upstreamModel)"
+      modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
       attempt = OpenAttempt(
         facts: Attempt(
           snapshot: snapshot.position, now: wall, seed: seed, local: .none,

@@ -232,14 +232,18 @@ extension Exchange: UpstreamClient {
     let code = stream != nil ? "error_in_stream" : "error_in_answer"
     closeAttempt(isError ? .provider : nil, code: isError ? code : nil)
     phase = .flushing
-    connection.whenAccepted { [self] _ in
-      // A client that went away meanwhile has been dealt with.
-      guard phase == .flushing else { return }
-      conclude(
-        isError ? .failed : .completed, status: answer?.status ?? 200,
-        code: isError ? ErrorCode.upstreamError.rawValue : nil,
-        errorClass: isError ? .provider : nil, .pieces(end, close: false))
-    }
+    // Of an answer that has not begun, nothing is on its way.
+    guard isCommitted else { return concludeAnswer(end, isError: isError) }
+    connection.whenAccepted { [self] _ in concludeAnswer(end, isError: isError) }
+  }
+
+  private func concludeAnswer(_ end: [ByteBuffer], isError: Bool) {
+    // A client that went away meanwhile has been dealt with.
+    guard phase == .flushing else { return }
+    conclude(
+      isError ? .failed : .completed, status: answer?.status ?? 200,
+      code: isError ? ErrorCode.upstreamError.rawValue : nil,
+      errorClass: isError ? .provider : nil, .pieces(end, close: false))
   }
 
   // MARK: Errors

@@ -77,7 +77,8 @@ final class Exchange {
 
   // The end.
   var end = End.abort
-  var finished: RequestEvent.Finished?
+  /// It is recorded as completed: what then fails to arrive is recorded too.
+  var isCompleted = false
 
   /// What is known of an attempt while it goes on.
   struct OpenAttempt {
@@ -265,7 +266,7 @@ final class Exchange {
       firstByteMicroseconds: firstByteMicroseconds,
       totalMicroseconds: microseconds(since: startedAt))
     phase = .recording
-    self.finished = finished
+    isCompleted = ending == .completed
     guard isRecorded, submit(finished) else { return sendEnd() }
   }
 
@@ -292,7 +293,7 @@ final class Exchange {
   private func sendEnd() {
     guard phase == .recording else { return }
     guard connection.isOpen else {
-      if finished?.ending == .completed { deliveryFailed("client_gone") }
+      if isCompleted { deliveryFailed("client_gone") }
       return over { $0.abort() }
     }
     let end = self.end
@@ -313,7 +314,7 @@ final class Exchange {
   private func deliver(close: Bool) {
     connection.write(writer.take())
     connection.flush()
-    guard finished?.ending == .completed else { return over { $0.answerFinished(close: close) } }
+    guard isCompleted else { return over { $0.answerFinished(close: close) } }
     if !connection.isOpen {
       deliveryFailed("write_failed")
     } else if connection.bufferedBytes > 0 {
@@ -434,7 +435,7 @@ extension Exchange: RecordingWaiter {
 
   /// Strict: what is not recorded is not answered in full.
   private func withholdForGood() {
-    finished = nil
+    isCompleted = false
     if case .abort = end { return }
     if !isCommitted {
       var head = answerHead(status: ErrorCode.recordingUnavailable.status)

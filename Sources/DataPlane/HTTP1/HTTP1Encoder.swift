@@ -106,6 +106,25 @@ public enum HTTP1Encoder {
     lineEnd(to: &buffer)
   }
 
+  /// A field whose value is an id in its 8-4-4-4-12 form, without an intermediate string.
+  public static func field(_ name: StaticString, uuid: UInt128, to buffer: inout ByteBuffer) {
+    fieldName(name, to: &buffer)
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 36) { out in
+      var digits = uuid
+      for index in stride(from: 35, through: 0, by: -1) {
+        if index == 8 || index == 13 || index == 18 || index == 23 {
+          out[index] = UInt8(ascii: "-")
+        } else {
+          let digit = UInt8(truncatingIfNeeded: digits & 0xF)
+          out[index] = digit < 10 ? digit + UInt8(ascii: "0") : digit + (UInt8(ascii: "a") - 10)
+          digits >>= 4
+        }
+      }
+      return 36
+    }
+    lineEnd(to: &buffer)
+  }
+
   /// The length of the body, in bytes.
   ///
   /// - Precondition: not negative.

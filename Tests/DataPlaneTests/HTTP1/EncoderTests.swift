@@ -1,4 +1,5 @@
 import DataPlane
+import Domain
 import NIOCore
 import Support
 import Testing
@@ -100,5 +101,14 @@ struct EncoderTests {
       try HTTP1Encoder.requestLine(.get, target: name.utf8, to: &out)
     }
     #expect(out.readableBytes == 0)
+  }
+
+  @Test(
+    "an id is written as its text",
+    arguments: [0, 1, UInt128.max, 0x0193_4b2c_9f00_7abc_8def] as [UInt128])
+  func uuid(_ id: UInt128) {
+    var out = ByteBuffer()
+    HTTP1Encoder.field("x-id", uuid: id, to: &out)
+    #expect(String(buffer: out) == "x-id: \(uuidText(id))\r\n")
   }
 }
