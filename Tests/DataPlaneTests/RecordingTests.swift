@@ -240,12 +240,8 @@ struct RecordingTests {
       try await client.send(chat(plainBody))
       _ = await gateway.log.submitted.when { !$0.isEmpty }
       await client.close()
-      // The next connection's answer proves that the loop has seen the close.
-      while gateway.plane.counts.connectionsOpen > 0 {
-        let other = try await gateway.client()
-        try await other.send("GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        _ = await other.closed()
-      }
+      // More connections would be counted too: only this one's end is waited for.
+      while gateway.plane.counts.connectionsOpen > 0 { await Task.yield() }
       gateway.log.release()
       _ = await gateway.log.answered.when { $0.contains("request.delivery_failed.v1") }
       let events = try gateway.events()
