@@ -39,8 +39,9 @@ step() {
   fi
 }
 
+# A suite takes seconds; one that hangs is a finding, and must not take the rest with it.
 unit_suite() {
-  swift test --skip-build --disable-xctest --filter "^$1\\." || return $?
+  timeout --kill-after=10 900 swift test --skip-build --disable-xctest --filter "^$1\\." || return $?
   # A filter that matches nothing succeeds too; a suite without a test is a mistake.
   if grep -qa 'Test run with 0 tests' "$logs/$1.log"; then
     say "no test matched $1"
@@ -60,7 +61,7 @@ done
 step "release build" setup build_release
 step "replay linkage" "release build" Scripts/check-replay.sh
 python=$ROOT/.build/venv/bin/python
-step "end to end" "release build" "$python" Tests/EndToEnd/run.py
+step "end to end" "release build" timeout --kill-after=10 1200 "$python" Tests/EndToEnd/run.py
 
 closing=$(grep -aE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$logs/end-to-end.log" 2>/dev/null | tail -1 || true)
 grep -a '^SKIPPED' "$logs/end-to-end.log" 2>/dev/null || true
