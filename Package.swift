@@ -87,11 +87,8 @@ let package = Package(
       dependencies: [
         "Domain", "EventStore", "Surface", "ConfigFile", "ControlPlane", "DataPlane",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "HTTPTypes", package: "swift-http-types"),
-        .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: nio),
-        .product(name: "NIOPosix", package: nio),
       ],
       swiftSettings: strict),
     // Parses arguments and calls Inquiry: no network stack in this binary.
