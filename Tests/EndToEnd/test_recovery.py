@@ -120,6 +120,26 @@ class RepeatedKillTests(Spine):
         self.box.replay("verify")
 
 
+class TornTailTests(Spine):
+    def test_a_torn_tail_is_set_aside_recorded_and_named_at_the_start(self):
+        identity = self.box.chat(message()).header("x-request-id")
+        self.box.kill()
+        segment = sorted((self.box.data / "seg").glob("*.esl"))[-1]
+        torn = b"an append that never became whole" * 3
+        with segment.open("ab") as file:
+            file.write(torn)
+        self.restart(self.box)
+        cut = of_kind(self.box.window(), "gateway.tail_truncated")
+        self.assertEqual(len(cut), 1)
+        self.assertEqual(cut[0]["bytes"], len(torn))
+        self.assertTrue(any(
+            torn in path.read_bytes() for path in (self.box.data / "quarantine").iterdir()))
+        self.assertIn("quarantine", self.box.text())
+        self.assertIn(
+            identity, [row["id"] for row in of_kind(self.box.window(), "request.finished")])
+        self.box.replay("verify")
+
+
 class DrainTests(Spine):
     behaviour = {"chunk-pace": "50ms", "chunks": 40}
 
