@@ -112,7 +112,8 @@ extension ControlPlane {
       switch event {
       case .stopped: return store.report.previousStopWasClean
       case .started: return false
-      case .tailTruncated, .gap: continue
+      case .tailTruncated, .gap, .gapOpened, .gapClosed, .lossAccepted, .checkpointSigned:
+        continue
       }
     }
     return store.report.previousStopWasClean

@@ -68,7 +68,8 @@ extension WireKind {
       .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,
       .credentialIssued, .credentialRevoked, .aliasSet, .aliasRemoved, .keyCreated, .keyChanged,
       .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
-      .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap:
+      .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap,
+      .gatewayGapOpened, .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned:
       false
     }
   }

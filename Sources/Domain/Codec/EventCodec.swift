@@ -81,6 +81,10 @@ extension Event {
     case .gateway(.stopped(let it)): it.write(to: &writer)
     case .gateway(.tailTruncated(let it)): it.write(to: &writer)
     case .gateway(.gap(let it)): it.write(to: &writer)
+    case .gateway(.gapOpened(let it)): it.write(to: &writer)
+    case .gateway(.gapClosed(let it)): it.write(to: &writer)
+    case .gateway(.lossAccepted(let it)): it.write(to: &writer)
+    case .gateway(.checkpointSigned(let it)): it.write(to: &writer)
     }
   }
 
@@ -116,6 +120,10 @@ extension Event {
     case .gatewayStopped: self = .gateway(.stopped(try .init(from: &reader)))
     case .gatewayTailTruncated: self = .gateway(.tailTruncated(try .init(from: &reader)))
     case .gatewayGap: self = .gateway(.gap(try .init(from: &reader)))
+    case .gatewayGapOpened: self = .gateway(.gapOpened(try .init(from: &reader)))
+    case .gatewayGapClosed: self = .gateway(.gapClosed(try .init(from: &reader)))
+    case .gatewayLossAccepted: self = .gateway(.lossAccepted(try .init(from: &reader)))
+    case .gatewayCheckpointSigned: self = .gateway(.checkpointSigned(try .init(from: &reader)))
     }
   }
 }

@@ -98,6 +98,12 @@ struct RecordReader {
     return text
   }
 
+  mutating func data() throws(DecodingFailure) -> [UInt8] {
+    let length = try varint()
+    guard length <= UInt64(remaining) else { throw failure(.truncated) }
+    return [UInt8](try take(Int(length)))
+  }
+
   mutating func fingerprint() throws(DecodingFailure) -> Fingerprint {
     Fingerprint([UInt8](try take(Fingerprint.byteCount)))
   }

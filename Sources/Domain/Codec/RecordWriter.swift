@@ -51,6 +51,12 @@ struct RecordWriter {
     if copied == nil { bytes.append(contentsOf: utf8) }
   }
 
+  /// Bytes behind their number.
+  mutating func data(_ value: [UInt8]) {
+    varint(UInt64(value.count))
+    bytes.append(contentsOf: value)
+  }
+
   mutating func fingerprint(_ value: Fingerprint) { bytes.append(contentsOf: value.rawValue) }
 
   mutating func count(_ value: Int) { varint(UInt64(value)) }

@@ -92,6 +92,21 @@ extension WireKind {
             rule: "block_checksum_mismatch")))
     case .gatewayGap:
       .gateway(.gap(.init(boundMilliseconds: 25, reason: "unclean stop, another boot")))
+    case .gatewayGapOpened: .gateway(.gapOpened(.init(reason: "full")))
+    case .gatewayGapClosed: .gateway(.gapClosed(.init(opened: 1_042, count: 17)))
+    case .gatewayLossAccepted:
+      .gateway(
+        .lossAccepted(
+          .init(
+            first: 1_042, last: 1_044, file: "00000000000000000001.esl", rule: "block.body-crc",
+            reason: "no backup")))
+    case .gatewayCheckpointSigned:
+      .gateway(
+        .checkpointSigned(
+          .init(
+            position: 65_536, epoch: 3, chain: Sample.fingerprint.rawValue, previous: 1_042,
+            root: Sample.fingerprint.rawValue, publicKey: Sample.fingerprint.rawValue,
+            signature: Sample.fingerprint.rawValue + Sample.fingerprint.rawValue)))
     }
   }
 }

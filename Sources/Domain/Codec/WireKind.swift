@@ -32,6 +32,10 @@ public enum WireKind: String, CaseIterable, Sendable {
   case gatewayStopped = "gateway.stopped.v1"
   case gatewayTailTruncated = "gateway.tail_truncated.v1"
   case gatewayGap = "gateway.gap.v1"
+  case gatewayGapOpened = "gateway.gap_opened.v1"
+  case gatewayGapClosed = "gateway.gap_closed.v1"
+  case gatewayLossAccepted = "gateway.loss_accepted.v1"
+  case gatewayCheckpointSigned = "gateway.checkpoint_signed.v1"
 
   /// Every wire literal, in the order of declaration.
   public static let all: [String] = allCases.map(\.rawValue)
@@ -84,6 +88,10 @@ extension Event {
     case .gateway(.stopped): .gatewayStopped
     case .gateway(.tailTruncated): .gatewayTailTruncated
     case .gateway(.gap): .gatewayGap
+    case .gateway(.gapOpened): .gatewayGapOpened
+    case .gateway(.gapClosed): .gatewayGapClosed
+    case .gateway(.lossAccepted): .gatewayLossAccepted
+    case .gateway(.checkpointSigned): .gatewayCheckpointSigned
     }
   }
 }

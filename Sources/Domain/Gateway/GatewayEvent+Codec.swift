@@ -57,3 +57,65 @@ extension GatewayEvent.Gap: Payload {
     reason = try reader.text()
   }
 }
+
+extension GatewayEvent.GapOpened: Payload {
+  func write(to writer: inout RecordWriter) { writer.text(reason) }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) { reason = try reader.text() }
+}
+
+extension GatewayEvent.GapClosed: Payload {
+  private static let hasCount: UInt64 = 1
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(Self.hasCount.when(count != nil))
+    writer.varint(opened)
+    if let count { writer.varint(count) }
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Self.hasCount)
+    opened = try reader.varint()
+    count = flags & Self.hasCount != 0 ? try reader.varint() : nil
+  }
+}
+
+extension GatewayEvent.LossAccepted: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.varint(first)
+    writer.varint(last)
+    writer.text(file)
+    writer.text(rule)
+    writer.text(reason)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    first = try reader.varint()
+    last = try reader.varint()
+    file = try reader.text()
+    rule = try reader.text()
+    reason = try reader.text()
+  }
+}
+
+extension GatewayEvent.CheckpointSigned: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.varint(position)
+    writer.varint(epoch)
+    writer.data(chain)
+    writer.varint(previous)
+    writer.data(root)
+    writer.data(publicKey)
+    writer.data(signature)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    position = try reader.varint()
+    epoch = try reader.varint()
+    chain = try reader.data()
+    previous = try reader.varint()
+    root = try reader.data()
+    publicKey = try reader.data()
+    signature = try reader.data()
+  }
+}

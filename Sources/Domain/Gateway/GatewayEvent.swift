@@ -22,6 +22,10 @@ public enum GatewayEvent: Sendable, Hashable {
   case stopped(Stopped)
   case tailTruncated(TailTruncated)
   case gap(Gap)
+  case gapOpened(GapOpened)
+  case gapClosed(GapClosed)
+  case lossAccepted(LossAccepted)
+  case checkpointSigned(CheckpointSigned)
 
   /// A process opened the log and serves from it.
   public struct Started: Sendable, Hashable {
@@ -97,6 +101,86 @@ public enum GatewayEvent: Sendable, Hashable {
     public init(boundMilliseconds: UInt64, reason: String) {
       self.boundMilliseconds = boundMilliseconds
       self.reason = reason
+    }
+  }
+
+  /// From here on request outcomes may be missing: the log could not take them.
+  public struct GapOpened: Sendable, Hashable {
+    /// Stable short code: `full`.
+    public var reason: String
+
+    /// Made of its parts.
+    public init(reason: String) { self.reason = reason }
+  }
+
+  /// The log takes request outcomes again.
+  public struct GapClosed: Sendable, Hashable {
+    /// Position of the `gap_opened` that this one ends.
+    public var opened: UInt64
+    /// Outcomes that were not recorded; nil: unknown, since the process ended in between.
+    public var count: UInt64?
+
+    /// Made of its parts.
+    public init(opened: UInt64, count: UInt64?) {
+      self.opened = opened
+      self.count = count
+    }
+  }
+
+  /// A person accepted that acknowledged events cannot be read any more.
+  public struct LossAccepted: Sendable, Hashable {
+    /// The first position concerned.
+    public var first: UInt64
+    /// The last one; `first` − 1: no event is lost, but the log is not what was written.
+    public var last: UInt64
+    /// The damaged file's name.
+    public var file: String
+    /// The check that failed.
+    public var rule: String
+    /// Why it was accepted, in the person's words.
+    public var reason: String
+
+    /// Made of its parts.
+    public init(first: UInt64, last: UInt64, file: String, rule: String, reason: String) {
+      self.first = first
+      self.last = last
+      self.file = file
+      self.rule = rule
+      self.reason = reason
+    }
+  }
+
+  /// The log vouches, under its key, for every event through a position.
+  public struct CheckpointSigned: Sendable, Hashable {
+    /// Everything through here is covered.
+    public var position: UInt64
+    /// Epoch of the event at `position`.
+    public var epoch: UInt64
+    /// Chain value at `position`; 32 bytes.
+    public var chain: [UInt8]
+    /// The position that the checkpoint before covers; 0: none.
+    public var previous: UInt64
+    /// Merkle root (RFC 6962) over the leaves `previous` + 1 … `position`; 32 bytes.
+    public var root: [UInt8]
+    /// Ed25519 public key; 32 bytes.
+    public var publicKey: [UInt8]
+    /// Ed25519 signature; 64 bytes.
+    ///
+    /// docs/file-format.md says over what.
+    public var signature: [UInt8]
+
+    /// Made of its parts.
+    public init(
+      position: UInt64, epoch: UInt64, chain: [UInt8], previous: UInt64, root: [UInt8],
+      publicKey: [UInt8], signature: [UInt8]
+    ) {
+      self.position = position
+      self.epoch = epoch
+      self.chain = chain
+      self.previous = previous
+      self.root = root
+      self.publicKey = publicKey
+      self.signature = signature
     }
   }
 }

@@ -224,6 +224,24 @@ enum EventFields {
         .init("boundMilliseconds", .count(it.boundMilliseconds)),
         .init("reason", .text(it.reason)),
       ]
+    case .gapOpened(let it):
+      [.init("reason", .text(it.reason))]
+    case .gapClosed(let it):
+      [.init("opened", .count(it.opened)), .init("count", .count(it.count))]
+    case .lossAccepted(let it):
+      [
+        .init("first", .count(it.first)), .init("last", .count(it.last)),
+        .init("file", .text(it.file)), .init("rule", .text(it.rule)),
+        .init("reason", .text(it.reason)),
+      ]
+    case .checkpointSigned(let it):
+      [
+        .init("position", .count(it.position)), .init("epoch", .count(it.epoch)),
+        .init("chain", .text(Shown.hex(it.chain))), .init("previous", .count(it.previous)),
+        .init("root", .text(Shown.hex(it.root))),
+        .init("publicKey", .text(Shown.hex(it.publicKey))),
+        .init("signature", .text(Shown.hex(it.signature))),
+      ]
     }
   }
 

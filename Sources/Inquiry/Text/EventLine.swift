@@ -230,6 +230,19 @@ enum EventLine {
     case .gap(let it):
       "records of up to \(it.boundMilliseconds) ms before here may be missing: "
         + Shown.text(it.reason)
+    case .gapOpened(let it):
+      "from here on request outcomes may be missing: \(Shown.text(it.reason))"
+    case .gapClosed(let it):
+      "request outcomes are recorded again; "
+        + (it.count.map { "\(Shown.count($0, "outcome")) missing" }
+          ?? "how many are missing is unknown") + " since \(it.opened)"
+    case .lossAccepted(let it):
+      (it.first <= it.last
+        ? "loss of positions \(it.first)…\(it.last) accepted"
+        : "damage before position \(it.first) accepted")
+        + " (\(Shown.text(it.rule)) in \(Shown.text(it.file))): \(Shown.text(it.reason))"
+    case .checkpointSigned(let it):
+      "checkpoint signed: everything through \(it.epoch):\(it.position)"
     }
   }
 }
