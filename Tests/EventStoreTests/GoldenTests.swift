@@ -45,7 +45,7 @@ struct GoldenTests {
     }
   }
 
-  /// The chain value was computed by a reader in another language, written from docs/format.md alone.
+  /// The chain value was computed by a reader in another language, written from docs/file-format.md alone.
   @Test func theFixtureReadsAsWhatWasWritten() throws {
     let real = PosixDisk()
     let disk = SimulatedDisk(seed: 1)

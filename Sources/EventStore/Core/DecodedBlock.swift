@@ -93,7 +93,7 @@ final class DecodedBlock: Sendable {
   }
 }
 
-/// A check of docs/format.md that bytes do not pass, by its name there.
+/// A check of docs/file-format.md that bytes do not pass, by its name there.
 struct RuleBroken: Error, Hashable {
   var rule: String
   init(_ rule: String) { self.rule = rule }

@@ -1,7 +1,7 @@
 /// Opening for writing: takes the lock, judges what it finds, sets an unacknowledged tail aside,
 /// makes the next epoch durable.
 ///
-/// docs/format.md, "Recovery", gives the rules in words.
+/// docs/file-format.md, "Recovery", gives the rules in words.
 struct Recovery {
   /// What the writer goes on from.
   struct Result {

@@ -1,7 +1,7 @@
 /// The canonical encoding of one event: the same bytes in every block, dictionary and codec, and
 /// so the bytes that leaf and chain are made of.
 ///
-/// docs/format.md gives the layout.
+/// docs/file-format.md gives the layout.
 enum Record {
   static let flagKeys: UInt8 = 1
   static let flagSealed: UInt8 = 2
