@@ -6,6 +6,9 @@ internal import Synchronization
 /// A *power cut* keeps of each un-synced write any subset of its 512-byte sectors, of each directory
 /// any first part of its un-synced changes; bytes that a file gained may be zeros. A *kill* keeps all
 /// that was handed over, and of the write that it interrupts a first part.
+///
+/// With a capacity it is finite: each file takes a sector for its name and its contents in whole
+/// sectors; what does not fit is refused, a write after the part that did fit.
 package final class SimulatedDisk: Disk {
   package enum Fault: Sendable, Hashable {
     case ioError
@@ -51,6 +54,24 @@ package final class SimulatedDisk: Disk {
     var readFault: StoreError?
     var isDown = false
     var locks: Set<String> = []
+    var capacity: Int?
+
+    /// Bytes that files may still take.
+    func free() -> Int {
+      guard let capacity else { return .max }
+      var used = 0
+      for case .file(let inode) in live.values {
+        used += SimulatedDisk.space(of: inode.state.withLock { $0.live.count })
+      }
+      return max(0, capacity - used)
+    }
+  }
+
+  private static let sector = 512
+
+  /// What a file of `size` bytes takes, its name included.
+  fileprivate static func space(of size: Int) -> Int {
+    (1 + (size + sector - 1) / sector) * sector
   }
 
   fileprivate let state: Mutex<State>
@@ -58,10 +79,11 @@ package final class SimulatedDisk: Disk {
   /// `sync` returns without having done anything: to show that a test notices.
   fileprivate let isLying: Bool
 
-  package init(seed: UInt64, isLying: Bool = false) {
+  package init(seed: UInt64, isLying: Bool = false, capacity: Int? = nil) {
     self.isLying = isLying
     state = Mutex(State(random: SeededRandom(seed: seed)))
     state.withLock { state in
+      state.capacity = capacity
       state.live["/"] = .directory
       state.durable["/"] = .directory
     }
@@ -75,6 +97,20 @@ package final class SimulatedDisk: Disk {
   /// Makes the changing call after `calls` more of them fail.
   package func inject(_ fault: Fault, after calls: Int = 0) {
     state.withLock { $0.faults[$0.calls + calls + 1] = fault }
+  }
+
+  /// What all files may take together, in bytes; nil: without bound.
+  package var capacity: Int? {
+    get { state.withLock { $0.capacity } }
+    set { state.withLock { $0.capacity = newValue } }
+  }
+
+  /// Bytes that files may still take.
+  package var free: Int { state.withLock { $0.free() } }
+
+  /// Lets time pass on the disk's clock.
+  package func advance(seconds: Int64) {
+    state.withLock { $0.time += seconds * 1_000_000_000 }
   }
 
   package func clearFaults() { state.withLock { $0.faults = [:] } }
@@ -288,6 +324,7 @@ package final class SimulatedDisk: Disk {
       _ = try step(path)
       if state.withLock({ $0.live[path] != nil }) { throw error(.io, "exists", path, 17) }
       let inode = Inode()
+      if free < Self.space(of: 0) { throw error(.full, "no space", path, 28) }
       rename(path, to: .file(inode))
       return SimulatedFile(disk: self, inode: inode, path: path)
     }
@@ -414,8 +451,19 @@ private final class SimulatedFile: DiskFile {
       return count
     }
     if let part { return part }
-    apply(.write(offset: Int(offset), bytes: Array(bytes)))
-    return bytes.count
+    let fitting = fittingSize(upTo: Int(offset) + bytes.count) - Int(offset)
+    if fitting <= 0, bytes.count > 0 { throw disk.error(.full, "no space", path, 28) }
+    apply(.write(offset: Int(offset), bytes: Array(bytes.prefix(fitting))))
+    return fitting
+  }
+
+  /// The size, at most `wanted`, to which the file may grow.
+  private func fittingSize(upTo wanted: Int) -> Int {
+    let size = inode.state.withLock { $0.live.count }
+    let free = disk.free
+    guard wanted > size, free < .max else { return wanted }
+    let room = SimulatedDisk.space(of: size) + free - SimulatedDisk.space(of: 0)
+    return min(wanted, room)
   }
 
   private func apply(_ change: SimulatedDisk.Change) {
@@ -437,6 +485,15 @@ private final class SimulatedFile: DiskFile {
   func truncate(to size: UInt64) throws(StoreError) {
     _ = try disk.step(path)
     apply(.truncate(Int(size)))
+  }
+
+  func allocate(_ size: UInt64) throws(StoreError) {
+    _ = try disk.step(path)
+    let old = inode.state.withLock { $0.live.count }
+    guard Int(size) > old else { return }
+    let fitting = fittingSize(upTo: Int(size))
+    if fitting > old { apply(.truncate(fitting)) }
+    if fitting < Int(size) { throw disk.error(.full, "no space", path, 28) }
   }
 
   func size() throws(StoreError) -> UInt64 {

@@ -1,8 +1,8 @@
 /// The machine as the log sees it: files, a lock, a clock.
 ///
 /// Everything the log does to the outside goes through here, so that a simulated disk can stand
-/// in. Errors are `StoreError` with `.full` for ENOSPC and EDQUOT, and for EMFILE and ENFILE, `.locked`
-/// for a held lock, else `.io`, with path and errno.
+/// in. Errors are `StoreError` with `.full` for ENOSPC, EDQUOT and EFBIG, and for EMFILE and ENFILE,
+/// `.locked` for a held lock, else `.io`, with path and errno.
 package protocol Disk: Sendable {
   /// What stands at `path`; nil if nothing does.
   func status(_ path: String) throws(StoreError) -> FileStatus?
@@ -59,6 +59,9 @@ package protocol DiskFile: AnyObject, Sendable {
   /// Puts contents and size on stable storage.
   func sync() throws(StoreError)
   func truncate(to size: UInt64) throws(StoreError)
+  /// Makes the file at least `size` bytes long, with space on the device for all of them: later writes
+  /// within it do not fail for want of space. After an error part of the space may be taken.
+  func allocate(_ size: UInt64) throws(StoreError)
   func size() throws(StoreError) -> UInt64
   /// Drops clean cached pages, so that the next read shows what the device holds.
   func forgetCache()

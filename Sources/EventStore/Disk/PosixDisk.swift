@@ -118,7 +118,7 @@ private func retrying(_ call: () -> Int32) -> Int32 {
 private func failure(_ operation: String, _ path: String) -> StoreError {
   let reason = errno
   // Without a descriptor nothing was done either, and one may be free in a moment.
-  let isFull = [ENOSPC, EDQUOT, EMFILE, ENFILE].contains(reason)
+  let isFull = [ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE].contains(reason)
   return StoreError(
     isFull ? .full : .io, "\(operation) failed: \(String(cString: strerror(reason)))", path: path,
     errno: reason)
@@ -178,6 +178,16 @@ private final class PosixFile: DiskFile {
 
   func truncate(to size: UInt64) throws(StoreError) {
     if ftruncate(descriptor, off_t(size)) != 0 { throw failure("ftruncate", path) }
+  }
+
+  func allocate(_ size: UInt64) throws(StoreError) {
+    // Answers with the number itself, and leaves errno alone.
+    var reason = EINTR
+    while reason == EINTR { reason = posix_fallocate(descriptor, 0, off_t(size)) }
+    if reason != 0 {
+      errno = reason
+      throw failure("fallocate", path)
+    }
   }
 
   func size() throws(StoreError) -> UInt64 {
