@@ -25,12 +25,21 @@ let package = Package(
         .product(name: "NIOCore", package: "swift-nio"),
       ],
       swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+    .target(
+      name: "LogOracle", dependencies: [.product(name: "EventStore", package: "signalbox")],
+      swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     .target(name: "CLibFuzzer"),
     .executableTarget(
       name: "RequestFuzz", dependencies: ["Oracle", "CLibFuzzer"], swiftSettings: fuzzed,
       linkerSettings: linked),
     .executableTarget(
       name: "ResponseFuzz", dependencies: ["Oracle", "CLibFuzzer"], swiftSettings: fuzzed,
+      linkerSettings: linked),
+    .executableTarget(
+      name: "SegmentFuzz", dependencies: ["LogOracle", "CLibFuzzer"], swiftSettings: fuzzed,
+      linkerSettings: linked),
+    .executableTarget(
+      name: "RecordFuzz", dependencies: ["LogOracle", "CLibFuzzer"], swiftSettings: fuzzed,
       linkerSettings: linked),
   ]
 )
