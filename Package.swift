@@ -47,7 +47,7 @@ let package = Package(
     // The log. Knows nothing of gateways.
     .target(
       name: "EventStore",
-      dependencies: ["CLZ4", "CFast", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CLZ4", "CFast"],
       swiftSettings: strict),
 
     .target(name: "Surface", dependencies: ["Domain"], swiftSettings: strict),
@@ -123,7 +123,11 @@ let package = Package(
     .executableTarget(
       name: "torture", dependencies: ["EventStore"], path: "Tests/Torture", swiftSettings: strict),
     .testTarget(
-      name: "EventStoreTests", dependencies: ["EventStore", "Support", "torture"],
+      name: "EventStoreTests",
+      dependencies: [
+        "EventStore", "CFast", "Support", "torture",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "SurfaceTests", dependencies: ["Surface", "Domain", "Support"], swiftSettings: strict),

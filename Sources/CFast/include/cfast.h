@@ -10,6 +10,15 @@
 /// (0 to begin). Uses the processor's instruction where there is one, else a table.
 uint32_t cfast_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+/// SHA-256 of `message` followed by `suffix`, which has at most 32 bytes. Uses the processor's
+/// instructions where there are some.
+void cfast_sha256(const void *message, size_t length, const void *suffix, size_t suffix_length,
+                  uint8_t digest[32]);
+
+/// The same without these instructions.
+void cfast_sha256_portable(const void *message, size_t length, const void *suffix,
+                           size_t suffix_length, uint8_t digest[32]);
+
 /// Waits for `semaphore` at most `nanoseconds` of the monotonic clock, which `sem_timedwait` cannot.
 /// 0, or -1 with errno ETIMEDOUT or EINTR.
 int cfast_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);

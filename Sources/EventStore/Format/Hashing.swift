@@ -1,5 +1,4 @@
 internal import CFast
-internal import Crypto
 
 /// CRC-32C of `bytes`, continuing from `crc`.
 func crc32c(_ bytes: UnsafeRawBufferPointer, from crc: UInt32 = 0) -> UInt32 {
@@ -15,9 +14,20 @@ func checksumSeed(_ storeID: UInt128) -> UInt32 {
 extension Digest {
   /// SHA-256 of `bytes`.
   static func sha256(_ bytes: UnsafeRawBufferPointer) -> Digest {
-    var hash = SHA256()
-    hash.update(bufferPointer: bytes)
-    return hash.finalize().withUnsafeBytes { $0.digest(0) }
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+      cfast_sha256(bytes.baseAddress, bytes.count, nil, 0, digest.baseAddress)
+      return UnsafeRawBufferPointer(digest).digest(0)
+    }
+  }
+
+  /// SHA-256 of `bytes` and the 32 bytes of `suffix` behind them.
+  static func sha256(_ bytes: UnsafeRawBufferPointer, suffix: Digest) -> Digest {
+    // The suffix, then the result in its place.
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { room in
+      room.put(suffix, 0)
+      cfast_sha256(bytes.baseAddress, bytes.count, room.baseAddress, 32, room.baseAddress)
+      return UnsafeRawBufferPointer(room).digest(0)
+    }
   }
 
   /// SHA-256 of no bytes: stands for an absent sealed part.
@@ -25,10 +35,9 @@ extension Digest {
 
   /// The chain value after an event with this leaf: SHA-256(self ‖ leaf).
   func chained(_ leaf: Digest) -> Digest {
-    withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { room in
+    withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { room in
       room.put(self, 0)
-      room.put(leaf, 32)
-      return Digest.sha256(UnsafeRawBufferPointer(room))
+      return Digest.sha256(UnsafeRawBufferPointer(room), suffix: leaf)
     }
   }
 

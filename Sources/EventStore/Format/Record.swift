@@ -26,8 +26,7 @@ enum Record {
   /// Appends length and record of `draft` to `out`; returns the leaf.
   static func append(_ draft: EventDraft, revision: UInt64, to out: RawBuffer) -> Digest {
     let size = size(draft, revision: revision)
-    // 32 bytes more: the digest of the sealed part stands behind the public part while both are hashed.
-    out.reserve(size + 10 + 32)
+    out.reserve(size + 10)
     out.append(varint: UInt64(size))
     let start = out.count
     out.append(
@@ -46,12 +45,11 @@ enum Record {
     }
     out.append(varint: UInt64(draft.payload.count))
     draft.payload.withUnsafeBytes { out.append($0) }
-    let publicEnd = out.count
     let sealedDigest =
       draft.sealed.isEmpty ? Digest.ofNothing : draft.sealed.withUnsafeBytes { Digest.sha256($0) }
-    out.storage.put(sealedDigest, publicEnd)
     let leaf = Digest.sha256(
-      UnsafeRawBufferPointer(start: out.base + start, count: publicEnd - start + 32))
+      UnsafeRawBufferPointer(start: out.base + start, count: out.count - start),
+      suffix: sealedDigest)
     if !draft.sealed.isEmpty {
       out.append(varint: UInt64(draft.sealed.count))
       draft.sealed.withUnsafeBytes { out.append($0) }
@@ -134,11 +132,7 @@ struct RecordView {
   /// The leaf of the record parsed from `bytes`.
   func leaf(_ bytes: UnsafeRawBufferPointer) -> Digest {
     let sealedDigest = sealed.isEmpty ? Digest.ofNothing : Digest.sha256(bytes.slice(sealed))
-    return withUnsafeTemporaryAllocation(byteCount: publicPart.count + 32, alignment: 8) { room in
-      room.copyMemory(from: bytes.slice(publicPart))
-      room.put(sealedDigest, publicPart.count)
-      return Digest.sha256(UnsafeRawBufferPointer(room))
-    }
+    return Digest.sha256(bytes.slice(publicPart), suffix: sealedDigest)
   }
 
   /// Calls `body` with the range of each lookup key.
