@@ -27,8 +27,11 @@ package enum Limits {
   package static let lingerMilliseconds = 5
   /// Milliseconds between a write and the start of the sync that covers it.
   package static let syncDelayMilliseconds = 20
-  /// Milliseconds of quiet after which the manifest is made to witness what is synced.
+  /// Milliseconds of quiet after which a block without events, and then the manifest, witness what is
+  /// synced.
   package static let witnessDelayMilliseconds = 100
+  /// Milliseconds after which the manifest is written also if the quiet never comes.
+  package static let manifestDelayMilliseconds = 1_000
   /// Positions, revisions, epochs and generations stay below: what is counted on from a number that
   /// a file gives never overflows.
   package static let numbers: UInt64 = 1 << 62

@@ -156,7 +156,8 @@ struct CrashCampaignTests {
           try store.sync()
           for index in unsynced { oracle.batches[index].knowledge = .durable }
           unsynced = []
-          try store.witness()
+          if random.oneIn(2) { try store.witnessBlock() }
+          if random.oneIn(2) { try store.witness() }
         }
       }
       if random.oneIn(3) {

@@ -52,7 +52,12 @@ final class SteppedStore {
     writer.durableUpTo = mark.position
   }
 
-  /// What the syncer does after a quiet moment.
+  /// What the writer does after a quiet moment.
+  func witnessBlock() throws {
+    if try writer.writeWitness(), let mark = writer.mark { try mark.file.sync() }
+  }
+
+  /// What the syncer does then.
   func witness(isClean: Bool = false) throws {
     guard let mark = writer.mark else { return }
     manifest.generation += 1

@@ -274,6 +274,9 @@ package final class SimulatedDisk: Disk {
     return copy
   }
 
+  /// Lets time pass.
+  package func pass(milliseconds: Int64) { state.withLock { $0.time += milliseconds * 1_000_000 } }
+
   /// From now on the machine is in another boot.
   package func changeBoot() { state.withLock { $0.boot += 1 } }
 

@@ -108,6 +108,11 @@ package final class LogIndex: Sendable {
     for waiter in waiters { waiter.post() }
   }
 
+  /// Notes that the last segment is whole through `end`, where a block without events ends.
+  func extend(to end: UInt64) {
+    state.withLock { $0.segments[$0.segments.count - 1].end = end }
+  }
+
   func add(gap: LogGap) { state.withLock { $0.gaps.append(gap) } }
 
   // MARK: Asking

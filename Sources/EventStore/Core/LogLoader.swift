@@ -227,7 +227,7 @@ struct LogLoader {
       case .success(let header):
         if var gap = bad {
           gap.last = Position(header.first - 1)
-          gap.maxTime = header.minTime
+          gap.maxTime = header.isWitness ? nil : header.minTime
           index.add(gap: gap)
           bad = nil
         }
@@ -308,7 +308,7 @@ struct LogLoader {
 
   private mutating func collect(_ block: DecodedBlock, isHashed: Bool) -> Bool {
     content.removeAll()
-    var chain: Digest? = isHashed ? block.header.chainBefore : nil
+    var chain: Digest? = isHashed || block.header.isWitness ? block.header.chainBefore : nil
     let watched = self.watched
     let isWhole = block.forEachRecord { index, view, bytes in
       content.add(
@@ -329,9 +329,14 @@ struct LogLoader {
   private var chainAfter: Digest?
 
   private mutating func accept(_ header: BlockHeader, _ segment: inout Current) {
-    index.publish(header, offset: segment.offset, content)
+    let end = segment.offset + UInt64(header.extent)
+    if header.isWitness {
+      index.extend(to: end)
+    } else {
+      index.publish(header, offset: segment.offset, content)
+    }
     segment.lastBlock = (segment.offset, header)
-    segment.offset += UInt64(header.extent)
+    segment.offset = end
     events += UInt64(header.count)
     witness = max(witness, header.durableUpTo)
     epoch = header.epoch

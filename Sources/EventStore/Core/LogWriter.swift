@@ -24,8 +24,8 @@ package final class LogWriter {
   private struct Segment {
     var file: any DiskFile
     var end: UInt64
-    /// Where its first block begins.
-    var start: UInt64
+    /// Position of its first event.
+    var first: UInt64
     var codec: BlockCodec
   }
 
@@ -80,8 +80,7 @@ package final class LogWriter {
     if let open = found.segment {
       segment = Segment(
         file: try disk.open(directory + "/seg/" + open.name, .readWrite), end: open.end,
-        start: UInt64(open.header.encodedBytes),
-        codec: BlockCodec(dictionary: open.header.dictionary))
+        first: open.header.first, codec: BlockCodec(dictionary: open.header.dictionary))
     }
   }
 
@@ -225,16 +224,7 @@ package final class LogWriter {
     try rollIfNeeded()
     guard var segment else { return }
     let header = buildBlock(segment.codec)
-    do throws(StoreError) {
-      try segment.file.writeAll(block.bytes, at: segment.end)
-    } catch {
-      guard error.code == .full else { throw outcomeUnknown(error) }
-      // Part of the block may be there: without it the next one continues the log.
-      do throws(StoreError) { try segment.file.truncate(to: segment.end) } catch {
-        throw outcomeUnknown(error)
-      }
-      throw error
-    }
+    if let full = try write(block, to: segment) { throw full }
     index.publish(header, offset: segment.end, content)
     segment.end += UInt64(header.extent)
     self.segment = segment
@@ -278,12 +268,53 @@ package final class LogWriter {
     return header
   }
 
+  /// Writes a block without events behind the last one, which must be on stable storage and which it
+  /// proves to have been: damage to that one is no longer taken for an append that a crash cut short.
+  ///
+  /// - Returns: false if there is nothing to prove, or no room.
+  /// - Throws: what leaves the outcome unknown; the writer must not be used again.
+  package func writeWitness() throws(StoreError) -> Bool {
+    guard var segment, content.count == 0, segment.first < next, durableUpTo == next - 1 else {
+      return false
+    }
+    let header = BlockHeader.witness(epoch: epoch, next: next, chain: chain)
+    block.count = 0
+    block.reserve(BlockHeader.bytes)
+    header.encode(into: block.storage, seed: seed)
+    block.count = BlockHeader.bytes
+    guard try write(block, to: segment) == nil else { return false }
+    segment.end += UInt64(header.extent)
+    self.segment = segment
+    index.extend(to: segment.end)
+    return true
+  }
+
+  /// Writes a block whole behind the end of `segment`.
+  ///
+  /// - Returns: why there is no room; the segment is as before.
+  /// - Throws: what leaves the outcome unknown.
+  private func write(
+    _ block: RawBuffer, to segment: Segment
+  ) throws(StoreError) -> StoreError? {
+    do throws(StoreError) {
+      try segment.file.writeAll(block.bytes, at: segment.end)
+      return nil
+    } catch {
+      guard error.code == .full else { throw outcomeUnknown(error) }
+      // Part of the block may be there: without it the next one continues the log.
+      do throws(StoreError) { try segment.file.truncate(to: segment.end) } catch {
+        throw outcomeUnknown(error)
+      }
+      return error
+    }
+  }
+
   // MARK: Segments
 
   private func rollIfNeeded() throws(StoreError) {
     if let segment {
       // A segment without an event has the name that its successor would get.
-      guard segment.end >= UInt64(options.segmentBytes), segment.end > segment.start else { return }
+      guard segment.end >= UInt64(options.segmentBytes), segment.first < next else { return }
       // Before its successor exists, so that a hole between segments is never the work of a crash.
       do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
     }
@@ -317,7 +348,7 @@ package final class LogWriter {
     if segment != nil { durableUpTo = max(durableUpTo, next - 1) }
     index.begin(segment: header, path: folder + "/" + name)
     segment = Segment(
-      file: file, end: UInt64(header.encodedBytes), start: UInt64(header.encodedBytes),
+      file: file, end: UInt64(header.encodedBytes), first: header.first,
       codec: BlockCodec(dictionary: header.dictionary))
     nextOrdinal += 1
   }

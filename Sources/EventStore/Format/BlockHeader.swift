@@ -1,4 +1,6 @@
 /// What stands before the body of each block; a block is one group commit.
+///
+/// A *witness block* has no events: it proves that everything before it was on stable storage.
 struct BlockHeader: Sendable, Hashable {
   var epoch: UInt64
   var first: UInt64
@@ -21,7 +23,10 @@ struct BlockHeader: Sendable, Hashable {
   /// Bit 0 of the incompatible flags: the body is LZ4.
   static let flagLZ4: UInt8 = 1
 
+  /// The last position of its events; `first` − 1 for a witness block.
   var last: UInt64 { first + UInt64(count) - 1 }
+  /// It holds no event.
+  var isWitness: Bool { count == 0 }
   /// Length in the file with padding to a multiple of eight.
   var extent: Int { Self.bytes + aligned8(Int(storedBytes)) }
 
@@ -77,10 +82,23 @@ struct BlockHeader: Sendable, Hashable {
     maxTime = bytes.i64(48)
     chainBefore = bytes.digest(56)
     durableUpTo = bytes.u64(88)
-    guard count > 0, Int(count) <= Limits.eventsPerBlock, first > 0,
+    guard Int(count) <= Limits.eventsPerBlock, first > 0,
       first < Limits.numbers, epoch < Limits.numbers, Int(rawBytes) <= Limits.blockBytes,
-      storedBytes <= rawBytes, isCompressed || storedBytes == rawBytes, durableUpTo < first
+      storedBytes <= rawBytes, isCompressed || storedBytes == rawBytes, durableUpTo < first,
+      count > 0 || isWellFormedWitness
     else { throw .damaged("block.bounds") }
+  }
+
+  /// The block without events that stands where position `next` would.
+  static func witness(epoch: UInt64, next: UInt64, chain: Digest) -> BlockHeader {
+    BlockHeader(
+      epoch: epoch, first: next, count: 0, rawBytes: 0, storedBytes: 0, bodyChecksum: 0,
+      minTime: 0, maxTime: 0, chainBefore: chain, durableUpTo: next - 1, isCompressed: false)
+  }
+
+  /// One encoding only, as for everything else in the log.
+  private var isWellFormedWitness: Bool {
+    self == .witness(epoch: epoch, next: first, chain: chainBefore)
   }
 
   init(

@@ -32,7 +32,17 @@ final class StoreEngine: Sendable {
     /// From the request of an urgent sync to its end.
     var isSyncing = false
     var isFlushWanted = false
+    /// What is synced and followed by nothing is to be witnessed in the segment.
+    var isWitnessWanted = false
     var flushWaiters: [Signal] = []
+  }
+
+  private enum WitnessBlock {
+    /// The writer was not asked yet.
+    case none
+    case asked
+    /// It stands behind the last event, or cannot: the manifest is next.
+    case done
   }
 
   private struct Syncing {
@@ -45,7 +55,14 @@ final class StoreEngine: Sendable {
     var isClosing = false
     /// What the manifest does not witness yet.
     var unwitnessed: LogWriter.Mark?
-    var witnessAt: Int64 = 0
+    /// When that has been followed by nothing for long enough.
+    var quietAt: Int64 = 0
+    /// When the manifest is written though the quiet never came.
+    var overdueAt: Int64 = 0
+    /// How far the witness block behind `unwitnessed` is.
+    var block = WitnessBlock.none
+    /// The target holds nothing new but a witness block.
+    var isTargetWitness = false
   }
 
   private let disk: any Disk
@@ -188,6 +205,11 @@ final class StoreEngine: Sendable {
         let waiters = queue.flushWaiters
         queue.isFlushWanted = false
         queue.flushWaiters = []
+        if taken.isEmpty, writer.groupCount == 0, queue.isWitnessWanted, !queue.isClosing {
+          queue.isWitnessWanted = false
+          return (.witness, waiters)
+        }
+        queue.isWitnessWanted = false
         if !taken.isEmpty || !waiters.isEmpty {
           return (.work(flush: isFlushWanted, isSyncing: queue.isSyncing), waiters)
         }
@@ -212,6 +234,9 @@ final class StoreEngine: Sendable {
           // Nobody posted; if somebody is about to, the next wait returns at once and looks again.
           queue.withLock { $0.isIdle = false }
         }
+      case .witness:
+        writeWitness(writer)
+        for waiter in waiters { waiter.post() }
       case .work(let flush, let isSyncing):
         writer.durableUpTo = max(writer.durableUpTo, lastDurable)
         for submission in taken { admit(submission, writer, &group, &answers) }
@@ -227,8 +252,29 @@ final class StoreEngine: Sendable {
 
   private enum Step {
     case work(flush: Bool, isSyncing: Bool)
+    case witness
     case sleep
     case end
+  }
+
+  /// Writes a witness block; its sync is nobody's wait.
+  private func writeWitness(_ writer: LogWriter) {
+    if isPoisoned.isSet { return }
+    writer.durableUpTo = max(writer.durableUpTo, lastDurable)
+    var isWritten = false
+    do throws(StoreError) { isWritten = try writer.writeWitness() } catch { poison(error) }
+    let mark = isWritten ? writer.mark : nil
+    let isWaking = syncing.withLock { state in
+      state.block = .done
+      if let mark, state.target == nil {
+        state.target = mark
+        state.since = 0
+        state.isTargetWitness = true
+      }
+      defer { state.isIdle = false }
+      return state.isIdle
+    }
+    if isWaking { syncerWake.post() }
   }
 
   private func admit(
@@ -373,8 +419,9 @@ final class StoreEngine: Sendable {
     guard let mark else { return }
     if !waiting.isEmpty { queue.withLock { $0.isSyncing = true } }
     let isWaking = syncing.withLock { state in
-      let isFirst = state.target == nil
+      let isFirst = state.target == nil || state.isTargetWitness
       if isFirst { state.since = disk.monotonic() }
+      state.isTargetWitness = false
       state.target = mark
       state.waiting.append(contentsOf: waiting)
       guard state.isIdle, isFirst || !waiting.isEmpty else { return false }
@@ -394,8 +441,9 @@ final class StoreEngine: Sendable {
   }
 
   private enum SyncStep {
-    case sync(LogWriter.Mark)
-    case witness(LogWriter.Mark)
+    case sync(LogWriter.Mark, isWitness: Bool)
+    case askForWitness
+    case manifest(LogWriter.Mark)
     case sleep(Int64?)
     case end
   }
@@ -404,31 +452,42 @@ final class StoreEngine: Sendable {
     while true {
       let now = disk.monotonic()
       let step = syncing.withLock { state -> SyncStep in
+        if let mark = state.unwitnessed, now >= state.overdueAt, !state.isClosing {
+          state.unwitnessed = nil
+          return .manifest(mark)
+        }
         if let target = state.target {
           let due = state.since + Int64(Limits.syncDelayMilliseconds) * 1_000_000
           if !state.waiting.isEmpty || state.isClosing || now >= due {
             state.target = nil
-            return .sync(target)
+            return .sync(target, isWitness: state.isTargetWitness)
           }
           state.isIdle = true
           return .sleep(due - now)
         }
         if state.isClosing { return .end }
         if let mark = state.unwitnessed {
-          if now >= state.witnessAt {
+          switch state.block {
+          case .none where now >= state.quietAt:
+            state.block = .asked
+            return .askForWitness
+          case .done:
             state.unwitnessed = nil
-            return .witness(mark)
+            return .manifest(mark)
+          case .none, .asked:
+            state.isIdle = true
+            // An answer that never comes leaves it to the manifest alone.
+            return .sleep((state.block == .none ? state.quietAt : state.overdueAt) - now)
           }
-          state.isIdle = true
-          return .sleep(state.witnessAt - now)
         }
         state.isIdle = true
         return .sleep(nil)
       }
       switch step {
       case .end: return
-      case .sync(let mark): sync(mark)
-      case .witness(let mark): witness(mark)
+      case .sync(let mark, let isWitness): sync(mark, isWitness: isWitness)
+      case .askForWitness: wakeWriter { $0.isWitnessWanted = true }
+      case .manifest(let mark): writeManifest(mark)
       case .sleep(nil): syncerWake.wait()
       case .sleep(.some(let time)):
         if !syncerWake.wait(nanoseconds: time) { syncing.withLock { $0.isIdle = false } }
@@ -436,7 +495,7 @@ final class StoreEngine: Sendable {
     }
   }
 
-  private func sync(_ mark: LogWriter.Mark) {
+  private func sync(_ mark: LogWriter.Mark, isWitness: Bool) {
     var problem: StoreError?
     do throws(StoreError) { try syncExclusively(mark.file) } catch {
       problem = error
@@ -447,8 +506,14 @@ final class StoreEngine: Sendable {
     let (covered, isUrgent) = syncing.withLock { state -> ([Waiting], Bool) in
       var covered: [Waiting] = []
       if problem == nil {
-        state.unwitnessed = mark
-        state.witnessAt = now + Int64(Limits.witnessDelayMilliseconds) * 1_000_000
+        if !isWitness {
+          if state.unwitnessed == nil {
+            state.overdueAt = now + Int64(Limits.manifestDelayMilliseconds) * 1_000_000
+          }
+          state.unwitnessed = mark
+          state.quietAt = now + Int64(Limits.witnessDelayMilliseconds) * 1_000_000
+          state.block = .none
+        }
         if state.waiting.allSatisfy({ $0.last <= mark.position }) {
           swap(&covered, &state.waiting)
         } else {
@@ -484,7 +549,7 @@ final class StoreEngine: Sendable {
     }
   }
 
-  private func witness(_ mark: LogWriter.Mark) {
+  private func writeManifest(_ mark: LogWriter.Mark) {
     do throws(StoreError) {
       _ = try update { manifest in
         manifest.synced = mark.position
