@@ -119,9 +119,14 @@ let package = Package(
       dependencies: ["EventStore"],
       path: "Tests/Support", swiftSettings: strict),
     .testTarget(name: "DomainTests", dependencies: ["Domain", "Support"], swiftSettings: strict),
-    // Appends until it is killed: what the log's crash tests run and shoot at.
+    // Does to the log what the world may do to it; part of it appends until it is killed.
     .executableTarget(
-      name: "torture", dependencies: ["EventStore"], path: "Tests/Torture", swiftSettings: strict),
+      name: "torture",
+      dependencies: [
+        "EventStore", "Support",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Torture", swiftSettings: strict),
     .testTarget(
       name: "EventStoreTests",
       dependencies: [

@@ -34,7 +34,7 @@ public final class LogReader: Sendable {
   }
 
   /// Shares the index of the writer in this process.
-  init(disk: any Disk, directory: String, index: LogIndex, storeID: UInt128) {
+  package init(disk: any Disk, directory: String, index: LogIndex, storeID: UInt128) {
     self.disk = disk
     self.directory = directory
     self.index = index

@@ -1,14 +1,30 @@
-internal import Glibc
+internal import ArgumentParser
 
-// torture append DIR MODE SEED   appends for ever, printing the number of each acknowledged event
-// torture bench DIR              appends as fast as it can, printing a table
-let arguments = CommandLine.arguments
-switch arguments.count > 2 ? arguments[1] : "" {
-case "append" where arguments.count == 5:
-  appendForEver(directory: arguments[2], mode: arguments[3], seed: arguments[4])
-case "bench":
-  bench(directory: arguments[2])
-default:
-  print("usage: torture append DIR durable|written|queued SEED | torture bench DIR")
-  exit(2)
+/// Does to the log what the world may do to it, and compares what is left with what was answered.
+struct TortureCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "torture", abstract: "Does to the event log what the world may do to it.",
+    subcommands: [Append.self, BenchCommand.self])
 }
+
+struct Append: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Appends until it is killed, printing the id of each acknowledged event.")
+
+  @Argument(help: "The log's directory.") var directory: String
+  @Argument(help: "durable, written or queued.") var mode: String
+  @Argument(help: "The high half of every event's id.") var seed: UInt64
+
+  func run() { appendForEver(directory: directory, mode: mode, seed: String(seed)) }
+}
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Appends as fast as it can and prints a table.")
+
+  @Argument(help: "Where to make stores; must not exist yet.") var directory: String
+
+  func run() { bench(directory: directory) }
+}
+
+TortureCommand.main()

@@ -60,7 +60,7 @@ package final class LogWriter {
   private var minTime = Int64.max
   private var maxTime = Int64.min
 
-  init(
+  package init(
     disk: any Disk, directory: String, options: StoreOptions, from found: Recovery.Result,
     reader: LogReader
   ) throws(StoreError) {

@@ -2,24 +2,29 @@
 /// makes the next epoch durable.
 ///
 /// docs/file-format.md, "Recovery", gives the rules in words.
-struct Recovery {
+package struct Recovery {
   /// What the writer goes on from.
-  struct Result {
-    var lock: any DiskLock
-    var index: LogIndex
-    var manifest: Manifest
+  package struct Result {
+    package var lock: any DiskLock
+    package var index: LogIndex
+    package var manifest: Manifest
     /// The segment that appends go to; nil: none yet.
-    var segment: (name: String, header: SegmentHeader, end: UInt64)?
-    var nextOrdinal: UInt64
-    var next: UInt64
-    var chain: Digest
-    var report: RecoveryReport
+    package var segment: (name: String, header: SegmentHeader, end: UInt64)?
+    package var nextOrdinal: UInt64
+    package var next: UInt64
+    package var chain: Digest
+    package var report: RecoveryReport
   }
 
   let disk: any Disk
   let directory: String
 
-  func run() throws(StoreError) -> Result {
+  package init(disk: any Disk, directory: String) {
+    self.disk = disk
+    self.directory = directory
+  }
+
+  package func run() throws(StoreError) -> Result {
     let began = disk.monotonic()
     try prepareDirectory()
     let lock = try disk.lock(directory + "/LOCK")

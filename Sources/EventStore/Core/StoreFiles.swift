@@ -1,7 +1,12 @@
 /// The files of a store beside its segments: FORMAT and the two manifest slots.
-struct StoreFiles {
+package struct StoreFiles {
   let disk: any Disk
   let directory: String
+
+  package init(disk: any Disk, directory: String) {
+    self.disk = disk
+    self.directory = directory
+  }
 
   /// The line in FORMAT; nil if there is no such file.
   ///
@@ -52,7 +57,7 @@ struct StoreFiles {
   }
 
   /// Makes `manifest` durable in its slot; the other slot stays as it is.
-  func write(_ manifest: Manifest) throws(StoreError) {
+  package func write(_ manifest: Manifest) throws(StoreError) {
     let path = directory + "/" + manifest.name
     let bytes = manifest.encoded()
     guard let status = try disk.status(path), status.size == UInt64(Manifest.bytes) else {

@@ -1,19 +1,16 @@
-import EventStore
-import Support
-
-@testable import EventStore
+package import EventStore
 
 /// The log without threads: every write and sync happens when the test says so.
-final class SteppedStore {
-  let disk: any Disk
-  let directory: String
-  let report: RecoveryReport
-  let reader: LogReader
-  let writer: LogWriter
+package final class SteppedStore {
+  package let disk: any Disk
+  package let directory: String
+  package let report: RecoveryReport
+  package let reader: LogReader
+  package let writer: LogWriter
   private let lock: any DiskLock
   private var manifest: Manifest
 
-  init(
+  package init(
     _ disk: any Disk, directory: String = "/log", segmentBytes: Int = 600,
     dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8)
   ) throws {
@@ -33,7 +30,7 @@ final class SteppedStore {
 
   /// Writes `batches` as one group; the answers, or what the write threw.
   @discardableResult
-  func append(_ batches: AppendBatch...) throws -> [AppendReceipt] {
+  package func append(_ batches: AppendBatch...) throws -> [AppendReceipt] {
     var receipts: [AppendReceipt] = []
     for batch in batches {
       switch writer.add(batch) {
@@ -46,19 +43,19 @@ final class SteppedStore {
     return receipts
   }
 
-  func sync() throws {
+  package func sync() throws {
     guard let mark = writer.mark else { return }
     try mark.file.sync()
     writer.durableUpTo = mark.position
   }
 
   /// What the writer does after a quiet moment.
-  func witnessBlock() throws {
+  package func witnessBlock() throws {
     if try writer.writeWitness(), let mark = writer.mark { try mark.file.sync() }
   }
 
   /// What the syncer does then.
-  func witness(isClean: Bool = false) throws {
+  package func witness(isClean: Bool = false) throws {
     guard let mark = writer.mark else { return }
     manifest.generation += 1
     manifest.synced = mark.position
@@ -67,18 +64,18 @@ final class SteppedStore {
     try StoreFiles(disk: disk, directory: directory).write(manifest)
   }
 
-  func close() throws {
+  package func close() throws {
     try sync()
     try witness(isClean: true)
     lock.release()
   }
 
   /// Ends without a word, as a killed process does.
-  func abandon() { lock.release() }
+  package func abandon() { lock.release() }
 }
 
 /// A draft whose every part follows from `number`.
-func draft(
+package func draft(
   _ number: UInt64, stream: String? = nil, size: Int = 24, sealed: Bool = false
 ) -> EventDraft {
   var random = SeededRandom(seed: number)
@@ -90,18 +87,18 @@ func draft(
     payload: random.bytes(size), sealed: sealed || number.isMultiple(of: 5) ? random.bytes(9) : [])
 }
 
-func batch(_ numbers: UInt64...) -> AppendBatch {
+package func batch(_ numbers: UInt64...) -> AppendBatch {
   AppendBatch(events: numbers.map { draft($0) })
 }
 
-func isSame(_ event: StoredEvent, _ draft: EventDraft) -> Bool {
+package func isSame(_ event: StoredEvent, _ draft: EventDraft) -> Bool {
   event.id == draft.id && event.stream == draft.stream && event.kind == draft.kind
     && event.time == draft.time && event.lookupKeys == draft.lookupKeys
     && Array(event.payload) == draft.payload && Array(event.sealed) == draft.sealed
 }
 
 /// Everything that a scan gives.
-func everything(_ reader: LogReader) throws -> (events: [StoredEvent], gaps: [LogGap]) {
+package func everything(_ reader: LogReader) throws -> (events: [StoredEvent], gaps: [LogGap]) {
   var events: [StoredEvent] = []
   var gaps: [LogGap] = []
   try reader.scan(from: .origin, through: nil) { entry in
@@ -114,7 +111,7 @@ func everything(_ reader: LogReader) throws -> (events: [StoredEvent], gaps: [Lo
   return (events, gaps)
 }
 
-func code(_ body: () throws -> Void) -> StoreError.Code? {
+package func code(_ body: () throws -> Void) -> StoreError.Code? {
   do {
     try body()
     return nil
