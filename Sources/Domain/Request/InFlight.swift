@@ -27,14 +27,17 @@ public struct InFlight: Sendable, Hashable {
   public mutating func apply(_ recorded: Recorded) {
     guard case .event(.request(let event)) = recorded.content else { return }
     switch event {
-    case .dispatched(let fact):
-      // The first one counts: a second would not make the request any younger.
-      if open[fact.id] == nil {
-        open[fact.id] = Open(dispatched: fact, position: recorded.position)
-      }
-    case .finished(let fact): open[fact.id] = nil
-    case .interrupted(let fact): open[fact.id] = nil
+    case .dispatched(let fact): begin(Open(dispatched: fact, position: recorded.position))
+    case .finished(let fact): end(fact.id)
+    case .interrupted(let fact): end(fact.id)
     case .deliveryFailed, .deniedSummary: break
     }
   }
+
+  /// The first one counts: a second would not make the request any younger.
+  mutating func begin(_ request: Open) {
+    if open[request.dispatched.id] == nil { open[request.dispatched.id] = request }
+  }
+
+  mutating func end(_ id: RequestID) { open[id] = nil }
 }
