@@ -7,7 +7,7 @@ internal import Synchronization
 /// method may be called from any thread; reads block the calling thread on the file system.
 public final class LogReader: Sendable {
   private let disk: any Disk
-  private let directory: String
+  let directory: String
   private let index: LogIndex
   private let identity: UInt128
   /// Reads what another process appends; nil beside the writer, which fills the index itself.
@@ -82,7 +82,7 @@ public final class LogReader: Sendable {
 
   func setBarrier(_ wait: (@Sendable () -> Void)?) { barrier.withLock { $0 = wait } }
 
-  private func settle() {
+  func settle() {
     let wait = barrier.withLock { $0 }
     wait?()
   }
@@ -357,7 +357,7 @@ public final class LogReader: Sendable {
 
   // MARK: Blocks
 
-  private func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
+  func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
     guard let place = index.place(atOrAfter: position), place.first <= position else { return nil }
     guard case .success(let block) = try block(place) else { return nil }
     return block

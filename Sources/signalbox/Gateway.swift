@@ -99,6 +99,8 @@ struct Gateway {
       logger.warning(
         "requests of an earlier life were interrupted", metadata: ["requests": "\(interrupted)"])
     }
+    let signer = CheckpointSigner(control: control, logger: logger)
+    let signing = Task { await signer.run() }
     let cut: Int
     let reason: String
     do {
@@ -106,10 +108,15 @@ struct Gateway {
       let plane = try await listen(control, board, certificates)
       (reason, cut) = try await wait(plane, signals)
     } catch {
+      signing.cancel()
       try? await control.noteStop(reason: "start failed", cutRequests: 0)
+      await signing.value
       throw error
     }
+    signing.cancel()
     try await control.noteStop(reason: reason, cutRequests: cut)
+    await signing.value
+    await signer.finish()
   }
 
   /// The file, then what the first start makes where the file left a gap.

@@ -14,11 +14,13 @@ struct Signalbox: AsyncParsableCommand {
       Examples:
         signalbox serve --data ./data --config gateway.yaml
         signalbox apply gateway.yaml --data ./data --plan
+        signalbox checkpoint --data ./data
 
       Exit codes: 0 done; 1 failed or refused; 3 the log is damaged; 5 another process has the data
       directory open; 64 wrong usage; 130 ended at once by a second signal.
       """,
-    version: Build.version, subcommands: [ServeCommand.self, ApplyCommand.self])
+    version: Build.version,
+    subcommands: [ServeCommand.self, ApplyCommand.self, CheckpointCommand.self])
 }
 
 /// Which build this is.

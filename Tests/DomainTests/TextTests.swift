@@ -119,3 +119,36 @@ func readsDurations() {
     "106752d", "9223372036854775808ns", "١s", "1é", String(repeating: "0", count: 200) + "s",
   ])
 func refusesDurations(_ text: String) { #expect(parseDuration(text) == nil) }
+
+@Test("base64 is as Foundation writes it, and only that is read")
+func base64AsFoundation() {
+  var random = SeededRandom(seed: 64)
+  for count in 0..<100 {
+    let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    let text = Data(bytes).base64EncodedString()
+    #expect(base64Text(bytes) == text)
+    #expect(parseBase64(text) == bytes)
+  }
+  for text in [
+    "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "=", "Zg==\n", "Zm9v====", "Zm-v", "é===",
+  ] {
+    #expect(parseBase64(text) == nil, "\(text)")
+  }
+}
+
+@Test("what a checkpoint's signature is over has one form")
+func checkpointStatement() {
+  let fact = GatewayEvent.CheckpointSigned(
+    position: 1204, epoch: 3, chain: [UInt8](repeating: 0xAB, count: 32), previous: 1100,
+    root: [UInt8](0..<32), publicKey: [], signature: [])
+  #expect(
+    fact.statement(store: 0x019A_A2D1_5F33_7ABC_8DEF_0123_4567_89AB) == """
+      signalbox/checkpoint/v1/019aa2d1-5f33-7abc-8def-0123456789ab
+      1204
+      q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=
+      epoch 3
+      previous 1100
+      root AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
+
+      """)
+}

@@ -27,11 +27,10 @@ extension ControlPlane {
   /// Reads from the last start on: that start already dealt with all before it.
   public func interruptedRequests() throws -> [InFlight.Open] {
     var from = Position.origin.next
-    for stored in try store.reader.events(ofStream: gatewayStream, from: Revision(1)).reversed() {
-      if case .gateway(.started) = try recorded(stored).event {
-        from = stored.position
-        break
-      }
+    try store.reader.backwards(ofStream: gatewayStream) { stored in
+      guard case .gateway(.started) = try recorded(stored).event else { return true }
+      from = stored.position
+      return false
     }
     var inFlight = InFlight()
     try store.reader.scan(from: from, through: nil) { entry in
@@ -107,16 +106,19 @@ extension ControlPlane {
   /// Whether the last gateway said that it stopped. (The log alone may have been closed cleanly since,
   /// by a command-line tool.)
   private func previousLifeEndedCleanly() throws -> Bool {
-    for stored in try store.reader.events(ofStream: gatewayStream, from: Revision(1)).reversed() {
-      guard case .gateway(let event) = try recorded(stored).event else { continue }
+    var wasStopped = true
+    try store.reader.backwards(ofStream: gatewayStream) { stored in
+      guard case .gateway(let event) = try recorded(stored).event else { return true }
       switch event {
-      case .stopped: return store.report.previousStopWasClean
-      case .started: return false
+      case .stopped: return false
+      case .started:
+        wasStopped = false
+        return false
       case .tailTruncated, .gap, .gapOpened, .gapClosed, .lossAccepted, .checkpointSigned:
-        continue
+        return true
       }
     }
-    return store.report.previousStopWasClean
+    return wasStopped && store.report.previousStopWasClean
   }
 
   /// Notes in the log, durably, that the gateway stopped on request.

@@ -123,42 +123,56 @@ public final class Vault: Sendable {
 
   private func loadDataKey(_ subject: String, create: Bool) throws(VaultError) -> SymmetricKey {
     let name = Vault.fileName(subject)
-    let path = "\(directory)/\(name).key"
-    if let bytes = try KeyFile.read(path) { return try unwrap(bytes, name: name, path: path) }
+    if let key = try wrappedKey(name) { return SymmetricKey(data: key) }
     guard create else {
-      throw VaultError(.erased, "the data key of \(subject) is gone", path: path)
+      throw VaultError(.erased, "the data key of \(subject) is gone", path: keyPath(name))
     }
+    let key = SymmetricKey(size: .bits256)
+    try wrap(key.withUnsafeBytes { Data($0) }, name: name, of: "the data key of \(subject)")
+    return key
+  }
+
+  // MARK: Wrapped keys
+
+  func keyPath(_ name: String) -> String { "\(directory)/\(name).key" }
+
+  /// The key of 32 bytes kept under a name, opened; nil if there is none.
+  func wrappedKey(_ name: String) throws(VaultError) -> Data? {
+    let path = keyPath(name)
+    guard let bytes = try KeyFile.read(path) else { return nil }
+    return try unwrap(bytes, name: name, path: path)
+  }
+
+  /// Keeps a key under a name, wrapped by the master key; on disk, synced, when this returns.
+  func wrap(_ key: Data, name: String, of what: String) throws(VaultError) {
+    let path = keyPath(name)
     guard mayWrite else {
       throw VaultError(.readOnly, "the vault is open for reading only", path: path)
     }
-    let key = SymmetricKey(size: .bits256)
     do {
-      let box = try AES.GCM.seal(
-        key.withUnsafeBytes { Data($0) }, using: wrapKey, authenticating: Data(name.utf8))
+      let box = try AES.GCM.seal(key, using: wrapKey, authenticating: Data(name.utf8))
       guard let combined = box.combined else {
         throw VaultError(.damaged, "AES-GCM gave no combined form")
       }
       try KeyFile.write(Vault.keyFileMagic + combined, to: path, directory: directory)
-      return key
     } catch let error as VaultError {
       throw error
     } catch {
-      throw VaultError(.damaged, "cannot wrap the data key of \(subject)", path: path)
+      throw VaultError(.damaged, "cannot wrap \(what)", path: path)
     }
   }
 
   private func unwrap(
     _ bytes: [UInt8], name: String, path: String
-  ) throws(VaultError) -> SymmetricKey {
+  ) throws(VaultError) -> Data {
     guard bytes.starts(with: Vault.keyFileMagic) else {
-      throw VaultError(.damaged, "not a data key of this format", path: path)
+      throw VaultError(.damaged, "not a key file of this format", path: path)
     }
     do {
       let box = try AES.GCM.SealedBox(combined: bytes.dropFirst(Vault.keyFileMagic.count))
-      return SymmetricKey(
-        data: try AES.GCM.open(box, using: wrapKey, authenticating: Data(name.utf8)))
+      return try AES.GCM.open(box, using: wrapKey, authenticating: Data(name.utf8))
     } catch {
-      throw VaultError(.damaged, "a data key does not open under the master key", path: path)
+      throw VaultError(.damaged, "a wrapped key does not open under the master key", path: path)
     }
   }
 

@@ -159,6 +159,8 @@ public enum GatewayEvent: Sendable, Hashable {
     /// Chain value at `position`; 32 bytes.
     public var chain: [UInt8]
     /// The position that the checkpoint before covers; 0: none.
+    ///
+    /// Where events in between cannot be read any more: the last one of these.
     public var previous: UInt64
     /// Merkle root (RFC 6962) over the leaves `previous` + 1 … `position`; 32 bytes.
     public var root: [UInt8]
@@ -166,7 +168,7 @@ public enum GatewayEvent: Sendable, Hashable {
     public var publicKey: [UInt8]
     /// Ed25519 signature; 64 bytes.
     ///
-    /// docs/file-format.md says over what.
+    /// Over `statement(store:)`.
     public var signature: [UInt8]
 
     /// Made of its parts.

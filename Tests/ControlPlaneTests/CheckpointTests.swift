@@ -1,0 +1,254 @@
+import Crypto
+import Domain
+import EventStore
+import FoundationEssentials
+import Glibc
+import Logging
+import Testing
+
+@testable import ControlPlane
+
+/// Signatures over the log: what they cover, when they are made, and what keeps them from being made.
+struct CheckpointTests {
+  private func signer(_ box: TestBox, spanEvents: UInt64 = 1000) -> CheckpointSigner {
+    CheckpointSigner(
+      control: box.control, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      spanEvents: spanEvents)
+  }
+
+  private func checkpoints(
+    _ reader: LogReader
+  ) throws -> [(position: UInt64, fact: GatewayEvent.CheckpointSigned)] {
+    try reader.events(ofStream: gatewayStream, from: Revision(1)).compactMap { stored in
+      guard case .gateway(.checkpointSigned(let fact)) = try recorded(stored).event else {
+        return nil
+      }
+      return (stored.position.rawValue, fact)
+    }
+  }
+
+  /// Appends an event that changes no configuration.
+  private func live(_ box: TestBox, _ count: Int = 1) async throws {
+    for _ in 0..<count {
+      try await box.control.record([.gateway(.gapOpened(.init(reason: "test")))])
+    }
+  }
+
+  /// Checks every checkpoint of a log by other means than those that made it, and that each begins
+  /// where the one before ended.
+  private func check(_ reader: LogReader) throws {
+    var previous: UInt64 = 0
+    for (position, fact) in try checkpoints(reader) {
+      let key = try Curve25519.Signing.PublicKey(rawRepresentation: fact.publicKey)
+      let statement = fact.statement(store: reader.storeID)
+      #expect(key.isValidSignature(fact.signature, for: Array(statement.utf8)))
+      #expect(fact.previous == previous && fact.position < position)
+      #expect(try reader.chainValue(at: Position(fact.position)).bytes == fact.chain)
+      let leaves = try reader.leaves(from: Position(previous + 1), through: Position(fact.position))
+      #expect(leaves.count == Int(fact.position - fact.previous))
+      #expect(MerkleTree.root(of: leaves).bytes == fact.root)
+      #expect(try reader.event(at: Position(fact.position))?.epoch.rawValue == fact.epoch)
+      previous = fact.position
+    }
+  }
+
+  @Test func `a checkpoint covers what came before it, and its own event is nothing new`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let signer = signer(box)
+      let before = box.store.lastDurable.rawValue
+      #expect(await signer.step() == false)
+      #expect(box.store.lastDurable.rawValue == before + 1)
+      for _ in 0..<3 {
+        box.clock.advance(seconds: 601)
+        #expect(await signer.step() == false)
+      }
+      #expect(try await signer.sign() == nil)
+      let made = try checkpoints(box.store.reader)
+      #expect(made.map(\.fact.position) == [before] && made.map(\.position) == [before + 1])
+      try check(box.store.reader)
+    }
+  }
+
+  @Test
+  func
+    `something new is signed when ten minutes are over, not before, also if the clock went back`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let signer = signer(box)
+      await signer.step()
+      try await live(box)
+      box.clock.advance(seconds: 599)
+      await signer.step()
+      #expect(try checkpoints(box.store.reader).count == 1)
+      box.clock.advance(seconds: 1)
+      await signer.step()
+      #expect(try checkpoints(box.store.reader).count == 2)
+      try await live(box)
+      box.clock.advance(seconds: -100_000)
+      await signer.step()
+      #expect(try checkpoints(box.store.reader).count == 3)
+      try check(box.store.reader)
+    }
+  }
+
+  @Test func `a full span is signed at once, a backlog in spans`() async throws {
+    try await TestBox.with { box in
+      let signer = signer(box, spanEvents: 8)
+      while await signer.step() {}
+      let count = try checkpoints(box.store.reader).count
+      // With the checkpoint before that makes seven.
+      try await live(box, 6)
+      #expect(await signer.step() == false)
+      #expect(try checkpoints(box.store.reader).count == count)
+      try await live(box, 11)
+      #expect(await signer.step() == true)
+      #expect(await signer.step() == false)
+      #expect(try checkpoints(box.store.reader).count == count + 2)
+      try await live(box, 50)
+      let signed = try #require(try await signer.sign())
+      #expect(signed.count == 7)
+      #expect(
+        try checkpoints(box.store.reader).allSatisfy { $0.fact.position - $0.fact.previous <= 8 })
+      try check(box.store.reader)
+    }
+  }
+
+  @Test func `another life goes on where the one before ended, with the same key`() async throws {
+    try await withDirectory { directory in
+      for life in 0..<3 {
+        let box = try await TestBox.open(directory)
+        let signer = signer(box, spanEvents: 5)
+        try await box.control.noteStart(
+          GatewayLife(version: "1", recording: .standard, listen: "127.0.0.1:1"))
+        await signer.step()
+        try await live(box, life)
+        try await box.control.noteStop(reason: "test", cutRequests: 0)
+        await signer.finish()
+        let last = try #require(try checkpoints(box.store.reader).last)
+        let stopped = try box.store.reader.event(at: Position(last.fact.position))
+        #expect(stopped?.kind == "gateway.stopped.v1" || last.fact.position > 0)
+        #expect(try await signer.sign() == nil)
+        try check(box.store.reader)
+        try box.store.close()
+      }
+      let reader = try LogReader.open(directory: directory)
+      let made = try checkpoints(reader)
+      #expect(Set(made.map(\.fact.publicKey)).count == 1)
+      // After a clean stop only checkpoints are left uncovered.
+      let covered = try #require(made.last).fact.position
+      for position in (covered + 1)...reader.last.rawValue {
+        #expect(try reader.event(at: Position(position))?.kind == "gateway.checkpoint_signed.v1")
+      }
+    }
+  }
+
+  @Test
+  func `the key is kept sealed and private, and its public half can be read beside a gateway`()
+    async throws
+  {
+    try await TestBox.with { box in
+      #expect(try box.control.vault.checkpointPublicKey() == nil)
+      _ = try await signer(box).sign()
+      let path = "\(box.directory)/keys/checkpoint.key"
+      let attributes = try FileManager.default.attributesOfItem(atPath: path)
+      #expect(attributes[.posixPermissions] as? Int == 0o600)
+      let master = try #require(
+        try MasterKey.load(text: nil, file: nil, directory: box.directory, mayCreate: false))
+      let beside = try Vault(directory: box.directory, masterKey: master, mayWrite: false)
+      let made = try #require(try checkpoints(box.store.reader).first)
+      #expect(try beside.checkpointPublicKey() == made.fact.publicKey)
+      // Under another master key it does not open, and the vault says which is wrong.
+      #expect(throws: VaultError.self) {
+        _ = try Vault(directory: box.directory, masterKey: .ephemeral(), mayWrite: false)
+      }
+    }
+  }
+
+  @Test func `a key that does not open stops no change, and is tried again a minute later`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let signer = signer(box)
+      let path = "\(box.directory)/keys/checkpoint.key"
+      try KeyFile.write(Array("SBK1nothing".utf8), to: path, directory: "\(box.directory)/keys")
+      #expect(await signer.step() == false)
+      try await live(box)
+      try FileManager.default.removeItem(atPath: path)
+      box.clock.advance(seconds: 59)
+      await signer.step()
+      #expect(try checkpoints(box.store.reader).isEmpty)
+      box.clock.advance(seconds: 1)
+      await signer.step()
+      #expect(try checkpoints(box.store.reader).count == 1)
+      try check(box.store.reader)
+    }
+  }
+
+  @Test func `a log that is not the one that was signed gets no new signature`() async throws {
+    try await TestBox.with { box in
+      let covered = box.store.lastDurable.rawValue
+      try await box.control.record([
+        .gateway(
+          .checkpointSigned(
+            .init(
+              position: covered, epoch: 1, chain: [UInt8](repeating: 7, count: 32), previous: 0,
+              root: [UInt8](repeating: 7, count: 32), publicKey: [UInt8](repeating: 7, count: 32),
+              signature: [UInt8](repeating: 7, count: 64))))
+      ])
+      try await live(box)
+      let error = await #expect(throws: ControlError.self) { try await signer(box).sign() }
+      #expect(error?.description.contains("does not follow") == true)
+      #expect(try checkpoints(box.store.reader).count == 1)
+    }
+  }
+
+  @Test func `a damaged block is passed over, and the checkpoint behind it says so`() async throws {
+    try await withDirectory { directory in
+      let first = try await TestBox.open(directory)
+      try await live(first, 60)
+      try first.store.close()
+      let box = try await TestBox.open(directory)
+      let reader = box.store.reader
+      let path = try #require(reader.segments.first?.path)
+      var bytes = try #require(FileManager.default.contents(atPath: path))
+      bytes[bytes.count / 2] ^= 1
+      let file = try #require(fopen(path, "r+"))
+      fseek(file, bytes.count / 2, SEEK_SET)
+      fwrite([bytes[bytes.count / 2]], 1, 1, file)
+      fclose(file)
+      let result = try #require(try await signer(box).sign())
+      #expect(result.count == 2)
+      let made = try checkpoints(reader).map(\.fact)
+      let (hole, after) = (made[0].position + 1, made[1].previous)
+      #expect(after >= hole)
+      for position in 1...made[1].position {
+        let isReadable = try reader.event(at: Position(position)) != nil
+        #expect(isReadable == (position < hole || position > after), "position \(position)")
+      }
+      #expect(try reader.chainValue(at: Position(made[1].position)).bytes == made[1].chain)
+      try box.store.close()
+    }
+  }
+
+  @Test func `a stream read backwards gives every event once, the newest first`() async throws {
+    try await TestBox.with { box in
+      try await live(box, 100)
+      let reader = box.store.reader
+      var seen: [UInt64] = []
+      try reader.backwards(ofStream: gatewayStream) { stored in
+        seen.append(stored.revision.rawValue)
+        return true
+      }
+      #expect(seen == Array((1...100).reversed()))
+      seen = []
+      try reader.backwards(ofStream: gatewayStream) { stored in
+        seen.append(stored.revision.rawValue)
+        return seen.count < 20
+      }
+      #expect(seen == Array((81...100).reversed()))
+    }
+  }
+}
