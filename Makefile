@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint release fuzz tsan
+.PHONY: help run test bench bench-log lint release fuzz tsan
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build, then gateway and simulated provider until Ctrl-C (LISTEN=127.0.0.1:8080 DATA=./signalbox-data)
 	@Scripts/run.sh
@@ -12,6 +12,9 @@ test: ## everything that must hold: lint, boundaries, unit suites, release build
 
 bench: ## requests per second and CPU per request beside nginx (PAIRS=5 DURATION=5 RECORDING=standard)
 	@Scripts/bench.sh
+
+bench-log: ## the event log beside SQLite, PostgreSQL, Redis and lz4, about ten minutes (PAIRS=5 N=10000000 SIZE=1000000 JSON=1)
+	@Scripts/bench-log.sh
 
 lint: ## format and boundaries, without building
 	@Scripts/lint.sh

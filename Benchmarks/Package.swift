@@ -20,6 +20,19 @@ let package = Package(
       swiftSettings: [
         .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
         .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
-      ])
+      ]),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    // Slices of `make bench-log`; log/log.py runs them and draws the table.
+    .executableTarget(
+      name: "LogBenchmark",
+      dependencies: [
+        "CSQLite",
+        .product(name: "Domain", package: "signalbox"),
+        .product(name: "EventStore", package: "signalbox"),
+      ],
+      swiftSettings: [
+        .swiftLanguageMode(.v6), .treatAllWarnings(as: .error),
+        .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+      ]),
   ]
 )

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# usage: setup.sh [run|test|bench]
+# usage: setup.sh [run|test|bench|bench-log]
 # Looks for what the purpose needs: a Swift toolchain, Debian packages, and for `test` a Python environment with the
 # SDKs. Installs missing packages as root or with sudo that asks no password; otherwise prints the one command.
 . "$(dirname "$0")/lib.sh"
 
 purpose=${1:-run}
-case $purpose in run | test | bench) ;; *) die "setup.sh: run, test or bench is expected, not $purpose" ;; esac
+case $purpose in
+run | test | bench | bench-log) ;;
+*) die "setup.sh: run, test, bench or bench-log is expected, not $purpose" ;;
+esac
 
 # --- Swift -----------------------------------------------------------------------------------------------------
 command -v swift >/dev/null || die "no Swift toolchain on PATH: install Swift 6.2 or newer (https://swift.org/install)"
@@ -38,6 +41,22 @@ if [ "$purpose" = bench ]; then
   need nginx-light command -v nginx
   need wrk command -v wrk
   need python3 command -v python3
+fi
+
+# Where PostgreSQL's own programs lie, Debian puts no link on PATH.
+postgres_programs() {
+  local directory
+  for directory in "$(dirname "$(command -v initdb || echo /none/x)")" /usr/lib/postgresql/*/bin; do
+    [ -x "$directory/initdb" ] && [ -x "$directory/pgbench" ] && return
+  done
+  return 1
+}
+if [ "$purpose" = bench-log ]; then
+  need python3 command -v python3
+  need lz4 command -v lz4
+  need postgresql postgres_programs
+  need redis-server command -v redis-server
+  need redis-tools command -v redis-benchmark
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
