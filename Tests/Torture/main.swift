@@ -22,9 +22,12 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Appends as fast as it can and prints a table.")
 
-  @Argument(help: "Where to make stores; must not exist yet.") var directory: String
+  @Argument(help: "Where to make stores, DIR-tasks and so on; must not exist yet.")
+  var directory: String
+  @Argument(help: "One row of appends: tasks, threads, sink, bulk, written or queued.")
+  var row: String?
 
-  func run() { bench(directory: directory) }
+  func run() { bench(directory: directory, only: row) }
 }
 
 TortureCommand.main()
