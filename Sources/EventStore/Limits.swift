@@ -21,6 +21,8 @@ package enum Limits {
   package static let dictionaryBytes = 8 << 10
   /// Bytes of a segment: fewer make no sense, more do not fit the index's offsets.
   package static let segmentBytes = (64 << 10)...(1 << 30)
+  /// Bytes of a snapshot's payload; checked before memory is taken for it.
+  package static let snapshotBytes = 256 << 20
   /// Bytes waiting in the writer's queue.
   package static let queueBytes = 64 << 20
   /// Milliseconds a `queued` event may wait for company.

@@ -6,13 +6,13 @@ internal import Synchronization
 /// Works beside a writing process and on a copy, and never changes a byte in the directory. Every
 /// method may be called from any thread; reads block the calling thread on the file system.
 public final class LogReader: Sendable {
-  private let disk: any Disk
+  let disk: any Disk
   let directory: String
   private let index: LogIndex
   private let identity: UInt128
   /// Reads what another process appends; nil beside the writer, which fills the index itself.
   private let follower: Mutex<LogLoader?>
-  private let isBesideWriter: Bool
+  let isBesideWriter: Bool
   /// What follows the last whole block, as seen at the last refresh.
   private let tail = Mutex<LogLoader.Tail?>(nil)
   private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
