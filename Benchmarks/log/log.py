@@ -148,9 +148,9 @@ class Bench:
     def pairs(self, name, ours, theirs, count=None):
         """Alternating slices until enough pairs stood on a steady disk; at most twice as many as asked for."""
         wanted = count or self.options.pairs
-        kept, refused = [], 0
+        kept, refused = [], []
         before = self.disk.p50()
-        while len(kept) < wanted and len(kept) + refused < 2 * wanted + 1:
+        while len(kept) < wanted and len(kept) + len(refused) < 2 * wanted + 1:
             mine = ours()
             between = self.disk.p50()
             other = theirs()
@@ -160,10 +160,8 @@ class Bench:
             note(
                 f"  row {name}: ours {mine:,.1f}, yardstick {other:,.1f}, fsync p50 "
                 f"{before:.0f} → {between:.0f} → {after:.0f} µs{'' if isSteady else ': disk moved, not counted'}")
-            if isSteady:
-                kept.append({"ours": mine, "yardstick": other, "ratio": mine / other, "fsync": probes})
-            else:
-                refused += 1
+            pair = {"ours": mine, "yardstick": other, "ratio": mine / other if isSteady else None, "fsync": probes}
+            (kept if isSteady else refused).append(pair)
             before = after
         return kept, refused
 
@@ -173,16 +171,17 @@ class Bench:
             "what": what, "unit": unit, "ours": None, "yardstick": yardstick, "yardstickFigure": None,
             "ratio": None, "ratioLow": None, "ratioHigh": None, "must": must, "goal": goal,
             "better": "lower" if name in LOWER_IS_BETTER else "higher", "fsyncP50Before": None,
-            "fsyncP50After": None, "runs": len(kept), "refused": refused}
+            "fsyncP50After": None, "runs": len(kept), "refused": len(refused)}
+        # Figures are worth seeing also where no ratio may be drawn from them.
+        pairs = kept or refused
+        middle = lambda value: statistics.median(value(pair) for pair in pairs)
+        row.update(
+            ours=middle(lambda it: it["ours"]), yardstickFigure=middle(lambda it: it["yardstick"]),
+            fsyncP50Before=middle(lambda it: it["fsync"][0]), fsyncP50After=middle(lambda it: it["fsync"][-1]))
         if kept:
             ratios = [pair["ratio"] for pair in kept]
-            row.update(
-                ours=statistics.median(pair["ours"] for pair in kept),
-                yardstickFigure=statistics.median(pair["yardstick"] for pair in kept),
-                ratio=statistics.median(ratios), ratioLow=min(ratios), ratioHigh=max(ratios),
-                fsyncP50Before=statistics.median(pair["fsync"][0] for pair in kept),
-                fsyncP50After=statistics.median(pair["fsync"][-1] for pair in kept))
-        row["pairs"] = kept
+            row.update(ratio=statistics.median(ratios), ratioLow=min(ratios), ratioHigh=max(ratios))
+        row["pairs"] = kept + refused
         row["extra"] = extra
         self.finish(name, row, row["ratio"])
 
@@ -272,7 +271,7 @@ class Bench:
             "fsync": [before, self.disk.p50()]}
         what = "sealed bytes" if size["isSealed"] else "bytes of segments as written (NOT SEALED)"
         self.row(
-            "8", what, "bytes", "lz4 -1 of the same events as JSON lines", [pair], 0, events=size["through"],
+            "8", what, "bytes", "lz4 -1 of the same events as JSON lines", [pair], [], events=size["through"],
             isSealed=size["isSealed"], bytesAnEvent=size["bytes"] / size["through"],
             yardstickBytesAnEvent=size["packedBytes"] / size["through"], jsonBytes=size["jsonBytes"])
 
@@ -365,8 +364,8 @@ class Bench:
             "runs": len(full), "refused": 0, "pairs": full,
             "extra": {
                 "opened": middle(full, "opened"), "openCall": middle(full, "open"),
-                "tailEvents": middle(full, "tail"), "answeredShortTail": middle(small, "answered"),
-                "openedShortTail": middle(small, "opened"), "shortTailEvents": middle(small, "tail"),
+                "tailEvents": middle(full, "tail"), "answeredAsFilled": middle(small, "answered"),
+                "openedAsFilled": middle(small, "opened"), "tailEventsAsFilled": middle(small, "tail"),
                 "peakMemory": max(life["peakMemory"] for life in small + full)}}
         self.finish("11", row, figure)
 
@@ -648,6 +647,9 @@ def options():
 
 
 def interrupted(*_):
+    # Once is enough: what follows is cleaning up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
@@ -657,6 +659,7 @@ def hung(*_):
 
 def main():
     asked = options()
+    signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGALRM, hung)
     Path(asked.data).mkdir(parents=True, exist_ok=True)
@@ -689,6 +692,7 @@ def main():
         status = 130
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         for child in list(children):
             end(child)
         shutil.rmtree(directory, ignore_errors=True)

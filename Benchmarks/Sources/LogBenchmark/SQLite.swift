@@ -40,6 +40,14 @@ final class SQLite {
     throw Failure("SQLite answered \(status): \(String(cString: sqlite3_errmsg(handle)))")
   }
 
+  /// What a pragma says after it was set: SQLite falls back without an error.
+  func pragma(_ name: String) throws -> String {
+    let statement = try prepare("PRAGMA " + name)
+    try check(sqlite3_step(statement), SQLITE_ROW)
+    defer { sqlite3_reset(statement) }
+    return sqlite3_column_text(statement, 0).map { String(cString: $0) } ?? ""
+  }
+
   /// Runs a statement that gives no rows.
   func step(_ statement: OpaquePointer) throws {
     try check(sqlite3_step(statement), SQLITE_DONE)
@@ -139,8 +147,10 @@ enum SQLiteSlices {
   static func append(
     file: String, table: SQLiteInserts.Table, batches: [AppendBatch], limit: Double
   ) throws -> AppendFigures {
-    var inserts = try SQLiteInserts(
-      SQLite(file, ["journal_mode=WAL", "synchronous=FULL"]), table)
+    let database = try SQLite(file, ["journal_mode=WAL", "synchronous=FULL"])
+    guard try database.pragma("journal_mode") == "wal", try database.pragma("synchronous") == "2"
+    else { throw Failure("SQLite is not as durable as the row says") }
+    var inserts = try SQLiteInserts(database, table)
     var events = 0
     var times: [Int64] = []
     let began = monotonic()
