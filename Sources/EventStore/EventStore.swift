@@ -100,14 +100,19 @@ public final class EventStore: Sendable {
   /// Why the log takes no appends at present: poisoned or full; nil if it does.
   public var failure: StoreError? { engine.failure }
 
-  /// Queues `batch`; never blocks beyond a mutex.
+  /// Encodes and queues `batch`; never blocks beyond a mutex.
   ///
   /// The sink is called exactly once with `token`, also on refusal.
   public func submit(
     _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64
   ) {
-    engine.submit(
-      StoreEngine.Submission(batch: batch, durability: durability, sink: sink, token: token))
+    do throws(StoreError) {
+      let batch = try PreparedBatch(batch)
+      engine.submit(
+        StoreEngine.Submission(batch: batch, durability: durability, sink: sink, token: token))
+    } catch {
+      sink.completed([AppendCompletion(token: token, result: .failure(error))])
+    }
   }
 
   /// Appends `batch` and suspends until it is answered as `durability` says.

@@ -205,7 +205,7 @@ struct ContractTests {
     var chain = Digest.zero
     let out = RawBuffer(capacity: 64)
     for (number, revision) in [(UInt64(1), UInt64(1)), (5, 1)] {
-      let leaf = Record.append(draft(number), revision: revision, to: out)
+      let leaf = try Record.append(draft(number), revision: revision, to: out)
       var view = RecordView()
       var at = 0
       #expect(view.parse(out.bytes, at: &at) && at == out.count)

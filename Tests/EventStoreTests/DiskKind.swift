@@ -21,6 +21,16 @@ enum DiskKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
   }
 }
 
+extension Record {
+  /// Appends length and record of `draft` at `revision` to `out`; returns the leaf.
+  static func append(
+    _ draft: EventDraft, revision: UInt64, to out: RawBuffer
+  ) throws -> Digest {
+    let batch = try PreparedBatch(AppendBatch(events: [draft]))
+    return batch.append(batch.events[0], revision: revision, to: out)
+  }
+}
+
 private let temporaries = Mutex<[String]>([])
 
 /// A new directory under /tmp; it goes with the process.

@@ -137,7 +137,7 @@ struct FailureTests {
         }
       }
       let record = RawBuffer(capacity: 1_024)
-      _ = Record.append(draft(1), revision: number, to: record)
+      _ = try Record.append(draft(1), revision: number, to: record)
       var (view, at) = (RecordView(), 0)
       #expect(!view.parse(record.bytes, at: &at))
     }

@@ -25,26 +25,40 @@ struct BlockContent {
     return touchOf[stream]
   }
 
-  /// Notes the next event of the block.
-  mutating func add(id: UInt128, stream: String, revision: UInt64) {
-    let index = idHashes.count
-    idHashes.append(FingerprintTable.hash(id))
-    if let touch = touch(of: stream) {
-      touches[touch].lastRevision = revision
-      latest = touch
+  /// The number of `stream` in `touches`, for the events noted next, of which it has at least one.
+  ///
+  /// - Parameter before: the stream's last revision before the block.
+  mutating func touch(_ stream: String, before: (String) -> UInt64) -> Int {
+    if let known = touch(of: stream) {
+      latest = known
     } else {
       latest = touches.count
       touchOf[stream] = latest
+      let revision = before(stream)
       touches.append(
         StreamTouch(
-          stream: stream, firstIndex: index, firstRevision: revision, lastRevision: revision))
+          stream: stream, firstIndex: idHashes.count, firstRevision: revision + 1,
+          lastRevision: revision))
     }
+    return latest
+  }
+
+  /// Notes the next event of the block; returns its revision, the next one of its stream.
+  mutating func add(idHash: UInt64, touch: Int) -> UInt64 {
+    idHashes.append(idHash)
+    touches[touch].lastRevision += 1
+    return touches[touch].lastRevision
+  }
+
+  /// Notes the next event of the block, as it was read.
+  mutating func add(id: UInt128, stream: String, revision: UInt64) {
+    let touch = touch(stream) { _ in revision - 1 }
+    idHashes.append(FingerprintTable.hash(id))
+    touches[touch].lastRevision = revision
   }
 
   /// Notes a lookup key of the event noted last.
-  mutating func add(key: UnsafeRawBufferPointer) {
-    keys.append((PostingTable.hash(key), idHashes.count - 1))
-  }
+  mutating func add(keyHash: UInt64) { keys.append((keyHash, idHashes.count - 1)) }
 
   mutating func removeAll() {
     idHashes.removeAll(keepingCapacity: true)

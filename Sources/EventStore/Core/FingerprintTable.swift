@@ -66,4 +66,19 @@ struct FingerprintTable {
       return found
     }
   }
+
+  /// Whether there are such positions.
+  func mayContain(hash: UInt64) -> Bool {
+    let fingerprint = UInt32(truncatingIfNeeded: hash)
+    return shards.withUnsafeBufferPointer { shards in
+      let mask = shards[Int(hash >> 56)].positions.count - 1
+      if mask < 0 { return false }
+      var slot = Int(truncatingIfNeeded: fingerprint) & mask
+      while shards[Int(hash >> 56)].positions[slot] != 0 {
+        if shards[Int(hash >> 56)].fingerprints[slot] == fingerprint { return true }
+        slot = (slot + 1) & mask
+      }
+      return false
+    }
+  }
 }

@@ -157,6 +157,13 @@ package final class LogIndex: Sendable {
     state.withLock { $0.ids.candidates(hash: idHash) }
   }
 
+  /// Indices of those `events` whose ids may be in the log.
+  func suspects(among events: ContiguousArray<PreparedBatch.Event>) -> [Int] {
+    state.withLock { state in
+      events.indices.filter { state.ids.mayContain(hash: events[$0].idHash) }
+    }
+  }
+
   func candidates(keyHash: UInt64) -> [UInt64] {
     state.withLock { $0.keys.candidates(hash: keyHash) }
   }

@@ -313,7 +313,7 @@ struct LogLoader {
     let isWhole = block.forEachRecord { index, view, bytes in
       content.add(
         id: view.id, stream: names.text(bytes.slice(view.stream)), revision: view.revision)
-      view.forEachKey(bytes) { content.add(key: bytes.slice($0)) }
+      view.forEachKey(bytes) { content.add(keyHash: PostingTable.hash(bytes.slice($0))) }
       if let before = chain {
         chain = before.chained(view.leaf(bytes))
         let position = block.header.first + UInt64(index)

@@ -55,7 +55,7 @@ package final class LogWriter {
   private let body = RawBuffer(capacity: 64 << 10)
   private let block = RawBuffer(capacity: 64 << 10)
   private var content = BlockContent()
-  private var placed: [UInt128: UInt64] = [:]
+  private var ids = GroupIDs()
   private var groupChain: Digest
   private var minTime = Int64.max
   private var maxTime = Int64.min
@@ -97,104 +97,68 @@ package final class LogWriter {
 
   // MARK: Adding
 
-  /// Adds `batch` to the group if its ids are new and its expectations hold.
+  /// Adds `batch` to the group if it keeps the bounds, its ids are new and its expectations hold.
   package func add(_ batch: AppendBatch) -> Admission {
-    if let broken = broken(batch) { return .refused(StoreError(.invalidDraft, broken)) }
-    do throws(StoreError) {
-      if let known = try known(batch) { return known }
-    } catch {
-      return .refused(error)
-    }
-    for expectation in batch.expected {
-      let actual = revision(of: expectation.stream)
-      let holds =
-        switch expectation.revision {
-        case .exactly(let wanted): wanted.rawValue == actual
-        case .exists: actual > 0
-        }
-      if !holds {
-        return .refused(
-          StoreError(
-            .conflict, "the stream is at revision \(actual)", stream: expectation.stream,
-            actual: Revision(actual)))
-      }
-    }
-    if content.count > 0, content.count + batch.events.count > Limits.eventsPerBlock {
+    do throws(StoreError) { return add(try PreparedBatch(batch)) } catch { return .refused(error) }
+  }
+
+  /// Adds `batch` to the group if its ids are new and its expectations hold.
+  func add(_ batch: PreparedBatch) -> Admission {
+    if content.count > 0,
+      content.count + batch.events.count > Limits.eventsPerBlock
+        || body.count + batch.size > Limits.groupBytes
+    {
       return .groupIsFull
     }
-    let size = batch.events.reduce(0) { $0 + 10 + Record.size($1, revision: .max) }
-    if size > Limits.batchBytes {
-      return .refused(
-        StoreError(.invalidDraft, "the batch takes more than \(Limits.batchBytes) bytes"))
+    if let refusal = noteIDs(batch) ?? conflict(batch) {
+      ids.removeLast(to: content.count)
+      return refusal
     }
-    if content.count > 0, body.count + size > Limits.groupBytes { return .groupIsFull }
     let first = next + UInt64(content.count)
-    for draft in batch.events { place(draft) }
+    place(batch)
     return .placed(
       AppendReceipt(
         epoch: Epoch(epoch), first: Position(first),
         last: Position(first + UInt64(batch.events.count) - 1), wasDuplicate: false))
   }
 
-  private func place(_ draft: EventDraft) {
-    placed[draft.id.rawValue] = next + UInt64(content.count)
-    let revision = revision(of: draft.stream) + 1
-    content.add(id: draft.id.rawValue, stream: draft.stream, revision: revision)
-    for key in draft.lookupKeys { key.withUnsafeBytes { content.add(key: $0) } }
-    groupChain = groupChain.chained(Record.append(draft, revision: revision, to: body))
-    minTime = min(minTime, draft.time)
-    maxTime = max(maxTime, draft.time)
+  /// Puts the ids into `ids`, unless one of them was seen before: then how the batch stands.
+  private func noteIDs(_ batch: PreparedBatch) -> Admission? {
+    ids.reserve(batch.events.count)
+    var isKnown = false
+    for event in batch.events where !ids.insert(event.id, hash: event.idHash) {
+      isKnown = true
+      break
+    }
+    do throws(StoreError) {
+      if !isKnown {
+        for number in index.suspects(among: batch.events) where !isKnown {
+          isKnown = try reader.find(batch.events[number].id) != nil
+        }
+      }
+      if !isKnown { return nil }
+      ids.removeLast(to: content.count)
+      return try known(batch)
+    } catch {
+      return .refused(error)
+    }
   }
 
-  private func revision(of stream: String) -> UInt64 {
-    content.revision(of: stream) ?? index.revision(of: stream)
-  }
-
-  /// The bound that `batch` breaks, in words; nil if it keeps them all.
-  private func broken(_ batch: AppendBatch) -> String? {
-    guard (1...Limits.eventsPerBlock).contains(batch.events.count) else {
-      return "a batch has 1 to \(Limits.eventsPerBlock) events"
-    }
-    guard batch.expected.count <= Limits.eventsPerBlock else {
-      return "a batch has at most \(Limits.eventsPerBlock) expectations"
-    }
-    for draft in batch.events {
-      guard (1...Limits.streamBytes).contains(draft.stream.utf8.count) else {
-        return "a stream's name has 1 to \(Limits.streamBytes) bytes"
-      }
-      guard (1...Limits.kindBytes).contains(draft.kind.utf8.count),
-        draft.kind.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-      else { return "a kind has 1 to \(Limits.kindBytes) visible ASCII characters" }
-      guard draft.lookupKeys.count <= Limits.lookupKeys else {
-        return "an event has at most \(Limits.lookupKeys) lookup keys"
-      }
-      for key in draft.lookupKeys where !(1...Limits.lookupKeyBytes).contains(key.count) {
-        return "a lookup key has 1 to \(Limits.lookupKeyBytes) bytes"
-      }
-      guard draft.payload.count <= Limits.partBytes, draft.sealed.count <= Limits.partBytes else {
-        return "payload and sealed part have at most \(Limits.partBytes) bytes each"
-      }
-    }
-    return nil
-  }
-
-  /// How `batch` stands if any of its ids was seen before.
-  private func known(_ batch: AppendBatch) throws(StoreError) -> Admission? {
+  /// How `batch` stands, some of whose ids were seen before or are in it twice.
+  private func known(_ batch: PreparedBatch) throws(StoreError) -> Admission {
     var first: UInt64?
     var found = 0
     var isInOrder = true
     var own: Set<UInt128> = []
-    for (number, draft) in batch.events.enumerated() {
-      let id = draft.id.rawValue
-      if batch.events.count > 1, !own.insert(id).inserted {
+    for (number, event) in batch.events.enumerated() {
+      guard own.insert(event.id).inserted else {
         return .refused(StoreError(.idReused, "the batch has an id twice"))
       }
-      guard let position = try position(of: id) else { continue }
+      guard let position = try position(of: event) else { continue }
       found += 1
       if number == 0 { first = position }
       if first.map({ $0 + UInt64(number) }) != position { isInOrder = false }
     }
-    if found == 0 { return nil }
     guard let first, isInOrder, found == batch.events.count else {
       return .refused(
         StoreError(
@@ -207,9 +171,46 @@ package final class LogWriter {
         epoch: Epoch(epoch), first: Position(first), last: Position(last), wasDuplicate: true))
   }
 
-  private func position(of id: UInt128) throws(StoreError) -> UInt64? {
-    if content.count > 0, let position = placed[id] { return position }
-    return try reader.find(id)
+  private func position(of event: PreparedBatch.Event) throws(StoreError) -> UInt64? {
+    if let number = ids.index(of: event.id, hash: event.idHash) { return next + UInt64(number) }
+    return try reader.find(event.id)
+  }
+
+  private func conflict(_ batch: PreparedBatch) -> Admission? {
+    for expectation in batch.expected {
+      let actual =
+        content.revision(of: expectation.stream) ?? index.revision(of: expectation.stream)
+      let holds =
+        switch expectation.revision {
+        case .exactly(let wanted): wanted.rawValue == actual
+        case .exists: actual > 0
+        }
+      if !holds {
+        return .refused(
+          StoreError(
+            .conflict, "the stream is at revision \(actual)", stream: expectation.stream,
+            actual: Revision(actual)))
+      }
+    }
+    return nil
+  }
+
+  private func place(_ batch: PreparedBatch) {
+    var (stream, touch, key) = (Int32(-1), 0, 0)
+    for event in batch.events {
+      if event.stream != stream {
+        stream = event.stream
+        touch = content.touch(batch.streams[Int(stream)]) { index.revision(of: $0) }
+      }
+      let revision = content.add(idHash: event.idHash, touch: touch)
+      for _ in 0..<event.keys {
+        content.add(keyHash: batch.keyHashes[key])
+        key += 1
+      }
+      groupChain = groupChain.chained(batch.append(event, revision: revision, to: body))
+      minTime = min(minTime, event.time)
+      maxTime = max(maxTime, event.time)
+    }
   }
 
   // MARK: Writing
@@ -243,7 +244,7 @@ package final class LogWriter {
   package func dropGroup() {
     body.count = 0
     content.removeAll()
-    placed.removeAll(keepingCapacity: true)
+    ids.removeAll()
     groupChain = chain
     minTime = .max
     maxTime = .min

@@ -23,17 +23,19 @@ enum Record {
     return size
   }
 
-  /// Appends length and record of `draft` to `out`; returns the leaf.
-  static func append(_ draft: EventDraft, revision: UInt64, to out: RawBuffer) -> Digest {
-    let size = size(draft, revision: revision)
-    out.reserve(size + 10)
-    out.append(varint: UInt64(size))
+  /// Appends `draft`'s record to `out`, which has room for it: without its length and its revision, and
+  /// with the digest of the sealed part before that part, if there is one.
+  ///
+  /// - Returns: where the record begins, where its revision belongs, and where its public part ends.
+  static func append(
+    _ draft: EventDraft, to out: RawBuffer
+  ) -> (start: Int, revisionAt: Int, publicEnd: Int) {
     let start = out.count
     out.append(
       (draft.lookupKeys.isEmpty ? 0 : flagKeys) | (draft.sealed.isEmpty ? 0 : flagSealed))
     withUnsafeBytes(of: draft.id.rawValue.bigEndian) { out.append($0) }
     append(draft.stream, to: out)
-    out.append(varint: revision)
+    let revisionAt = out.count
     append(draft.kind, to: out)
     withUnsafeBytes(of: draft.time.littleEndian) { out.append($0) }
     if !draft.lookupKeys.isEmpty {
@@ -45,16 +47,16 @@ enum Record {
     }
     out.append(varint: UInt64(draft.payload.count))
     draft.payload.withUnsafeBytes { out.append($0) }
-    let sealedDigest =
-      draft.sealed.isEmpty ? Digest.ofNothing : draft.sealed.withUnsafeBytes { Digest.sha256($0) }
-    let leaf = Digest.sha256(
-      UnsafeRawBufferPointer(start: out.base + start, count: out.count - start),
-      suffix: sealedDigest)
+    let publicEnd = out.count
     if !draft.sealed.isEmpty {
-      out.append(varint: UInt64(draft.sealed.count))
-      draft.sealed.withUnsafeBytes { out.append($0) }
+      draft.sealed.withUnsafeBytes { sealed in
+        out.storage.put(Digest.sha256(sealed), publicEnd)
+        out.count += 32
+        out.append(varint: UInt64(sealed.count))
+        out.append(sealed)
+      }
     }
-    return leaf
+    return (start, revisionAt, publicEnd)
   }
 
   private static func append(_ text: String, to out: RawBuffer) {

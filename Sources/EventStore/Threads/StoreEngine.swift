@@ -8,7 +8,7 @@ internal import Synchronization
 /// behind one, and answers the `durable` ones that it covered.
 final class StoreEngine: Sendable {
   struct Submission {
-    var batch: AppendBatch
+    var batch: PreparedBatch
     var durability: Durability
     var sink: any AppendSink
     var token: UInt64
@@ -101,8 +101,7 @@ final class StoreEngine: Sendable {
 
   func submit(_ submission: Submission) {
     let count = submission.batch.events.count
-    var bytes = 0
-    for draft in submission.batch.events { bytes += draft.payload.count + draft.sealed.count + 64 }
+    let bytes = submission.batch.size
     let (refusal, isWaking) = queue.withLock { queue -> (StoreError?, Bool) in
       if queue.isClosing { return (StoreError(.closed, "the log was closed"), false) }
       // An empty queue takes any batch, so that no lawful one is refused for ever.
@@ -113,7 +112,7 @@ final class StoreEngine: Sendable {
           StoreError(.overloaded, "the writer's queue holds \(queue.events) events"), false
         )
       }
-      queue.events += max(count, 1)
+      queue.events += count
       queue.bytes += bytes
       queue.incoming.append(submission)
       defer { queue.isIdle = false }
