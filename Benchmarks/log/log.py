@@ -168,19 +168,8 @@ class Bench:
     def row(self, name, what, unit, yardstick, kept, refused, **extra):
         must, goal = TARGETS[name]
         row = {
-            "what": what, "unit": unit, "ours": None, "yardstick": yardstick, "yardstickFigure": None,
-            "ratio": None, "ratioLow": None, "ratioHigh": None, "must": must, "goal": goal,
-            "better": "lower" if name in LOWER_IS_BETTER else "higher", "fsyncP50Before": None,
-            "fsyncP50After": None, "runs": len(kept), "refused": len(refused)}
-        # Figures are worth seeing also where no ratio may be drawn from them.
-        pairs = kept or refused
-        middle = lambda value: statistics.median(value(pair) for pair in pairs)
-        row.update(
-            ours=middle(lambda it: it["ours"]), yardstickFigure=middle(lambda it: it["yardstick"]),
-            fsyncP50Before=middle(lambda it: it["fsync"][0]), fsyncP50After=middle(lambda it: it["fsync"][-1]))
-        if kept:
-            ratios = [pair["ratio"] for pair in kept]
-            row.update(ratio=statistics.median(ratios), ratioLow=min(ratios), ratioHigh=max(ratios))
+            "what": what, "unit": unit, "yardstick": yardstick, "must": must, "goal": goal,
+            "better": "lower" if name in LOWER_IS_BETTER else "higher", **summary(kept, refused)}
         row["pairs"] = kept + refused
         row["extra"] = extra
         self.finish(name, row, row["ratio"])
@@ -219,13 +208,15 @@ class Bench:
         kept, refused = self.pairs(
             "6", ours, lambda: self.sqlite(1, int(self.options.duration * 60_000) + 1_000, "lean")["rate"])
         sink = self.singles("sink")
-        facts = self.sqlite(1, int(self.options.duration * 60_000) + 1_000, "whole")
+        facts = self.pairs(
+            "6 same facts", lambda: self.singles()["rate"],
+            lambda: self.sqlite(1, int(self.options.duration * 60_000) + 1_000, "whole")["rate"])
         self.row(
             "6", "durable appends, 64 callers × 1", "events/s", "SQLite WAL FULL, 1 a transaction", kept, refused,
             answerP50Microseconds=statistics.median(it["p50"] for it in told),
             answerP99Microseconds=statistics.median(it["p99"] for it in told),
             sinkRate=sink["rate"], sinkP50Microseconds=sink["p50"], sinkP99Microseconds=sink["p99"],
-            sqliteSameFactsRate=facts["rate"])
+            sameFacts=summary(*facts))
 
     def row_7(self):
         count = int(self.options.duration * 600_000) + 4_000
@@ -233,10 +224,12 @@ class Bench:
             "7", lambda: self.append(4, 1_000, "tasks", count)["rate"],
             lambda: self.sqlite(1_000, count, "lean")["rate"])
         sink = self.append(4, 1_000, "sink", count)
-        facts = self.sqlite(1_000, count, "whole")
+        facts = self.pairs(
+            "7 same facts", lambda: self.append(4, 1_000, "tasks", count)["rate"],
+            lambda: self.sqlite(1_000, count, "whole")["rate"])
         self.row(
             "7", "durable bulk, 4 callers × 1,000", "events/s", "SQLite WAL FULL, 1,000 a transaction", kept,
-            refused, sinkRate=sink["rate"], sqliteSameFactsRate=facts["rate"])
+            refused, sinkRate=sink["rate"], sameFacts=summary(*facts))
 
     def sized(self):
         """The log of rows 8 and 9, the same events as JSON lines, and those compressed; made once."""
@@ -559,6 +552,17 @@ class Redis:
         if self.sockets:
             shutil.rmtree(self.sockets, ignore_errors=True)
         shutil.rmtree(self.home, ignore_errors=True)
+
+
+def summary(kept, refused):
+    """Medians over the pairs that count; where none does, figures without a ratio are still worth seeing."""
+    middle = lambda value: statistics.median(value(pair) for pair in kept or refused)
+    ratios = [pair["ratio"] for pair in kept]
+    return {
+        "ours": middle(lambda it: it["ours"]), "yardstickFigure": middle(lambda it: it["yardstick"]),
+        "ratio": statistics.median(ratios) if kept else None, "ratioLow": min(ratios, default=None),
+        "ratioHigh": max(ratios, default=None), "fsyncP50Before": middle(lambda it: it["fsync"][0]),
+        "fsyncP50After": middle(lambda it: it["fsync"][-1]), "runs": len(kept), "refused": len(refused)}
 
 
 # --- The table -------------------------------------------------------------------------------------------------
