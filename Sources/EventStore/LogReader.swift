@@ -54,10 +54,12 @@ public final class LogReader: Sendable {
     let format = try files.format()
     let index = LogIndex()
     self.index = index
-    var known = format?.storeID
-    if known == nil { known = try files.manifest(nil)?.storeID }
+    // Also beside a FORMAT: if the two are of different stores, no segment can be told to be ours.
+    let manifest = try files.manifest(format?.storeID)
+    let known = format?.storeID ?? manifest?.storeID
     var loader = LogLoader(
       disk: disk, directory: directory, index: index, purpose: .reading, storeID: known)
+    if let manifest { loader.floor = (manifest.synced, manifest.opened) }
     try loader.advance()
     guard let storeID = loader.storeID else {
       throw StoreError(

@@ -138,6 +138,30 @@ struct RecoveryTests {
     #expect(try everything(store.reader).events.map(\.id) == [draft(1).id, draft(3).id])
   }
 
+  @Test func aBlockOfAnOlderLifeInItsOldPlaceStaysLost() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var store = try SteppedStore(disk, segmentBytes: 1 << 20)
+    let path = "/log/seg/" + SegmentName.of(1)
+    try store.append(batch(1))
+    try store.sync()
+    let start = try #require(disk.contents(path)).count
+    try store.append(batch(2))
+    store.abandon()
+    let stale = try #require(disk.contents(path))
+    // The second event is lost, and the next writer says so.
+    disk.set(path, Array(stale.prefix(start)))
+    store = try SteppedStore(disk, segmentBytes: 1 << 20)
+    #expect(store.report.last == Position(1))
+    try store.append(batch(3))
+    store.abandon()
+    // Of the third one only the room is kept, and in it stands the second one again.
+    disk.set(path, stale)
+    let reader = try LogReader(disk: disk, directory: "/log")
+    #expect(try everything(reader).gaps.map(\.rule) == ["block.epoch"])
+    store = try SteppedStore(disk, segmentBytes: 1 << 20)
+    #expect(store.report.last == Position(1) && store.report.truncated?.rule == "block.epoch")
+  }
+
   @Test(arguments: [[], [0, 0, 0], [UInt8](repeating: 0, count: 4_096)] as [[UInt8]])
   func aLastSegmentWithoutAHeaderIsSetAside(bytes: [UInt8]) throws {
     let disk = SimulatedDisk(seed: 1)

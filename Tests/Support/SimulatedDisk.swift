@@ -7,6 +7,10 @@ internal import Synchronization
 /// any first part of its un-synced changes; bytes that a file gained may be zeros. A *kill* keeps all
 /// that was handed over, and of the write that it interrupts a first part.
 ///
+/// A *harsh* disk does more at a power cut: in what was written and not synced a sector may be garbled,
+/// or zeros, and where a file grew there may stand what stood there in an earlier life of the file or in
+/// another file. Bytes that were synced and not written since stay, also in a sector that is torn.
+///
 /// With a capacity it is finite: each file takes a sector for its name and its contents in whole
 /// sectors; what does not fit is refused, a write after the part that did fit.
 package final class SimulatedDisk: Disk {
@@ -22,6 +26,18 @@ package final class SimulatedDisk: Disk {
     case powerCut
   }
 
+  /// What a changing call did.
+  package enum Operation: String, Sendable {
+    case makeDirectory, create, rename, remove, syncDirectory, write, sync, truncate, allocate
+  }
+
+  /// A fault that was injected and happened.
+  package struct Hit: Sendable {
+    package var fault: Fault
+    package var operation: Operation
+    package var path: String
+  }
+
   fileprivate enum Change: Sendable {
     case write(offset: Int, bytes: [UInt8])
     case truncate(Int)
@@ -32,6 +48,19 @@ package final class SimulatedDisk: Disk {
       var live: [UInt8] = []
       var durable: [UInt8] = []
       var changes: [Change] = []
+
+      /// The parts of `range` that were written or gained since the last sync.
+      func unsynced(in range: Range<Int>) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        if range.upperBound > durable.count {
+          parts.append(max(range.lowerBound, durable.count)..<range.upperBound)
+        }
+        for case .write(let offset, let bytes) in changes {
+          let part = range.clamped(to: offset..<(offset + bytes.count))
+          if !part.isEmpty { parts.append(part) }
+        }
+        return parts
+      }
     }
     let state = Mutex(State())
   }
@@ -52,6 +81,12 @@ package final class SimulatedDisk: Disk {
     var calls = 0
     var faults: [Int: Fault] = [:]
     var readFault: StoreError?
+    /// The read at which a single one fails, counted from now.
+    var readsUntilFault: Int?
+    var hits: [Hit] = []
+    var isHarsh = false
+    /// What files lost, for later lives: path and contents, the newest last.
+    var past: [(path: String, bytes: [UInt8])] = []
     var isDown = false
     var locks: Set<String> = []
     var capacity: Int?
@@ -68,6 +103,8 @@ package final class SimulatedDisk: Disk {
   }
 
   private static let sector = 512
+  /// Lost contents that are remembered.
+  private static let pastMax = 12
 
   /// What a file of `size` bytes takes, its name included.
   fileprivate static func space(of size: Int) -> Int {
@@ -79,11 +116,14 @@ package final class SimulatedDisk: Disk {
   /// `sync` returns without having done anything: to show that a test notices.
   fileprivate let isLying: Bool
 
-  package init(seed: UInt64, isLying: Bool = false, capacity: Int? = nil) {
+  package init(
+    seed: UInt64, isLying: Bool = false, isHarsh: Bool = false, capacity: Int? = nil
+  ) {
     self.isLying = isLying
     state = Mutex(State(random: SeededRandom(seed: seed)))
     state.withLock { state in
       state.capacity = capacity
+      state.isHarsh = isHarsh
       state.live["/"] = .directory
       state.durable["/"] = .directory
     }
@@ -113,11 +153,29 @@ package final class SimulatedDisk: Disk {
     state.withLock { $0.time += seconds * 1_000_000_000 }
   }
 
-  package func clearFaults() { state.withLock { $0.faults = [:] } }
+  package func clearFaults() {
+    state.withLock { state in
+      state.faults = [:]
+      state.readsUntilFault = nil
+    }
+  }
 
   /// Makes every read fail, or none.
   package func failReads(_ fails: Bool) {
     state.withLock { $0.readFault = fails ? StoreError(.io, "injected", errno: 5) : nil }
+  }
+
+  /// Makes the read after `reads` more of them fail, once.
+  package func injectReadError(after reads: Int) {
+    state.withLock { $0.readsUntilFault = reads }
+  }
+
+  /// The faults that happened since the last call.
+  package func takeHits() -> [Hit] {
+    state.withLock { state in
+      defer { state.hits = [] }
+      return state.hits
+    }
   }
 
   /// A kill or power cut happened.
@@ -129,6 +187,7 @@ package final class SimulatedDisk: Disk {
       state.isDown = false
       state.locks = []
       state.faults = [:]
+      state.readsUntilFault = nil
     }
   }
 
@@ -151,10 +210,49 @@ package final class SimulatedDisk: Disk {
     for path in kept.keys.sorted() {
       guard case .file(let inode)? = kept[path] else { continue }
       inode.state.withLock { file in
-        let image = survivor(file, &state.random)
+        var image = survivor(file, &state.random)
+        if state.isHarsh, !file.changes.isEmpty, image.count > 0 {
+          spoil(&image, path, file, &state)
+          remember(file.live, path, &state)
+        }
         file = Inode.State(live: image, durable: image, changes: [])
       }
     }
+  }
+
+  /// Garbles sectors of what was not synced, or puts there what a disk may hold from before.
+  private static func spoil(
+    _ image: inout [UInt8], _ path: String, _ file: Inode.State, _ state: inout State
+  ) {
+    guard state.random.oneIn(2) else { return }
+    let oneIn = state.random.int(1...6)
+    let older = state.past.filter { $0.path == path }
+    for start in stride(from: 0, to: image.count, by: sector) where state.random.oneIn(oneIn) {
+      let choice = state.random.int(0...3)
+      let source =
+        choice == 2
+        ? older.randomElement(using: &state.random)
+        : choice == 3 ? state.past.randomElement(using: &state.random) : nil
+      for range in file.unsynced(in: start..<min(start + sector, image.count)) {
+        for at in range {
+          switch choice {
+          case 0: image[at] = UInt8.random(in: 0...255, using: &state.random)
+          case 1: image[at] = 0
+          default:
+            // Stale bytes stand only where the file had none.
+            if at >= file.durable.count, let source, at < source.bytes.count {
+              image[at] = source.bytes[at]
+            }
+          }
+        }
+      }
+    }
+  }
+
+  fileprivate static func remember(_ bytes: [UInt8], _ path: String, _ state: inout State) {
+    guard state.isHarsh, !bytes.isEmpty else { return }
+    if state.past.count >= pastMax { state.past.removeFirst() }
+    state.past.append((path, bytes))
   }
 
   private static func survivor(
@@ -193,13 +291,15 @@ package final class SimulatedDisk: Disk {
   }
 
   /// Counts a changing call; throws what is injected, after `partly` did a first part of it.
-  fileprivate func step(_ path: String, partly: (Fault) -> Int? = { _ in nil }) throws(StoreError)
-    -> Int?
-  {
+  fileprivate func step(
+    _ path: String, _ operation: Operation, partly: (Fault) -> Int? = { _ in nil }
+  ) throws(StoreError) -> Int? {
     let fault = state.withLock { state -> Fault? in
       if state.isDown { return .kill }
       state.calls += 1
-      return state.faults.removeValue(forKey: state.calls)
+      let fault = state.faults.removeValue(forKey: state.calls)
+      if let fault { state.hits.append(Hit(fault: fault, operation: operation, path: path)) }
+      return fault
     }
     guard let fault else { return nil }
     switch fault {
@@ -226,6 +326,19 @@ package final class SimulatedDisk: Disk {
     }
     if let fault { throw fault }
   }
+
+  fileprivate func requireReadable(_ path: String) throws(StoreError) {
+    try requireUp(path)
+    let isFailing = state.withLock { state -> Bool in
+      guard let left = state.readsUntilFault else { return false }
+      state.readsUntilFault = left == 0 ? nil : left - 1
+      return left == 0
+    }
+    if isFailing { throw error(.io, "injected", path, 5) }
+  }
+
+  /// A read error was injected and has not happened yet.
+  package var isReadErrorPending: Bool { state.withLock { $0.readsUntilFault != nil } }
 
   // MARK: Looking and damaging, for tests
 
@@ -309,7 +422,7 @@ package final class SimulatedDisk: Disk {
   }
 
   package func makeDirectory(_ path: String) throws(StoreError) {
-    _ = try step(path)
+    _ = try step(path, .makeDirectory)
     if state.withLock({ $0.live[path] != nil }) { throw error(.io, "exists", path, 17) }
     rename(path, to: .directory)
   }
@@ -324,7 +437,7 @@ package final class SimulatedDisk: Disk {
 
   package func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
     if case .createNew = mode {
-      _ = try step(path)
+      _ = try step(path, .create)
       if state.withLock({ $0.live[path] != nil }) { throw error(.io, "exists", path, 17) }
       let inode = Inode()
       if free < Self.space(of: 0) { throw error(.full, "no space", path, 28) }
@@ -337,7 +450,7 @@ package final class SimulatedDisk: Disk {
   }
 
   package func rename(_ from: String, _ to: String) throws(StoreError) {
-    _ = try step(from)
+    _ = try step(from, .rename)
     guard let inode = inode(from) else { throw error(.io, "no such file", from, 2) }
     state.withLock { state in
       state.live[from] = nil
@@ -348,13 +461,15 @@ package final class SimulatedDisk: Disk {
   }
 
   package func remove(_ path: String) throws(StoreError) {
-    _ = try step(path)
-    if inode(path) == nil { throw error(.io, "no such file", path, 2) }
+    _ = try step(path, .remove)
+    guard let inode = inode(path) else { throw error(.io, "no such file", path, 2) }
+    let bytes = inode.state.withLock { $0.live }
+    state.withLock { Self.remember(bytes, path, &$0) }
     rename(path, to: nil)
   }
 
   package func syncDirectory(_ path: String) throws(StoreError) {
-    _ = try step(path)
+    _ = try step(path, .syncDirectory)
     state.withLock { state in
       for change in state.renames where Self.parent(change.path) == path {
         state.durable[change.path] = change.entry
@@ -433,7 +548,7 @@ private final class SimulatedFile: DiskFile {
   func read(
     into room: UnsafeMutableRawBufferPointer, at offset: UInt64
   ) throws(StoreError) -> Int {
-    try disk.requireUp(path)
+    try disk.requireReadable(path)
     return inode.state.withLock { file in
       guard Int(offset) < file.live.count else { return 0 }
       let bytes = file.live[Int(offset)..<min(file.live.count, Int(offset) + room.count)]
@@ -443,7 +558,7 @@ private final class SimulatedFile: DiskFile {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
-    let part = try disk.step(path) { [self] fault in
+    let part = try disk.step(path, .write) { [self] fault in
       let wanted =
         switch fault {
         case .noSpaceAfter(let count), .shortWrite(let count): count
@@ -477,7 +592,7 @@ private final class SimulatedFile: DiskFile {
   }
 
   func sync() throws(StoreError) {
-    _ = try disk.step(path)
+    _ = try disk.step(path, .sync)
     if disk.isLying { return }
     inode.state.withLock { file in
       file.durable = file.live
@@ -486,12 +601,14 @@ private final class SimulatedFile: DiskFile {
   }
 
   func truncate(to size: UInt64) throws(StoreError) {
-    _ = try disk.step(path)
+    _ = try disk.step(path, .truncate)
+    let bytes = inode.state.withLock { $0.live }
+    disk.state.withLock { SimulatedDisk.remember(bytes, path, &$0) }
     apply(.truncate(Int(size)))
   }
 
   func allocate(_ size: UInt64) throws(StoreError) {
-    _ = try disk.step(path)
+    _ = try disk.step(path, .allocate)
     let old = inode.state.withLock { $0.live.count }
     guard Int(size) > old else { return }
     let fitting = fittingSize(upTo: Int(size))

@@ -57,11 +57,14 @@ package final class SteppedStore {
   /// What the syncer does then.
   package func witness(isClean: Bool = false) throws {
     guard let mark = writer.mark else { return }
-    manifest.generation += 1
-    manifest.synced = mark.position
-    manifest.chain = mark.chain
-    manifest.isClean = isClean
-    try StoreFiles(disk: disk, directory: directory).write(manifest)
+    var changed = manifest
+    changed.generation += 1
+    changed.synced = mark.position
+    changed.chain = mark.chain
+    changed.isClean = isClean
+    try StoreFiles(disk: disk, directory: directory).write(changed)
+    // A slot that could not be written is written again, never the other one.
+    manifest = changed
   }
 
   package func close() throws {

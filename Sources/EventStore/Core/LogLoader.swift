@@ -52,6 +52,8 @@ struct LogLoader {
   private(set) var chainAt: [UInt64: Digest] = [:]
   /// A position whose chain value is to be kept in `chainAt`, if it is met.
   var watched: UInt64 = 0
+  /// Behind this position only blocks of at least this epoch were ever written.
+  var floor: (position: UInt64, epoch: UInt64) = (0, 0)
 
   private var current: Current?
   private var lastName = ""
@@ -281,7 +283,9 @@ struct LogLoader {
         .notAStore, "block with flags \(flags), unknown to this build, at \(segment.offset)",
         path: segment.path)
     }
-    guard header.epoch >= epoch else { return .failure(RuleBroken("block.epoch")) }
+    guard header.epoch >= leastEpoch(header) else {
+      return .failure(RuleBroken("block.epoch"))
+    }
     guard afterDamage ? header.first >= next : header.first == next else {
       return .failure(RuleBroken("block.position"))
     }
@@ -296,6 +300,12 @@ struct LogLoader {
     }
     return collect(block, isHashed: isHashed)
       ? .success(header) : .failure(RuleBroken("block.record"))
+  }
+
+  /// What stood on the disk before a file grew over it may be a whole block of ours, in its right place;
+  /// only its epoch tells that its life is over.
+  private func leastEpoch(_ header: BlockHeader) -> UInt64 {
+    header.last > floor.position ? max(epoch, floor.epoch) : epoch
   }
 
   private func parse(
@@ -357,7 +367,7 @@ struct LogLoader {
       while at + BlockHeader.bytes <= bytes.count {
         if bytes.u32(at) == BlockHeader.magic,
           case .success(let header) = parse(bytes.slice(at..<bytes.count), seed),
-          header.first >= next, header.epoch >= epoch
+          header.first >= next, header.epoch >= leastEpoch(header)
         {
           return (offset + UInt64(at), header)
         }

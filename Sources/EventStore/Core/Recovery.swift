@@ -118,6 +118,7 @@ package struct Recovery {
       disk: disk, directory: directory, index: index, purpose: .writing,
       storeID: format?.storeID ?? old?.storeID)
     loader.watched = old?.synced ?? 0
+    if let old { loader.floor = (old.synced, old.opened) }
     try loader.advance()
     let isNew = old == nil && loader.segments == 0 && loader.tail == nil
     if let gap = index.gaps.first { throw damaged(gap) }
@@ -163,7 +164,8 @@ package struct Recovery {
       usedEpoch + (old == nil && !isNew ? Limits.epochLeapWithoutManifest : 1)
     let manifest = Manifest(
       generation: (old?.generation ?? 0) + 1, storeID: storeID, epoch: epoch,
-      synced: loader.next - 1, chain: chain, bootID: bootID, isClean: false)
+      synced: loader.next - 1, chain: chain, bootID: bootID, isClean: false,
+      opened: epoch)
     if old == nil {
       // Both slots, since later ones are written in place: on a full disk none could be made any more.
       var other = manifest

@@ -48,8 +48,9 @@ package struct StoreFiles {
       if let storeID, slot.storeID != storeID {
         throw StoreError(
           .notAStore,
-          "the manifest is of store \(uuidText(slot.storeID)), the log of \(uuidText(storeID)); "
-            + "remove the manifest if the segments are the right ones", path: path)
+          "the manifest is of store \(uuidText(slot.storeID)), FORMAT or the segments of "
+            + "\(uuidText(storeID)); remove the manifest or FORMAT, whichever is not of this log: both "
+            + "are rebuilt from the segments", path: path)
       }
       if slot.generation >= newest?.generation ?? 0 { newest = slot }
     }

@@ -14,6 +14,10 @@ package struct Manifest: Sendable, Hashable {
   package var bootID: [UInt8]
   /// The last writer closed the store; `synced` is the end of the log.
   package var isClean: Bool
+  /// The epoch in which the last writer opened the store; 0: not known.
+  ///
+  /// A block behind `synced` of an older epoch is of an older life of the disk.
+  package var opened: UInt64
 
   static let magic: [UInt8] = [0x53, 0x42, 0x58, 0x4D, 0x41, 0x4E, 0x0D, 0x0A]
   static let bytes = 4_096
@@ -35,6 +39,7 @@ package struct Manifest: Sendable, Hashable {
       room.put(synced, 48)
       room.put(chain, 56)
       UnsafeMutableRawBufferPointer(rebasing: room[88..<152]).copyBytes(from: bootID.prefix(64))
+      room.put(opened, 152)
       let end = Self.bytes - 4
       room.put(crc32c(UnsafeRawBufferPointer(room).slice(0..<end)), end)
     }
@@ -48,12 +53,12 @@ package struct Manifest: Sendable, Hashable {
       let end = Self.bytes - 4
       guard all.prefix(8).elementsEqual(Self.magic), all.u32(8) == 1, all[12] <= 1, all[13] <= 64,
         crc32c(all.slice(0..<end)) == all.u32(end),
-        max(all.u64(32), all.u64(40), all.u64(48)) < Limits.numbers
+        max(all.u64(32), all.u64(40), all.u64(48), all.u64(152)) < Limits.numbers
       else { return nil }
       return Manifest(
         generation: all.u64(32), storeID: all.uuid(16), epoch: all.u64(40), synced: all.u64(48),
         chain: all.digest(56), bootID: Array(all.slice(88..<(88 + Int(all[13])))),
-        isClean: all[12] == 1)
+        isClean: all[12] == 1, opened: all.u64(152))
     }
     guard let parsed else { return nil }
     self = parsed
@@ -61,7 +66,7 @@ package struct Manifest: Sendable, Hashable {
 
   package init(
     generation: UInt64, storeID: UInt128, epoch: UInt64, synced: UInt64, chain: Digest,
-    bootID: [UInt8], isClean: Bool
+    bootID: [UInt8], isClean: Bool, opened: UInt64 = 0
   ) {
     self.generation = generation
     self.storeID = storeID
@@ -70,5 +75,6 @@ package struct Manifest: Sendable, Hashable {
     self.chain = chain
     self.bootID = Array(bootID.prefix(64))
     self.isClean = isClean
+    self.opened = opened
   }
 }
