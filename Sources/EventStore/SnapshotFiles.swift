@@ -29,9 +29,9 @@ public struct SnapshotFiles: Sendable {
   }
 
   /// What was found in the directory.
-  public struct Found: Sendable, Hashable {
-    /// The snapshot that counts; nil: none does.
-    public var snapshot: Snapshot?
+  public struct Found<Value: Sendable>: Sendable {
+    /// The newest snapshot that counts and what it holds; nil: none does.
+    public var snapshot: (position: Position, value: Value)?
     /// What was looked at on the way to it, the newest first.
     public var ignored: [Ignored]
   }
@@ -64,8 +64,12 @@ public struct SnapshotFiles: Sendable {
   }
 
   /// The newest usable snapshot that holds nothing after `limit`.
-  public func newest(through limit: Position) -> Found {
-    var found = Found(snapshot: nil, ignored: [])
+  ///
+  /// - Parameter decode: Reads the payload; what it throws makes the snapshot one that is ignored.
+  public func newest<Value: Sendable>(
+    through limit: Position, _ decode: (Snapshot) throws -> Value
+  ) -> Found<Value> {
+    var found = Found<Value>(snapshot: nil, ignored: [])
     let positions: [Position]
     do throws(StoreError) { positions = try self.positions() } catch {
       found.ignored.append(
@@ -75,9 +79,9 @@ public struct SnapshotFiles: Sendable {
       return found
     }
     for position in positions.reversed() where position <= limit {
-      switch read(at: position) {
-      case .success(let snapshot):
-        found.snapshot = snapshot
+      switch read(at: position, decode) {
+      case .success(let value):
+        found.snapshot = (position, value)
         return found
       case .failure(.ignored(let why)): found.ignored.append(why)
       case .failure(.missing): break
@@ -92,19 +96,27 @@ public struct SnapshotFiles: Sendable {
     case ignored(Ignored)
   }
 
-  /// The snapshot at `position`, if every check passes.
-  public func read(at position: Position) -> Result<Snapshot, Absence> {
+  /// What the snapshot at `position` holds, if every check passes.
+  ///
+  /// - Parameter decode: Reads the payload; what it throws makes the snapshot one that is ignored.
+  public func read<Value: Sendable>(
+    at position: Position, _ decode: (Snapshot) throws -> Value
+  ) -> Result<Value, Absence> {
     let path = directory + "/" + SnapshotName.of(position.rawValue)
-    func ignored(_ rule: String, _ message: String) -> Result<Snapshot, Absence> {
+    func ignored(_ rule: String, _ message: String) -> Result<Value, Absence> {
       .failure(.ignored(Ignored(path: path, position: position, rule: rule, message: message)))
     }
+    let snapshot: Snapshot
     do {
       guard let status = try log.disk.status(path) else { return .failure(.missing) }
-      return .success(try snapshot(path, status, position))
+      snapshot = try self.snapshot(path, status, position)
     } catch let broken as RuleBroken {
       return ignored(broken.rule, Self.meaning[broken.rule] ?? "it is damaged")
     } catch {
       return ignored("snapshot.unreadable", "it cannot be read: \(error)")
+    }
+    do { return .success(try decode(snapshot)) } catch {
+      return ignored("snapshot.payload", "the projection cannot read it: \(error)")
     }
   }
 

@@ -87,6 +87,7 @@ struct Gateway {
     let control = try ControlPlane.open(store: store, vault: vault) { state, secrets in
       board.publish(state, secrets)
     }
+    report(control.restoration)
     for account in control.lostCredentials {
       logger.error(
         "an account's credential was erased; issue a new one",
@@ -101,6 +102,8 @@ struct Gateway {
     }
     let signer = CheckpointSigner(control: control, logger: logger)
     let signing = Task { await signer.run() }
+    let keeper = SnapshotKeeper(control: control, logger: logger)
+    let keeping = Task { await keeper.run() }
     let cut: Int
     let reason: String
     do {
@@ -109,11 +112,16 @@ struct Gateway {
       (reason, cut) = try await wait(plane, signals)
     } catch {
       signing.cancel()
+      keeping.cancel()
       try? await control.noteStop(reason: "start failed", cutRequests: 0)
       await signing.value
+      await keeping.value
       throw error
     }
     signing.cancel()
+    keeping.cancel()
+    // Before the log is closed: only its one writer makes snapshots.
+    await keeping.value
     try await control.noteStop(reason: reason, cutRequests: cut)
     await signing.value
     await signer.finish()
@@ -192,6 +200,18 @@ struct Gateway {
     }
     let cut = await plane.shutdown(drain: .seconds(options.drainSeconds))
     return (reason, cut)
+  }
+
+  private func report(_ restoration: Restoration) {
+    for snapshot in restoration.ignored.prefix(3) {
+      logger.notice("a snapshot was not used", metadata: ["snapshot": "\(snapshot)"])
+    }
+    logger.info(
+      "log folded",
+      metadata: [
+        "snapshot": "\(restoration.snapshot ?? .origin)", "last": "\(restoration.last)",
+        "microseconds": "\(restoration.microseconds)",
+      ])
   }
 
   private func report(_ report: RecoveryReport) {

@@ -45,9 +45,11 @@ final class TestBox: Sendable {
   /// Opens (or opens again) a gateway's control side.
   static func open(
     _ directory: String, clock: TestClock = TestClock(), masterKey: String? = nil,
-    sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password
+    sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
+    segmentBytes: Int = 64 << 20
   ) async throws -> TestBox {
-    let store = try EventStore.open(directory: directory, options: StoreOptions())
+    let store = try EventStore.open(
+      directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
     do {
       let key = try MasterKey.load(
         text: masterKey, file: nil, directory: directory, mayCreate: true)

@@ -30,6 +30,21 @@ struct SnapshotTests {
     return why.rule
   }
 
+  @Test func aPayloadThatItsReaderRefusesIsPassedOver() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try Self.store(disk)
+    let files = Self.files(store.reader)
+    try files.write([1], at: Position(5))
+    try files.write([2], at: Position(9))
+    let found = files.newest(through: Position(30)) { snapshot in
+      if snapshot.payload == [2] { throw RuleBroken("unfit") }
+      return snapshot.payload
+    }
+    #expect(found.snapshot?.position == Position(5) && found.snapshot?.value == [1])
+    #expect(found.ignored.map(\.rule) == ["snapshot.payload"])
+    #expect(found.ignored.map(\.position) == [Position(9)])
+  }
+
   @Test(arguments: DiskKind.allCases)
   func aSnapshotReadsAsItWasWritten(_ kind: DiskKind) throws {
     let (disk, directory) = try kind.make()
@@ -247,5 +262,15 @@ struct SnapshotTests {
     #expect(chmod(directory + "/snapshots", 0o755) == 0)
     #expect(Self.rule(files.read(at: Position(1))) == "snapshot.permissions")
     #expect(code { try files.write([2], at: Position(1)) } == .permissions)
+  }
+}
+
+extension SnapshotFiles {
+  fileprivate func newest(through limit: Position) -> Found<Snapshot> {
+    newest(through: limit) { $0 }
+  }
+
+  fileprivate func read(at position: Position) -> Result<Snapshot, Absence> {
+    read(at: position) { $0 }
   }
 }

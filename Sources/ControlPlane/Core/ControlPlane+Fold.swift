@@ -84,9 +84,7 @@ extension ControlState {
   ///
   /// - Throws: `ControlError.unreadable` for an event that cannot be read.
   public init(reading reader: LogReader) throws {
-    var view = ControlPlane.View()
-    try view.fold(reader)
-    self = view.state
+    self = try GatewayProjection.restored(from: reader).projection.state
   }
 }
 

@@ -17,6 +17,8 @@ public final class ControlPlane: Sendable {
   public let vault: Vault
   /// Accounts whose credential could not be opened because its data key was erased, sorted.
   public let lostCredentials: [AccountID]
+  /// What opening folded, and from where.
+  public let restoration: Restoration
 
   let edge: Edge
   private let passwordCost: UInt8
@@ -26,15 +28,22 @@ public final class ControlPlane: Sendable {
   private let publish: Publish
   private let turnstile = Turnstile(limit: 256)
   private let current: Mutex<View>
+  /// The log as opening found it, until the start is noted.
+  private let opened: Mutex<GatewayProjection?>
 
   /// What the log says, folded through a position.
   struct View: Sendable {
-    var state = ControlState.initial
+    var state: ControlState
     var secrets: [AccountID: Secret] = [:]
     /// The administrator's password as `PasswordHash.encoded`.
     var password: Secret?
     /// The last position folded, of whatever kind.
-    var folded = Position.origin
+    var folded: Position
+
+    init(_ projection: GatewayProjection) {
+      state = projection.state
+      folded = Position(projection.position)
+    }
   }
 
   /// How often a batch is decided anew when the log disagrees.
@@ -44,7 +53,8 @@ public final class ControlPlane: Sendable {
 
   private init(
     store: EventStore, vault: Vault, edge: Edge, passwordCost: UInt8, view: View,
-    lost: [AccountID], publish: @escaping Publish
+    lost: [AccountID], opened: GatewayProjection, restoration: Restoration,
+    publish: @escaping Publish
   ) {
     self.store = store
     self.vault = vault
@@ -52,10 +62,12 @@ public final class ControlPlane: Sendable {
     self.passwordCost = passwordCost
     self.publish = publish
     lostCredentials = lost
+    self.restoration = restoration
     current = Mutex(view)
+    self.opened = Mutex(opened)
   }
 
-  /// Folds the log, opens the credentials in force, and publishes both once.
+  /// Folds the log from its newest usable snapshot, opens the credentials in force, and publishes both once.
   ///
   /// - Parameter passwordCost: log2 of scrypt's cost for passwords set from now on.
   /// - Throws: `ControlError.unreadable` for an event that cannot be read, `VaultError` for a
@@ -64,14 +76,25 @@ public final class ControlPlane: Sendable {
     store: EventStore, vault: Vault, edge: Edge = .system, passwordCost: UInt8 = 15,
     publish: @escaping Publish
   ) throws -> ControlPlane {
-    var view = View()
-    try view.fold(store.reader)
+    let (projection, restoration) = try GatewayProjection.restored(from: store.reader)
+    var view = View(projection)
     let lost = try view.unseal(store.reader, vault)
     publish(view.state, view.secrets)
     return ControlPlane(
       store: store, vault: vault, edge: edge, passwordCost: passwordCost, view: view, lost: lost,
-      publish: publish)
+      opened: projection, restoration: restoration, publish: publish)
   }
+
+  /// All that the log tells now, beyond the configuration.
+  func projection() throws -> GatewayProjection {
+    var projection =
+      try opened.withLock { $0 } ?? GatewayProjection.restored(from: store.reader).projection
+    try projection.fold(store.reader)
+    return projection
+  }
+
+  /// The start is noted: what opening found has served its purpose.
+  func forgetOpened() { opened.withLock { $0 = nil } }
 
   /// The configuration after the last change that was answered.
   public var state: ControlState { current.withLock { $0.state } }

@@ -22,29 +22,6 @@ public struct GatewayLife: Sendable {
 }
 
 extension ControlPlane {
-  /// Requests that earlier lives dispatched and never ended, in the order of the log.
-  ///
-  /// Reads from the last start on: that start already dealt with all before it.
-  public func interruptedRequests() throws -> [InFlight.Open] {
-    var from = Position.origin.next
-    try store.reader.backwards(ofStream: gatewayStream) { stored in
-      guard case .gateway(.started) = try recorded(stored).event else { return true }
-      from = stored.position
-      return false
-    }
-    var inFlight = InFlight()
-    try store.reader.scan(from: from, through: nil) { entry in
-      switch entry {
-      case .gap(let gap):
-        throw ControlError.unreadable(position: gap.first, reason: gap.message)
-      case .event(let stored):
-        if stored.stream == requestStream { inFlight.apply(try recorded(stored)) }
-        return .continue
-      }
-    }
-    return inFlight.inOrder
-  }
-
   /// Notes in the log, durably, what opening found: bytes set aside, a possible gap.
   ///
   /// Every program that opens the log for writing owes it this, for the next opening finds nothing.
@@ -82,7 +59,11 @@ extension ControlPlane {
   @discardableResult
   public func noteStart(_ life: GatewayLife) async throws -> Int {
     var events = recoveryEvents
-    let interrupted = try interruptedRequests()
+    let before = try projection()
+    let interrupted = before.inFlight.inOrder
+    // The last gateway said that it stopped; the log alone may have been closed cleanly since, by a
+    // command-line tool.
+    let wasStopped = before.life.endedByStopping ?? true
     for open in interrupted {
       let fact = open.dispatched
       events.append(
@@ -97,28 +78,12 @@ extension ControlPlane {
         .started(
           GatewayEvent.Started(
             version: life.version, epoch: store.epoch.rawValue, recording: life.recording,
-            listen: life.listen, previousStopWasClean: try previousLifeEndedCleanly(),
+            listen: life.listen,
+            previousStopWasClean: wasStopped && store.report.previousStopWasClean,
             interruptedRequests: UInt64(interrupted.count)))))
     try await record(events)
+    forgetOpened()
     return interrupted.count
-  }
-
-  /// Whether the last gateway said that it stopped. (The log alone may have been closed cleanly since,
-  /// by a command-line tool.)
-  private func previousLifeEndedCleanly() throws -> Bool {
-    var wasStopped = true
-    try store.reader.backwards(ofStream: gatewayStream) { stored in
-      guard case .gateway(let event) = try recorded(stored).event else { return true }
-      switch event {
-      case .stopped: return false
-      case .started:
-        wasStopped = false
-        return false
-      case .tailTruncated, .gap, .gapOpened, .gapClosed, .lossAccepted, .checkpointSigned:
-        return true
-      }
-    }
-    return wasStopped && store.report.previousStopWasClean
   }
 
   /// Notes in the log, durably, that the gateway stopped on request.
