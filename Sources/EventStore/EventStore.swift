@@ -14,6 +14,7 @@ public final class EventStore: Sendable {
   private let index: LogIndex
   private let threads: (writer: StoreThread, syncer: StoreThread)
   private let lock: any DiskLock
+  private let quarantine: Quarantine
   /// `nonisolated(unsafe)`: used by the writer's thread until it ended, then by `close` alone.
   private nonisolated(unsafe) let writer: LogWriter
   private let closing = Mutex<Result<Void, StoreError>?>(nil)
@@ -30,11 +31,28 @@ public final class EventStore: Sendable {
     try EventStore(disk: PosixDisk(), directory: directory, options: options)
   }
 
+  /// Opens a damaged log for writing because a person accepts the loss, which stays accepted from then on.
+  ///
+  /// The bytes that are cut off are kept in quarantine/, ACCEPTED says what was accepted, and the report
+  /// has it in `acceptedLosses`: whoever opens owes the log an event of it, under the id given there.
+  /// No position is used again; the log goes on behind what is lost.
+  ///
+  /// - Throws: as `open`; `.damaged` (nothing was changed) if what is damaged is not exactly what was
+  ///   named, `.invalidDraft` if nothing of it is damaged.
+  public static func open(
+    directory: String, options: StoreOptions, accepting acceptance: LossAcceptance
+  ) throws(StoreError) -> EventStore {
+    try EventStore(
+      disk: PosixDisk(), directory: directory, options: options, accepting: acceptance)
+  }
+
   package init(
-    disk: any Disk, directory: String, options: StoreOptions
+    disk: any Disk, directory: String, options: StoreOptions,
+    accepting acceptance: LossAcceptance? = nil
   ) throws(StoreError) {
     let options = try options.checked()
-    let found = try Recovery(disk: disk, directory: directory).run()
+    let found = try Recovery(disk: disk, directory: directory, accepting: acceptance).run()
+    quarantine = Quarantine(disk: disk, directory: directory, storeID: found.report.storeID)
     do throws(StoreError) {
       let reader = LogReader(
         disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
@@ -99,6 +117,15 @@ public final class EventStore: Sendable {
   public var lastDurable: Position { Position(engine.lastDurable) }
   /// Why the log takes no appends at present: poisoned or full; nil if it does.
   public var failure: StoreError? { engine.failure }
+
+  /// Notes, durably, that what `report` has in `pendingTails` and `possibleGap` stands in the log now, so
+  /// that later openings do not report it again; idempotent.
+  ///
+  /// - Throws: `.io`, `.full`: the next opening reports it again, under the same ids.
+  public func acknowledgeRecovery() throws(StoreError) {
+    try quarantine.acknowledge(report.pendingTails)
+    if report.possibleGap != nil { try engine.forgetGap() }
+  }
 
   /// Encodes and queues `batch`; never blocks beyond a mutex.
   ///

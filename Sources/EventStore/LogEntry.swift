@@ -32,6 +32,8 @@ public struct LogGap: Sendable, Hashable {
   /// Nothing readable follows and no witness says that these bytes were ever acknowledged as durable:
   /// either an append that a crash cut short, or damage to the last group.
   public var isUnprovenTail: Bool
+  /// A person accepted this loss; the log went on without it.
+  public var isAccepted = false
 
   /// Takes the parts as they are.
   public init(

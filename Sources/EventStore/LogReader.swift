@@ -56,9 +56,12 @@ public final class LogReader: Sendable {
     self.index = index
     // Also beside a FORMAT: if the two are of different stores, no segment can be told to be ours.
     let manifest = try files.manifest(format?.storeID)
-    let known = format?.storeID ?? manifest?.storeID
+    var known = format?.storeID ?? manifest?.storeID
+    if known == nil { known = try files.storeIDOfSegments() }
+    let accepted = try known.map { (id) throws(StoreError) in try files.accepted(id) }
     var loader = LogLoader(
-      disk: disk, directory: directory, index: index, purpose: .reading, storeID: known)
+      disk: disk, directory: directory, index: index, purpose: .reading, storeID: known,
+      accepted: accepted ?? AcceptedLosses())
     if let manifest { loader.floor = (manifest.synced, manifest.opened) }
     try loader.advance()
     guard let storeID = loader.storeID else {
@@ -436,28 +439,11 @@ public final class LogReader: Sendable {
       seen = tail.withLock { $0 }
       looks = seen == before ? looks + 1 : 0
     }
-    let next = index.last + 1
-    let witnessed = manifest?.synced ?? 0
-    if let tail = seen {
-      let proven = max(witnessed, follower.withLock { $0?.witness } ?? 0, tail.witness)
-      let isUnproven = tail.first > proven && tail.follower == nil
-      return [
-        LogGap(
-          path: directory + "/seg/" + tail.segment, offset: tail.offset,
-          first: Position(tail.first), last: isUnproven ? nil : Position(max(proven, tail.first)),
-          minTime: index.latestTime, maxTime: nil, rule: tail.rule,
-          message: isUnproven
-            ? "an append that a crash cut short, or damage to the last group"
-            : "events that were acknowledged as durable cannot be read",
-          isUnprovenTail: isUnproven)
-      ]
+    let gap = follower.withLock { loader -> LogGap? in
+      guard let loader else { return nil }
+      let end = EndOfLog(loader, directory: directory, manifest: manifest, time: index.latestTime)
+      return end.gap.map { loader.accepted.marked($0) }
     }
-    guard witnessed >= next, let manifest else { return [] }
-    return [
-      LogGap(
-        path: directory + "/" + manifest.name, offset: 48, first: Position(next),
-        last: Position(witnessed), minTime: index.latestTime, maxTime: nil, rule: "manifest.synced",
-        message: "the log ends before what was acknowledged as durable", isUnprovenTail: false)
-    ]
+    return gap.map { [$0] } ?? []
   }
 }

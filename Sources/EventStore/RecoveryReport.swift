@@ -12,8 +12,14 @@ public struct RecoveryReport: Sendable {
   public var previousStopWasClean: Bool
   /// The machine was started anew since the last writer opened the store; false for a new store.
   public var bootChanged: Bool
-  /// Bytes set aside behind the last whole block, nil if there were none.
+  /// Bytes set aside by this opening behind the last whole block, nil if there were none.
   public var truncated: TruncatedTail?
+  /// All that was set aside, by this opening or earlier ones, and not acknowledged since.
+  public var pendingTails: [TruncatedTail] = []
+  /// The machine stopped during a life that did not end cleanly, and that was not acknowledged since.
+  public var possibleGap: PossibleGap?
+  /// Losses that a person accepted, as ACCEPTED has them.
+  public var acceptedLosses: [AcceptedLoss] = []
   /// Events read while opening.
   public var eventsScanned: UInt64
   /// Segments in the directory.
@@ -31,22 +37,40 @@ public struct RecoveryReport: Sendable {
     public var bytes: UInt64
     /// The check that failed there, for example `block.body-crc`.
     public var rule: String
-    /// The copy of the bytes; a report with the ending `.json` lies beside it.
+    /// The copy of the bytes; a report with the ending `.pending` (`.json` once it was acknowledged)
+    /// lies beside it.
     public var quarantinePath: String
     /// The position the tail would have begun with.
     public var firstPosition: Position
+    /// The id under which this belongs into the log: always the same, so that it is noted once.
+    public var eventID: EventID
 
     /// Takes the parts as they are.
     public init(
       segment: String, offset: UInt64, bytes: UInt64, rule: String, quarantinePath: String,
-      firstPosition: Position
+      firstPosition: Position, eventID: EventID
     ) {
+      self.eventID = eventID
       self.segment = segment
       self.offset = offset
       self.bytes = bytes
       self.rule = rule
       self.quarantinePath = quarantinePath
       self.firstPosition = firstPosition
+    }
+  }
+
+  /// What the modes `written` and `queued` may have lost when the machine stopped.
+  public struct PossibleGap: Sendable, Hashable {
+    /// The epoch in which the log was open then.
+    public var after: Epoch
+    /// The id under which this belongs into the log: always the same, so that it is noted once.
+    public var eventID: EventID
+
+    /// Takes the parts as they are.
+    public init(after: Epoch, eventID: EventID) {
+      self.after = after
+      self.eventID = eventID
     }
   }
 

@@ -43,6 +43,8 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var actual: Revision?
   /// For `.damaged`: the first position that cannot be read.
   public var position: Position?
+  /// For `.damaged` at an opening for writing: all that is damaged, in the order of the log.
+  public var damage: [LogGap] = []
   /// The system's error number, if a system call failed.
   public var errno: Int32?
 

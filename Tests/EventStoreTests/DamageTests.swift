@@ -81,7 +81,7 @@ struct DamageTests {
     }
   }
 
-  private static func blockStarts(_ bytes: [UInt8]) throws -> [Int] {
+  static func blockStarts(_ bytes: [UInt8]) throws -> [Int] {
     var starts: [Int] = []
     try bytes.withUnsafeBytes { all in
       let header = try SegmentHeader(all)

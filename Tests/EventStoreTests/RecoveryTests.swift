@@ -50,7 +50,7 @@ struct RecoveryTests {
       #expect(truncated.offset == UInt64(ends[3]) && truncated.bytes == UInt64(tail.count))
       #expect(truncated.firstPosition == Position(9))
       #expect(disk.contents(truncated.quarantinePath) == tail)
-      let report = truncated.quarantinePath.dropLast(6) + ".json"
+      let report = truncated.quarantinePath.dropLast(6) + ".pending"
       #expect(disk.contents(String(report)) != nil)
       #expect(!store.report.previousStopWasClean)
     }

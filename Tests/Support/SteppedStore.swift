@@ -12,11 +12,12 @@ package final class SteppedStore {
 
   package init(
     _ disk: any Disk, directory: String = "/log", segmentBytes: Int = 600,
-    dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8)
+    dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8),
+    accepting acceptance: LossAcceptance? = nil
   ) throws {
     self.disk = disk
     self.directory = directory
-    let found = try Recovery(disk: disk, directory: directory).run()
+    let found = try Recovery(disk: disk, directory: directory, accepting: acceptance).run()
     lock = found.lock
     report = found.report
     manifest = found.manifest

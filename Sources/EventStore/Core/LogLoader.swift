@@ -15,8 +15,17 @@ struct LogLoader {
     var follower: BlockHeader?
     /// The highest `durableUpTo` of all headers of ours further on.
     var witness: UInt64 = 0
+    /// The highest position that a header of ours further on speaks of.
+    var claimed: UInt64 = 0
     /// The segment's own header is unusable; nothing of it was read.
     var isWholeSegment = false
+  }
+
+  /// Headers of ours behind damage.
+  private struct Followers {
+    var first: BlockHeader?
+    var witness: UInt64 = 0
+    var claimed: UInt64 = 0
   }
 
   enum Purpose { case writing, reading }
@@ -36,6 +45,7 @@ struct LogLoader {
   private let directory: String
   private let index: LogIndex
   private let purpose: Purpose
+  let accepted: AcceptedLosses
 
   private(set) var storeID: UInt128?
   /// The position that the next event has.
@@ -43,8 +53,10 @@ struct LogLoader {
   /// Chain value before `next`; nil while it was not computed.
   private(set) var chain: Digest? = .zero
   private(set) var epoch: UInt64 = 0
-  /// The highest `durableUpTo` of the blocks read.
+  /// The highest `durableUpTo` of the blocks read, and of those in segments that cannot be read.
   private(set) var witness: UInt64 = 0
+  /// The highest position that headers in segments that cannot be read speak of.
+  private(set) var claimed: UInt64 = 0
   private(set) var tail: Tail?
   private(set) var events: UInt64 = 0
   private(set) var segments = 0
@@ -59,13 +71,15 @@ struct LogLoader {
   private var lastName = ""
   private var lastOrdinal: UInt64?
   /// Damage whose end is not known before the next segment's header is read.
-  private var openGap: LogGap?
+  private(set) var openGap: LogGap?
   private var content = BlockContent()
   private var names = NameCache()
 
   init(
-    disk: any Disk, directory: String, index: LogIndex, purpose: Purpose, storeID: UInt128?
+    disk: any Disk, directory: String, index: LogIndex, purpose: Purpose, storeID: UInt128?,
+    accepted: AcceptedLosses = AcceptedLosses()
   ) {
+    self.accepted = accepted
     self.disk = disk
     self.directory = directory
     self.index = index
@@ -138,13 +152,13 @@ struct LogLoader {
     }
     if var gap = openGap {
       gap.last = Position(header.first - 1)
-      index.add(gap: gap)
+      note(gap, thenChain: header.chainBefore)
       openGap = nil
       chain = nil
     } else if header.first > next {
       addGap(
         path: path, offset: 0, first: next, last: header.first - 1, rule: "segment.missing",
-        message: "positions are missing before this segment")
+        message: "positions are missing before this segment", thenChain: header.chainBefore)
       chain = nil
     } else if let chain, chain != header.chainBefore {
       // Every event is readable, but this segment does not continue the one before.
@@ -179,12 +193,14 @@ struct LogLoader {
     if isLast {
       tail = Tail(
         segment: name, offset: 0, bytes: size, rule: rule, first: next, follower: further.first,
-        witness: further.witness, isWholeSegment: true)
+        witness: further.witness, claimed: further.claimed, isWholeSegment: true)
       // A reader looks again at the next refresh.
       lastName = String(name.dropLast())
       return
     }
     segments += 1
+    witness = max(witness, further.witness)
+    claimed = max(claimed, further.claimed)
     if openGap == nil {
       openGap = gap(
         path: path, offset: 0, first: next, rule: rule,
@@ -230,7 +246,7 @@ struct LogLoader {
         if var gap = bad {
           gap.last = Position(header.first - 1)
           gap.maxTime = header.isWitness ? nil : header.minTime
-          index.add(gap: gap)
+          note(gap, thenChain: header.chainBefore)
           bad = nil
         }
         accept(header, &segment)
@@ -238,12 +254,9 @@ struct LogLoader {
       case .failure(let broken): rule = broken.rule
       }
       let offset = segment.offset
-      if isLast && purpose == .writing {
-        let further = try followers(
-          segment.window, from: offset + 8, size: size, seed: segment.seed)
-        tail = Tail(
-          segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
-          follower: further.first, witness: further.witness)
+      // What was accepted is passed over; of anything else the writer judges before it reads on.
+      if isLast, purpose == .writing, !accepted.concerns(next) {
+        tail = try tail(segment, at: offset, size: size, rule: rule)
         return
       }
       if bad == nil {
@@ -260,13 +273,20 @@ struct LogLoader {
     if isLast {
       // Read again from its beginning at the next refresh: it may be an append in progress.
       segment.offset = bad.offset
-      tail = Tail(
-        segment: segment.name, offset: bad.offset, bytes: size - bad.offset, rule: bad.rule,
-        first: next)
+      tail = try tail(segment, at: bad.offset, size: size, rule: bad.rule)
     } else {
       openGap = bad
       chain = nil
     }
+  }
+
+  private func tail(
+    _ segment: Current, at offset: UInt64, size: UInt64, rule: String
+  ) throws(StoreError) -> Tail {
+    let further = try followers(segment.window, from: offset + 8, size: size, seed: segment.seed)
+    return Tail(
+      segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
+      follower: further.first, witness: further.witness, claimed: further.claimed)
   }
 
   /// Checks the block at the segment's offset and collects its content.
@@ -379,19 +399,19 @@ struct LogLoader {
     return nil
   }
 
-  /// The first such header, and the highest witness of all of them.
+  /// The first such header, and the highest claims of all of them.
   private func followers(
     _ window: WindowedFile, from: UInt64, size: UInt64, seed: UInt32
-  ) throws(StoreError) -> (first: BlockHeader?, witness: UInt64) {
-    var first: BlockHeader?
-    var witness: UInt64 = 0
+  ) throws(StoreError) -> Followers {
+    var all = Followers()
     var from = from
     while let found = try follower(window, from: from, size: size, seed: seed) {
-      if first == nil { first = found.header }
-      witness = max(witness, found.header.durableUpTo)
+      if all.first == nil { all.first = found.header }
+      all.witness = max(all.witness, found.header.durableUpTo)
+      all.claimed = max(all.claimed, found.header.last)
       from = found.offset + 8
     }
-    return (first, witness)
+    return all
   }
 
   private func gap(
@@ -403,10 +423,27 @@ struct LogLoader {
   }
 
   private mutating func addGap(
-    path: String, offset: UInt64, first: UInt64, last: UInt64, rule: String, message: String
+    path: String, offset: UInt64, first: UInt64, last: UInt64, rule: String, message: String,
+    thenChain: Digest? = nil
   ) {
     var gap = gap(path: path, offset: offset, first: first, rule: rule, message: message)
     gap.last = Position(last)
+    note(gap, thenChain: thenChain)
+  }
+
+  /// Adds a range that cannot be read; `thenChain` is the chain value with which the log goes on.
+  private mutating func note(_ gap: LogGap, thenChain: Digest?) {
+    let gap = accepted.marked(gap)
+    let loss = accepted.covering(gap)
     index.add(gap: gap)
+    // What was accepted is the loss, not whatever may stand behind it one day.
+    guard let loss, loss.last == gap.last, let pinned = loss.chain, let thenChain,
+      pinned != thenChain
+    else { return }
+    var other = gap
+    (other.first, other.last) = (loss.last.next, loss.last)
+    (other.rule, other.isAccepted) = ("accepted.chain", false)
+    other.message = "the log does not go on as when the loss before it was accepted"
+    index.add(gap: accepted.marked(other))
   }
 }

@@ -18,10 +18,15 @@ package struct Recovery {
 
   let disk: any Disk
   let directory: String
+  /// What a person accepts with this opening; nil: nothing new.
+  let acceptance: LossAcceptance?
+  private let files: StoreFiles
 
-  package init(disk: any Disk, directory: String) {
+  package init(disk: any Disk, directory: String, accepting acceptance: LossAcceptance? = nil) {
     self.disk = disk
     self.directory = directory
+    self.acceptance = acceptance
+    files = StoreFiles(disk: disk, directory: directory)
   }
 
   package func run() throws(StoreError) -> Result {
@@ -66,7 +71,7 @@ package struct Recovery {
   }
 
   private func checkFiles() throws(StoreError) {
-    for name in ["FORMAT"] + Manifest.names {
+    for name in ["FORMAT", AcceptedLosses.name] + Manifest.names {
       let path = directory + "/" + name
       if let status = try disk.status(path) { try requirePrivate(path, status) }
     }
@@ -99,48 +104,143 @@ package struct Recovery {
 
   // MARK: Judging
 
+  /// What all decisions are made from.
+  private struct Known {
+    var format: FormatLine?
+    /// The manifest that the last writer left; nil: none survived.
+    var manifest: Manifest?
+    var storeID: UInt128?
+    var bootID: [UInt8]
+    var accepted = AcceptedLosses()
+
+    /// Only a machine that stopped can have lost a block and kept a later one.
+    var hasMachineStopped: Bool {
+      manifest.map { !$0.bootID.isEmpty && $0.bootID != bootID } ?? false
+    }
+  }
+
   private func recover(_ lock: any DiskLock) throws(StoreError) -> Result {
     try checkFiles()
-    let files = StoreFiles(disk: disk, directory: directory)
-    let format = try files.format()
-    if let format, format.minor > SegmentHeader.minor {
+    var known = Known(bootID: disk.bootID())
+    known.format = try files.format()
+    if let format = known.format, format.minor > SegmentHeader.minor {
       throw StoreError(
         .notAStore,
-        "format \(format.major).\(format.minor) may only be read by this build, "
-          + "which writes \(SegmentHeader.major).\(SegmentHeader.minor)",
+        "format \(format.major).\(format.minor) may only be read by this build, which writes "
+          + "\(SegmentHeader.major).\(SegmentHeader.minor); open it with the build that wrote it",
         path: directory + "/FORMAT")
     }
     try makeIfMissing("seg")
+    known.manifest = try files.manifest(known.format?.storeID)
+    known.storeID = known.format?.storeID ?? known.manifest?.storeID
+    if known.storeID == nil { known.storeID = try files.storeIDOfSegments() }
+    if let storeID = known.storeID { known.accepted = try files.accepted(storeID) }
+    if known.manifest?.isClean != true { try forgetCacheOfLastSegment() }
+    if let acceptance { try accept(acceptance, &known) }
+    let (loader, index) = try load(known, purpose: .writing)
+    let misplaced = index.gaps.filter { $0.isAccepted && Self.misplacing.contains($0.rule) }
+    if !misplaced.isEmpty {
+      let quarantine = Quarantine(
+        disk: disk, directory: directory, storeID: loader.storeID ?? 0)
+      for gap in misplaced { try quarantine.move(fileName(gap.path)) }
+      let again = try load(known, purpose: .writing)
+      return try resume(again.loader, again.index, known, lock)
+    }
+    return try resume(loader, index, known, lock)
+  }
+
+  /// Rules by which a whole segment is passed over.
+  private static let misplacing: Set<String> = [
+    "segment.store-id", "segment.name", "segment.overlap", "segment.ordinal",
+  ]
+
+  private func load(
+    _ known: Known, purpose: LogLoader.Purpose
+  ) throws(StoreError) -> (loader: LogLoader, index: LogIndex) {
     let index = LogIndex()
-    let old = try files.manifest(format?.storeID)
-    if old?.isClean != true { try forgetCacheOfLastSegment() }
     var loader = LogLoader(
-      disk: disk, directory: directory, index: index, purpose: .writing,
-      storeID: format?.storeID ?? old?.storeID)
-    loader.watched = old?.synced ?? 0
-    if let old { loader.floor = (old.synced, old.opened) }
+      disk: disk, directory: directory, index: index, purpose: purpose, storeID: known.storeID,
+      accepted: known.accepted)
+    loader.watched = known.manifest?.synced ?? 0
+    if let old = known.manifest { loader.floor = (old.synced, old.opened) }
     try loader.advance()
+    return (loader, index)
+  }
+
+  /// All damage that nobody accepted yet; empty: the log may be written to.
+  private func damage(_ loader: LogLoader, _ index: LogIndex, _ known: Known) -> [LogGap] {
+    var gaps = index.gaps
+    let end = EndOfLog(
+      loader, directory: directory, manifest: known.manifest, time: index.latestTime,
+      mayCutFollower: known.hasMachineStopped)
+    if let gap = end.gap, !gap.isUnprovenTail { gaps.append(gap) }
+    if let old = known.manifest, old.synced > 0, let chain = loader.chainAt[old.synced],
+      chain != old.chain
+    {
+      gaps.append(
+        LogGap(
+          path: directory + "/" + old.name, offset: 56, first: Position(old.synced),
+          last: Position(old.synced - 1), minTime: nil, maxTime: nil, rule: "manifest.chain",
+          message: "the events through \(old.synced) are not those that were written",
+          isUnprovenTail: false))
+    }
+    return gaps.filter { !$0.isAccepted && known.accepted.covering($0) == nil }
+  }
+
+  /// All damage, read to the end; the writer itself stops reading where it must not go on.
+  private func survey(
+    _ known: Known
+  ) throws(StoreError) -> (gaps: [LogGap], loader: LogLoader, index: LogIndex) {
+    var (loader, index) = try load(known, purpose: .reading)
+    let gaps = damage(loader, index, known)
+    try loader.computeChain()
+    return (gaps, loader, index)
+  }
+
+  private func forgetCacheOfLastSegment() throws(StoreError) {
+    // After a failed write-back the kernel calls lost pages clean; only the device tells the truth.
+    let names = try disk.list(directory + "/seg").filter { SegmentName.first($0) != nil }
+    guard let last = names.max() else { return }
+    let file = try disk.open(directory + "/seg/" + last, .read)
+    file.forgetCache()
+    file.close()
+  }
+
+  // MARK: Going on
+
+  private func resume(
+    _ loader: LogLoader, _ index: LogIndex, _ known: Known, _ lock: any DiskLock
+  ) throws(StoreError) -> Result {
+    var loader = loader
+    let found = damage(loader, index, known)
+    if !found.isEmpty {
+      let all = try survey(known).gaps
+      throw StoreError.damaged(all.isEmpty ? found : all, directory: directory)
+    }
+    let old = known.manifest
     let isNew = old == nil && loader.segments == 0 && loader.tail == nil
-    if let gap = index.gaps.first { throw damaged(gap) }
-    let bootID = disk.bootID()
-    try judgeTail(loader, old, bootID)
-    try judgeEnd(loader, old)
     let storeID = loader.storeID ?? disk.randomID()
-    if format == nil {
+    if known.format == nil {
       if loader.storeID == nil, !isNew {
         throw StoreError(
-          .notAStore, "segments are there, but nothing says which store they belong to",
-          path: directory)
+          .notAStore,
+          "files are in seg/, but nothing says which store they belong to; restore FORMAT, a manifest "
+            + "or a segment from a backup", path: directory)
       }
       let line = FormatLine(
         major: SegmentHeader.major, minor: SegmentHeader.minor, storeID: storeID)
       try disk.replaceFile(directory, "FORMAT", Array(line.text.utf8))
     }
-    let truncated = try setTailAside(loader)
-    try loader.computeChain()
-    guard let chain = loader.chain else {
+    let quarantine = Quarantine(disk: disk, directory: directory, storeID: storeID)
+    let truncated = try setTailAside(loader, quarantine)
+    // A lost end keeps its positions: the log goes on behind it, in a segment of its own.
+    let lostEnd = known.accepted.range(holding: loader.next)
+    if lostEnd == nil { try loader.computeChain() }
+    guard let chain = lostEnd?.chain ?? loader.chain else {
       throw StoreError(
-        .damaged, "the chain value at the end of the log cannot be computed", path: directory)
+        .damaged,
+        "the chain value at \(loader.next - 1), the end of the log, cannot be computed; restore the "
+          + "last segment from a backup", path: directory, position: Position(loader.next))
     }
     if let open = loader.openSegment {
       // What was read may be in the page cache only; from here on it counts as durable.
@@ -159,13 +259,61 @@ package struct Recovery {
       defer { slot.close() }
       try slot.sync()
     }
+    let next = lostEnd.map { $0.last.rawValue + 1 } ?? loader.next
+    let manifest = try writeManifest(
+      known, loader, storeID: storeID, synced: next - 1, chain: chain, isNew: isNew,
+      isClean: old?.isClean == true && truncated == nil)
+    if let lostEnd, next > loader.next {
+      var gap = LogGap(
+        path: directory + (SegmentName.first(lostEnd.file) == nil ? "/" : "/seg/") + lostEnd.file,
+        offset: lostEnd.offset,
+        first: Position(loader.next), last: lostEnd.last, minTime: index.latestTime, maxTime: nil,
+        rule: lostEnd.rule, message: "the end of the log was lost", isUnprovenTail: false)
+      gap.isAccepted = true
+      index.add(gap: gap)
+    }
+    var report = RecoveryReport(
+      storeID: storeID, epoch: Epoch(manifest.epoch), last: Position(next - 1),
+      createdStore: isNew,
+      previousStopWasClean: isNew || (old?.isClean == true && truncated == nil),
+      bootChanged: !isNew && old.map { $0.bootID != known.bootID } ?? true, truncated: truncated,
+      eventsScanned: loader.events, segments: loader.segments, microseconds: 0)
+    report.pendingTails = try quarantine.pending()
+    if manifest.gapAfter > 0 {
+      report.possibleGap = RecoveryReport.PossibleGap(
+        after: Epoch(manifest.gapAfter),
+        eventID: EventID(
+          derivedFrom: ["possible gap", String(manifest.gapAfter)], storeID: storeID))
+    }
+    report.acceptedLosses = known.accepted.losses
+    return Result(
+      lock: lock, index: index, manifest: manifest,
+      segment: lostEnd == nil ? loader.openSegment : nil, nextOrdinal: loader.nextOrdinal,
+      next: next, chain: chain, report: report)
+  }
+
+  private func writeManifest(
+    _ known: Known, _ loader: LogLoader, storeID: UInt128, synced: UInt64, chain: Digest,
+    isNew: Bool, isClean: Bool
+  ) throws(StoreError) -> Manifest {
+    let old = known.manifest
     let usedEpoch = max(old?.epoch ?? 0, loader.epoch)
     let epoch =
       usedEpoch + (old == nil && !isNew ? Limits.epochLeapWithoutManifest : 1)
-    let manifest = Manifest(
-      generation: (old?.generation ?? 0) + 1, storeID: storeID, epoch: epoch,
-      synced: loader.next - 1, chain: chain, bootID: bootID, isClean: false,
-      opened: epoch)
+    guard epoch < Limits.numbers else {
+      throw StoreError(
+        .notAStore,
+        "epoch \(usedEpoch) leaves none for this opening, so a file was forged; restore the store "
+          + "from a backup", path: directory)
+    }
+    var manifest = Manifest(
+      generation: (old?.generation ?? 0) + 1, storeID: storeID, epoch: epoch, synced: synced,
+      chain: chain, bootID: known.bootID, isClean: false, opened: epoch)
+    // In the manifest until somebody noted it: a crash before that must not lose it.
+    manifest.gapAfter = old?.gapAfter ?? 0
+    if manifest.gapAfter == 0, !isNew, !isClean, old?.bootID != known.bootID {
+      manifest.gapAfter = max(usedEpoch, 1)
+    }
     if old == nil {
       // Both slots, since later ones are written in place: on a full disk none could be made any more.
       var other = manifest
@@ -173,67 +321,16 @@ package struct Recovery {
       try files.write(other)
     }
     try files.write(manifest)
-    let report = RecoveryReport(
-      storeID: storeID, epoch: Epoch(epoch), last: Position(loader.next - 1), createdStore: isNew,
-      previousStopWasClean: isNew || (old?.isClean == true && truncated == nil),
-      bootChanged: !isNew && old.map { $0.bootID != bootID } ?? true, truncated: truncated,
-      eventsScanned: loader.events, segments: loader.segments, microseconds: 0)
-    return Result(
-      lock: lock, index: index, manifest: manifest, segment: loader.openSegment,
-      nextOrdinal: loader.nextOrdinal, next: loader.next, chain: chain, report: report)
-  }
-
-  private func forgetCacheOfLastSegment() throws(StoreError) {
-    // After a failed write-back the kernel calls lost pages clean; only the device tells the truth.
-    let names = try disk.list(directory + "/seg").filter { SegmentName.first($0) != nil }
-    guard let last = names.max() else { return }
-    let file = try disk.open(directory + "/seg/" + last, .read)
-    file.forgetCache()
-    file.close()
-  }
-
-  private func damaged(_ gap: LogGap) -> StoreError {
-    let range =
-      gap.last.map { $0 < gap.first ? "at \(gap.first)" : "\(gap.first)…\($0)" }
-      ?? "from \(gap.first)"
-    return StoreError(
-      .damaged,
-      "\(gap.message) (\(gap.rule)) at offset \(gap.offset), positions \(range); nothing was "
-        + "changed; read the rest with replay, restore the file from a backup",
-      path: gap.path, position: gap.first)
-  }
-
-  /// Refuses a tail that somebody may have been told is durable.
-  private func judgeTail(
-    _ loader: LogLoader, _ old: Manifest?, _ bootID: [UInt8]
-  ) throws(StoreError) {
-    guard let tail = loader.tail else { return }
-    func refusal(_ reason: String) -> StoreError {
-      StoreError(
-        .damaged,
-        "\(tail.rule) at offset \(tail.offset), from position \(tail.first): \(reason); nothing "
-          + "was changed; read the rest with replay, restore the file from a backup",
-        path: directory + "/seg/" + tail.segment, position: Position(tail.first))
-    }
-    let witness = max(loader.witness, tail.witness, old?.synced ?? 0)
-    if tail.first <= witness {
-      throw refusal("positions through \(witness) were acknowledged as durable")
-    }
-    if let follower = tail.follower {
-      // Only a machine that stopped can have lost a block and kept a later one.
-      guard let old, !old.bootID.isEmpty, old.bootID != bootID else {
-        throw refusal("a whole block at position \(follower.first) follows")
-      }
-    }
+    return manifest
   }
 
   /// Copies the tail to quarantine/ and cuts it off.
   private func setTailAside(
-    _ loader: LogLoader
+    _ loader: LogLoader, _ quarantine: Quarantine
   ) throws(StoreError) -> RecoveryReport.TruncatedTail? {
     guard let tail = loader.tail else { return nil }
     let path = directory + "/seg/" + tail.segment
-    let copy = try copyToQuarantine(tail, path)
+    let kept = try quarantine.keep(tail)
     if tail.isWholeSegment {
       // The name is needed again.
       try disk.remove(path)
@@ -244,71 +341,113 @@ package struct Recovery {
       try file.truncate(to: tail.offset)
       try file.sync()
     }
-    return RecoveryReport.TruncatedTail(
-      segment: tail.segment, offset: tail.offset, bytes: tail.bytes, rule: tail.rule,
-      quarantinePath: copy, firstPosition: Position(tail.first))
+    return kept
   }
 
-  /// A log that ends before what its manifest witnesses has lost events without a trace in itself.
-  private func judgeEnd(_ loader: LogLoader, _ old: Manifest?) throws(StoreError) {
-    guard let old else { return }
-    guard old.synced < loader.next else {
-      throw StoreError(
-        .damaged,
-        "manifest.synced: the log ends at \(loader.next - 1), but \(old.synced) was acknowledged "
-          + "as durable; nothing was changed; restore the segments from a backup",
-        path: directory + "/" + old.name, position: Position(loader.next))
-    }
-    if old.synced == 0 { return }
-    if let chain = loader.chainAt[old.synced], chain != old.chain {
-      throw StoreError(
-        .damaged,
-        "manifest.chain: the events through \(old.synced) are not those that were written; "
-          + "nothing was changed; restore the segments from a backup",
-        path: directory + "/" + old.name, position: Position(old.synced))
-    }
-  }
+  // MARK: Accepting
 
-  // MARK: Quarantine
-
-  /// Copies the tail to quarantine/, with a report; done again after a crash it makes the same files.
-  private func copyToQuarantine(
-    _ tail: LogLoader.Tail, _ path: String
-  ) throws(StoreError) -> String {
-    try makeIfMissing("quarantine")
-    let folder = directory + "/quarantine"
-    let source = try disk.open(path, .read)
-    defer { source.close() }
-    let temporary = folder + "/tail.tmp"
-    if try disk.status(temporary) != nil { try disk.remove(temporary) }
-    let copy = try disk.open(temporary, .createNew)
-    defer { copy.close() }
-    let buffer = RawBuffer(capacity: 256 << 10)
-    var done: UInt64 = 0
-    var checksum: UInt32 = 0
-    while done < tail.bytes {
-      let wanted = Int(min(UInt64(buffer.capacity), tail.bytes - done))
-      buffer.count = try source.read(
-        into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<wanted]),
-        at: tail.offset + done)
-      if buffer.count == 0 {
-        throw StoreError(.io, "the segment became shorter while it was copied", path: path)
+  /// Puts the loss that a person named into ACCEPTED, if it is exactly what is damaged.
+  private func accept(_ acceptance: LossAcceptance, _ known: inout Known) throws(StoreError) {
+    let (gaps, loader, index) = try survey(known)
+    guard !acceptance.reason.isEmpty else {
+      throw StoreError(.invalidDraft, "a loss is accepted for a reason; give one")
+    }
+    var ranges: Set<ClosedRange<Position>> = []
+    var places: Set<Position> = []
+    for gap in gaps {
+      if let last = gap.last, last >= gap.first {
+        ranges.insert(gap.first...last)
+      } else {
+        places.insert(gap.first)
       }
-      try copy.writeAll(buffer.bytes, at: done)
-      checksum = crc32c(buffer.bytes, from: checksum)
-      done += UInt64(buffer.count)
     }
-    try copy.sync()
-    let name = "\(tail.segment).\(tail.offset).\(String(checksum, radix: 16))"
-    try disk.rename(temporary, folder + "/" + name + ".bytes")
-    try disk.replaceFile(
-      folder, name + ".json",
-      Array(
-        """
-        {"segment":"\(tail.segment)","offset":\(tail.offset),"bytes":\(tail.bytes),\
-        "rule":"\(tail.rule)","firstPosition":\(tail.first)}
+    // Accepting again after a crash in between is no mistake.
+    let old = known.accepted.losses
+    let oldRanges = Set(old.filter { $0.first <= $0.last }.map { $0.first...$0.last })
+    let oldPlaces = Set(old.filter { $0.last < $0.first }.map(\.first))
+    let (named, at) = (Set(acceptance.positions), Set(acceptance.places))
+    let isExact =
+      ranges.isSubset(of: named) && named.subtracting(ranges).isSubset(of: oldRanges)
+      && places.isSubset(of: at) && at.subtracting(places).isSubset(of: oldPlaces)
+      && !(named.isEmpty && at.isEmpty)
+    guard isExact else {
+      guard !gaps.isEmpty else {
+        throw StoreError(
+          .invalidDraft, "what was named is not damaged: nothing here needs to be accepted",
+          path: directory)
+      }
+      throw StoreError.damaged(
+        gaps, directory: directory, because: "what was named is not what is damaged: ")
+    }
+    guard !gaps.isEmpty else { return }
+    guard let storeID = loader.storeID else {
+      throw StoreError(
+        .notAStore,
+        "nothing says which store this is; restore FORMAT, a manifest or a segment from a backup",
+        path: directory)
+    }
+    var losses: [AcceptedLoss] = []
+    let time = disk.now()
+    for gap in gaps {
+      losses.append(
+        AcceptedLoss(
+          first: gap.first, last: gap.last ?? gap.first, file: fileName(gap.path),
+          offset: gap.offset, rule: gap.rule,
+          chain: gap.isEmpty ? nil : try chain(behind: gap, loader, index, known), time: time,
+          actor: AcceptedLoss.field(acceptance.actor, 128),
+          reason: AcceptedLoss.field(acceptance.reason, 1_024)))
+    }
+    try files.accept(losses, storeID: storeID)
+    known.storeID = storeID
+    known.accepted = try files.accepted(storeID)
+  }
 
-        """.utf8))
-    return folder + "/" + name + ".bytes"
+  /// The chain value with which the log goes on behind `gap`.
+  private func chain(
+    behind gap: LogGap, _ loader: LogLoader, _ index: LogIndex, _ known: Known
+  ) throws(StoreError) -> Digest {
+    let last = gap.last ?? gap.first
+    if let place = index.place(atOrAfter: last.rawValue + 1), place.first == last.rawValue + 1 {
+      return try header(of: place).chainBefore
+    }
+    if loader.next == last.rawValue + 1, let chain = loader.chain { return chain }
+    if let old = known.manifest, old.synced == last.rawValue { return old.chain }
+    return AcceptedLoss.derivedChain(
+      after: try lastChain(index), first: gap.first.rawValue, last: last.rawValue)
+  }
+
+  /// The chain value at the last event that can be read.
+  private func lastChain(_ index: LogIndex) throws(StoreError) -> Digest {
+    let last = index.last
+    guard last > 0, let place = index.place(atOrAfter: last) else { return .zero }
+    let header = try header(of: place)
+    let file = try disk.open(place.path, .read)
+    defer { file.close() }
+    let room = RawBuffer(capacity: header.extent)
+    room.count = try file.read(into: room.storage, at: place.offset)
+    guard
+      case .success(let block) = DecodedBlock.decode(
+        header, room.bytes, dictionary: place.header.dictionary),
+      let chain = block.chain(through: last)
+    else { throw changed(place) }
+    return chain
+  }
+
+  private func header(of place: LogIndex.Place) throws(StoreError) -> BlockHeader {
+    let file = try disk.open(place.path, .read)
+    defer { file.close() }
+    let room = RawBuffer(capacity: BlockHeader.bytes)
+    room.count = try file.read(into: room.storage, at: place.offset)
+    do throws(BlockHeader.Fault) {
+      return try BlockHeader(room.bytes, seed: checksumSeed(place.header.storeID))
+    } catch {
+      throw changed(place)
+    }
+  }
+
+  private func changed(_ place: LogIndex.Place) -> StoreError {
+    StoreError(
+      .io, "the block at offset \(place.offset) changed while it was read; try again",
+      path: place.path)
   }
 }

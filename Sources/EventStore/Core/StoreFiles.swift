@@ -57,6 +57,48 @@ package struct StoreFiles {
     return newest
   }
 
+  /// The losses that a person accepted.
+  func accepted(_ storeID: UInt128) throws(StoreError) -> AcceptedLosses {
+    AcceptedLosses(try acceptedText() ?? [], storeID: storeID)
+  }
+
+  private func acceptedText() throws(StoreError) -> [UInt8]? {
+    let path = directory + "/" + AcceptedLosses.name
+    guard try disk.status(path) != nil else { return nil }
+    let file = try disk.open(path, .read)
+    defer { file.close() }
+    guard let text = try file.readAll(limit: AcceptedLosses.bytesMax) else {
+      throw StoreError(
+        .notAStore,
+        "ACCEPTED is longer than \(AcceptedLosses.bytesMax) bytes, so it is not what this program "
+          + "wrote; move it away, and losses that were accepted will be asked for again", path: path
+      )
+    }
+    return text
+  }
+
+  /// Adds lines to ACCEPTED, durably; those that are there stay as they are.
+  func accept(_ losses: [AcceptedLoss], storeID: UInt128) throws(StoreError) {
+    var text = try acceptedText() ?? []
+    if let last = text.last, last != 10 { text.append(10) }
+    for loss in losses { text += Array(loss.line(storeID: storeID).utf8) + [10] }
+    try disk.replaceFile(directory, AcceptedLosses.name, text)
+  }
+
+  /// The store that the first readable segment belongs to; nil if there is none.
+  func storeIDOfSegments() throws(StoreError) -> UInt128? {
+    for name in try disk.list(directory + "/seg").sorted() where SegmentName.first(name) != nil {
+      let file = try disk.open(directory + "/seg/" + name, .read)
+      defer { file.close() }
+      let room = RawBuffer(capacity: SegmentHeader.maxBytes)
+      room.count = try file.read(into: room.storage, at: 0)
+      do throws(SegmentHeader.Fault) { return try SegmentHeader(room.bytes).storeID } catch {
+        continue
+      }
+    }
+    return nil
+  }
+
   /// Makes `manifest` durable in its slot; the other slot stays as it is.
   package func write(_ manifest: Manifest) throws(StoreError) {
     let path = directory + "/" + manifest.name

@@ -47,7 +47,9 @@ struct Verification {
       case .unknownFormat: rule = "segment.changed"
       }
     }
-    if let rule { add(place, 0, rule, "the segment's header breaks the format", isEmpty: true) }
+    if let rule {
+      add(place, 0, place.header.first, rule, "the segment's header breaks the format")
+    }
   }
 
   mutating func unreadable(_ gap: LogGap) {
@@ -65,10 +67,10 @@ struct Verification {
     }
     if let chain, chain != header.chainBefore {
       add(
-        place, place.offset, "block.chain", "the block does not continue the chain", isEmpty: true)
+        place, place.offset, place.first, "block.chain", "the block does not continue the chain")
     }
     if header.epoch < epoch {
-      add(place, place.offset, "block.epoch", "the block is of an older epoch", isEmpty: true)
+      add(place, place.offset, place.first, "block.epoch", "the block is of an older epoch")
     }
     epoch = max(epoch, header.epoch)
     var running = header.chainBefore
@@ -119,14 +121,19 @@ struct Verification {
     }
   }
 
+  /// Notes damage that costs no position.
   private mutating func add(
-    _ place: LogIndex.Place, _ offset: UInt64, _ rule: String, _ message: String, isEmpty: Bool
+    _ place: LogIndex.Place, _ offset: UInt64, _ first: UInt64, _ rule: String, _ message: String
   ) {
+    // The index may have it already, and know that it was accepted.
+    let isKnown = gaps.contains {
+      $0.path == place.path && $0.rule == rule && $0.first == Position(first) && $0.isEmpty
+    }
+    if isKnown { return }
     gaps.append(
       LogGap(
-        path: place.path, offset: offset, first: Position(place.first),
-        last: Position(isEmpty ? place.first - 1 : place.last), minTime: nil, maxTime: nil,
-        rule: rule, message: message, isUnprovenTail: false))
+        path: place.path, offset: offset, first: Position(first), last: Position(first - 1),
+        minTime: nil, maxTime: nil, rule: rule, message: message, isUnprovenTail: false))
   }
 
   var report: VerifyReport {

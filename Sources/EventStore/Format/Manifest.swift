@@ -18,6 +18,9 @@ package struct Manifest: Sendable, Hashable {
   ///
   /// A block behind `synced` of an older epoch is of an older life of the disk.
   package var opened: UInt64
+  /// The epoch of a life that the machine's stop may have cut short, while nobody noted that in the
+  /// log; 0: none.
+  package var gapAfter: UInt64 = 0
 
   static let magic: [UInt8] = [0x53, 0x42, 0x58, 0x4D, 0x41, 0x4E, 0x0D, 0x0A]
   static let bytes = 4_096
@@ -40,6 +43,7 @@ package struct Manifest: Sendable, Hashable {
       room.put(chain, 56)
       UnsafeMutableRawBufferPointer(rebasing: room[88..<152]).copyBytes(from: bootID.prefix(64))
       room.put(opened, 152)
+      room.put(gapAfter, 160)
       let end = Self.bytes - 4
       room.put(crc32c(UnsafeRawBufferPointer(room).slice(0..<end)), end)
     }
@@ -53,12 +57,14 @@ package struct Manifest: Sendable, Hashable {
       let end = Self.bytes - 4
       guard all.prefix(8).elementsEqual(Self.magic), all.u32(8) == 1, all[12] <= 1, all[13] <= 64,
         crc32c(all.slice(0..<end)) == all.u32(end),
-        max(all.u64(32), all.u64(40), all.u64(48), all.u64(152)) < Limits.numbers
+        [32, 40, 48, 152, 160].allSatisfy({ all.u64($0) < Limits.numbers })
       else { return nil }
-      return Manifest(
+      var manifest = Manifest(
         generation: all.u64(32), storeID: all.uuid(16), epoch: all.u64(40), synced: all.u64(48),
         chain: all.digest(56), bootID: Array(all.slice(88..<(88 + Int(all[13])))),
         isClean: all[12] == 1, opened: all.u64(152))
+      manifest.gapAfter = all.u64(160)
+      return manifest
     }
     guard let parsed else { return nil }
     self = parsed

@@ -573,6 +573,12 @@ final class StoreEngine: Sendable {
     }
   }
 
+  /// Notes that a possible gap is known elsewhere.
+  func forgetGap() throws(StoreError) {
+    if manifest.withLock({ $0.gapAfter == 0 }) { return }
+    try update { $0.gapAfter = 0 }
+  }
+
   /// Marks the stop clean; after both threads ended.
   func markClean(_ mark: LogWriter.Mark?) throws(StoreError) {
     if isPoisoned.isSet { throw poisonedError }
