@@ -55,7 +55,10 @@ let package = Package(
       name: "ConfigFile",
       dependencies: ["Domain", .product(name: "Yams", package: "Yams")],
       swiftSettings: strict),
-    .target(name: "Inquiry", dependencies: ["Domain", "EventStore"], swiftSettings: strict),
+    .target(
+      name: "Inquiry",
+      dependencies: ["Domain", "EventStore", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: strict),
     .target(
       name: "ControlPlane",
       dependencies: [
@@ -140,7 +143,11 @@ let package = Package(
       name: "ConfigFileTests", dependencies: ["ConfigFile", "Domain", "Support"],
       swiftSettings: strict),
     .testTarget(
-      name: "InquiryTests", dependencies: ["Inquiry", "Domain", "EventStore", "Support"],
+      name: "InquiryTests",
+      dependencies: [
+        "Inquiry", "Domain", "EventStore", "Support",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ControlPlaneTests",

@@ -20,7 +20,7 @@ ALLOWED = {
     "EventStore": {"CLZ4", "CFast", "Crypto", "Glibc", "Synchronization"},
     "Surface": {"Domain"},
     "ConfigFile": {"Domain", "Yams"},
-    "Inquiry": {"Domain", "EventStore"},
+    "Inquiry": {"Domain", "EventStore", "Crypto"},
     "DataPlane": {
         "Domain", "EventStore", "Surface", "CFast", "Glibc", "Synchronization", "HTTPTypes",
         "Logging", "NIOCore", "NIOPosix", "NIOSSL", "NIOConcurrencyHelpers"},

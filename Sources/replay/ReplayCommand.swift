@@ -17,10 +17,10 @@ struct ReplayCommand: ParsableCommand {
 
       EXIT CODES
         0  everything was read, nothing differs
-        1  a decision made again differs from the recorded one
+        1  something differs from what was recorded or signed
         2  the question was not understood, or names something that is not there
         3  a part of the log that the answer depends on is damaged
-        4  an input that the answer needs is not in the log
+        4  what the answer needs is not in the log, or not yet
 
       EXAMPLES
         replay window --from -5m
@@ -28,6 +28,11 @@ struct ReplayCommand: ParsableCommand {
         replay show 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e
         replay state --at 2026-11-20T14:00:00Z --part accounts
         replay verify --log /var/lib/signalbox
+        replay checkpoint > checkpoint.note
+        replay prove 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e -o proof.json
       """,
-    subcommands: [WindowCommand.self, ShowCommand.self, StateCommand.self, VerifyCommand.self])
+    subcommands: [
+      WindowCommand.self, ShowCommand.self, StateCommand.self, VerifyCommand.self,
+      CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self,
+    ])
 }

@@ -13,7 +13,8 @@ enum Terminal {
   /// Writes to standard error; what cannot be written is dropped.
   static func error(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 
-  private static func write(_ text: String, to descriptor: Int32) -> Bool {
+  /// Writes all of a text; false, with `errno`, if that fails.
+  static func write(_ text: String, to descriptor: Int32) -> Bool {
     var text = text
     return text.withUTF8 { bytes in
       var rest = UnsafeRawBufferPointer(bytes)

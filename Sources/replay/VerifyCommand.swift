@@ -4,19 +4,27 @@ import Inquiry
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Checks that the log is whole, and that its decisions can be made again.",
+    abstract: "Checks that the log is whole, what vouches for it, and what it lacks.",
     discussion: """
-      Two verdicts. Integrity: every byte of the range, checksums, density of
-      positions and revisions, epochs, and the chain of hashes. Decisions: every
-      routing decision recorded in the range is made again and compared.
+      Four verdicts. Integrity: every byte of the range, checksums, density of
+      positions and revisions, epochs, and the chain of hashes. Anchoring: every
+      checkpoint in the range and every one given with --anchor is held against the
+      log, signatures included; it says through where something from outside vouches,
+      what only a key does that the log itself names, and what nothing covers.
+      Completeness: what is known to be missing. Decisions: every routing decision
+      recorded in the range is made again and compared.
 
-      An intact chain that nobody anchored elsewhere cannot show that the whole log
-      was rewritten, or that events were cut off its end: keep a position and its
-      chain value somewhere else.
+      A log that nobody anchored elsewhere cannot show that it was made anew as a
+      whole, or that events were cut off its end: keep a checkpoint elsewhere.
+
+      Ends with 3 if bytes are damaged, else with 1 if an anchor, a checkpoint, a
+      signature or a decision does not agree with the log, else with 4 if a decision
+      cannot be made again. What the log itself says is missing changes nothing.
 
       EXAMPLES
         replay verify
         replay verify --from -1d --json
+        replay verify --anchor checkpoint-2026-11-20.note --public-key signalbox.pub
       """)
 
   @OptionGroup var options: LogOptions
@@ -31,11 +39,25 @@ struct VerifyCommand: ParsableCommand {
     help: ArgumentHelp("Where to end, inclusive; default: the log's end.", valueName: "selector"))
   var to: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A checkpoint that was kept elsewhere; may be repeated.", valueName: "file"))
+  var anchor: [String] = []
+
+  @Option(help: KeyArgument.help)
+  var publicKey: [KeyArgument] = []
+
   func run() throws {
+    let anchors = try anchor.map { path in
+      let text = try InputFile.text(path, limit: CheckpointNote.bytesMax)
+      return (name: path, note: try CheckpointNote(text, name: path))
+    }
+    let keys = try publicKey.map { try $0.key() }
     let (first, last) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
     let log = try options.open()
     try options.answer(
       Replay.verify(
-        log, from: first, to: last, now: LogOptions.now(), progress: LogOptions.progress(of: log)))
+        log, from: first, to: last, anchors: anchors, keys: keys, now: LogOptions.now(),
+        progress: LogOptions.progress(of: log)))
   }
 }

@@ -1,3 +1,4 @@
+import Crypto
 import Domain
 import EventStore
 import Foundation
@@ -13,9 +14,29 @@ final class TestLog {
   /// Grows by one second with every event.
   private(set) var time: Int64 = 1_795_208_400_000_000_000
   private(set) var last: UInt64 = 0
+  /// Position through which checkpoints were signed.
+  private var covered: UInt64 = 0
 
   static let admin = Provenance(actor: "admin", source: .api, address: "127.0.0.1:50123")
   static let file = Provenance(actor: "local:0", source: .file)
+
+  /// A copy of another log's directory as it is, for another history to go on in it.
+  convenience init(copyOf other: TestLog) throws {
+    try other.close()
+    try self.init(closed: other.directory)
+    state = other.state
+    (nextID, time, last, covered) = (other.nextID, other.time, other.last, other.covered)
+    try open()
+    try other.open()
+  }
+
+  private init(closed source: String) throws {
+    var template = Array("/tmp/signalbox-inquiry-XXXXXX".utf8CString)
+    let made = try #require(mkdtemp(&template))
+    directory = String(cString: made)
+    try FileManager.default.removeItem(atPath: directory)
+    try FileManager.default.copyItem(atPath: source, toPath: directory)
+  }
 
   init() throws {
     var template = Array("/tmp/signalbox-inquiry-XXXXXX".utf8CString)
@@ -78,6 +99,33 @@ final class TestLog {
         try append(proposed.event, provenance, sealed: isSealed ? [9, 9, 9, 9] : [])
       }
     }
+  }
+
+  /// Signs what is not covered yet and appends the checkpoint, as the gateway does.
+  ///
+  /// - Parameter change: Made to the checkpoint before it is signed, to try what does not fit.
+  @discardableResult
+  func checkpoint(
+    _ key: Curve25519.Signing.PrivateKey, through: UInt64? = nil,
+    _ change: (inout GatewayEvent.CheckpointSigned) -> Void = { _ in }
+  ) throws -> GatewayEvent.CheckpointSigned {
+    let reader = try #require(store).reader
+    let position = Position(through ?? last)
+    let leaves = try reader.leaves(from: Position(covered + 1), through: position)
+    var fact = GatewayEvent.CheckpointSigned(
+      position: position.rawValue,
+      epoch: try #require(try reader.event(at: position)).epoch.rawValue,
+      chain: try reader.chainValue(at: position).bytes, previous: covered,
+      root: MerkleTree.root(of: leaves).bytes, publicKey: [UInt8](key.publicKey.rawRepresentation),
+      signature: [])
+    change(&fact)
+    if fact.signature.isEmpty {
+      let statement = fact.statement(store: reader.storeID)
+      fact.signature = [UInt8](try key.signature(for: Array(statement.utf8)))
+    }
+    covered = position.rawValue
+    try append(.gateway(.checkpointSigned(fact)))
+    return fact
   }
 
   // MARK: Requests

@@ -12,6 +12,10 @@ public struct InquiryFault: Error, Sendable, Hashable, CustomStringConvertible {
     case log
     /// The log could be opened and is damaged where the answer lies.
     case damaged
+    /// What the log says of itself does not agree with what it holds.
+    case differs
+    /// No checkpoint covers what was asked for, yet.
+    case notCovered = "not_covered"
   }
 
   /// What stands in the way.
@@ -33,7 +37,14 @@ public struct InquiryFault: Error, Sendable, Hashable, CustomStringConvertible {
   public var description: String { message }
 
   /// How `replay` ends with this fault.
-  public var exitCode: ExitCode { code == .damaged ? .damaged : .usage }
+  public var exitCode: ExitCode {
+    switch code {
+    case .usage, .notFound, .log: .usage
+    case .damaged: .damaged
+    case .differs: .differs
+    case .notCovered: .notReproducible
+    }
+  }
 }
 
 /// Runs a read of the log, turning its errors into faults.

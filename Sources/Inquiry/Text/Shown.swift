@@ -32,7 +32,12 @@ enum Shown {
   }
 
   static func count(_ number: UInt64, _ noun: String) -> String {
-    "\(number) \(noun)\(number == 1 ? "" : "s")"
+    count(number, noun, noun + "s")
+  }
+
+  /// `1 loss`, `2 losses`.
+  static func count(_ number: UInt64, _ one: String, _ many: String) -> String {
+    "\(number) \(number == 1 ? one : many)"
   }
 
   static func hex(_ bytes: some Sequence<UInt8>) -> String {

@@ -79,7 +79,7 @@ extension Replay {
   }
 
   /// The position meant, and the request id if one was named: the newest event that carries it.
-  private static func find(
+  static func find(
     _ target: String, in log: LogReader
   ) throws(InquiryFault) -> (Position, String?) {
     func newest(_ id: String) throws(InquiryFault) -> Position? {

@@ -1,12 +1,17 @@
 public import Domain
 public import EventStore
 
-/// Whether the log is whole, and whether its decisions can be made again: two separate verdicts.
+/// Whether the log is whole, what outside of it vouches for it, what it lacks, and whether its decisions
+/// can be made again: four separate verdicts.
 public struct VerifyVerdict: InquiryReport, Hashable {
   /// What the log holds altogether.
   public var coverage: LogCoverage
   /// Checksums, density, epochs, revisions and the chain of the range.
   public var integrity: VerifyReport
+  /// What vouches for the range.
+  public var anchoring = Anchoring()
+  /// What is known to be missing from the range.
+  public var completeness = Completeness()
   /// Places of records whose bytes are not what their kind says; at most 10 are named.
   public var unreadable: [String]
   /// How many there are.
@@ -39,27 +44,25 @@ public struct VerifyVerdict: InquiryReport, Hashable {
   /// Nothing is damaged and everything could be decoded.
   public var isWhole: Bool { integrity.isIntact && unreadableCount == 0 }
 
-  /// 3 before 1 before 4.
+  /// 3 before 1 before 4; what the log states to be missing is no fault of it.
   public var exitCode: ExitCode {
     if !isWhole { return .damaged }
-    if differing > 0 { return .differs }
+    if differing > 0 || anchoring.verdict == .failed { return .differs }
     return notReproducible > 0 ? .notReproducible : .same
   }
-
-  /// What no check of an un-anchored log can show.
-  public static let limits =
-    "The chain is not anchored outside this directory: it cannot show that the whole log was "
-    + "rewritten, nor that events were cut off its end. Keep a position and its chain value elsewhere "
-    + "to be able to tell."
 }
 
 extension Replay {
-  /// Checks a range: every byte of it, and every routing decision recorded in it.
+  /// Checks a range: every byte of it, what vouches for it, and every routing decision in it.
   ///
-  /// - Parameter now: what `-15m` counts from.
+  /// - Parameters:
+  ///   - anchors: Checkpoints that were kept elsewhere, each with its file's name.
+  ///   - keys: Public keys that did not come from the log; no other one may then have signed.
+  ///   - now: What `-15m` counts from.
   public static func verify(
-    _ log: LogReader, from: Selector? = nil, to: Selector? = nil, now: UnixNanoseconds,
-    progress: Progress? = nil
+    _ log: LogReader, from: Selector? = nil, to: Selector? = nil,
+    anchors: [(name: String, note: CheckpointNote)] = [], keys: [VerifyingKey] = [],
+    now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> VerifyVerdict {
     let end = log.last
     let first = max(Position(1), try from?.resolve(in: log, now: now, edge: .from) ?? Position(1))
@@ -78,17 +81,27 @@ extension Replay {
     var verdict = VerifyVerdict(
       coverage: coverage, integrity: report, unreadable: [], unreadableCount: 0,
       unknownKinds: 0, remade: 0, differing: 0, notReproducible: 0, differences: [], reasons: [])
-    guard first <= last else { return verdict }
 
     // First pass: which snapshots are needed, and until where each of them.
     var lastUse: [UInt64: UInt64] = [:]
+    var anchoring = AnchoringCheck()
+    var completeness = CompletenessCheck()
     try log.read(from: first, through: last, progress: progress) { item in
       guard case .event(let stored) = item else { return }
       let entry = Entry(stored)
       verdict.count(entry)
+      anchoring.apply(entry)
+      completeness.apply(entry)
       guard case .request(.finished(let finished)) = entry.event else { return }
       for attempt in finished.attempts { lastUse[attempt.snapshot] = stored.position.rawValue }
     }
+    verdict.anchoring = try anchoring.judge(
+      log, range: first.rawValue..<max(first.rawValue, last.next.rawValue), isToEnd: isToEnd,
+      gaps: report.gaps, anchors: anchors,
+      keys: keys)
+    verdict.completeness = completeness.result(
+      gaps: report.gaps, end: log.last.rawValue,
+      missingThrough: verdict.anchoring.missingThrough)
     guard !lastUse.isEmpty else { return verdict }
 
     // Second pass: every snapshot is kept from where it stood until its last use.
@@ -180,6 +193,8 @@ extension VerifyVerdict {
     if unknownKinds > 0 {
       out += "  note     \(Shown.count(unknownKinds, "record")) of kinds this build does not know\n"
     }
+    out += "\n" + anchoring.text
+    out += "\n" + completeness.text
     let word =
       differing > 0 ? "DIFFER" : notReproducible > 0 ? "not all reproducible" : "ok"
     out += "\ndecisions  \(word): \(remade) made again, \(differing) differ"
@@ -187,7 +202,7 @@ extension VerifyVerdict {
     out += "\n"
     for it in differences { out += "  differs  \(it.text)\n" }
     for it in reasons { out += "  unknown  \(it.text)\n" }
-    out += "\nlimits     \(VerifyVerdict.limits)\n"
+    out += "\nlimits     \(anchoring.limits)\n"
     return out
   }
 
@@ -208,6 +223,7 @@ extension VerifyVerdict {
           .init("firstUnreadable", EventFields.texts(unreadable)),
           .init("unknownKinds", .count(unknownKinds)),
         ])),
+      .init("anchoring", anchoring.json), .init("completeness", completeness.json),
       .init(
         "decisions",
         .object([
@@ -216,7 +232,7 @@ extension VerifyVerdict {
           .init("differences", .array(differences.map(\.json))),
           .init("reasons", .array(reasons.map(\.json))),
         ])),
-      .init("anchoring", .text("none")), .init("limits", .text(VerifyVerdict.limits)),
+      .init("limits", .text(anchoring.limits)),
     ])
   }
 }

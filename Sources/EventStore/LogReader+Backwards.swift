@@ -1,10 +1,11 @@
-import EventStore
-
 extension LogReader {
   /// Calls `body` with a stream's events, the newest first, until it returns false.
   ///
-  /// Reads in portions from the end, so that a long stream costs what is looked at.
-  func backwards(
+  /// Reads in portions from the end, so that a long stream costs what is looked at. Events in damaged
+  /// blocks are missing, as in `events(ofStream:from:)`.
+  ///
+  /// - Throws: what `body` throws, or `StoreError` (`.io`).
+  public func backwards(
     ofStream stream: String, _ body: (StoredEvent) throws -> Bool
   ) throws {
     var end = revision(of: stream).rawValue
