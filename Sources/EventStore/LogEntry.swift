@@ -1,5 +1,5 @@
 /// One step of a scan.
-public enum LogEntry: Sendable {
+public enum LogEntry: Sendable, Hashable {
   /// An event, whole and checked.
   case event(StoredEvent)
   /// A range that cannot be read; never skipped silently.

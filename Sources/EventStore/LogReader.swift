@@ -241,44 +241,96 @@ public final class LogReader: Sendable {
   public func scan(
     from: Position, through: Position?, _ body: (LogEntry) throws -> ScanStep
   ) throws {
+    var names = NameCache()
+    try forEachBlock(from: from, through: through, gap: { try body(.gap($0)) }) {
+      header, bytes, wanted in
+      // The events share an array of their block.
+      let block = DecodedBlock(header: header, body: Array(bytes))
+      var isStopped = false
+      let isWhole = try block.forEachRecord(from: wanted.lowerBound) { number, view, bytes in
+        guard number < wanted.upperBound else { return false }
+        isStopped = try body(.event(block.event(number, view, bytes, &names))) == .stop
+        return !isStopped
+      }
+      return isStopped ? .stopped : isWhole ? .whole : .broken
+    }
+  }
+
+  /// Reads in order like `scan`, without copying: each event is lent to `event` for one call.
+  ///
+  /// - Parameter gap: called with each damaged range, where it lies between the events.
+  /// - Throws: what `gap` and `event` throw, or `StoreError` (`.io`).
+  public func scanViews(
+    from: Position, through: Position?, gap: (LogGap) throws -> ScanStep,
+    event: (borrowing EventView) throws -> ScanStep
+  ) throws {
+    try forEachBlock(from: from, through: through, gap: gap) { header, bytes, wanted in
+      var view = EventView(bytes, epoch: Epoch(header.epoch))
+      var at = 0
+      for number in 0..<Int(header.count) {
+        guard number < wanted.upperBound else { return .whole }
+        guard view.record.parse(bytes, at: &at) else { return .broken }
+        guard number >= wanted.lowerBound else { continue }
+        view.position = Position(header.first + UInt64(number))
+        if case .stop = try event(view) { return .stopped }
+      }
+      return at == bytes.count ? .whole : .broken
+    }
+  }
+
+  /// What came of a block's records.
+  private enum Visit {
+    case whole, broken, stopped
+  }
+
+  /// Reads, checks and decompresses the blocks of a range in order, and calls `block` with header, body
+  /// and the numbers of those records that lie in the range.
+  private func forEachBlock(
+    from: Position, through: Position?, gap report: (LogGap) throws -> ScanStep,
+    block visit: (BlockHeader, UnsafeRawBufferPointer, Range<Int>) throws -> Visit
+  ) throws {
     settle()
     let endGaps = try endGaps()
     let end = min(through?.rawValue ?? .max, index.last)
     var gaps = (index.gaps + endGaps).filter { gap in
       (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
     }[...]
-    var names = NameCache()
+    let decoder = BlockDecoder()
     var open: (path: String, window: WindowedFile)?
     var at = max(1, from.rawValue)
+    var epoch: UInt64 = 0
     while at <= end, let place = index.place(atOrAfter: at), place.first <= end {
       while let gap = gaps.first, gap.first.rawValue <= place.first {
         gaps.removeFirst()
-        if case .stop = try body(.gap(gap)) { return }
+        if case .stop = try report(gap) { return }
       }
       if open?.path != place.path {
         open = (place.path, WindowedFile(try file(place.path)))
       }
       guard let window = open?.window else { return }
       let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
-      switch decode(place, bytes) {
-      case .failure(let broken):
-        if case .stop = try body(.gap(gap(place, broken))) { return }
-      case .success(let block):
-        var isStopped = false
-        let isWhole = try block.forEachRecord(from: Int(max(at, place.first) - place.first)) {
-          number, view, bytes in
-          guard place.first + UInt64(number) <= end else { return false }
-          let event = block.event(number, view, bytes, &names)
-          if case .stop = try body(.event(event)) { isStopped = true }
-          return !isStopped
-        }
-        if isStopped { return }
-        if !isWhole, case .stop = try body(.gap(gap(place, RuleBroken("block.record")))) { return }
+      let found: (header: BlockHeader, body: UnsafeRawBufferPointer)
+      do throws(RuleBroken) {
+        found.header = try header(place, bytes)
+        guard found.header.epoch >= epoch else { throw RuleBroken("block.epoch") }
+        found.body = try decoder.body(found.header, bytes, dictionary: place.header.dictionary)
+      } catch {
+        if case .stop = try report(gap(place, error)) { return }
+        at = place.last + 1
+        continue
+      }
+      epoch = found.header.epoch
+      let wanted = max(at, place.first) - place.first..<min(end, place.last) - place.first + 1
+      switch try visit(found.header, found.body, Int(wanted.lowerBound)..<Int(wanted.upperBound)) {
+      case .whole: break
+      case .broken:
+        if case .stop = try report(gap(place, RuleBroken("block.record"))) { return }
+      case .stopped: return
       }
       at = place.last + 1
     }
     for gap in gaps {
-      if case .stop = try body(.gap(gap)) { return }
+      if case .stop = try report(gap) { return }
     }
   }
 
@@ -306,6 +358,7 @@ public final class LogReader: Sendable {
     let endGaps = try endGaps()
     let end = min(through?.rawValue ?? .max, index.last)
     let start = max(1, from.rawValue)
+    let decoder = BlockDecoder()
     var check = Verification(from: start, through: end, faultsMax: Bounds.revisionFaults)
     check.gaps = (index.gaps + endGaps).filter { gap in
       (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
@@ -321,9 +374,12 @@ public final class LogReader: Sendable {
       }
       guard let window = open?.window else { break }
       let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
-      switch decode(place, bytes) {
-      case .failure(let broken): check.unreadable(gap(place, broken))
-      case .success(let block): check.block(block, place)
+      do throws(RuleBroken) {
+        let header = try header(place, bytes)
+        let body = try decoder.body(header, bytes, dictionary: place.header.dictionary)
+        check.block(header, body, place)
+      } catch {
+        check.unreadable(gap(place, error))
       }
       at = place.last + 1
       progress?(Position(min(at - 1, end)))
@@ -387,20 +443,33 @@ public final class LogReader: Sendable {
   }
 
   /// Checks again what the index was built from: it may have changed on the disk since.
-  private func decode(
+  private func header(
     _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
-  ) -> Result<DecodedBlock, RuleBroken> {
+  ) throws(RuleBroken) -> BlockHeader {
     let header: BlockHeader
     do throws(BlockHeader.Fault) {
       header = try BlockHeader(bytes, seed: checksumSeed(place.header.storeID))
     } catch {
-      if case .damaged(let rule) = error { return .failure(RuleBroken(rule)) }
-      return .failure(RuleBroken("block.flags"))
+      switch error {
+      case .damaged(let rule): throw RuleBroken(rule)
+      case .unknownFlags: throw RuleBroken("block.flags")
+      }
     }
     guard header.first == place.first, header.last == place.last else {
-      return .failure(RuleBroken("block.position"))
+      throw RuleBroken("block.position")
     }
-    return DecodedBlock.decode(header, bytes, dictionary: place.header.dictionary)
+    return header
+  }
+
+  private func decode(
+    _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
+  ) -> Result<DecodedBlock, RuleBroken> {
+    do throws(RuleBroken) {
+      return DecodedBlock.decode(
+        try header(place, bytes), bytes, dictionary: place.header.dictionary)
+    } catch {
+      return .failure(error)
+    }
   }
 
   private func gap(_ place: LogIndex.Place, _ broken: RuleBroken) -> LogGap {

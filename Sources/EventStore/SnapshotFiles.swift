@@ -158,7 +158,7 @@ public struct SnapshotFiles: Sendable {
     var isWhole = false
     let payload = [UInt8](unsafeUninitializedCapacity: Int(header.rawBytes)) { room, count in
       let raw = UnsafeMutableRawBufferPointer(start: room.baseAddress, count: Int(header.rawBytes))
-      isWhole = BlockCodec.decompress(stored, into: raw, dictionary: [])
+      isWhole = BlockCodec.decompress(stored, into: raw)
       count = isWhole ? raw.count : 0
     }
     guard isWhole else { throw RuleBroken("snapshot.decompress") }

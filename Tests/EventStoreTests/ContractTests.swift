@@ -195,6 +195,15 @@ struct ContractTests {
         return window.count == 3 ? .stop : .continue
       }
       #expect(window == [Position(5), Position(6), Position(7)])
+      for _ in 0..<40 {
+        let (from, limit) = (UInt64(random.int(0...90)), random.int(1...60))
+        let through = random.oneIn(4) ? nil : UInt64(random.int(0...90))
+        let lent = try entries(reader, from: from, through: through, limit: limit, lent: true)
+        let kept = events.filter {
+          $0.position.rawValue >= from && $0.position.rawValue <= through ?? .max
+        }.prefix(limit)
+        #expect(lent == kept.map { .event($0) }, "seed \(random.seed)")
+      }
     }
     try store.close()
   }

@@ -29,6 +29,12 @@ struct DamageTests {
     for event in events {
       #expect(original[Int(event.position.rawValue) - 1] == event, "\(what): wrong event")
     }
+    for window in [(0, nil), (3, 8)] as [(UInt64, UInt64?)] {
+      let (from, through) = window
+      let lent = try entries(reader, from: from, through: through, limit: 99, lent: true)
+      let given = try entries(reader, from: from, through: through, limit: 99, lent: false)
+      #expect(lent == given, "\(what): from \(from)")
+    }
     let missing = Set(original.map(\.position)).subtracting(events.map(\.position))
     for position in missing {
       #expect(

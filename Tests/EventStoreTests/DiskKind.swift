@@ -31,6 +31,31 @@ extension Record {
   }
 }
 
+/// What a scan gives in order, event by event and gap by gap, stopped after `limit` of them.
+func entries(
+  _ reader: LogReader, from: UInt64, through: UInt64?, limit: Int, lent: Bool
+) throws -> [LogEntry] {
+  var entries: [LogEntry] = []
+  func take(_ entry: LogEntry) -> ScanStep {
+    entries.append(entry)
+    return entries.count < limit ? .continue : .stop
+  }
+  let end = through.map { Position($0) }
+  if lent {
+    try reader.scanViews(
+      from: Position(from), through: end, gap: { take(.gap($0)) },
+      event: { event in
+        let copy = event.copied()
+        #expect(event.stream.elementsEqual(copy.stream.utf8))
+        #expect(event.payload.elementsEqual(copy.payload))
+        return take(.event(copy))
+      })
+  } else {
+    try reader.scan(from: Position(from), through: end, take)
+  }
+  return entries
+}
+
 private let temporaries = Mutex<[String]>([])
 
 /// A new directory under /tmp; it goes with the process.

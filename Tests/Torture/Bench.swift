@@ -237,19 +237,29 @@ private func append(
 
 private func read(_ path: String) throws {
   let reader = try LogReader.open(directory: path)
-  for row in 0..<3 {
+  for row in ["scan", "views", "verify", "scan", "views", "verify"] {
     let began = seconds(CLOCK_MONOTONIC)
     var events: UInt64 = 0
+    var bytes = 0
     switch row {
-    case 0:
+    case "scan":
       try reader.scan(from: Position(1), through: nil) { entry in
-        if case .event = entry { events += 1 }
+        if case .event(let event) = entry {
+          events += 1
+          bytes += event.payload.count
+        }
+        return .continue
+      }
+    case "views":
+      try reader.scanViews(from: Position(1), through: nil, gap: { _ in .stop }) { event in
+        events += 1
+        bytes += event.payload.count
         return .continue
       }
     default: events = try reader.verify(from: Position(1), through: nil, progress: nil).events
     }
     let time = seconds(CLOCK_MONOTONIC) - began
-    print("\(row == 0 ? "scan" : "verify"): \(Int(Double(events) / time)) events/s")
+    print("\(row): \(Int(Double(events) / time)) events/s")
   }
 }
 
@@ -280,8 +290,8 @@ private func rows(directory: String, only: String?) async throws {
   for row in rows where only == nil || row.name == only {
     try await append("\(directory)-\(row.name)", row.1, row.2, row.size, events: row.events)
   }
+  if only == nil || only == "bulk" { try read(directory + "-bulk") }
   if only != nil { return }
-  try read(directory + "-bulk")
   try writtenPipelined(directory: directory + "-written-pipelined")
 }
 

@@ -3,7 +3,7 @@ final class DecodedBlock: Sendable {
   let header: BlockHeader
   let body: [UInt8]
 
-  private init(header: BlockHeader, body: [UInt8]) {
+  init(header: BlockHeader, body: [UInt8]) {
     self.header = header
     self.body = body
   }
@@ -14,18 +14,8 @@ final class DecodedBlock: Sendable {
   static func decode(
     _ header: BlockHeader, _ bytes: UnsafeRawBufferPointer, dictionary: [UInt8]
   ) -> Result<DecodedBlock, RuleBroken> {
-    let end = BlockHeader.bytes + Int(header.storedBytes)
-    guard bytes.count >= end else { return .failure(RuleBroken("block.incomplete-body")) }
-    let stored = bytes.slice(BlockHeader.bytes..<end)
-    guard crc32c(stored) == header.bodyChecksum else {
-      return .failure(RuleBroken("block.body-crc"))
-    }
-    guard bytes.count >= header.extent else {
-      return .failure(RuleBroken("block.incomplete-padding"))
-    }
-    guard bytes.slice(end..<header.extent).allSatisfy({ $0 == 0 }) else {
-      return .failure(RuleBroken("block.padding"))
-    }
+    let stored: UnsafeRawBufferPointer
+    do throws(RuleBroken) { stored = try header.storedBody(bytes) } catch { return .failure(error) }
     guard header.isCompressed else {
       return .success(DecodedBlock(header: header, body: Array(stored)))
     }
@@ -33,7 +23,9 @@ final class DecodedBlock: Sendable {
     let body = [UInt8](unsafeUninitializedCapacity: Int(header.rawBytes)) { room, count in
       let raw = UnsafeMutableRawBufferPointer(
         start: room.baseAddress, count: Int(header.rawBytes))
-      isWhole = BlockCodec.decompress(stored, into: raw, dictionary: dictionary)
+      isWhole = dictionary.withUnsafeBytes {
+        BlockCodec.decompress(stored, into: raw, dictionary: $0)
+      }
       count = isWhole ? raw.count : 0
     }
     guard isWhole else { return .failure(RuleBroken("block.decompress")) }
@@ -47,13 +39,7 @@ final class DecodedBlock: Sendable {
     from: Int = 0, _ body: (Int, RecordView, UnsafeRawBufferPointer) throws -> Bool
   ) rethrows -> Bool {
     try self.body.withUnsafeBytes { bytes in
-      var view = RecordView()
-      var at = 0
-      for index in 0..<Int(header.count) {
-        guard view.parse(bytes, at: &at) else { return false }
-        if index >= from, try !body(index, view, bytes) { return true }
-      }
-      return at == bytes.count
+      try header.forEachRecord(in: bytes, from: from) { try body($0, $1, bytes) }
     }
   }
 
@@ -90,6 +76,23 @@ final class DecodedBlock: Sendable {
       return false
     }
     return isWhole ? found : nil
+  }
+}
+
+extension BlockHeader {
+  /// Calls `each` with every record of `body` from index `from` on, until it returns false.
+  ///
+  /// - Returns: false if the records break the format or are not as many as the header says.
+  func forEachRecord(
+    in body: UnsafeRawBufferPointer, from: Int = 0, _ each: (Int, RecordView) throws -> Bool
+  ) rethrows -> Bool {
+    var view = RecordView()
+    var at = 0
+    for index in 0..<Int(count) {
+      guard view.parse(body, at: &at) else { return false }
+      if index >= from, try !each(index, view) { return true }
+    }
+    return at == body.count
   }
 }
 

@@ -58,8 +58,9 @@ struct Verification {
     chain = nil
   }
 
-  mutating func block(_ block: DecodedBlock, _ place: LogIndex.Place) {
-    let header = block.header
+  mutating func block(
+    _ header: BlockHeader, _ body: UnsafeRawBufferPointer, _ place: LogIndex.Place
+  ) {
     if next != 0, header.first != next {
       // The index lists the hole as a gap.
       unreadableGaps += 1
@@ -76,12 +77,12 @@ struct Verification {
     var running = header.chainBefore
     var counted: UInt64 = 0
     var atEnd: Digest?
-    let isWhole = block.forEachRecord { number, view, bytes in
-      running = running.chained(view.leaf(bytes))
+    let isWhole = header.forEachRecord(in: body) { number, view in
+      running = running.chained(view.leaf(body))
       let position = header.first + UInt64(number)
       if position >= from, position <= through {
         counted += 1
-        revision(names.text(bytes.slice(view.stream)), view.revision, position)
+        revision(names.text(body.slice(view.stream)), view.revision, position)
         atEnd = running
       }
       return true

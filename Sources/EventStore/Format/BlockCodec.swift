@@ -45,15 +45,13 @@ final class BlockCodec {
   /// Decompresses `source`, which must fill `room` exactly; false if it does not.
   static func decompress(
     _ source: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer,
-    dictionary: [UInt8]
+    dictionary: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) -> Bool {
-    let count = dictionary.withUnsafeBytes { dictionary in
-      LZ4_decompress_safe_usingDict(
-        source.baseAddress?.assumingMemoryBound(to: CChar.self),
-        room.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(source.count),
-        Int32(room.count), dictionary.baseAddress?.assumingMemoryBound(to: CChar.self),
-        Int32(dictionary.count))
-    }
+    let count = LZ4_decompress_safe_usingDict(
+      source.baseAddress?.assumingMemoryBound(to: CChar.self),
+      room.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(source.count),
+      Int32(room.count), dictionary.baseAddress?.assumingMemoryBound(to: CChar.self),
+      Int32(dictionary.count))
     return count == Int32(room.count)
   }
 }
