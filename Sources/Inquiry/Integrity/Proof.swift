@@ -69,6 +69,7 @@ public struct Proof: InquiryReport, Hashable {
     public var what: String
   }
 
+  /// Always 0: what cannot be proven is a fault.
   public var exitCode: ExitCode { .same }
   /// The document; it is its own text.
   public var text: String { json.rendered }
@@ -125,7 +126,9 @@ public struct Proof: InquiryReport, Hashable {
 }
 
 extension Proof.Item {
-  /// nil if the public part breaks the format. A proof does not tell the event's epoch.
+  /// The event; nil if the public part breaks the format.
+  ///
+  /// A proof does not tell its epoch.
   var entry: Entry? {
     record.event(epoch: Epoch(0), position: Position(position)).map(Entry.init)
   }
@@ -325,6 +328,7 @@ public struct ProofVerdict: InquiryReport, Hashable {
   /// The key that it was checked with.
   public var key: VerifyingKey
 
+  /// 1 if a check failed.
   public var exitCode: ExitCode { broken == nil ? .same : .differs }
 
   /// What no proof can show.

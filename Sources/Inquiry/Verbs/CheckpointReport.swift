@@ -12,6 +12,7 @@ public struct CheckpointReport: InquiryReport, Hashable {
   /// What it says.
   public var fact: GatewayEvent.CheckpointSigned
 
+  /// Always 0: a checkpoint that does not fit is a fault.
   public var exitCode: ExitCode { .same }
   /// The note.
   public var text: String { CheckpointNote.text(fact, store: store) }
