@@ -54,11 +54,17 @@ public final class EventStore: Sendable {
     let found = try Recovery(disk: disk, directory: directory, accepting: acceptance).run()
     quarantine = Quarantine(disk: disk, directory: directory, storeID: found.report.storeID)
     do throws(StoreError) {
+      var report = found.report
+      let reserve = SpaceReserve(disk: disk, directory: directory, bytes: options.reserveBytes)
+      do throws(StoreError) { try reserve.take() } catch {
+        guard error.code == .full else { throw error }
+        report.reserveFailure = error
+      }
       let reader = LogReader(
         disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
       let engine = StoreEngine(
         disk: disk, directory: directory, index: found.index, manifest: found.manifest,
-        queueEvents: options.queueEvents)
+        options: options, reserve: reserve, shortage: report.reserveFailure)
       let writer = try LogWriter(
         disk: disk, directory: directory, options: options, from: found, reader: reader)
       // Handed over to the thread, see `writer`.
@@ -78,7 +84,7 @@ public final class EventStore: Sendable {
       self.writer = writer
       index = found.index
       lock = found.lock
-      report = found.report
+      self.report = report
     } catch {
       found.lock.release()
       throw error
@@ -115,7 +121,9 @@ public final class EventStore: Sendable {
   public var lastWritten: Position { Position(index.last) }
   /// The last event known to be on stable storage.
   public var lastDurable: Position { Position(engine.lastDurable) }
-  /// Why the log takes no appends at present: poisoned or full; nil if it does.
+  /// Whether the log takes what it is given.
+  public var state: StoreState { engine.state }
+  /// Why the log does not take everything at present: poisoned or full; nil if it does.
   public var failure: StoreError? { engine.failure }
 
   /// Notes, durably, that what `report` has in `pendingTails` and `possibleGap` stands in the log now, so
@@ -207,6 +215,9 @@ extension StoreOptions {
     }
     guard queueEvents > 0 else {
       throw StoreError(.invalidDraft, "queueEvents must be positive")
+    }
+    guard (0...Limits.reserveBytes).contains(reserveBytes) else {
+      throw StoreError(.invalidDraft, "reserveBytes must be 0…\(Limits.reserveBytes)")
     }
     return self
   }

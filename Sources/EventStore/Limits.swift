@@ -34,6 +34,10 @@ package enum Limits {
   package static let witnessDelayMilliseconds = 100
   /// Milliseconds after which the manifest is written also if the quiet never comes.
   package static let manifestDelayMilliseconds = 1_000
+  /// Bytes of the reserve: more is not "a little space kept free".
+  package static let reserveBytes = 1 << 30
+  /// Milliseconds between two looks whether a full disk has space again.
+  package static let probeMilliseconds = 1_000
   /// Positions, revisions, epochs and generations stay below: what is counted on from a number that
   /// a file gives never overflows.
   package static let numbers: UInt64 = 1 << 62

@@ -24,6 +24,9 @@ public struct RecoveryReport: Sendable {
   public var eventsScanned: UInt64
   /// Segments in the directory.
   public var segments: Int
+  /// Why the space reserve could not be taken: the disk is full, and sheddable batches are refused
+  /// until it can; nil if it was, or none is wanted.
+  public var reserveFailure: StoreError?
   /// How long opening took.
   public var microseconds: Int64
 
@@ -78,7 +81,7 @@ public struct RecoveryReport: Sendable {
   public init(
     storeID: UInt128, epoch: Epoch, last: Position, createdStore: Bool, previousStopWasClean: Bool,
     bootChanged: Bool, truncated: TruncatedTail?, eventsScanned: UInt64, segments: Int,
-    microseconds: Int64
+    reserveFailure: StoreError? = nil, microseconds: Int64
   ) {
     self.storeID = storeID
     self.epoch = epoch
@@ -89,6 +92,7 @@ public struct RecoveryReport: Sendable {
     self.truncated = truncated
     self.eventsScanned = eventsScanned
     self.segments = segments
+    self.reserveFailure = reserveFailure
     self.microseconds = microseconds
   }
 }

@@ -6,13 +6,27 @@ public struct StoreOptions: Sendable {
   public var dictionary: [UInt8]
   /// Bound of the writer's queue, in events; what comes beyond is answered `.overloaded`.
   public var queueEvents: Int
+  /// Space kept free, in RESERVE, for what may not be shed when the disk is full; 0: none.
+  ///
+  /// While it is not there, sheddable batches are refused.
+  public var reserveBytes: Int
+  /// How the log says that events are missing; nil: it does not.
+  public var gapEvents: GapEvents?
+  /// Told when sheddable batches begin to be refused, when they no longer are, and when the log is
+  /// poisoned: the old state and the new one, on one of the store's threads; must not block.
+  public var stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)?
 
   /// Takes the parts as they are.
   public init(
-    segmentBytes: Int = 64 << 20, dictionary: [UInt8] = [], queueEvents: Int = 65_536
+    segmentBytes: Int = 64 << 20, dictionary: [UInt8] = [], queueEvents: Int = 65_536,
+    reserveBytes: Int = 8 << 20, gapEvents: GapEvents? = nil,
+    stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)? = nil
   ) {
     self.segmentBytes = segmentBytes
     self.dictionary = dictionary
     self.queueEvents = queueEvents
+    self.reserveBytes = reserveBytes
+    self.gapEvents = gapEvents
+    self.stateChanged = stateChanged
   }
 }

@@ -155,13 +155,17 @@ public struct AppendBatch: Sendable {
   public var events: [EventDraft]
   /// Checked before anything is written; any conflict refuses the whole batch.
   public var expected: [(stream: String, revision: ExpectedRevision)]
+  /// It is refused first when space runs out, so that others find some; it is then counted.
+  public var isSheddable: Bool
 
   /// Takes the parts as they are.
   public init(
-    events: [EventDraft], expected: [(stream: String, revision: ExpectedRevision)] = []
+    events: [EventDraft], expected: [(stream: String, revision: ExpectedRevision)] = [],
+    isSheddable: Bool = false
   ) {
     self.events = events
     self.expected = expected
+    self.isSheddable = isSheddable
   }
 }
 

@@ -222,7 +222,7 @@ struct FailureTests {
 }
 
 /// Does something where it is answered.
-private final class Inside: AppendSink {
+final class Inside: AppendSink {
   private let body: @Sendable () -> Void
 
   init(_ body: @escaping @Sendable () -> Void) { self.body = body }

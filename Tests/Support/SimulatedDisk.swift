@@ -91,14 +91,18 @@ package final class SimulatedDisk: Disk {
     var locks: Set<String> = []
     var capacity: Int?
 
-    /// Bytes that files may still take.
-    func free() -> Int {
-      guard let capacity else { return .max }
+    func used() -> Int {
       var used = 0
       for case .file(let inode) in live.values {
         used += SimulatedDisk.space(of: inode.state.withLock { $0.live.count })
       }
-      return max(0, capacity - used)
+      return used
+    }
+
+    /// Bytes that files may still take.
+    func free() -> Int {
+      guard let capacity else { return .max }
+      return max(0, capacity - used())
     }
   }
 
@@ -148,9 +152,9 @@ package final class SimulatedDisk: Disk {
   /// Bytes that files may still take.
   package var free: Int { state.withLock { $0.free() } }
 
-  /// Lets time pass on the disk's clock.
-  package func advance(seconds: Int64) {
-    state.withLock { $0.time += seconds * 1_000_000_000 }
+  /// From now on no more than `free` bytes are left.
+  package func fill(butFor free: Int = 0) {
+    state.withLock { $0.capacity = $0.used() + free }
   }
 
   package func clearFaults() {
@@ -370,10 +374,10 @@ package final class SimulatedDisk: Disk {
     }
   }
 
-  /// A disk with the same live contents, all of them durable.
-  package func copy(seed: UInt64) -> SimulatedDisk {
+  /// A disk with the same live contents, all of them durable; or with what is durable here only.
+  package func copy(seed: UInt64, onlyDurable: Bool = false) -> SimulatedDisk {
     let copy = SimulatedDisk(seed: seed)
-    let (entries, boot) = state.withLock { ($0.live, $0.boot) }
+    let (entries, boot) = state.withLock { (onlyDurable ? $0.durable : $0.live, $0.boot) }
     copy.state.withLock { state in
       state.boot = boot
       for (path, entry) in entries {
@@ -383,7 +387,9 @@ package final class SimulatedDisk: Disk {
         }
       }
     }
-    for path in paths { copy.set(path, contents(path)) }
+    for case (let path, .file(let inode)) in entries {
+      copy.set(path, inode.state.withLock { onlyDurable ? $0.durable : $0.live })
+    }
     return copy
   }
 

@@ -84,6 +84,9 @@ package final class LogWriter {
     }
   }
 
+  /// The position that the next event added has.
+  package var nextPosition: UInt64 { next + UInt64(content.count) }
+
   /// Events in the group.
   package var groupCount: Int { content.count }
 
@@ -120,6 +123,13 @@ package final class LogWriter {
       AppendReceipt(
         epoch: Epoch(epoch), first: Position(first),
         last: Position(first + UInt64(batch.events.count) - 1), wasDuplicate: false))
+  }
+
+  /// What is to be said of `batch` without looking at expectations and room: that it is in the log or in
+  /// the group; nil: nothing.
+  func standing(of batch: PreparedBatch) -> Admission? {
+    defer { ids.removeLast(to: content.count) }
+    return noteIDs(batch)
   }
 
   /// Puts the ids into `ids`, unless one of them was seen before: then how the batch stands.

@@ -23,6 +23,7 @@ struct PreparedBatch: Sendable {
   let streams: [String]
   let keyHashes: [UInt64]
   let expected: [(stream: String, revision: ExpectedRevision)]
+  let isSheddable: Bool
   /// What the events take in a block's body, or a little more.
   let size: Int
   /// `nonisolated(unsafe)`: filled before anybody else can see it, only read from then on.
@@ -62,6 +63,7 @@ struct PreparedBatch: Sendable {
     self.streams = streams
     self.keyHashes = keyHashes
     expected = batch.expected
+    isSheddable = batch.isSheddable
     self.size = size
     self.bytes = bytes
   }

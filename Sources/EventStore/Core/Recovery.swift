@@ -34,7 +34,7 @@ package struct Recovery {
     try prepareDirectory()
     let lock = try disk.lock(directory + "/LOCK")
     do throws(StoreError) {
-      var result = try recover(lock)
+      var result = try recoverOnFullDisk(lock)
       result.report.microseconds = (disk.monotonic() - began) / 1_000
       lock.describe(
         "boot \(String(decoding: disk.bootID(), as: UTF8.self)) since \(disk.now()) "
@@ -43,6 +43,16 @@ package struct Recovery {
     } catch {
       lock.release()
       throw error
+    }
+  }
+
+  /// Recovers, at need with the space that an earlier life kept for when it matters.
+  private func recoverOnFullDisk(_ lock: any DiskLock) throws(StoreError) -> Result {
+    do throws(StoreError) { return try recover(lock) } catch {
+      guard error.code == .full, try SpaceReserve.giveUp(disk: disk, directory: directory) else {
+        throw error
+      }
+      return try recover(lock)
     }
   }
 
@@ -71,7 +81,7 @@ package struct Recovery {
   }
 
   private func checkFiles() throws(StoreError) {
-    for name in ["FORMAT", AcceptedLosses.name] + Manifest.names {
+    for name in ["FORMAT", AcceptedLosses.name, SpaceReserve.name] + Manifest.names {
       let path = directory + "/" + name
       if let status = try disk.status(path) { try requirePrivate(path, status) }
     }

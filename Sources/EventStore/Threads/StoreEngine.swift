@@ -12,6 +12,8 @@ final class StoreEngine: Sendable {
     var durability: Durability
     var sink: any AppendSink
     var token: UInt64
+    /// `queued`, and its author knows the place.
+    var isAnswered = false
   }
 
   /// A batch that is in the group or in the file, and is not yet answered.
@@ -20,6 +22,13 @@ final class StoreEngine: Sendable {
     var sink: any AppendSink
     var token: UInt64
     var receipt: AppendReceipt
+
+    init(_ submission: Submission, _ receipt: AppendReceipt) {
+      last = receipt.last.rawValue
+      sink = submission.sink
+      token = submission.token
+      self.receipt = receipt
+    }
   }
 
   private struct Queue {
@@ -65,10 +74,10 @@ final class StoreEngine: Sendable {
     var isTargetWitness = false
   }
 
-  private let disk: any Disk
+  let disk: any Disk
   private let files: StoreFiles
-  private let index: LogIndex
-  private let queueEvents: Int
+  let index: LogIndex
+  let options: StoreOptions
   private let queue = Mutex(Queue())
   private let writerWake = Signal()
   private let syncing = Mutex(Syncing())
@@ -77,17 +86,29 @@ final class StoreEngine: Sendable {
   private let syncGate = Mutex<Void>(())
   private let manifest: Mutex<Manifest>
   private let failed = Mutex<StoreError?>(nil)
-  private let isPoisoned = Latch()
+  let isPoisoned = Latch()
+  /// Space for what may not be shed; the rest of this is in StoreEngine+Shortage.swift.
+  let reserve: SpaceReserve
+  /// Changed by the writer's thread only.
+  let shortage: Mutex<Shortage?>
+  /// Whether there is a shortage.
+  let isShort: Atomic<Bool>
   private let durable: Atomic<UInt64>
   private let currentEpoch: Atomic<UInt64>
   /// Answered and visible to nobody yet: the last `queued` position that is not written.
   private let unwrittenAnswers = Atomic<Bool>(false)
 
-  init(disk: any Disk, directory: String, index: LogIndex, manifest: Manifest, queueEvents: Int) {
+  init(
+    disk: any Disk, directory: String, index: LogIndex, manifest: Manifest, options: StoreOptions,
+    reserve: SpaceReserve, shortage: StoreError?
+  ) {
     self.disk = disk
     files = StoreFiles(disk: disk, directory: directory)
     self.index = index
-    self.queueEvents = queueEvents
+    self.options = options
+    self.reserve = reserve
+    self.shortage = Mutex(shortage.map { Shortage(cause: $0) })
+    isShort = Atomic(shortage != nil)
     durable = Atomic(manifest.synced)
     currentEpoch = Atomic(manifest.epoch)
     self.manifest = Mutex(manifest)
@@ -95,7 +116,13 @@ final class StoreEngine: Sendable {
 
   var lastDurable: UInt64 { durable.load(ordering: .acquiring) }
   var epoch: UInt64 { currentEpoch.load(ordering: .acquiring) }
-  var failure: StoreError? { failed.withLock { $0 } }
+  var failure: StoreError? {
+    failed.withLock { $0 } ?? shortage.withLock { $0?.cause }
+  }
+  var state: StoreState {
+    if let error = failed.withLock({ $0 }) { return .poisoned(error) }
+    return shortage.withLock { $0.map { .shedding($0.shown) } ?? .working }
+  }
 
   // MARK: Submitting
 
@@ -106,7 +133,7 @@ final class StoreEngine: Sendable {
       if queue.isClosing { return (StoreError(.closed, "the log was closed"), false) }
       // An empty queue takes any batch, so that no lawful one is refused for ever.
       if queue.events > 0,
-        queue.events + count > queueEvents || queue.bytes + bytes > Limits.queueBytes
+        queue.events + count > options.queueEvents || queue.bytes + bytes > Limits.queueBytes
       {
         return (
           StoreError(.overloaded, "the writer's queue holds \(queue.events) events"), false
@@ -164,11 +191,14 @@ final class StoreEngine: Sendable {
 
   // MARK: Failing
 
-  private func poison(_ error: StoreError) {
-    if isPoisoned.set() { failed.withLock { $0 = error } }
+  func poison(_ error: StoreError) {
+    let old = state
+    guard isPoisoned.set() else { return }
+    failed.withLock { $0 = error }
+    options.stateChanged?(old, .poisoned(error))
   }
 
-  private var poisonedError: StoreError {
+  var poisonedError: StoreError {
     let cause = failure
     return StoreError(
       .poisoned,
@@ -179,10 +209,10 @@ final class StoreEngine: Sendable {
   // MARK: The writer's thread
 
   /// The writer's own state, touched by its thread only.
-  private struct Group {
-    var waiting: [(durability: Durability, waiting: Waiting)] = []
-    /// Answers that depend on the group: if it is lost they would be wrong.
-    var refusals: [(sink: any AppendSink, token: UInt64, error: StoreError)] = []
+  struct Group {
+    /// In the order of submission, with what is true once the group is written: refusals, too, may
+    /// depend on it.
+    var entries: [(submission: Submission, result: Result<AppendReceipt, StoreError>)] = []
     var isWriteDue = false
     var hasDurable = false
     var answered = 0
@@ -195,7 +225,9 @@ final class StoreEngine: Sendable {
     var group = Group()
     var answers = CompletionBatch()
     while true {
-      let now = group.lingerUntil == .max ? 0 : disk.monotonic()
+      // Nobody looks for space while a group waits to be written.
+      let wakeAt = writer.groupCount > 0 ? group.lingerUntil : probeAt
+      let now = wakeAt == .max ? 0 : disk.monotonic()
       let (step, waiters) = queue.withLock { queue -> (Step, [Signal]) in
         swap(&taken, &queue.incoming)
         queue.events = 0
@@ -219,17 +251,22 @@ final class StoreEngine: Sendable {
           }
         } else if queue.isClosing {
           return (.end, waiters)
+        } else if now >= wakeAt {
+          return (.probe, waiters)
         }
         queue.isIdle = true
         return (.sleep, waiters)
       }
       switch step {
       case .end:
+        if isShort.load(ordering: .relaxed) { closeGap(writer) }
         return
+      case .probe:
+        probe(writer)
       case .sleep:
-        if group.lingerUntil == .max {
+        if wakeAt == .max {
           writerWake.wait()
-        } else if !writerWake.wait(nanoseconds: group.lingerUntil - disk.monotonic()) {
+        } else if !writerWake.wait(nanoseconds: wakeAt - disk.monotonic()) {
           // Nobody posted; if somebody is about to, the next wait returns at once and looks again.
           queue.withLock { $0.isIdle = false }
         }
@@ -238,6 +275,10 @@ final class StoreEngine: Sendable {
         for waiter in waiters { waiter.post() }
       case .work(let flush, let isSyncing):
         writer.durableUpTo = max(writer.durableUpTo, lastDurable)
+        if isShort.load(ordering: .relaxed), disk.monotonic() >= probeAt {
+          if writer.groupCount > 0 { write(writer, &group, &answers) }
+          probe(writer)
+        }
         for submission in taken { admit(submission, writer, &group, &answers) }
         taken.removeAll(keepingCapacity: true)
         if flush || group.isWriteDue || (group.hasDurable && !isSyncing) {
@@ -252,6 +293,7 @@ final class StoreEngine: Sendable {
   private enum Step {
     case work(flush: Bool, isSyncing: Bool)
     case witness
+    case probe
     case sleep
     case end
   }
@@ -276,34 +318,29 @@ final class StoreEngine: Sendable {
     if isWaking { syncerWake.post() }
   }
 
-  private func admit(
+  /// Takes `submission` into the group, or answers it.
+  func admit(
     _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) {
-    if isPoisoned.isSet {
-      answers.add(submission.sink, submission.token, .failure(poisonedError))
-      return
-    }
+    guard isWelcome(submission, writer, &group, &answers) else { return }
     var admission = writer.add(submission.batch)
     if case .groupIsFull = admission {
       write(writer, &group, &answers)
-      // A failed write may have poisoned the log meanwhile.
-      if isPoisoned.isSet {
-        answers.add(submission.sink, submission.token, .failure(poisonedError))
-        return
-      }
+      // A failed write may have changed that.
+      guard isWelcome(submission, writer, &group, &answers) else { return }
       admission = writer.add(submission.batch)
     }
     switch admission {
     case .groupIsFull:
-      answers.add(
-        submission.sink, submission.token,
-        .failure(StoreError(.invalidDraft, "the batch does not fit into a block")))
+      answer(
+        submission, .failure(StoreError(.invalidDraft, "the batch does not fit into a block")),
+        &answers)
     case .refused(let error):
       if writer.groupCount == 0 {
-        answers.add(submission.sink, submission.token, .failure(error))
+        answer(submission, .failure(error), &answers)
       } else {
-        group.refusals.append((submission.sink, submission.token, error))
+        group.entries.append((submission, .failure(error)))
         // Not to be kept waiting for a sync that it does not need.
         group.isWriteDue = true
       }
@@ -312,22 +349,40 @@ final class StoreEngine: Sendable {
     }
   }
 
-  private func place(
+  /// Whether the log takes batches such as `submission` at present; if not, it is answered.
+  private func isWelcome(
+    _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
+    _ answers: inout CompletionBatch
+  ) -> Bool {
+    if isPoisoned.isSet {
+      answer(submission, .failure(poisonedError), &answers)
+      return false
+    }
+    return !isShort.load(ordering: .relaxed)
+      || isWelcomeWhileShort(submission, writer, &group, &answers)
+  }
+
+  func answer(
+    _ submission: Submission, _ result: Result<AppendReceipt, StoreError>,
+    _ answers: inout CompletionBatch
+  ) {
+    if !submission.isAnswered { answers.add(submission.sink, submission.token, result) }
+  }
+
+  func place(
     _ submission: Submission, _ receipt: AppendReceipt, _ writer: LogWriter,
     _ group: inout Group, _ answers: inout CompletionBatch
   ) {
-    let waiting = Waiting(
-      last: receipt.last.rawValue, sink: submission.sink, token: submission.token,
-      receipt: receipt)
-    if waiting.last <= index.last {
+    if receipt.last.rawValue <= index.last {
       // A duplicate of something written before.
-      if submission.durability == .durable, waiting.last > lastDurable {
-        requestSync(writer.mark, [waiting])
+      if submission.durability == .durable, receipt.last.rawValue > lastDurable {
+        requestSync(writer.mark, [Waiting(submission, receipt)])
       } else {
-        answers.add(waiting.sink, waiting.token, .success(receipt))
+        answer(submission, .success(receipt), &answers)
       }
       return
     }
+    var submission = submission
     switch submission.durability {
     case .queued:
       if group.lingerUntil == .max {
@@ -338,71 +393,61 @@ final class StoreEngine: Sendable {
       group.answered =
         receipt.wasDuplicate ? max(group.answered, count) : group.answered + count
       unwrittenAnswers.store(true, ordering: .releasing)
-      answers.add(waiting.sink, waiting.token, .success(receipt))
+      answer(submission, .success(receipt), &answers)
+      submission.isAnswered = true
     case .written:
       group.isWriteDue = true
-      group.waiting.append((.written, waiting))
     case .durable:
       group.hasDurable = true
-      group.waiting.append((.durable, waiting))
     }
+    group.entries.append((submission, .success(receipt)))
   }
 
-  private func write(
+  /// Writes the group and answers for it; afterwards it is empty.
+  func write(
     _ writer: LogWriter, _ group: inout Group, _ answers: inout CompletionBatch
   ) {
-    defer {
-      group = Group()
-      unwrittenAnswers.store(false, ordering: .releasing)
-    }
+    let written = group
+    group = Group()
     let before = index.last
     do throws(StoreError) {
       if isPoisoned.isSet { throw poisonedError }
       try writer.flush()
     } catch {
       writer.dropGroup()
-      fail(error, writer, group, &answers)
+      unwrittenAnswers.store(false, ordering: .releasing)
+      fail(error, writer, written, &group, &answers)
       return
     }
-    if index.last > before { clearFull() }
+    unwrittenAnswers.store(false, ordering: .releasing)
+    // Before the answers, so that whoever gets one sees it.
+    if index.last > before, isShort.load(ordering: .relaxed) { foundRoom(writer) }
     var durable: [Waiting] = []
-    for (durability, waiting) in group.waiting {
-      if durability == .durable, waiting.last > lastDurable {
-        durable.append(waiting)
+    for (submission, result) in written.entries {
+      if submission.durability == .durable, case .success(let receipt) = result,
+        receipt.last.rawValue > lastDurable
+      {
+        durable.append(Waiting(submission, receipt))
       } else {
-        answers.add(waiting.sink, waiting.token, .success(waiting.receipt))
+        answer(submission, result, &answers)
       }
-    }
-    for refusal in group.refusals {
-      answers.add(refusal.sink, refusal.token, .failure(refusal.error))
     }
     requestSync(writer.mark, durable)
   }
 
-  private func clearFull() {
-    failed.withLock { if $0?.code == .full { $0 = nil } }
-  }
-
   private func fail(
-    _ error: StoreError, _ writer: LogWriter, _ group: Group, _ answers: inout CompletionBatch
+    _ error: StoreError, _ writer: LogWriter, _ lost: Group, _ group: inout Group,
+    _ answers: inout CompletionBatch
   ) {
-    var error = error
     if error.code == .full {
-      if group.answered > 0 {
-        error.message += "; \(group.answered) queued events that were answered are lost"
-        // Their positions were shown outside: whoever gets them next gets them in another epoch.
-        raiseEpoch(writer)
-      }
-      let shown = error
-      failed.withLock { $0 = shown }
-    } else if error.code != .poisoned {
-      poison(error)
+      rescue(error, writer, lost, &group, &answers)
+      return
     }
-    for (_, waiting) in group.waiting { answers.add(waiting.sink, waiting.token, .failure(error)) }
-    for refusal in group.refusals { answers.add(refusal.sink, refusal.token, .failure(error)) }
+    if error.code != .poisoned { poison(error) }
+    for (submission, _) in lost.entries { answer(submission, .failure(error), &answers) }
   }
 
-  private func raiseEpoch(_ writer: LogWriter) {
+  func raiseEpoch(_ writer: LogWriter) {
     do throws(StoreError) {
       let epoch = try update { manifest in manifest.epoch += 1 }.epoch
       writer.raise(epoch: epoch)
@@ -414,7 +459,7 @@ final class StoreEngine: Sendable {
 
   // MARK: The syncer's thread
 
-  private func requestSync(_ mark: LogWriter.Mark?, _ waiting: [Waiting]) {
+  func requestSync(_ mark: LogWriter.Mark?, _ waiting: [Waiting]) {
     guard let mark else { return }
     if !waiting.isEmpty { queue.withLock { $0.isSyncing = true } }
     let isWaking = syncing.withLock { state in
@@ -500,7 +545,7 @@ final class StoreEngine: Sendable {
       problem = error
       poison(error)
     }
-    if problem == nil { durable.store(mark.position, ordering: .releasing) }
+    if problem == nil { noteDurable(mark.position) }
     let now = disk.monotonic()
     let (covered, isUrgent) = syncing.withLock { state -> ([Waiting], Bool) in
       var covered: [Waiting] = []
@@ -535,7 +580,10 @@ final class StoreEngine: Sendable {
     answers.deliver()
   }
 
-  private func syncExclusively(_ file: any DiskFile) throws(StoreError) {
+  /// Everything through `position` is on stable storage; both threads find out such things.
+  func noteDurable(_ position: UInt64) { durable.max(position, ordering: .acquiringAndReleasing) }
+
+  func syncExclusively(_ file: any DiskFile) throws(StoreError) {
     try syncGate.withLock { (_) throws(StoreError) in
       if isPoisoned.isSet { throw poisonedError }
       do throws(StoreError) { try file.sync() } catch {
@@ -555,7 +603,8 @@ final class StoreEngine: Sendable {
         manifest.chain = mark.chain
       }
     } catch {
-      // The events are safe where they are; a manifest that cannot be written shows at closing.
+      // The events are safe where they are, and a full disk may have room again at closing.
+      if error.code != .full { poison(error) }
     }
   }
 
