@@ -17,8 +17,24 @@ struct LogOptions: ParsableArguments {
   @Flag(help: "Answer as JSON, with every field, instead of text.")
   var json = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Say on standard error which snapshots are not used, and why.",
+      discussion: "They only make answers faster; no answer depends on them."))
+  var verbose = false
+
   /// Opens the log for reading.
   func open() throws -> LogReader {
+    let log = try opened()
+    if verbose {
+      for line in try Replay.ignoredSnapshots(in: log) {
+        Terminal.error("replay: not used: \(line)\n")
+      }
+    }
+    return log
+  }
+
+  private func opened() throws -> LogReader {
     let variable = getenv("SIGNALBOX_DATA").map { String(cString: $0) } ?? ""
     let directory = log ?? (variable.isEmpty ? "./signalbox-data" : variable)
     do throws(StoreError) {

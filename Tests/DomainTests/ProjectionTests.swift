@@ -124,6 +124,7 @@ func projectsRecordsAlike(seed: UInt64) throws {
   var thorough = GatewayProjection.initial
   var inFlight = InFlight()
   var unknown: UInt64 = 0
+  var unknownBefore: UInt64 = 0
   for line in lines {
     let record = try line.recorded()
     try lean.take([line])
@@ -136,6 +137,8 @@ func projectsRecordsAlike(seed: UInt64) throws {
     if record.event == nil, line.kind.hasPrefix("combo.") { unknown += 1 }
     #expect(lean.state == state && lean.inFlight == inFlight && lean.unknownEvents == unknown)
     #expect(lean.position == line.position)
+    if state.position == line.position { unknownBefore = unknown }
+    #expect(lean.unknownBeforeState == unknownBefore)
   }
 }
 
@@ -287,7 +290,7 @@ func refusesOtherOrders() throws {
       bytes += [0, 1, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, aliases, keys; settings; revisions, requests, life, changes, unknown kinds.
-    return bytes + [0, 0, 0, 0] + [0, 1, 0, 0, 0, 0] + [0, 0, 0, 0, 0]
+    return bytes + [0, 0, 0, 0] + [0, 1, 0, 0, 0, 0] + [0, 0, 0, 0, 0, 0]
   }
   #expect(try GatewayProjection(decoding: encoding(["a", "b"])).state.providers.count == 2)
   for ids in [["b", "a"], ["a", "a"]] {

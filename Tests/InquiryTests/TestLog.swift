@@ -60,6 +60,28 @@ final class TestLog {
     store = nil
   }
 
+  /// Snapshots as a gateway makes them, behind any events, in place of those that there are.
+  func makeSnapshots(at positions: Set<UInt64>) throws {
+    let path = directory + "/snapshots"
+    if FileManager.default.fileExists(atPath: path) {
+      try FileManager.default.removeItem(atPath: path)
+    }
+    let reader = try #require(store).reader
+    let files = SnapshotFiles(
+      of: reader, projector: GatewayProjection.name, version: GatewayProjection.version)
+    var projection = GatewayProjection.initial
+    try reader.scan(from: Position(1), through: nil) { entry in
+      guard case .event(let stored) = entry else { return .stop }
+      try projection.apply(
+        position: stored.position.rawValue, epoch: stored.epoch.rawValue,
+        time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+      if positions.contains(stored.position.rawValue) {
+        try files.write(projection.encoded(), at: stored.position)
+      }
+      return .continue
+    }
+  }
+
   /// A reader of its own, as `replay` opens one.
   func reader() throws -> LogReader { try LogReader.open(directory: directory) }
 

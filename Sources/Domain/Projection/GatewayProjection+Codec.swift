@@ -30,6 +30,7 @@ extension GatewayProjection {
       change.write(to: &writer)
     }
     writer.varint(unknownEvents)
+    writer.varint(unknownBeforeState)
     return writer.bytes
   }
 
@@ -41,7 +42,7 @@ extension GatewayProjection {
       inFlight: try InFlight(from: &reader), life: try LifeFacts(from: &reader),
       changes: try reader.table { (reader) throws(DecodingFailure) in
         (try reader.text(), try LastChange(from: &reader))
-      }, unknownEvents: try reader.varint())
+      }, unknownEvents: try reader.varint(), unknownBeforeState: try reader.varint())
     try reader.end()
   }
 }

@@ -15,18 +15,20 @@ public struct GatewayProjection: Sendable, Hashable {
   public private(set) var changes: [String: LastChange]
   /// Configuration events of kinds that this build does not know.
   public private(set) var unknownEvents: UInt64
+  /// How many of them stand before the event at `state.position`.
+  public private(set) var unknownBeforeState: UInt64
 
   /// Before the first event.
   public static let initial = GatewayProjection(
     position: 0, state: .initial, inFlight: InFlight(), life: LifeFacts(), changes: [:],
-    unknownEvents: 0)
+    unknownEvents: 0, unknownBeforeState: 0)
 
   /// Stands for the password among the streams: it is no setting that routing knows.
   public static let passwordChange = "settings/admin-password"
 
   init(
     position: UInt64, state: ControlState, inFlight: InFlight, life: LifeFacts,
-    changes: [String: LastChange], unknownEvents: UInt64
+    changes: [String: LastChange], unknownEvents: UInt64, unknownBeforeState: UInt64
   ) {
     self.position = position
     self.state = state
@@ -34,6 +36,7 @@ public struct GatewayProjection: Sendable, Hashable {
     self.life = life
     self.changes = changes
     self.unknownEvents = unknownEvents
+    self.unknownBeforeState = unknownBeforeState
   }
 
   /// Takes in the next event of the log; total.
@@ -48,6 +51,7 @@ public struct GatewayProjection: Sendable, Hashable {
     switch event {
     case .provider, .account, .credential, .alias, .key, .settings:
       state.apply(recorded)
+      unknownBeforeState = unknownEvents
       let part =
         event == .settings(.adminPasswordSet) ? GatewayProjection.passwordChange : event.stream
       changes[part] = LastChange(recorded, epoch: epoch)
@@ -76,9 +80,6 @@ public struct GatewayProjection: Sendable, Hashable {
     }
     self.position = position
   }
-
-  /// Goes on at `position` without an event: what lies between changes nothing here, or cannot be read.
-  public mutating func skip(to position: UInt64) { self.position = max(self.position, position) }
 }
 
 /// The event that last changed a part of the configuration.

@@ -1,21 +1,26 @@
 public import Domain
-import EventStore
+public import EventStore
 
 /// The configuration as the log tells it up to a position, with who changed what last.
 struct ConfigurationFold {
-  /// Stands for the password among the streams: it is no setting that routing knows.
-  static let password = "settings/admin-password"
-
-  private(set) var state = ControlState.initial
-  /// By stream, the administrator's password apart: the event that last changed it.
-  private(set) var changes: [String: ConfigurationChange] = [:]
+  /// Requests and the gateway's own life are passed over: of these two it says nothing.
+  private var projection = GatewayProjection.initial
   /// Damaged ranges on the way: what they held is missing from the state.
   private(set) var gaps: [LogGap] = []
   /// Configuration events whose bytes could not be decoded.
   private(set) var unreadable = 0
 
+  init() {}
+
+  private init(_ projection: GatewayProjection) { self.projection = projection }
+
+  var state: ControlState { projection.state }
   /// Configuration events of kinds that this build does not know.
-  private(set) var unknown = 0
+  var unknown: Int { Int(clamping: projection.unknownEvents) }
+  /// How many of them stand before the last change of the state.
+  var unknownBeforeState: Int { Int(clamping: projection.unknownBeforeState) }
+  /// By stream, the administrator's password apart: the event that last changed it.
+  var changes: [String: LastChange] { projection.changes }
 
   mutating func apply(_ gap: LogGap) { gaps.append(gap) }
 
@@ -25,32 +30,23 @@ struct ConfigurationFold {
       unreadable += 1
       return
     }
-    state.apply(recorded)
-    guard recorded.event != nil else {
-      unknown += 1
-      return
-    }
-    let isPassword = recorded.event == .settings(.adminPasswordSet)
-    changes[isPassword ? ConfigurationFold.password : entry.stored.stream] = ConfigurationChange(
-      stream: entry.stored.stream, kind: entry.stored.kind, place: entry.place,
-      position: entry.stored.position.rawValue, time: entry.time,
-      actor: recorded.provenance.actor, source: recorded.provenance.source)
+    projection.apply(recorded, epoch: entry.stored.epoch.rawValue)
   }
 
   /// Whether events of this kind can change the configuration; spares decoding the many that cannot.
   static func isRelevant(_ kind: String) -> Bool {
-    !kind.hasPrefix("request.") && !kind.hasPrefix("gateway.")
+    GatewayProjection.Interest(kind: kind) == .configuration
   }
 
-  /// Folds the log from its beginning.
+  /// Folds the log through a position.
   ///
   /// - Parameter isEnd: whether the position is the log's end, so that damage behind it counts.
   static func through(
     _ position: Position, isEnd: Bool = false, of log: LogReader, progress: Progress?
   ) throws(InquiryFault) -> ConfigurationFold {
-    var fold = ConfigurationFold()
+    var (fold, from) = start(in: log, through: position)
     let through = isEnd ? nil : position
-    try log.read(from: Position(1), through: through, progress: progress) { entry in
+    try log.read(from: from, through: through, progress: progress) { entry in
       switch entry {
       case .gap(let gap): fold.apply(gap)
       case .event(let stored):
@@ -60,6 +56,62 @@ struct ConfigurationFold {
       }
     }
     return fold
+  }
+}
+
+extension ConfigurationFold {
+  /// Where to begin: behind the newest usable snapshot that holds nothing after `limit`, else at the log's
+  /// beginning.
+  ///
+  /// What the snapshot was made of need not be readable any more: it holds what it said.
+  ///
+  /// - Parameter needed: Positions whose state is wanted on the way. It is only met behind a snapshot, or in
+  ///   one that changed nothing since.
+  static func start(
+    in log: LogReader, through limit: Position, needed: Set<UInt64> = []
+  ) -> (fold: ConfigurationFold, from: Position) {
+    let files = GatewayProjection.snapshots(of: log)
+    var projection = files.newest(through: limit, GatewayProjection.init).snapshot?.value
+    if let found = projection, !needed.allSatisfy(found.tells) {
+      let limit = Position(needed.min() ?? 0)
+      projection = files.newest(through: limit, GatewayProjection.init).snapshot?.value
+    }
+    guard let projection else { return (ConfigurationFold(), Position(1)) }
+    return (ConfigurationFold(projection), Position(projection.position).next)
+  }
+
+}
+
+extension Replay {
+  /// Snapshots beside the log that no answer uses, each with the reason; nothing is wrong with the answers.
+  ///
+  /// Reads all of them.
+  public static func ignoredSnapshots(in log: LogReader) throws(InquiryFault) -> [String] {
+    let files = GatewayProjection.snapshots(of: log)
+    let positions = try reading { () throws(StoreError) in try files.positions() }
+    return positions.compactMap { position in
+      guard case .failure(.ignored(let why)) = files.read(at: position, GatewayProjection.init)
+      else { return nil }
+      return Shown.text(why.description)
+    }
+  }
+}
+
+extension GatewayProjection {
+  static func snapshots(of log: LogReader) -> SnapshotFiles {
+    SnapshotFiles(of: log, projector: name, version: version)
+  }
+
+  fileprivate init(_ snapshot: SnapshotFiles.Snapshot) throws {
+    try self.init(decoding: snapshot.payload)
+    guard position == snapshot.position.rawValue else {
+      throw InquiryFault(.damaged, "it is of position \(position)")
+    }
+  }
+
+  /// Whether the state at `position` is met by whoever goes on from here.
+  fileprivate func tells(_ position: UInt64) -> Bool {
+    position >= self.position || position == state.position
   }
 }
 
@@ -79,6 +131,16 @@ public struct ConfigurationChange: Sendable, Hashable {
   public var actor: String
   /// Through which door.
   public var source: Source
+
+  init(_ change: LastChange, stream: String) {
+    self.stream = stream
+    kind = change.kind
+    place = "\(change.epoch):\(change.position)"
+    position = change.position
+    time = change.time
+    actor = change.actor
+    source = change.source
+  }
 
   var text: String {
     "\(place) \(rfc3339(time)) \(Shown.text(stream)) \(Shown.text(kind)) by \(Shown.text(actor)) "

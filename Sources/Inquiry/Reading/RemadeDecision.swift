@@ -116,7 +116,9 @@ public struct RemadeDecision: Sendable, Hashable {
     streams.append(account.credentialStream)
     if book.state.aliases[model] != nil { streams.append(aliasStream(model)) }
     streams.append(settingsStream)
-    return streams.compactMap { book.changes[$0] }
+    return streams.compactMap { stream in
+      book.changes[stream].map { ConfigurationChange($0, stream: stream) }
+    }
   }
 
   private static func reason(_ rejection: RejectionReason, _ state: ControlState) -> String {

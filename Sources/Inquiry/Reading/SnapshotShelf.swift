@@ -7,7 +7,7 @@ struct SnapshotShelf {
   struct Book {
     let snapshot: RoutingSnapshot
     let state: ControlState
-    let changes: [String: ConfigurationChange]
+    let changes: [String: LastChange]
     /// Why decisions on it cannot be re-made for certain; nil: they can.
     let doubt: String?
     /// Why a different outcome may be this build's fault; nil: it would be the record's.
@@ -19,15 +19,25 @@ struct SnapshotShelf {
 
   init(_ wanted: Set<UInt64>) { self.wanted = wanted }
 
-  /// To be called with the fold after every event, and before the first.
+  /// To be called with the fold that the pass begins with, then after every event.
   mutating func look(at position: UInt64, _ fold: ConfigurationFold) {
+    take(position, fold, unknown: fold.unknown)
+  }
+
+  /// A pass that begins behind a snapshot is told so: the state in it may have stood for long.
+  mutating func begin(_ fold: ConfigurationFold, from: Position) {
+    take(fold.state.position, fold, unknown: fold.unknownBeforeState)
+    look(at: from.rawValue - 1, fold)
+  }
+
+  private mutating func take(_ position: UInt64, _ fold: ConfigurationFold, unknown: Int) {
     guard wanted.contains(position), books[position] == nil else { return }
     books[position] = Book(
       snapshot: RoutingSnapshot(fold.state), state: fold.state, changes: fold.changes,
       doubt: SnapshotShelf.doubt(fold),
-      caveat: fold.unknown == 0
+      caveat: unknown == 0
         ? nil
-        : "\(Shown.count(fold.unknown, "event")) before the snapshot are of kinds that this build "
+        : "\(Shown.count(unknown, "event")) before the snapshot are of kinds that this build "
           + "does not know")
   }
 

@@ -129,12 +129,12 @@ extension Replay {
     let finished = story.finished
     let wanted = Set(finished?.fact.attempts.map(\.snapshot) ?? [])
     var shelf = SnapshotShelf(wanted)
-    var fold = ConfigurationFold()
     var lines: [WindowReport.Line] = []
     let own = Set(positions)
-    shelf.look(at: 0, fold)
-    try log.read(from: Position(1), through: positions.last ?? .origin, progress: progress) {
-      item in
+    var (fold, from) = ConfigurationFold.start(
+      in: log, through: Position((positions.first?.rawValue ?? 1) - 1), needed: wanted)
+    shelf.begin(fold, from: from)
+    try log.read(from: from, through: positions.last ?? .origin, progress: progress) { item in
       switch item {
       case .gap(let gap): fold.apply(gap)
       case .event(let stored):

@@ -58,11 +58,23 @@ extension Replay {
     }
     return StateReport(
       coverage: try LogCoverage(log), at: at, part: part, state: fold.state,
-      changes: fold.changes, gaps: fold.gaps, unreadable: fold.unreadable, unknown: fold.unknown)
+      changes: StateReport.changes(fold.changes), gaps: fold.gaps, unreadable: fold.unreadable,
+      unknown: fold.unknown)
   }
 }
 
 extension StateReport {
+  fileprivate static func changes(
+    _ changes: [String: LastChange]
+  ) -> [String: ConfigurationChange] {
+    var shown: [String: ConfigurationChange] = [:]
+    for (part, change) in changes {
+      let stream = part == GatewayProjection.passwordChange ? settingsStream : part
+      shown[part] = ConfigurationChange(change, stream: stream)
+    }
+    return shown
+  }
+
   private func has(_ part: Part) -> Bool { self.part == nil || self.part == part }
 
   private var providers: [Provider] { state.providers.values.sorted { $0.id < $1.id } }
@@ -169,7 +181,7 @@ extension StateReport {
     table.add("max-body-bytes", String(it.maxBodyBytes))
     table.add("administrator's password", it.adminPasswordPosition == nil ? "not set" : "set")
     table.add("revision", String(it.revision))
-    table.add("last change", change(settingsStream, ConfigurationFold.password))
+    table.add("last change", change(settingsStream, GatewayProjection.passwordChange))
     return table
   }
 
@@ -254,7 +266,7 @@ extension StateReport {
         .init("maxBodyBytes", .count(it.maxBodyBytes)),
         .init("isAdminPasswordSet", .bool(it.adminPasswordPosition != nil)),
         .init(
-          "adminPasswordLastChange", changes[ConfigurationFold.password]?.json ?? .null),
+          "adminPasswordLastChange", changes[GatewayProjection.passwordChange]?.json ?? .null),
       ] + tail(settingsStream, it.revision, it.createdAt, it.updatedAt))
   }
 }

@@ -106,9 +106,10 @@ extension Replay {
 
     // Second pass: every snapshot is kept from where it stood until its last use.
     var shelf = SnapshotShelf(Set(lastUse.keys))
-    var fold = ConfigurationFold()
-    shelf.look(at: 0, fold)
-    try log.read(from: Position(1), through: last, progress: progress) { item in
+    var (fold, from) = ConfigurationFold.start(
+      in: log, through: Position(first.rawValue - 1), needed: Set(lastUse.keys))
+    shelf.begin(fold, from: from)
+    try log.read(from: from, through: last, progress: progress) { item in
       switch item {
       case .gap(let gap): fold.apply(gap)
       case .event(let stored):

@@ -64,10 +64,10 @@ extension Replay {
     let isToEnd = last >= end
     guard report.first <= report.last || isToEnd else { return report }
 
-    var fold = ConfigurationFold()
     let (from, through) = (report.first, report.last)
+    var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
     try log.read(
-      from: Position(1), through: isToEnd ? nil : through, progress: progress
+      from: start, through: isToEnd ? nil : through, progress: progress
     ) { item in
       switch item {
       case .gap(let gap):
