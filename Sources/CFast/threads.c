@@ -2,7 +2,10 @@
 #include "cfast.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 int cfast_semaphore_wait(sem_t *semaphore, int64_t nanoseconds) {
   struct timespec until;
@@ -17,3 +20,8 @@ int cfast_semaphore_wait(sem_t *semaphore, int64_t nanoseconds) {
 }
 
 void cfast_thread_name(pthread_t thread, const char *name) { pthread_setname_np(thread, name); }
+
+void cfast_thread_lower_priority(void) {
+  // Linux keeps the nice value per thread. A refusal changes nothing but the pace.
+  setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+}

@@ -13,6 +13,8 @@ public final class EventStore: Sendable {
   private let engine: StoreEngine
   private let index: LogIndex
   private let threads: (writer: StoreThread, syncer: StoreThread)
+  /// Nil if finished segments are left as they are.
+  private let sealer: SealerThread?
   private let lock: any DiskLock
   private let quarantine: Quarantine
   /// `nonisolated(unsafe)`: used by the writer's thread until it ended, then by `close` alone.
@@ -71,8 +73,18 @@ public final class EventStore: Sendable {
       nonisolated(unsafe) let handed = writer
       let syncer = try StoreThread(name: "log-syncer") { engine.runSyncer() }
       do throws(StoreError) {
+        sealer =
+          options.seals
+          ? try SealerThread(disk: disk, directory: directory, index: found.index) : nil
+      } catch {
+        engine.finishSyncing()
+        syncer.join()
+        throw error
+      }
+      do throws(StoreError) {
         threads = (try StoreThread(name: "log-writer") { engine.runWriter(handed) }, syncer)
       } catch {
+        sealer?.stop()
         engine.finishSyncing()
         syncer.join()
         throw error
@@ -98,9 +110,10 @@ public final class EventStore: Sendable {
     if threads.writer.isCurrent || threads.syncer.isCurrent {
       engine.beginClosing()
       // The lock is held and the syncer runs until the writer wrote its last group.
-      let (engine, threads, lock) = (engine, threads, lock)
+      let (engine, threads, sealer, lock) = (engine, threads, sealer, lock)
       nonisolated(unsafe) let writer = writer
       let closer = try? StoreThread(name: "log-closer") {
+        sealer?.stop()
         threads.writer.join()
         engine.finishSyncing()
         threads.syncer.join()
@@ -134,6 +147,18 @@ public final class EventStore: Sendable {
     try quarantine.acknowledge(report.pendingTails)
     if report.possibleGap != nil { try engine.forgetGap() }
   }
+
+  /// How far the background work on finished segments is.
+  public var sealing: SealingState {
+    sealer?.sealing ?? SealingState(pending: index.unsealed.count, lastFailure: nil)
+  }
+
+  /// Blocks the calling thread until every finished segment is sealed, an attempt failed or the log is
+  /// closed; for tools and benchmarks.
+  ///
+  /// - Returns: the state then; at once if the log was opened without sealing.
+  @discardableResult
+  public func waitUntilSealed() -> SealingState { sealer?.wait() ?? sealing }
 
   /// Encodes and queues `batch`; never blocks beyond a mutex.
   ///
@@ -186,6 +211,7 @@ public final class EventStore: Sendable {
     let result = closing.withLock { done -> Result<Void, StoreError> in
       if let done { return done }
       engine.beginClosing()
+      sealer?.stop()
       threads.writer.join()
       engine.finishSyncing()
       threads.syncer.join()
@@ -218,6 +244,9 @@ extension StoreOptions {
     }
     guard (0...Limits.reserveBytes).contains(reserveBytes) else {
       throw StoreError(.invalidDraft, "reserveBytes must be 0…\(Limits.reserveBytes)")
+    }
+    guard segmentEvents > 0 else {
+      throw StoreError(.invalidDraft, "segmentEvents must be positive")
     }
     return self
   }

@@ -23,6 +23,22 @@ package enum Limits {
   package static let segmentBytes = (64 << 10)...(1 << 30)
   /// Bytes of a snapshot's payload; checked before memory is taken for it.
   package static let snapshotBytes = 256 << 20
+  /// Events after which a segment is closed: opening and the index's memory cost by the event.
+  package static let segmentEvents = 524_288
+  /// Bytes of a block with its header and padding.
+  package static let blockExtent = 104 + blockBytes + 8
+  /// Raw bytes after which a block of a sealed segment takes no further record.
+  package static let sealedBlockBytes = 32 << 10
+  /// Bytes of sections of indexes that are kept in memory.
+  package static let indexCacheBytes = 64 << 20
+  /// Files that are kept open for reading.
+  package static let openFiles = 64
+  /// How often a file that was replaced is looked for before its absence is an error.
+  package static let looksForFile = 8
+  /// Milliseconds after which a segment that could not be sealed is tried again.
+  package static let sealRetryMilliseconds = 60_000
+  /// ENOENT.
+  package static let noSuchFile: Int32 = 2
   /// Bytes waiting in the writer's queue.
   package static let queueBytes = 64 << 20
   /// Milliseconds a `queued` event may wait for company.

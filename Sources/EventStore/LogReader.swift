@@ -16,20 +16,17 @@ public final class LogReader: Sendable {
   /// What follows the last whole block, as seen at the last refresh.
   private let tail = Mutex<LogLoader.Tail?>(nil)
   private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
-  private let files = Mutex<[(path: String, file: any DiskFile)]>([])
   /// Waits until everything that was answered is written; set by the store for `queued` appends.
   private let barrier = Mutex<(@Sendable () -> Void)?>(nil)
 
   private struct BlockKey: Hashable {
     var path: String
+    var generation: UInt64
     var offset: UInt64
   }
 
   private enum Bounds {
     static let blocks = 8
-    static let files = 16
-    /// A block with its header and padding; what lies between blocks after damage is not read with it.
-    static let extent = BlockHeader.bytes + Limits.blockBytes + 8
     static let revisionFaults = 100
   }
 
@@ -52,16 +49,16 @@ public final class LogReader: Sendable {
     }
     let files = StoreFiles(disk: disk, directory: directory)
     let format = try files.format()
-    let index = LogIndex()
-    self.index = index
     // Also beside a FORMAT: if the two are of different stores, no segment can be told to be ours.
     let manifest = try files.manifest(format?.storeID)
     var known = format?.storeID ?? manifest?.storeID
     if known == nil { known = try files.storeIDOfSegments() }
     let accepted = try known.map { (id) throws(StoreError) in try files.accepted(id) }
+    let index = LogIndex(
+      disk: disk, directory: directory, accepted: accepted ?? AcceptedLosses())
+    self.index = index
     var loader = LogLoader(
-      disk: disk, directory: directory, index: index, purpose: .reading, storeID: known,
-      accepted: accepted ?? AcceptedLosses())
+      disk: disk, directory: directory, index: index, purpose: .reading, storeID: known)
     if let manifest { loader.floor = (manifest.synced, manifest.opened) }
     try loader.advance()
     guard let storeID = loader.storeID else {
@@ -101,8 +98,10 @@ public final class LogReader: Sendable {
     return index.segmentList().map { segment in
       SegmentInfo(
         path: segment.path, ordinal: segment.header.ordinal,
-        first: Position(segment.header.first), last: Position(segment.last), bytes: segment.end,
-        created: segment.header.created, dictionaryBytes: segment.header.dictionary.count)
+        first: Position(segment.header.first), last: Position(segment.last),
+        bytes: segment.isSealed ? segment.end + (segment.index?.bytes ?? 0) : segment.end,
+        created: segment.header.created, dictionaryBytes: segment.header.dictionary.count,
+        isSealed: segment.isSealed, rawBytes: segment.index?.index.rawBytes)
     }
   }
 
@@ -151,8 +150,13 @@ public final class LogReader: Sendable {
 
   /// The position of the event with this id among those published.
   func find(_ id: UInt128) throws(StoreError) -> UInt64? {
-    for position in index.candidates(idHash: FingerprintTable.hash(id)) {
-      if try block(holding: position)?.event(at: position)?.id.rawValue == id { return position }
+    for candidate in try index.candidates(id: id) {
+      var found: UInt64?
+      try block(candidate)?.forEachRecord { position, view, _ in
+        if view.id == id { found = position }
+        return found == nil
+      }
+      if let found { return found }
     }
     return nil
   }
@@ -166,10 +170,15 @@ public final class LogReader: Sendable {
   public func positions(forKey key: [UInt8]) throws(StoreError) -> [Position] {
     settle()
     var found: [Position] = []
-    for position in index.candidates(keyHash: key.withUnsafeBytes { PostingTable.hash($0) }) {
-      let event = try block(holding: position)?.event(at: position)
-      if event?.lookupKeys.contains(key) == true, found.last?.rawValue != position {
-        found.append(Position(position))
+    for candidate in try index.candidates(key: key) {
+      // What was sealed between two candidates may give the same events again.
+      let last = found.last?.rawValue ?? 0
+      if case .event(let position) = candidate, position <= last { continue }
+      try block(candidate)?.forEachRecord { position, view, bytes in
+        var isCarried = false
+        view.forEachKey(bytes) { if bytes.slice($0).elementsEqual(key) { isCarried = true } }
+        if isCarried, position > last { found.append(Position(position)) }
+        return true
       }
     }
     return found
@@ -178,17 +187,19 @@ public final class LogReader: Sendable {
   /// The first event, in log order, whose time is at least `time`; the position after the last if there is none.
   public func firstPosition(atOrAfter time: Int64) throws(StoreError) -> Position {
     settle()
-    var place = index.place(atOrAfterTime: time)
+    var place = try index.place(atOrAfterTime: time)
     while let here = place {
       var found: UInt64?
+      var last = here.last
       if case .success(let block) = try block(here) {
         _ = block.forEachRecord { number, view, _ in
-          if view.time >= time { found = here.first + UInt64(number) }
+          if view.time >= time { found = block.header.first + UInt64(number) }
           return found == nil
         }
+        last = block.header.last
       }
       if let found { return Position(found) }
-      place = index.place(atOrAfter: here.last + 1)
+      place = try index.place(atOrAfter: last + 1)
     }
     return Position(index.last).next
   }
@@ -218,10 +229,12 @@ public final class LogReader: Sendable {
     var events: [StoredEvent] = []
     var names = NameCache()
     let name = Array(stream.utf8)
-    for position in index.runs(ofStream: stream, from: from.rawValue) {
+    var read: UInt64 = 0
+    for position in try index.runs(ofStream: stream, from: from.rawValue) where position > read {
       guard let block = try block(holding: position) else { continue }
-      let start = Int(position - block.header.first)
-      _ = block.forEachRecord(from: start) { number, view, bytes in
+      // More than the block that was asked for, if the segment was sealed meanwhile.
+      read = block.header.last
+      _ = block.forEachRecord { number, view, bytes in
         if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
           events.append(block.event(number, view, bytes, &names))
         }
@@ -296,25 +309,28 @@ public final class LogReader: Sendable {
       (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
     }[...]
     let decoder = BlockDecoder()
-    var open: (path: String, window: WindowedFile)?
+    var open: (place: LogIndex.Place, window: WindowedFile)?
     var at = max(1, from.rawValue)
     var epoch: UInt64 = 0
-    while at <= end, let place = index.place(atOrAfter: at), place.first <= end {
+    while at <= end, let place = try index.place(atOrAfter: at), place.first <= end {
       while let gap = gaps.first, gap.first.rawValue <= place.first {
         gaps.removeFirst()
         if case .stop = try report(gap) { return }
       }
-      if open?.path != place.path {
-        open = (place.path, WindowedFile(try file(place.path)))
+      if open?.place.path != place.path || open?.place.generation != place.generation {
+        guard let file = try file(place) else { continue }
+        open = (place, WindowedFile(file))
       }
       guard let window = open?.window else { return }
-      let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
+      let bytes = try window.bytes(at: place.offset, count: place.extent)
       let found: (header: BlockHeader, body: UnsafeRawBufferPointer)
       do throws(RuleBroken) {
         found.header = try header(place, bytes)
         guard found.header.epoch >= epoch else { throw RuleBroken("block.epoch") }
         found.body = try decoder.body(found.header, bytes, dictionary: place.header.dictionary)
       } catch {
+        // Read again if the segment was sealed, or its index found broken, since the block was looked up.
+        if try index.place(atOrAfter: at) != place { continue }
         if case .stop = try report(gap(place, error)) { return }
         at = place.last + 1
         continue
@@ -363,27 +379,40 @@ public final class LogReader: Sendable {
     check.gaps = (index.gaps + endGaps).filter { gap in
       (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
     }
-    var open: (path: String, window: WindowedFile)?
     var at = start
-    while at <= end, let place = index.place(atOrAfter: at), place.first <= end {
-      if open?.path != place.path {
-        let window = WindowedFile(try file(place.path))
-        open = (place.path, window)
-        let head = try window.bytes(at: 0, count: SegmentHeader.maxBytes)
-        check.segment(place, head)
+    while at <= end, let segment = try index.segment(atOrAfter: at),
+      let head = segment.places.first, head.first <= end
+    {
+      guard let file = try file(head) else { continue }
+      let window = WindowedFile(file)
+      check.segment(head, try window.bytes(at: 0, count: SegmentHeader.maxBytes))
+      if segment.index != nil, start <= head.header.first, segment.last <= end {
+        check.rebuildIndex(head.header)
       }
-      guard let window = open?.window else { break }
-      let bytes = try window.bytes(at: place.offset, count: min(place.extent, Bounds.extent))
-      do throws(RuleBroken) {
-        let header = try header(place, bytes)
-        let body = try decoder.body(header, bytes, dictionary: place.header.dictionary)
-        check.block(header, body, place)
-      } catch {
-        check.unreadable(gap(place, error))
+      for place in segment.places where place.last >= at && place.first <= end {
+        let bytes = try window.bytes(at: place.offset, count: place.extent)
+        do throws(RuleBroken) {
+          let header = try header(place, bytes)
+          check.block(
+            header, try decoder.body(header, bytes, dictionary: place.header.dictionary), place)
+        } catch {
+          check.unreadable(gap(place, error))
+        }
+        progress?(Position(min(place.last, end)))
       }
-      at = place.last + 1
-      progress?(Position(min(at - 1, end)))
+      if let tables = segment.index, let last = segment.places.last {
+        let blocksEnd = tables.isFooter ? last.offset + UInt64(last.extent) : try file.size()
+        let handle = tables.isFooter ? file : try? index.files.open(tables)
+        if let built = check.rebuiltIndex(endOfBlocks: blocksEnd), let handle,
+          let rule = try tables.difference(from: built, handle)
+        {
+          try index.distrust(tables, rule)
+        }
+      }
+      at = segment.last + 1
     }
+    check.gaps += index.faults
+    check.gaps = check.gaps.map(index.accepted.marked)
     return check.report
   }
 
@@ -419,27 +448,66 @@ public final class LogReader: Sendable {
   // MARK: Blocks
 
   func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
-    guard let place = index.place(atOrAfter: position), place.first <= position else { return nil }
+    guard let place = try index.place(atOrAfter: position), place.first <= position else {
+      return nil
+    }
     guard case .success(let block) = try block(place) else { return nil }
     return block
   }
 
-  private func block(
-    _ place: LogIndex.Place
-  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken> {
-    let key = BlockKey(path: place.path, offset: place.offset)
-    let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
-    if let known { return .success(known) }
-    let buffer = RawBuffer(capacity: max(1, min(place.extent, Bounds.extent)))
-    buffer.count = try file(place.path).read(into: buffer.storage, at: place.offset)
-    let result = decode(place, buffer.bytes)
-    if case .success(let block) = result {
-      blocks.withLock { cache in
-        if cache.count >= Bounds.blocks { cache.removeFirst() }
-        cache.append((key, block))
+  /// The records in which something may be found.
+  private struct Candidate {
+    var block: DecodedBlock
+    /// The only position that counts; nil: all of the block.
+    var only: UInt64?
+
+    func forEachRecord(_ body: (UInt64, RecordView, UnsafeRawBufferPointer) -> Bool) {
+      let from = only.map { Int($0 - block.header.first) } ?? 0
+      _ = block.forEachRecord(from: from) { number, view, bytes in
+        body(block.header.first + UInt64(number), view, bytes) && only == nil
       }
     }
-    return result
+  }
+
+  private func block(_ candidate: LogIndex.Candidate) throws(StoreError) -> Candidate? {
+    switch candidate {
+    case .event(let position):
+      return try block(holding: position).map { Candidate(block: $0, only: position) }
+    case .block(let place):
+      guard case .success(let block) = try block(place) else { return nil }
+      return Candidate(block: block, only: nil)
+    }
+  }
+
+  /// The block at `asked`, or the one that holds its events now.
+  private func block(
+    _ asked: LogIndex.Place
+  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken> {
+    var place = asked
+    while true {
+      let key = BlockKey(path: place.path, generation: place.generation, offset: place.offset)
+      let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
+      if let known { return .success(known) }
+      var result: Result<DecodedBlock, RuleBroken>?
+      if let file = try file(place) {
+        let buffer = RawBuffer(capacity: max(1, place.extent))
+        buffer.count = try file.read(
+          into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<place.extent]),
+          at: place.offset)
+        result = decode(place, buffer.bytes)
+      }
+      if case .success(let block)? = result {
+        blocks.withLock { cache in
+          if cache.count >= Bounds.blocks { cache.removeFirst() }
+          cache.append((key, block))
+        }
+        return .success(block)
+      }
+      let now = try index.place(atOrAfter: asked.first)
+      if let result, now == place || now == nil { return result }
+      guard let now else { return .failure(RuleBroken("block.position")) }
+      place = now
+    }
   }
 
   /// Checks again what the index was built from: it may have changed on the disk since.
@@ -473,23 +541,22 @@ public final class LogReader: Sendable {
   }
 
   private func gap(_ place: LogIndex.Place, _ broken: RuleBroken) -> LogGap {
-    LogGap(
-      path: place.path, offset: place.offset, first: Position(place.first),
-      last: Position(place.last), minTime: nil, maxTime: nil, rule: broken.rule,
-      message: "a block breaks the format", isUnprovenTail: false)
+    index.accepted.marked(
+      LogGap(
+        path: place.path, offset: place.offset, first: Position(place.first),
+        last: Position(place.last), minTime: nil, maxTime: nil, rule: broken.rule,
+        message: "a block breaks the format", isUnprovenTail: false))
   }
 
-  private func file(_ path: String) throws(StoreError) -> any DiskFile {
-    if let file = files.withLock({ cache in cache.first { $0.path == path }?.file }) {
-      return file
+  /// The file of `place`; nil if it is gone and the index knows another place now.
+  private func file(_ place: LogIndex.Place) throws(StoreError) -> (any DiskFile)? {
+    do throws(StoreError) {
+      return try index.files.open(place.path, generation: place.generation)
+    } catch {
+      guard error.errno == Limits.noSuchFile else { throw error }
+      try index.renew(place)
+      return nil
     }
-    let file = try disk.open(path, .read)
-    files.withLock { cache in
-      // What is dropped closes itself with its last user.
-      if cache.count >= Bounds.files { cache.removeFirst() }
-      cache.append((path, file))
-    }
-    return file
   }
 
   // MARK: The end
@@ -511,7 +578,7 @@ public final class LogReader: Sendable {
     let gap = follower.withLock { loader -> LogGap? in
       guard let loader else { return nil }
       let end = EndOfLog(loader, directory: directory, manifest: manifest, time: index.latestTime)
-      return end.gap.map { loader.accepted.marked($0) }
+      return end.gap.map { index.accepted.marked($0) }
     }
     return gap.map { [$0] } ?? []
   }

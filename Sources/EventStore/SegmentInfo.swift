@@ -14,11 +14,15 @@ public struct SegmentInfo: Sendable, Hashable {
   public var created: Int64
   /// Length of the LZ4 dictionary in its header.
   public var dictionaryBytes: Int
+  /// It was packed again when it was finished, and carries its index.
+  public var isSealed: Bool
+  /// Bytes of its records before compression; nil if it has no index yet.
+  public var rawBytes: UInt64?
 
   /// Takes the parts as they are.
   public init(
     path: String, ordinal: UInt64, first: Position, last: Position, bytes: UInt64, created: Int64,
-    dictionaryBytes: Int
+    dictionaryBytes: Int, isSealed: Bool = false, rawBytes: UInt64? = nil
   ) {
     self.path = path
     self.ordinal = ordinal
@@ -27,5 +31,7 @@ public struct SegmentInfo: Sendable, Hashable {
     self.bytes = bytes
     self.created = created
     self.dictionaryBytes = dictionaryBytes
+    self.isSealed = isSealed
+    self.rawBytes = rawBytes
   }
 }

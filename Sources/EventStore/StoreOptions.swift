@@ -15,11 +15,15 @@ public struct StoreOptions: Sendable {
   /// Told when sheddable batches begin to be refused, when they no longer are, and when the log is
   /// poisoned: the old state and the new one, on one of the store's threads; must not block.
   public var stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)?
+  /// Finished segments are indexed and packed again in the background.
+  public var seals: Bool
+  /// A segment is also closed once it holds this many events.
+  package var segmentEvents = Limits.segmentEvents
 
   /// Takes the parts as they are.
   public init(
     segmentBytes: Int = 64 << 20, dictionary: [UInt8] = [], queueEvents: Int = 65_536,
-    reserveBytes: Int = 8 << 20, gapEvents: GapEvents? = nil,
+    reserveBytes: Int = 8 << 20, seals: Bool = true, gapEvents: GapEvents? = nil,
     stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)? = nil
   ) {
     self.segmentBytes = segmentBytes
@@ -28,5 +32,6 @@ public struct StoreOptions: Sendable {
     self.reserveBytes = reserveBytes
     self.gapEvents = gapEvents
     self.stateChanged = stateChanged
+    self.seals = seals
   }
 }

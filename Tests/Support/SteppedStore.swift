@@ -7,11 +7,14 @@ package final class SteppedStore {
   package let report: RecoveryReport
   package let reader: LogReader
   package let writer: LogWriter
+  /// Does nothing but what `step` is called for.
+  package let sealer: Sealer
   private let lock: any DiskLock
   private var manifest: Manifest
 
   package init(
     _ disk: any Disk, directory: String = "/log", segmentBytes: Int = 600,
+    segmentEvents: Int = Limits.segmentEvents,
     dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8),
     accepting acceptance: LossAcceptance? = nil
   ) throws {
@@ -23,10 +26,12 @@ package final class SteppedStore {
     manifest = found.manifest
     reader = LogReader(
       disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
+    var options = StoreOptions(segmentBytes: segmentBytes, dictionary: dictionary)
+    options.segmentEvents = segmentEvents
     writer = try LogWriter(
-      disk: disk, directory: directory,
-      options: StoreOptions(segmentBytes: segmentBytes, dictionary: dictionary), from: found,
-      reader: reader)
+      disk: disk, directory: directory, options: options, from: found, reader: reader)
+    sealer = Sealer(
+      disk: disk, directory: directory, index: found.index, status: SealerStatus())
   }
 
   /// Writes `batches` as one group; the answers, or what the write threw.

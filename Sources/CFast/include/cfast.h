@@ -26,4 +26,7 @@ int cfast_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);
 /// Names a thread for people and profilers: at most 15 bytes.
 void cfast_thread_name(pthread_t thread, const char *name);
 
+/// Lets every other thread of the machine go before the calling one.
+void cfast_thread_lower_priority(void);
+
 #endif

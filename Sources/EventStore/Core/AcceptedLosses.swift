@@ -26,10 +26,13 @@ struct AcceptedLosses: Sendable {
     if last >= gap.first {
       return losses.last { $0.first <= gap.first && last <= $0.last }
     }
-    let file = fileName(gap.path)
+    // A segment keeps its position when it is sealed, not its file.
+    func place(_ path: String) -> String {
+      SegmentName.parse(fileName(path)).map { String($0.first) } ?? fileName(path)
+    }
+    let here = place(gap.path)
     return losses.last {
-      $0.last < $0.first && $0.first == gap.first && $0.rule == gap.rule
-        && fileName($0.file) == file
+      $0.last < $0.first && $0.first == gap.first && $0.rule == gap.rule && place($0.file) == here
     }
   }
 

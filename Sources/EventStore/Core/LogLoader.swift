@@ -39,13 +39,23 @@ struct LogLoader {
     var offset: UInt64
     /// The last whole block, to compute the chain value behind it when it is asked for.
     var lastBlock: (offset: UInt64, header: BlockHeader)?
+    /// Behind its blocks stands its index.
+    var isSealed: Bool
+  }
+
+  /// The files of one segment.
+  private struct Found {
+    var first: UInt64
+    var kinds: Set<SegmentName.Kind> = []
   }
 
   private let disk: any Disk
   private let directory: String
   private let index: LogIndex
   private let purpose: Purpose
-  let accepted: AcceptedLosses
+  /// Also those of segments whose index is on disk.
+  private let readsAllBlocks: Bool
+  var accepted: AcceptedLosses { index.accepted }
 
   private(set) var storeID: UInt128?
   /// The position that the next event has.
@@ -68,18 +78,21 @@ struct LogLoader {
   var floor: (position: UInt64, epoch: UInt64) = (0, 0)
 
   private var current: Current?
-  private var lastName = ""
+  /// The first position that the last segment's name gives.
+  private var lastFirst: UInt64?
   private var lastOrdinal: UInt64?
   /// Damage whose end is not known before the next segment's header is read.
   private(set) var openGap: LogGap?
+  /// It is in a sealed file, and so perhaps only in the index behind the blocks.
+  private var isOpenGapSealed = false
   private var content = BlockContent()
   private var names = NameCache()
 
   init(
     disk: any Disk, directory: String, index: LogIndex, purpose: Purpose, storeID: UInt128?,
-    accepted: AcceptedLosses = AcceptedLosses()
+    readsAllBlocks: Bool = false
   ) {
-    self.accepted = accepted
+    self.readsAllBlocks = readsAllBlocks
     self.disk = disk
     self.directory = directory
     self.index = index
@@ -89,7 +102,7 @@ struct LogLoader {
 
   /// File name, header and end of the segment that appends go to; nil if it cannot take any.
   var openSegment: (name: String, header: SegmentHeader, end: UInt64)? {
-    current.map { ($0.name, $0.header, $0.offset) }
+    current.flatMap { $0.isSealed ? nil : ($0.name, $0.header, $0.offset) }
   }
 
   /// The number of the segment after the last one.
@@ -97,27 +110,97 @@ struct LogLoader {
 
   /// Reads everything that appeared since the last call.
   mutating func advance() throws(StoreError) {
-    let after = lastName
-    let names = try disk.list(directory + "/seg")
-      .filter { SegmentName.first($0) != nil && $0 > after }.sorted()
+    var found: [UInt64: Found] = [:]
+    for name in try disk.list(directory + "/seg") {
+      guard let (first, kind) = SegmentName.parse(name),
+        lastFirst.map({ first > $0 }) ?? true
+      else { continue }
+      found[first, default: Found(first: first)].kinds.insert(kind)
+    }
+    // An index without its segment says nothing.
+    let segments = found.values.filter { $0.kinds != [.index] }.sorted { $0.first < $1.first }
     tail = nil
-    try scan(isLast: names.isEmpty)
-    for (number, name) in names.enumerated() {
-      let isLast = number == names.count - 1
-      try open(name, isLast: isLast)
+    try scan(isLast: segments.isEmpty)
+    for (number, segment) in segments.enumerated() {
+      let isLast = number == segments.count - 1
+      try openAsFound(segment, isLast: isLast)
       try scan(isLast: isLast)
     }
   }
 
+  /// Looks again at one segment of a log that was loaded before.
+  ///
+  /// - Returns: an index that holds this segment only.
+  static func reload(
+    disk: any Disk, directory: String, header: SegmentHeader, last: UInt64,
+    accepted: AcceptedLosses, ignoringIndex: Bool
+  ) throws(StoreError) -> LogIndex {
+    let index = LogIndex(disk: disk, directory: directory, accepted: accepted)
+    var loader = LogLoader(
+      disk: disk, directory: directory, index: index, purpose: .reading, storeID: header.storeID,
+      readsAllBlocks: ignoringIndex)
+    loader.next = header.first
+    loader.chain = header.chainBefore
+    var found = Found(first: header.first)
+    try loader.look(&found)
+    try loader.openAsFound(found, isLast: false)
+    try loader.scan(isLast: false)
+    // Where no event is missing, the damage was in the index behind the blocks.
+    if var gap = loader.openGap, gap.first.rawValue <= last {
+      gap.last = Position(last)
+      loader.note(gap, thenChain: nil)
+    }
+    return index
+  }
+
   // MARK: Segments
 
-  private mutating func open(_ name: String, isLast: Bool) throws(StoreError) {
-    let path = directory + "/seg/" + name
+  private func look(_ found: inout Found) throws(StoreError) {
+    found.kinds = []
+    for kind in SegmentName.Kind.allCases
+    where try disk.status(path(found.first, kind)) != nil { found.kinds.insert(kind) }
+  }
+
+  /// Opens a segment; looks again for files that are gone, since the sealer replaces and removes some.
+  private mutating func openAsFound(
+    _ found: Found, isLast: Bool
+  ) throws(StoreError) {
+    var found = found
+    for _ in 0..<Limits.looksForFile {
+      do throws(StoreError) {
+        return try open(found, isLast: isLast)
+      } catch {
+        guard error.errno == Limits.noSuchFile else { throw error }
+        try look(&found)
+        if found.kinds.isEmpty { throw error }
+      }
+    }
+    try open(found, isLast: isLast)
+  }
+
+  private mutating func open(_ found: Found, isLast: Bool) throws(StoreError) {
     // The chain value behind the finished segment must be the one its successor begins with.
     try computeChain()
     current = nil
     tail = nil
-    let window = WindowedFile(try disk.open(path, .read))
+    var kind: SegmentName.Kind = found.kinds.contains(.sealed) ? .sealed : .raw
+    var file = try disk.open(path(found.first, kind), .read)
+    var tables: (index: IndexFile, file: any DiskFile)?
+    if kind == .sealed {
+      tables = try indexFile(file, found.first, .sealed).map { ($0, file) }
+      if tables == nil, found.kinds.contains(.raw) {
+        kind = .raw
+        file = try disk.open(path(found.first, kind), .read)
+      }
+    } else if !isLast, found.kinds.contains(.index) {
+      // The last segment grows, and its end is judged: it is always read.
+      let sidecar = try disk.open(path(found.first, .index), .read)
+      tables = try indexFile(sidecar, found.first, .index).map { ($0, sidecar) }
+    }
+    if readsAllBlocks { tables = nil }
+    let name = SegmentName.of(found.first, kind)
+    let path = path(found.first, kind)
+    let window = WindowedFile(file)
     let size = try window.size()
     let head = try window.bytes(at: 0, count: SegmentHeader.maxBytes)
     let parsed: Result<SegmentHeader, SegmentHeader.Fault>
@@ -130,25 +213,30 @@ struct LogLoader {
     case .failure(.unknownFormat(let what)):
       throw StoreError(.notAStore, "segment of an unknown format: \(what)", path: path)
     case .failure(.damaged(let rule)):
-      try unusable(name, path, rule, size: size, window: window, isLast: isLast)
+      try unusable(
+        name, found.first, rule, size: size, window: window, isLast: isLast && kind == .raw)
       return
     }
     if let storeID, header.storeID != storeID {
-      refuse(path, "segment.store-id", "the segment belongs to another store", header, name)
+      refuse(path, "segment.store-id", "the segment belongs to another store", found.first)
       return
     }
     storeID = header.storeID
-    guard SegmentName.first(name) == header.first, header.first > 0 else {
-      refuse(path, "segment.name", "name and header give different first positions", header, name)
+    guard found.first == header.first, header.first > 0 else {
+      refuse(path, "segment.name", "name and header give different first positions", found.first)
       return
     }
     if header.first < next {
-      refuse(path, "segment.overlap", "the segment repeats positions", header, name)
+      refuse(path, "segment.overlap", "the segment repeats positions", found.first)
       return
     }
     if let ordinal = lastOrdinal, header.ordinal <= ordinal {
-      refuse(path, "segment.ordinal", "the segment's number is not higher", header, name)
+      refuse(path, "segment.ordinal", "the segment's number is not higher", found.first)
       return
+    }
+    if isOpenGapSealed, header.first == next {
+      // No event is missing: the damage was in the index behind the blocks.
+      openGap = nil
     }
     if var gap = openGap {
       gap.last = Position(header.first - 1)
@@ -171,23 +259,77 @@ struct LogLoader {
         message: "the segment is of an older epoch than the one before")
     }
     segments += 1
-    lastName = name
+    isOpenGapSealed = false
+    lastFirst = found.first
     lastOrdinal = header.ordinal
     next = header.first
     chain = header.chainBefore
     epoch = max(epoch, header.epoch)
-    index.begin(segment: header, path: path)
+    if let (tables, file) = tables, try enter(header, path, tables, file, size: size) { return }
+    index.begin(segment: header, path: path, isSealed: kind == .sealed)
     current = Current(
       name: name, path: path, window: window, header: header,
-      seed: checksumSeed(header.storeID), offset: UInt64(header.encodedBytes))
+      seed: checksumSeed(header.storeID), offset: UInt64(header.encodedBytes),
+      isSealed: kind == .sealed)
+  }
+
+  private func path(_ first: UInt64, _ kind: SegmentName.Kind) -> String {
+    directory + "/seg/" + SegmentName.of(first, kind)
+  }
+
+  /// The index in `file`; nil, and noted, if it is damaged.
+  private func indexFile(
+    _ file: any DiskFile, _ first: UInt64, _ kind: SegmentName.Kind
+  ) throws(StoreError) -> IndexFile? {
+    let path = path(first, kind)
+    switch try IndexFile.read(file, path: path, isFooter: kind == .sealed) {
+    case .success(let tables): return tables
+    case .failure(let rule):
+      index.add(fault: LogIndex.fault(path: path, first: first, rule))
+      return nil
+    }
+  }
+
+  /// Takes a finished segment from its index, without reading its blocks; false if the index does not fit.
+  private mutating func enter(
+    _ header: SegmentHeader, _ path: String, _ tables: IndexFile, _ file: any DiskFile,
+    size: UInt64
+  ) throws(StoreError) -> Bool {
+    var rule = tables.misfit(header)
+    if !tables.isFooter, tables.index.endOfBlocks != size {
+      // The blocks are what counts; whatever is wrong with them shows when they are read.
+      rule = rule ?? RuleBroken("index.length")
+    }
+    if rule == nil {
+      switch try tables.section(.streams, file) {
+      case .failure(let broken): rule = broken
+      case .success(let bytes):
+        let isEntered = bytes.withUnsafeBytes { bytes in
+          IndexSection.Streams(bytes).map {
+            index.enter(segment: header, path: path, tables, streams: $0)
+          } ?? false
+        }
+        if !isEntered { rule = RuleBroken(tables.rule(.streams)) }
+      }
+    }
+    if let rule {
+      index.add(fault: LogIndex.fault(path: tables.path, first: header.first, rule))
+      return false
+    }
+    events += tables.index.count
+    next = tables.index.last + 1
+    chain = tables.index.chainAfter
+    epoch = max(epoch, tables.index.epoch)
+    if tables.index.last == watched { chainAt[watched] = tables.index.chainAfter }
+    return true
   }
 
   /// A segment whose header is damaged: its events cannot be read, since the dictionary is lost.
   private mutating func unusable(
-    _ name: String, _ path: String, _ rule: String, size: UInt64, window: WindowedFile,
+    _ name: String, _ first: UInt64, _ rule: String, size: UInt64, window: WindowedFile,
     isLast: Bool
   ) throws(StoreError) {
-    lastName = name
+    lastFirst = first
     let seed = storeID.map(checksumSeed) ?? 0
     let further = try followers(window, from: 0, size: size, seed: seed)
     if isLast {
@@ -195,7 +337,7 @@ struct LogLoader {
         segment: name, offset: 0, bytes: size, rule: rule, first: next, follower: further.first,
         witness: further.witness, claimed: further.claimed, isWholeSegment: true)
       // A reader looks again at the next refresh.
-      lastName = String(name.dropLast())
+      lastFirst = first == 0 ? nil : first - 1
       return
     }
     segments += 1
@@ -203,7 +345,7 @@ struct LogLoader {
     claimed = max(claimed, further.claimed)
     if openGap == nil {
       openGap = gap(
-        path: path, offset: 0, first: next, rule: rule,
+        path: directory + "/seg/" + name, offset: 0, first: next, rule: rule,
         message: "the segment's header is damaged; its events cannot be read")
     }
     chain = nil
@@ -211,16 +353,17 @@ struct LogLoader {
 
   /// A segment that is whole but has no place in this log.
   private mutating func refuse(
-    _ path: String, _ rule: String, _ message: String, _ header: SegmentHeader, _ name: String
+    _ path: String, _ rule: String, _ message: String, _ first: UInt64
   ) {
-    lastName = name
+    lastFirst = first
     segments += 1
     addGap(path: path, offset: 0, first: next, last: next - 1, rule: rule, message: message)
   }
 
   /// Computes the chain value before `next` from the last block, if it is not known.
   mutating func computeChain() throws(StoreError) {
-    guard chain == nil, openGap == nil, let current, let last = current.lastBlock,
+    guard chain == nil, openGap == nil || isOpenGapSealed, let current,
+      let last = current.lastBlock,
       last.header.last + 1 == next
     else { return }
     let bytes = try current.window.bytes(at: last.offset, count: last.header.extent)
@@ -233,13 +376,15 @@ struct LogLoader {
 
   // MARK: Blocks
 
-  private mutating func scan(isLast: Bool) throws(StoreError) {
+  private mutating func scan(isLast mayGrow: Bool) throws(StoreError) {
     guard var segment = current else { return }
     defer { current = segment }
+    let isLast = mayGrow && !segment.isSealed
     segment.window.invalidate()
     let size = try segment.window.size()
     var bad: LogGap?
     while segment.offset < size {
+      if try isIndex(segment) { break }
       let rule: String
       switch try examine(&segment, afterDamage: bad != nil, isHashed: isLast) {
       case .success(let header):
@@ -276,7 +421,8 @@ struct LogLoader {
       tail = try tail(segment, at: bad.offset, size: size, rule: bad.rule)
     } else {
       openGap = bad
-      chain = nil
+      isOpenGapSealed = segment.isSealed
+      if !segment.isSealed { chain = nil }
     }
   }
 
@@ -287,6 +433,13 @@ struct LogLoader {
     return Tail(
       segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
       follower: further.first, witness: further.witness, claimed: further.claimed)
+  }
+
+  /// Here the blocks of a sealed segment end and its index begins.
+  private func isIndex(_ segment: Current) throws(StoreError) -> Bool {
+    guard segment.isSealed else { return false }
+    return try segment.window.bytes(at: segment.offset, count: SegmentIndex.magic.count)
+      .elementsEqual(SegmentIndex.magic)
   }
 
   /// Checks the block at the segment's offset and collects its content.

@@ -325,7 +325,10 @@ package final class LogWriter {
   private func rollIfNeeded() throws(StoreError) {
     if let segment {
       // A segment without an event has the name that its successor would get.
-      guard segment.end >= UInt64(options.segmentBytes), segment.first < next else { return }
+      guard segment.first < next,
+        segment.end >= UInt64(options.segmentBytes)
+          || next - segment.first >= UInt64(options.segmentEvents)
+      else { return }
       // Before its successor exists, so that a hole between segments is never the work of a crash.
       do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
     }

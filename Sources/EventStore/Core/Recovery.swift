@@ -167,10 +167,10 @@ package struct Recovery {
   private func load(
     _ known: Known, purpose: LogLoader.Purpose
   ) throws(StoreError) -> (loader: LogLoader, index: LogIndex) {
-    let index = LogIndex()
+    let index = LogIndex(disk: disk, directory: directory, accepted: known.accepted)
     var loader = LogLoader(
       disk: disk, directory: directory, index: index, purpose: purpose, storeID: known.storeID,
-      accepted: known.accepted)
+      readsAllBlocks: purpose == .reading)
     loader.watched = known.manifest?.synced ?? 0
     if let old = known.manifest { loader.floor = (old.synced, old.opened) }
     try loader.advance()
@@ -197,7 +197,8 @@ package struct Recovery {
     return gaps.filter { !$0.isAccepted && known.accepted.covering($0) == nil }
   }
 
-  /// All damage, read to the end; the writer itself stops reading where it must not go on.
+  /// All damage: every block is read to the end, where the opening itself believes the indexes of finished
+  /// segments and stops reading where it must not go on.
   private func survey(
     _ known: Known
   ) throws(StoreError) -> (gaps: [LogGap], loader: LogLoader, index: LogIndex) {
@@ -275,7 +276,7 @@ package struct Recovery {
       isClean: old?.isClean == true && truncated == nil)
     if let lostEnd, next > loader.next {
       var gap = LogGap(
-        path: directory + (SegmentName.first(lostEnd.file) == nil ? "/" : "/seg/") + lostEnd.file,
+        path: directory + (SegmentName.parse(lostEnd.file) == nil ? "/" : "/seg/") + lostEnd.file,
         offset: lostEnd.offset,
         first: Position(loader.next), last: lostEnd.last, minTime: index.latestTime, maxTime: nil,
         rule: lostEnd.rule, message: "the end of the log was lost", isUnprovenTail: false)
@@ -417,7 +418,7 @@ package struct Recovery {
     behind gap: LogGap, _ loader: LogLoader, _ index: LogIndex, _ known: Known
   ) throws(StoreError) -> Digest {
     let last = gap.last ?? gap.first
-    if let place = index.place(atOrAfter: last.rawValue + 1), place.first == last.rawValue + 1 {
+    if let place = try index.place(atOrAfter: last.rawValue + 1), place.first == last.rawValue + 1 {
       return try header(of: place).chainBefore
     }
     if loader.next == last.rawValue + 1, let chain = loader.chain { return chain }
@@ -429,7 +430,7 @@ package struct Recovery {
   /// The chain value at the last event that can be read.
   private func lastChain(_ index: LogIndex) throws(StoreError) -> Digest {
     let last = index.last
-    guard last > 0, let place = index.place(atOrAfter: last) else { return .zero }
+    guard last > 0, let place = try index.place(atOrAfter: last) else { return .zero }
     let header = try header(of: place)
     let file = try disk.open(place.path, .read)
     defer { file.close() }

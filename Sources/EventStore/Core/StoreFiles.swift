@@ -87,7 +87,8 @@ package struct StoreFiles {
 
   /// The store that the first readable segment belongs to; nil if there is none.
   func storeIDOfSegments() throws(StoreError) -> UInt128? {
-    for name in try disk.list(directory + "/seg").sorted() where SegmentName.first(name) != nil {
+    for name in try disk.list(directory + "/seg").sorted() {
+      guard let (_, kind) = SegmentName.parse(name), kind != .index else { continue }
       let file = try disk.open(directory + "/seg/" + name, .read)
       defer { file.close() }
       let room = RawBuffer(capacity: SegmentHeader.maxBytes)

@@ -23,6 +23,8 @@ struct Verification {
   private var faults: [String] = []
   private var faultCount = 0
   private var names = NameCache()
+  /// The index of the present segment, built anew; nil if it has none or not all of it is looked at.
+  private var rebuilt: SegmentIndexBuilder?
 
   init(from: UInt64, through: UInt64, faultsMax: Int) {
     self.from = from
@@ -52,7 +54,19 @@ struct Verification {
     }
   }
 
+  /// Its index is to be compared at its end; only if all of it is in the range.
+  mutating func rebuildIndex(_ header: SegmentHeader) {
+    rebuilt = SegmentIndexBuilder(header: header)
+  }
+
+  /// The index that follows from the segment's events; nil if they were not all readable.
+  mutating func rebuiltIndex(endOfBlocks: UInt64) -> (index: SegmentIndex, bytes: [UInt8])? {
+    defer { rebuilt = nil }
+    return rebuilt?.finish(endOfBlocks: endOfBlocks)
+  }
+
   mutating func unreadable(_ gap: LogGap) {
+    rebuilt = nil
     gaps.append(gap)
     unreadableGaps += 1
     chain = nil
@@ -78,7 +92,9 @@ struct Verification {
     var counted: UInt64 = 0
     var atEnd: Digest?
     let isWhole = header.forEachRecord(in: body) { number, view in
-      running = running.chained(view.leaf(body))
+      let leaf = view.leaf(body)
+      running = running.chained(leaf)
+      rebuilt?.add(view, body, leaf: leaf)
       let position = header.first + UInt64(number)
       if position >= from, position <= through {
         counted += 1
@@ -95,6 +111,9 @@ struct Verification {
           rule: "block.record", message: "a record breaks the format", isUnprovenTail: false))
       return
     }
+    rebuilt?.endBlock(
+      offset: place.offset, extent: header.extent, rawBytes: body.count,
+      epoch: header.epoch)
     events += counted
     blocks += 1
     bytes += UInt64(header.extent)

@@ -6,10 +6,17 @@ internal import CLZ4
 /// dictionary loaded is prepared once and copied before each block.
 final class BlockCodec {
   private let dictionary: UnsafeMutableRawBufferPointer
+  private let dictionaryBytes: Int32
   private let prepared: UnsafeMutablePointer<LZ4_stream_t>
   private let working: UnsafeMutablePointer<LZ4_stream_t>
+  /// Of the slow, denser kind; nil for the fast one.
+  private let high: UnsafeMutablePointer<LZ4_streamHC_t>?
 
-  init(dictionary bytes: [UInt8]) {
+  /// `isHigh`: packs denser and ten times slower; what comes out is of the same format.
+  init(dictionary bytes: [UInt8], isHigh: Bool = false) {
+    high = isHigh ? .allocate(capacity: 1) : nil
+    if let high { LZ4_initStreamHC(high, MemoryLayout<LZ4_streamHC_t>.size) }
+    dictionaryBytes = Int32(bytes.count)
     dictionary = .allocate(byteCount: max(bytes.count, 1), alignment: 16)
     dictionary.copyBytes(from: bytes)
     prepared = .allocate(capacity: 1)
@@ -25,7 +32,10 @@ final class BlockCodec {
     dictionary.deallocate()
     prepared.deallocate()
     working.deallocate()
+    high?.deallocate()
   }
+
+  private static let highLevel: Int32 = 9
 
   /// Room that `compress` may need for `count` bytes.
   static func bound(_ count: Int) -> Int { Int(LZ4_compressBound(Int32(count))) }
@@ -34,11 +44,27 @@ final class BlockCodec {
   func compress(
     _ source: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer
   ) -> Int? {
+    if let high { return compress(source, into: room, high) }
     working.update(from: prepared, count: 1)
     let count = LZ4_compress_fast_continue(
       working, source.baseAddress?.assumingMemoryBound(to: CChar.self),
       room.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(source.count),
       Int32(clamping: room.count), 1)
+    return count > 0 && Int(count) < source.count ? Int(count) : nil
+  }
+
+  private func compress(
+    _ source: UnsafeRawBufferPointer, into room: UnsafeMutableRawBufferPointer,
+    _ stream: UnsafeMutablePointer<LZ4_streamHC_t>
+  ) -> Int? {
+    LZ4_resetStreamHC_fast(stream, Self.highLevel)
+    // Loading the dictionary takes as long as copying a prepared state of 256 KiB.
+    _ = LZ4_loadDictHC(
+      stream, dictionary.baseAddress?.assumingMemoryBound(to: CChar.self), dictionaryBytes)
+    let count = LZ4_compress_HC_continue(
+      stream, source.baseAddress?.assumingMemoryBound(to: CChar.self),
+      room.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(source.count),
+      Int32(clamping: room.count))
     return count > 0 && Int(count) < source.count ? Int(count) : nil
   }
 

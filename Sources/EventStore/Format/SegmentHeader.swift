@@ -99,18 +99,36 @@ package struct SegmentHeader: Sendable, Hashable {
   }
 }
 
-/// Names of segment files: the first position as 20 digits, then ".esl".
+/// Names of segment files: the first position as 20 digits, then what the file is.
 package enum SegmentName {
-  package static func of(_ first: UInt64) -> String {
-    let digits = String(first)
-    return String(repeating: "0", count: 20 - digits.utf8.count) + digits + ".esl"
+  package enum Kind: String, Sendable, CaseIterable {
+    /// As the writer appends.
+    case raw = ".esl"
+    /// Packed again when it was finished, with its index as a footer.
+    case sealed = ".sealed"
+    /// The index of a finished `raw` one.
+    case index = ".idx"
   }
 
-  /// The first position that `name` gives; nil if it is no segment's name.
+  package static func of(_ first: UInt64, _ kind: Kind = .raw) -> String {
+    let digits = String(first)
+    return String(repeating: "0", count: 20 - digits.utf8.count) + digits + kind.rawValue
+  }
+
+  /// The first position that `name` gives; nil if it is no name of a raw segment.
   static func first(_ name: String) -> UInt64? {
-    guard name.utf8.count == 24, name.hasSuffix(".esl") else { return nil }
-    let digits = name.prefix(20)
-    guard digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-    return UInt64(digits)
+    guard let (first, kind) = parse(name), kind == .raw else { return nil }
+    return first
+  }
+
+  /// What `name` says; nil if it is no segment's.
+  static func parse(_ name: String) -> (first: UInt64, kind: Kind)? {
+    guard name.utf8.count > 20 else { return nil }
+    let digits = name.utf8.prefix(20)
+    guard digits.allSatisfy({ (48...57).contains($0) }),
+      let kind = Kind(rawValue: String(decoding: name.utf8.dropFirst(20), as: UTF8.self)),
+      let first = UInt64(String(decoding: digits, as: UTF8.self))
+    else { return nil }
+    return (first, kind)
   }
 }
