@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-log lint release fuzz tsan
+.PHONY: help run test bench bench-log lint release fuzz tsan torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ release: ## the three programs, stripped and packed, in .build/dist
 
 fuzz: ## the parsers against random bytes (SECONDS_EACH=60)
 	@Scripts/fuzz.sh
+
+torture: ## crashes, kills and failing system calls for the event log (SECONDS_=600)
+	@Scripts/torture.sh
 
 tsan: ## the unit suites under the thread sanitizer
 	@Scripts/tsan.sh

@@ -38,7 +38,7 @@ RELEASE=$ROOT/.build/release
 
 build_release() {
   local product
-  for product in signalbox replay simulator; do
+  for product in signalbox replay simulator torture; do
     swift build "${RELEASE_FLAGS[@]}" --product "$product"
   done
 }

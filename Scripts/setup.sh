@@ -36,6 +36,7 @@ if [ "$purpose" = test ]; then
   need python3 command -v python3
   need python3-venv python3 -c 'import ensurepip, venv'
   need binutils command -v nm
+  need strace command -v strace
 fi
 if [ "$purpose" = bench ]; then
   need nginx-light command -v nginx

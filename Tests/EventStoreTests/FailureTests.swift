@@ -186,7 +186,7 @@ struct FailureTests {
     let (disk, directory) = try DiskKind.posix.make()
     let store = try EventStore.small(disk, directory)
     #expect(code { _ = try EventStore.small(disk, directory) } == .locked)
-    let other = try Torture(["append", directory, "durable", "1"])
+    let other = try torture(["append", directory, "durable", "1"])
     #expect(other.wait() == 4)
     try store.close()
     let next = try EventStore.small(disk, directory)

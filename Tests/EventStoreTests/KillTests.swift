@@ -12,8 +12,8 @@ struct KillTests {
     var lastEpoch: UInt64 = 0
     for round in 0..<15 {
       let mode = ["durable", "written", "queued"][round % 3]
-      let torture = try Torture(["append", directory, mode, String(round + 1)])
-      let text = torture.killAfter(bytes: 33 * random.int(1...3_000))
+      let child = try torture(["append", directory, mode, String(round + 1)])
+      let text = child.killAfter(bytes: 33 * random.int(1...3_000))
       // A kill may cut the last line.
       let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
         .filter { $0.utf8.count == 32 }

@@ -4,7 +4,9 @@ internal import ArgumentParser
 struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture", abstract: "Does to the event log what the world may do to it.",
-    subcommands: [Crash.self, Append.self, BenchCommand.self])
+    subcommands: [
+      Crash.self, Kills.self, Inject.self, Append.self, WorkCommand.self, BenchCommand.self,
+    ])
 }
 
 struct Append: ParsableCommand {
