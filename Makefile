@@ -25,8 +25,8 @@ release: ## the three programs, stripped and packed, in .build/dist
 fuzz: ## the parsers against random bytes (SECONDS_EACH=60)
 	@Scripts/fuzz.sh
 
-torture: ## crashes, kills and failing system calls for the event log (SECONDS_=600)
-	@Scripts/torture.sh
+torture: ## crashes, kills and failing system calls for the event log (SECONDS=120)
+	@Scripts/torture.sh $(SECONDS)
 
 tsan: ## the unit suites under the thread sanitizer
 	@Scripts/tsan.sh

@@ -21,74 +21,56 @@ struct Crash: ParsableCommand {
   @Option(help: "Live this many lives, no more: with 1, the one of a failure.") var lives: Int?
   @Flag(help: "Print one JSON object instead of a table.") var json = false
 
-  private struct Progress {
-    var points: [String: Int] = [:]
-    var total = 0
-    var lives = 0
-    var violations: [(seed: UInt64, violation: Violation)] = []
-  }
-
   func run() throws {
     let base = seed ?? UInt64.random(in: 0..<(1 << 48))
-    let wanted = points ?? (seconds == nil && lives == nil ? 100_000 : .max)
+    let wanted = points ?? (seconds == nil && lives == nil ? 100_000 : nil)
     let began = monotonicSeconds()
-    let progress = Mutex(Progress())
+    note("seed \(base)")
+    let (tally, lived) = Self.campaign(base: base, points: wanted, seconds: seconds, lives: lives)
+    let took = Int(monotonicSeconds() - began)
+    if json {
+      print(tally.json([("seed", Int(base)), ("lives", lived), ("seconds", took)]))
+      if tally.violationCount > 0 { throw ExitCode(1) }
+    } else {
+      try tally.report("\(lived) lives, \(took) s, seed \(base)")
+    }
+  }
+
+  /// Lives from the seed `base` on, on all cores, until one of the bounds is reached.
+  static func campaign(
+    base: UInt64, points: Int?, seconds: Int?, lives: Int?
+  ) -> (tally: Tally, lives: Int) {
+    let began = monotonicSeconds()
+    let progress = Mutex((tally: Tally(), lives: 0))
     let nextLife = Atomic<Int>(0)
     let workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
-    note("seed \(base), \(workers) threads")
     DispatchQueue.concurrentPerform(iterations: workers) { worker in
       var shown = began
       while true {
         let number = nextLife.add(1, ordering: .relaxed).oldValue
         if let lives, number >= lives { return }
         let seed = base &+ UInt64(number)
-        let (points, violation) = CrashCampaign.run(seed: seed)
-        let now = monotonicSeconds()
-        let (isOver, total) = progress.withLock { progress -> (Bool, Int) in
-          for (name, count) in points {
-            progress.points[name, default: 0] += count
-            progress.total += count
-          }
+        let (found, violation) = CrashCampaign.run(seed: seed)
+        let (violations, total) = progress.withLock { progress -> (Int, Int) in
+          for (name, count) in found { progress.tally.count(name, times: count) }
           progress.lives += 1
-          if let violation { progress.violations.append((seed, violation)) }
-          return (progress.violations.count >= 10 || progress.total >= wanted, progress.total)
+          if let violation { progress.tally.count(violation) }
+          return (progress.tally.violationCount, progress.tally.total)
         }
         if let violation {
           note("seed \(seed): \(violation)")
           note("  again: torture crash --seed \(seed) --lives 1")
         }
+        let now = monotonicSeconds()
         if worker == 0, now - shown >= 10 {
           shown = now
           note("\(Int(now - began)) s: \(total) points")
         }
-        if isOver { return }
+        if violations >= 10 || total >= points ?? .max { return }
         if let seconds, now - began >= Double(seconds) { return }
       }
     }
-    let result = progress.withLock { $0 }
-    report(result, base: base, seconds: monotonicSeconds() - began)
-    if !result.violations.isEmpty { throw ExitCode(1) }
-  }
-
-  private func report(_ result: Progress, base: UInt64, seconds: Double) {
-    let counts = Violation.Kind.allCases.map { kind in
-      (kind.rawValue, result.violations.count { $0.violation.kind == kind })
-    }
-    if json {
-      let points = result.points.sorted { $0.key < $1.key }
-        .map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",")
-      let verdict = counts.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",")
-      print(
-        "{\"seed\":\(base),\"lives\":\(result.lives),\"seconds\":\(Int(seconds)),"
-          + "\"points\":{\(points)},\"total\":\(result.total),\(verdict)}")
-      return
-    }
-    for (name, count) in result.points.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
-      print("\(count)\t\(name)")
-    }
-    print(
-      "\(result.total) points in \(result.lives) lives, \(Int(seconds)) s, seed \(base): "
-        + counts.map { "\($0.1) \($0.0)" }.joined(separator: ", "))
+    return progress.withLock { $0 }
   }
 }
 

@@ -15,11 +15,20 @@ struct WorkCommand: ParsableCommand {
   @Argument(help: "The log's directory.") var directory: String
   @Argument(help: "The first event's number.") var first: UInt64
   @Option(help: "How many events.") var events: UInt64 = 24
+  @Option(help: "The kernel writes no byte of any file behind this one.") var fileBytes: UInt64?
 
   /// Incompressible, so that a few events fill a segment.
   static func draft(_ number: UInt64) -> EventDraft { Support.draft(number, size: 6_000) }
 
   func run() throws {
+    if let fileBytes {
+      // A write across it is cut short, the next one fails with EFBIG; the signal would end us.
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: rlim_t(fileBytes), rlim_max: rlim_t(fileBytes))
+      guard setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else {
+        throw ExitCode(2)
+      }
+    }
     let store: EventStore
     do {
       store = try EventStore.open(
@@ -49,34 +58,63 @@ struct Inject: ParsableCommand {
     abstract: "Makes the n-th system call of a real process fail, for each n, with strace.",
     discussion: """
       Each run works in a new directory; then the log is opened and compared with what was answered.
-      Killed runs are continued by one that is killed during recovery. Without strace nothing is run,
-      and a line that begins with SKIPPED says so.
+      Killed runs are continued by one that is killed during recovery. The n-th call is counted for
+      each thread. Without strace only writes are cut short, and a line with SKIPPED says so.
       """)
 
-  @Option(help: "Stop after this many seconds, and say what was not run.") var seconds = 60
+  @Option(help: "Stop after this many seconds, and say what was not run.") var seconds = 120
+  @Option(help: "Only this fault, as its line names it.") var fault: String?
+  @Option(help: "Only this call, from 1.") var call: Int?
 
   private struct Fault {
     var name: String
-    var call: String
-    var injection: String
+    /// What strace does: system calls and what becomes of them; none: only the size of files is bounded.
+    var call = ""
+    var injection = ""
     /// The call did not happen, and the kernel says that it did.
     var isLie = false
+    /// The n-th run may write no byte behind the n-th of these steps in any file.
+    var fileStep: UInt64?
+    /// There is a log already, and what fails is nearly always its recovery.
+    var isReopening = false
   }
 
-  private static let faults = [
-    Fault(name: "EIO in fdatasync", call: "fdatasync", injection: "error=EIO"),
-    Fault(name: "EIO in pwrite", call: "pwrite64", injection: "error=EIO"),
-    Fault(name: "ENOSPC in pwrite", call: "pwrite64", injection: "error=ENOSPC"),
-    Fault(name: "kill in pwrite", call: "pwrite64", injection: "signal=KILL"),
-    Fault(name: "kill in fdatasync", call: "fdatasync", injection: "signal=KILL"),
-    Fault(name: "kill in rename", call: "rename,renameat,renameat2", injection: "signal=KILL"),
-    Fault(name: "EIO in rename", call: "rename,renameat,renameat2", injection: "error=EIO"),
-    Fault(name: "EIO in fsync of a directory", call: "fsync", injection: "error=EIO"),
-    Fault(name: "ENOSPC in open", call: "openat", injection: "error=ENOSPC"),
-    Fault(name: "EMFILE in open", call: "openat", injection: "error=EMFILE"),
-    Fault(
-      name: "a written byte that is not", call: "pwrite64", injection: "retval=1", isLie: true),
-  ]
+  /// How far the bound of files is moved from run to run: odd, so that it falls into every kind of field.
+  private static let fileStep: UInt64 = 1_531
+  private static let renames = "rename,renameat,renameat2"
+  private static let unlinks = "unlink,unlinkat"
+
+  private static let faults: [Fault] = {
+    var faults = [
+      Fault(name: "a write that is cut short", fileStep: fileStep),
+      Fault(
+        name: "a write that is cut short, and EIO in cutting it off", call: "ftruncate",
+        injection: "error=EIO:when=2+", fileStep: fileStep),
+      Fault(
+        name: "a written byte that is not", call: "pwrite64", injection: "retval=1", isLie: true),
+      Fault(
+        name: "EIO in read when reopening", call: "pread64", injection: "error=EIO",
+        isReopening: true),
+      Fault(
+        name: "EINTR in read when reopening", call: "pread64", injection: "error=EINTR",
+        isReopening: true),
+    ]
+    let calls: [(name: String, call: String, errors: [String])] = [
+      ("pwrite", "pwrite64", ["EIO", "ENOSPC", "EDQUOT", "EINTR"]),
+      ("fdatasync", "fdatasync", ["EIO", "ENOSPC", "EINTR"]),
+      ("fsync of a directory", "fsync", ["EIO", "EINTR"]), ("rename", renames, ["EIO", "ENOSPC"]),
+      ("open", "openat", ["EIO", "ENOSPC", "EMFILE", "EINTR"]), ("unlink", unlinks, ["EIO"]),
+      ("fallocate", "fallocate", ["EIO", "ENOSPC", "EINTR"]),
+      ("ftruncate", "ftruncate", ["EIO", "EINTR"]),
+    ]
+    for (name, call, errors) in calls {
+      for error in errors {
+        faults.append(Fault(name: "\(error) in \(name)", call: call, injection: "error=\(error)"))
+      }
+      faults.append(Fault(name: "kill in \(name)", call: call, injection: "signal=KILL"))
+    }
+    return faults
+  }()
 
   private enum Outcome {
     case compared
@@ -90,63 +128,68 @@ struct Inject: ParsableCommand {
   private struct Progress {
     /// The next n for each fault; nil when it was the last one.
     var next: [Int?]
-    var running: [Int]
-    var counts: [Int]
-    var violations: [String] = []
+    var tally = Tally()
   }
 
   func run() throws {
-    guard let strace = Self.findStrace() else {
-      print("SKIPPED: strace is missing or may not trace here: no system call was made to fail")
-      return
+    let chosen = Self.faults.filter { fault == nil || $0.name == fault }
+    guard !chosen.isEmpty, call == nil || fault != nil else {
+      throw ValidationError("no such fault; --call needs one")
+    }
+    if let call, call < 1 { throw ValidationError("calls count from 1") }
+    try Self.sweep(chosen, only: call, seconds: seconds).report("failing system calls")
+  }
+
+  /// Every fault at every call, the furthest behind first, until `seconds` are over.
+  static func sweep(seconds: Int) -> Tally { sweep(faults, only: nil, seconds: seconds) }
+
+  private static func sweep(_ wanted: [Fault], only call: Int?, seconds: Int) -> Tally {
+    let strace = findStrace()
+    let faults = strace == nil ? wanted.filter(\.call.isEmpty) : wanted
+    if strace == nil {
+      print(
+        "SKIPPED: strace is missing or may not trace here (Scripts/setup.sh test): "
+          + "\(wanted.count - faults.count) kinds of failing system calls were not tried")
     }
     let until = monotonicSeconds() + Double(seconds)
-    let count = Self.faults.count
-    let progress = Mutex(
-      Progress(
-        next: Array(repeating: 1, count: count), running: Array(repeating: 0, count: count),
-        counts: Array(repeating: 0, count: count)))
+    let progress = Mutex(Progress(next: Array(repeating: call ?? 1, count: faults.count)))
     let workers = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     DispatchQueue.concurrentPerform(iterations: workers) { _ in
       while monotonicSeconds() < until {
-        // The fault that is the furthest behind.
         let job = progress.withLock { progress -> (fault: Int, n: Int)? in
           let open = progress.next.indices.filter { progress.next[$0] != nil }
-          guard progress.violations.count < 10,
+          guard progress.tally.violationCount < 10,
             let fault = open.min(by: { progress.next[$0] ?? 0 < progress.next[$1] ?? 0 }),
             let n = progress.next[fault]
           else { return nil }
-          progress.next[fault] = n + 1
+          progress.next[fault] = call == nil ? n + 1 : nil
           return (fault, n)
         }
         guard let job else { return }
-        let fault = Self.faults[job.fault]
+        let fault = faults[job.fault]
         let outcome: Outcome
-        do { outcome = try Self.run(strace, fault, job.n) } catch {
+        do { outcome = try run(strace, fault, job.n) } catch {
           outcome = .violation(
             error as? Violation ?? Violation(.wrong, "cannot be compared: \(error)"))
         }
         progress.withLock { progress in
           switch outcome {
-          case .compared: progress.counts[job.fault] += 1
+          case .compared: progress.tally.count(fault.name)
           case .nothing: break
           case .tooFar: progress.next[job.fault] = nil
           case .violation(let violation):
-            progress.violations.append("\(fault.name), call \(job.n): \(violation)")
-            note(progress.violations[progress.violations.count - 1])
+            progress.tally.count(violation)
+            note("\(fault.name), call \(job.n): \(violation)")
+            note("  again: torture inject --fault '\(fault.name)' --call \(job.n)")
           }
         }
       }
     }
     let result = progress.withLock { $0 }
-    for (fault, count) in zip(Self.faults, result.counts) { print("\(count)\t\(fault.name)") }
-    for (fault, next) in zip(Self.faults, result.next) {
-      if let next { print("not run: \(fault.name) from call \(next) on") }
+    for (fault, next) in zip(faults, result.next) {
+      if let next { note("not run for want of time: \(fault.name) from call \(next) on") }
     }
-    print(
-      "\(result.counts.reduce(0, +)) runs with an injected fault, "
-        + "\(result.violations.count) violations")
-    if !result.violations.isEmpty { throw ExitCode(1) }
+    return result.tally
   }
 
   /// strace, if it is there and works.
@@ -162,46 +205,78 @@ struct Inject: ParsableCommand {
     return trial.wait() == 0 ? path : nil
   }
 
-  private static func run(_ strace: String, _ fault: Fault, _ n: Int) throws -> Outcome {
+  private static func run(_ strace: String?, _ fault: Fault, _ n: Int) throws -> Outcome {
     let folder = try TemporaryDirectory()
     defer { folder.remove() }
     let log = folder.path + "/log"
     var answers: [UInt64: String] = [:]
-    let isKill = fault.injection == "signal=KILL"
-    let (isHit, isOurs) = try work(
-      strace, folder.path, fault, "\(fault.injection):when=\(n)", first: 1, &answers)
-    guard isHit else { return .tooFar }
-    // A call of the dynamic loader's, before there was a program.
-    guard isOurs else { return .nothing }
-    if isKill {
+    var first: UInt64 = 1
+    if fault.isReopening {
+      _ = try work(nil, folder.path, Fault(name: "none"), "", first: first, &answers)
+      first += 1_000
+    }
+    let when = fault.injection.contains(":when=") ? "" : ":when=\(n)"
+    var bounded = fault
+    bounded.fileStep = fault.fileStep.map { $0 * UInt64(n) }
+    // Behind the longest file nothing is cut short any more.
+    if let bytes = bounded.fileStep, bytes > 80 << 10 { return .tooFar }
+    let hit = try work(
+      strace, folder.path, bounded, fault.injection + when, first: first, &answers)
+    if hit == .none { return fault.fileStep == nil ? .tooFar : .nothing }
+    if hit == .loader { return .nothing }
+    if fault.injection == "signal=KILL" {
       // The next one is killed too, in what is nearly always its recovery.
       _ = try work(
-        strace, folder.path, fault, "\(fault.injection):when=\(n % 5 + 1)", first: 1_001, &answers)
+        strace, folder.path, fault, "\(fault.injection):when=\(n % 5 + 1)", first: first + 1_000,
+        &answers)
     }
     return try compare(log, answers, isLie: fault.isLie).map { .violation($0) } ?? .compared
   }
 
-  /// Runs `torture work` with an injection; whether it happened, and while the log was at work.
+  private enum Hit {
+    case none
+    /// Before there was a program.
+    case loader
+    case log
+  }
+
+  /// Runs `torture work` with an injection: whether it happened, and to whom.
   private static func work(
-    _ strace: String, _ folder: String, _ fault: Fault, _ injection: String, first: UInt64,
+    _ strace: String?, _ folder: String, _ fault: Fault, _ injection: String, first: UInt64,
     _ answers: inout [UInt64: String]
-  ) throws -> (isHit: Bool, isOurs: Bool) {
+  ) throws -> Hit {
     let trace = folder + "/trace"
-    let child = try ChildProcess(
-      strace,
-      [
-        "-f", "-qq", "-o", trace, "-e", "trace=\(fault.call)", "-e",
-        "inject=\(fault.call):\(injection)", ChildProcess.ownExecutable, "work", folder + "/log",
-        String(first),
-      ], errors: folder + "/errors")
-    for line in String(decoding: child.readAll(), as: UTF8.self).split(separator: "\n") {
+    var words = [ChildProcess.ownExecutable, "work", folder + "/log", String(first)]
+    if let bytes = fault.fileStep { words += ["--file-bytes", String(bytes)] }
+    if let strace, !fault.call.isEmpty {
+      words =
+        [
+          strace, "-f", "-qq", "-o", trace, "-e", "trace=\(fault.call)", "-e",
+          "inject=\(fault.call):\(injection)",
+        ] + words
+    }
+    let child = try ChildProcess(words[0], Array(words.dropFirst()), errors: folder + "/errors")
+    let output = child.readAll()
+    for line in String(decoding: output, as: UTF8.self).split(separator: "\n") {
       let words = line.split(separator: " ")
       if words.count == 2, let number = UInt64(words[0]) { answers[number] = String(words[1]) }
     }
     let status = child.wait()
+    if fault.call.isEmpty {
+      guard [0, 4].contains(status) else {
+        throw Violation(.wrong, "the process ended with \(status)")
+      }
+      let isCut = status == 4 || answers.values.contains { $0 != "acked" }
+      return isCut ? .log : .none
+    }
     let text = try PosixDisk().open(trace, .read).readAll(limit: 16 << 20) ?? []
-    let isHit = status == -SIGKILL || String(decoding: text, as: UTF8.self).contains("INJECTED")
-    return (isHit, status == -SIGKILL || [0, 4].contains(status))
+    if status == -SIGKILL { return access(folder + "/log", F_OK) == 0 ? .log : .loader }
+    guard String(decoding: text, as: UTF8.self).contains("INJECTED") else { return .none }
+    switch status {
+    case 0, 4: return .log
+    case 127 where output.isEmpty: return .loader
+    default: throw Violation(.wrong, "the process ended with \(status)")
+    }
   }
 
   private static func compare(

@@ -21,33 +21,36 @@ struct Kills: ParsableCommand {
 
   func run() throws {
     let seed = seed ?? UInt64.random(in: 0..<(1 << 32))
+    note("seed \(seed)")
+    try Self.campaign(seed: seed, seconds: seconds).report("seed \(seed)")
+  }
+
+  /// Kills until `seconds` are over, or until something is not as it must be.
+  static func campaign(seed: UInt64, seconds: Int) throws -> Tally {
     var random = SeededRandom(seed: seed)
     let until = monotonicSeconds() + Double(seconds)
-    note("seed \(seed)")
-    var kills: [String: Int] = [:]
-    var events = 0
+    var tally = Tally()
     do {
       while monotonicSeconds() < until {
         let folder = try TemporaryDirectory()
         defer { folder.remove() }
-        var run = KilledLog(directory: folder.path + "/log")
-        for round in 0..<Self.killsPerDirectory where monotonicSeconds() < until {
+        var log = KilledLog(directory: folder.path + "/log")
+        for round in 0..<killsPerDirectory where monotonicSeconds() < until {
           let mode = ["durable", "written"][random.int(0...1)]
-          try run.kill(mode, run: UInt64(round) + 1, bytes: 33 * random.int(1...3_000))
-          kills[mode, default: 0] += 1
-          if random.oneIn(4) { try run.cutOffAtRandom(&random) }
+          try log.kill(mode, run: UInt64(round) + 1, bytes: 33 * random.int(1...3_000))
+          tally.count("killed process, \(mode)")
+          if random.oneIn(4) {
+            try log.addUnfinished(&random)
+            tally.count("unfinished append of a killed process")
+          }
         }
-        events += run.acknowledged.count
       }
     } catch let violation as Violation {
       note("seed \(seed): \(violation)")
-      print("\(kills.values.reduce(0, +)) kills, \(violation.kind.rawValue)")
-      throw ExitCode(1)
+      note("  again: torture kills --seed \(seed) --seconds \(seconds)")
+      tally.count(violation)
     }
-    print(
-      "\(kills["durable", default: 0]) kills of durable and \(kills["written", default: 0]) of written "
-        + "appends, \(events) acknowledged events, seed \(seed): "
-        + Violation.Kind.allCases.map { "0 \($0.rawValue)" }.joined(separator: ", "))
+    return tally
   }
 }
 
@@ -71,7 +74,7 @@ private struct KilledLog {
   }
 
   /// Bytes behind the end, as of an append that was cut short.
-  mutating func cutOffAtRandom(_ random: inout SeededRandom) throws {
+  mutating func addUnfinished(_ random: inout SeededRandom) throws {
     guard let name = try PosixDisk().list(directory + "/seg").max() else { return }
     let file = try PosixDisk().open(directory + "/seg/" + name, .readWrite)
     defer { file.close() }

@@ -5,7 +5,8 @@ struct TortureCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "torture", abstract: "Does to the event log what the world may do to it.",
     subcommands: [
-      Crash.self, Kills.self, Inject.self, Append.self, WorkCommand.self, BenchCommand.self,
+      All.self, Crash.self, Kills.self, Inject.self, Append.self, WorkCommand.self,
+      BenchCommand.self,
     ])
 }
 
