@@ -18,7 +18,7 @@ struct Tally: Sendable {
     violations.merge(other.violations, uniquingKeysWith: +)
   }
 
-  /// `0 lost, 0 phantom, …`
+  /// How often each thing happened that must not: `0 lost, 0 phantom` and so on.
   var verdict: String {
     Violation.Kind.allCases.map { "\(violations[$0, default: 0]) \($0.rawValue)" }
       .joined(separator: ", ")
