@@ -7,6 +7,8 @@ public struct SnapshotFiles: Sendable {
   public struct Snapshot: Sendable, Hashable {
     /// The last event in it.
     public var position: Position
+    /// The file.
+    public var path: String
     /// The chain value there, the log's own.
     public var chain: Digest
     /// What was folded, as its projector encoded it.
@@ -148,7 +150,8 @@ public struct SnapshotFiles: Sendable {
     guard stored.count == Int(header.storedBytes) else { throw RuleBroken("snapshot.length") }
     guard Digest.sha256(stored.bytes) == header.digest else { throw RuleBroken("snapshot.digest") }
     return Snapshot(
-      position: position, chain: header.chain, payload: try Self.payload(header, stored.bytes))
+      position: position, path: path, chain: header.chain,
+      payload: try Self.payload(header, stored.bytes))
   }
 
   private static func payload(

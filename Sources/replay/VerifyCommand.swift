@@ -14,12 +14,16 @@ struct VerifyCommand: ParsableCommand {
       Completeness: what is known to be missing. Decisions: every routing decision
       recorded in the range is made again and compared.
 
+      Besides, every snapshot in the range is made again from the log's beginning.
+      A wrong one is named; the log is not damaged by it.
+
       A log that nobody anchored elsewhere cannot show that it was made anew as a
       whole, or that events were cut off its end: keep a checkpoint elsewhere.
 
       Ends with 3 if bytes are damaged, else with 1 if an anchor, a checkpoint, a
-      signature or a decision does not agree with the log, else with 4 if a decision
-      cannot be made again. What the log itself says is missing changes nothing.
+      signature, a decision or a snapshot in use does not agree with the log, else
+      with 4 if a decision cannot be made again. What the log itself says is missing
+      changes nothing.
 
       EXAMPLES
         replay verify

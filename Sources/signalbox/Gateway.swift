@@ -206,6 +206,9 @@ struct Gateway {
     for snapshot in restoration.ignored.prefix(3) {
       logger.notice("a snapshot was not used", metadata: ["snapshot": "\(snapshot)"])
     }
+    if restoration.ignored.count > 3 {
+      logger.notice("\(restoration.ignored.count - 3) more snapshots were not used")
+    }
     logger.info(
       "log folded",
       metadata: [

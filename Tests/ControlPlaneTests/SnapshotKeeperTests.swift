@@ -3,6 +3,7 @@ import EventStore
 import FoundationEssentials
 import Logging
 import Support
+import Synchronization
 import Testing
 
 @testable import ControlPlane
@@ -192,6 +193,221 @@ struct SnapshotKeeperTests {
     }
   }
 
+  @Test func `one snapshot stands behind every sealed segment, and comes back byte for byte`()
+    async throws
+  {
+    try await withDirectory { directory in
+      let box = try await Self.open(directory)
+      try await Self.live(box, seed: 7, rounds: 14)
+      // Made behind finished segments, while the sealer may be replacing them.
+      _ = try await Self.keep(box)
+      let early = try Self.snapshots(directory)
+      #expect(box.store.waitUntilSealed() == SealingState(pending: 0, lastFailure: nil))
+      let sealed = box.store.reader.segments.filter(\.isSealed)
+      #expect(sealed.count >= 3 && sealed.map(\.last) == Self.boundaries(box))
+      let files = GatewayProjection.snapshots(of: box.store.reader)
+      #expect(try files.positions() == sealed.map(\.last))
+      // Sealing changed no chain value: all of them still count.
+      for step in try await Self.keep(box) {
+        guard case .found = step else { throw Unexpected("\(step)") }
+      }
+      let (state, secrets) = (box.published.state, box.published.secrets)
+      try box.store.close()
+      for removed in [[], [0], Array(0..<sealed.count)] {
+        for index in removed {
+          let name = try #require(early.keys.first { $0.contains("\(sealed[index].last).snap") })
+          try FileManager.default.removeItem(atPath: name)
+        }
+        let again = try await Self.open(directory)
+        #expect(again.published.state == state && again.published.secrets == secrets)
+        _ = try await Self.keep(again)
+        #expect(try Self.snapshots(directory) == early)
+        try again.store.close()
+      }
+    }
+  }
+
+  /// A log of every kind of event, over lives and segments, some of it sealed.
+  private static func everyKind(
+    _ directory: String, _ random: inout SeededRandom
+  ) throws -> EventStore {
+    let kinds = WireKind.all
+    var number: UInt128 = 1
+    for life in 0..<3 {
+      let store = try EventStore.open(
+        directory: directory,
+        options: StoreOptions(
+          segmentBytes: 64 << 10, reserveBytes: 0, seals: life == 1 || random.oneIn(2)))
+      for batch in 0..<30 {
+        let drafts = try (0..<random.int(1...40)).map { index in
+          // Every one at least once, then at random; and some that a later build will know.
+          let at = batch * 40 + index
+          let kind =
+            life == 0 && at < kinds.count ? kinds[at] : kinds[random.int(0...kinds.count - 1)]
+          guard var event = WireKind.sample(kind) else { throw Unexpected(kind) }
+          if case .request(.finished(var fact)) = event {
+            fact.id = RequestID(UInt128(random.int(1...50)))
+            event = .request(.finished(fact))
+          } else if case .request(.dispatched(var fact)) = event {
+            fact.id = RequestID(UInt128(random.int(1...50)))
+            event = .request(.dispatched(fact))
+          }
+          let isUnknown = random.oneIn(20)
+          defer { number += 1 }
+          return EventDraft(
+            id: EventID(number), stream: event.stream, kind: isUnknown ? "combo.set.v9" : kind,
+            time: Int64(number) * 1_000_000, lookupKeys: [],
+            payload: encode(event, .system) + (isUnknown ? random.bytes(300) : []), sealed: [])
+        }
+        _ = try store.appendAndWait(AppendBatch(events: drafts), durability: .written)
+      }
+      if life == 2 { return store }
+      try store.close()
+    }
+    throw Unexpected("no life")
+  }
+
+  @Test(arguments: UInt64(0)..<8)
+  func `a start from any snapshot is a start from zero, whatever became of the others`(
+    _ seed: UInt64
+  ) async throws {
+    try await withDirectory { directory in
+      var random = SeededRandom(seed: seed)
+      let store = try Self.everyKind(directory, &random)
+      defer { try? store.close() }
+      let log = store.reader
+      let (zero, from) = try GatewayProjection.restored(from: log)
+      #expect(from.snapshot == nil && from.last == log.last && from.ignored.isEmpty)
+      let truth = zero.encoded()
+      let files = GatewayProjection.snapshots(of: log)
+      let folder = directory + "/snapshots/"
+
+      for round in 0..<12 {
+        if FileManager.default.fileExists(atPath: folder) { try Self.remove(directory) }
+        var positions: [Position] = []
+        var projection = GatewayProjection.initial
+        let wanted = Set(
+          (0..<random.int(1...6)).map { _ in random.int(1...Int(log.last.rawValue)) })
+        for position in wanted.sorted().map({ Position(UInt64($0)) }) {
+          try projection.fold(log, through: position)
+          try files.write(projection.encoded(), at: position)
+          positions.append(position)
+        }
+        // The newest ones are harmed, each in another way; the first of what is left counts.
+        var harmed: [(position: UInt64, rule: String)] = []
+        for position in positions.suffix(random.int(0...positions.count)).reversed() {
+          harmed.append((position.rawValue, try Self.harm(position, log, folder, &random)))
+        }
+        let expected = positions.dropLast(harmed.count).last
+        let (start, restoration) = try GatewayProjection.restored(from: log)
+        #expect(start.encoded() == truth, "seed \(seed), round \(round), \(positions), \(harmed)")
+        #expect(restoration.snapshot == expected, "seed \(seed), round \(round), \(harmed)")
+        #expect(restoration.last == log.last)
+        // Each is said, with its file and its reason.
+        let said = restoration.ignored.sorted {
+          ($0.position ?? .origin) > ($1.position ?? .origin)
+        }
+        #expect(said.count == harmed.count, "seed \(seed), round \(round)")
+        for (one, other) in zip(said, harmed.sorted { $0.position > $1.position }) {
+          let isRule = other.rule.isEmpty || one.rule == other.rule
+          #expect(isRule && one.position?.rawValue == other.position, "seed \(seed): \(one)")
+          #expect(one.path.hasPrefix(folder) && !one.message.isEmpty)
+        }
+      }
+    }
+  }
+
+  /// Spoils one snapshot.
+  ///
+  /// - Returns: The rule by which it is ignored from now on; empty: one of several.
+  private static func harm(
+    _ position: Position, _ log: LogReader, _ folder: String, _ random: inout SeededRandom
+  ) throws -> String {
+    func path(_ position: UInt64) -> String {
+      let digits = String(position)
+      return folder + String(repeating: "0", count: 20 - digits.utf8.count) + digits + ".snap"
+    }
+    let file = URL(filePath: path(position.rawValue))
+    var bytes = try Data(contentsOf: file)
+    switch random.int(0...6) {
+    case 0: bytes[random.int(0...bytes.count - 1)] ^= UInt8(1 << random.int(0...7))
+    case 1: bytes = bytes.prefix(random.int(0...bytes.count - 1))
+    case 2: bytes = Data(random.bytes(bytes.count))
+    case 3:
+      try SnapshotFiles(of: log, projector: GatewayProjection.name, version: "0-0")
+        .write([1], at: position)
+      return "snapshot.version"
+    case 4:
+      try SnapshotFiles(of: log, projector: "another", version: GatewayProjection.version)
+        .write([1], at: position)
+      return "snapshot.projector"
+    case 5:
+      try GatewayProjection.snapshots(of: log).write([1, 2, 3], at: position)
+      return "snapshot.payload"
+    case _:
+      // What stands at another position is not what stands here.
+      var other = GatewayProjection.initial
+      try other.fold(log, through: Position(max(1, position.rawValue - 1)))
+      guard other.position != position.rawValue else {
+        return try harm(position, log, folder, &random)
+      }
+      try GatewayProjection.snapshots(of: log).write(other.encoded(), at: position)
+      return "snapshot.payload"
+    }
+    try bytes.write(to: file)
+    return ""
+  }
+
+  @Test
+  func `a snapshot that is newer than the log is said, and is made again when its time comes`()
+    async throws
+  {
+    try await withDirectory { directory in
+      let box = try await Self.open(directory)
+      try await Self.live(box, seed: 8, rounds: 8)
+      _ = try await Self.keep(box)
+      let boundaries = Self.boundaries(box)
+      try box.store.close()
+      // The log's last segments are lost with all that tells of them; the snapshots stay.
+      for entry in try FileManager.default.contentsOfDirectory(atPath: directory + "/seg") {
+        guard let first = UInt64(entry.prefix(20)), first > boundaries[0].rawValue else { continue }
+        try FileManager.default.removeItem(atPath: directory + "/seg/" + entry)
+      }
+      for name in ["MANIFEST-A", "MANIFEST-B"] {
+        try? FileManager.default.removeItem(atPath: directory + "/" + name)
+      }
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      defer { try? store.close() }
+      #expect(store.reader.last == boundaries[0])
+      let found = try GatewayProjection.restored(from: store.reader)
+      #expect(found.restoration.snapshot == boundaries[0])
+      let ignored = found.restoration.ignored
+      #expect(ignored.map(\.position) == boundaries.dropFirst().reversed())
+      #expect(ignored.allSatisfy { $0.rule == "snapshot.beyond-log" })
+      #expect(ignored.allSatisfy { $0.message.contains("the log ends before it") })
+    }
+  }
+
+  @Test func `what is made again is said once, with its reason`() async throws {
+    try await withDirectory { directory in
+      let box = try await Self.open(directory)
+      try await Self.live(box, seed: 9, rounds: 14)
+      _ = try await Self.keep(box)
+      let made = try Self.snapshots(directory)
+      for (path, bytes) in made { try bytes.dropLast().write(to: URL(filePath: path)) }
+      let lines = LogLines()
+      let keeper = SnapshotKeeper(
+        control: box.control, logger: Logger(label: "test") { _ in lines })
+      while await keeper.step() != .idle {}
+      #expect(try Self.snapshots(directory) == made)
+      let told = lines.told.withLock { $0 }.filter { $0.contains("not used and made again") }
+      #expect(told.count == made.count && made.count >= 2)
+      #expect(told.count { $0.hasPrefix("notice ") } == 1)
+      #expect(told.allSatisfy { $0.contains(".snap: snapshot.length: ") })
+      try box.store.close()
+    }
+  }
+
   @Test func `segments that close later get theirs, each from the one before`() async throws {
     try await withDirectory { directory in
       let box = try await Self.open(directory)
@@ -253,5 +469,27 @@ struct SnapshotKeeperTests {
       #expect(again.published.state == box.published.state)
       try again.store.close()
     }
+  }
+}
+
+/// Keeps what is logged.
+private final class LogLines: LogHandler {
+  let told = Mutex<[String]>([])
+  var metadata: Logger.Metadata {
+    get { [:] }
+    set {}
+  }
+  var logLevel: Logger.Level {
+    get { .trace }
+    set {}
+  }
+
+  subscript(metadataKey _: String) -> Logger.Metadata.Value? {
+    get { nil }
+    set {}
+  }
+
+  func log(event: LogEvent) {
+    told.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
   }
 }

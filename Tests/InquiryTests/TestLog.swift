@@ -61,14 +61,15 @@ final class TestLog {
   }
 
   /// Snapshots as a gateway makes them, behind any events, in place of those that there are.
-  func makeSnapshots(at positions: Set<UInt64>) throws {
+  func makeSnapshots(
+    at positions: Set<UInt64>, version: String = GatewayProjection.version
+  ) throws {
     let path = directory + "/snapshots"
     if FileManager.default.fileExists(atPath: path) {
       try FileManager.default.removeItem(atPath: path)
     }
     let reader = try #require(store).reader
-    let files = SnapshotFiles(
-      of: reader, projector: GatewayProjection.name, version: GatewayProjection.version)
+    let files = SnapshotFiles(of: reader, projector: GatewayProjection.name, version: version)
     var projection = GatewayProjection.initial
     try reader.scan(from: Position(1), through: nil) { entry in
       guard case .event(let stored) = entry else { return .stop }
@@ -80,6 +81,34 @@ final class TestLog {
       }
       return .continue
     }
+  }
+
+  /// The log's own fold.
+  func projection(through last: UInt64) throws -> GatewayProjection {
+    var projection = GatewayProjection.initial
+    try #require(store).reader.scan(from: Position(1), through: Position(last)) { entry in
+      guard case .event(let stored) = entry else { return .stop }
+      try projection.apply(
+        position: stored.position.rawValue, epoch: stored.epoch.rawValue,
+        time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+      return .continue
+    }
+    return projection
+  }
+
+  /// A whole snapshot of whatever is given.
+  func writeSnapshot(_ projection: GatewayProjection, at position: UInt64) throws {
+    let reader = try #require(store).reader
+    try SnapshotFiles(
+      of: reader, projector: GatewayProjection.name, version: GatewayProjection.version
+    ).write(projection.encoded(), at: Position(position))
+  }
+
+  /// Where the snapshot at a position lies.
+  func snapshot(_ position: UInt64) -> String {
+    let digits = String(position)
+    return directory + "/snapshots/" + String(repeating: "0", count: 20 - digits.count) + digits
+      + ".snap"
   }
 
   /// A reader of its own, as `replay` opens one.

@@ -25,7 +25,8 @@ extension GatewayProjection {
   ) throws -> (projection: GatewayProjection, restoration: Restoration) {
     let clock = ContinuousClock()
     let began = clock.now
-    let found = snapshots(of: log).newest(through: through ?? log.last) {
+    // One of a position that the log does not have is looked at too: it is a trace of what was lost.
+    let found = snapshots(of: log).newest(through: through ?? Position(.max)) {
       try GatewayProjection($0)
     }
     var projection = found.snapshot?.value ?? .initial

@@ -79,7 +79,6 @@ extension ConfigurationFold {
     guard let projection else { return (ConfigurationFold(), Position(1)) }
     return (ConfigurationFold(projection), Position(projection.position).next)
   }
-
 }
 
 extension Replay {
@@ -102,7 +101,7 @@ extension GatewayProjection {
     SnapshotFiles(of: log, projector: name, version: version)
   }
 
-  fileprivate init(_ snapshot: SnapshotFiles.Snapshot) throws {
+  init(_ snapshot: SnapshotFiles.Snapshot) throws {
     try self.init(decoding: snapshot.payload)
     guard position == snapshot.position.rawValue else {
       throw InquiryFault(.damaged, "it is of position \(position)")

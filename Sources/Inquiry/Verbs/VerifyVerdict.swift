@@ -1,8 +1,8 @@
 public import Domain
 public import EventStore
 
-/// Whether the log is whole, what outside of it vouches for it, what it lacks, and whether its decisions
-/// can be made again: four separate verdicts.
+/// Whether the log is whole, what outside of it vouches for it, what it lacks, whether its decisions can be
+/// made again, and whether the snapshots beside it are what it gives: separate verdicts.
 public struct VerifyVerdict: InquiryReport, Hashable {
   /// What the log holds altogether.
   public var coverage: LogCoverage
@@ -12,6 +12,8 @@ public struct VerifyVerdict: InquiryReport, Hashable {
   public var anchoring = Anchoring()
   /// What is known to be missing from the range.
   public var completeness = Completeness()
+  /// Whether the snapshots in the range are what the log gives.
+  public var snapshots = SnapshotVerdict()
   /// Places of records whose bytes are not what their kind says; at most 10 are named.
   public var unreadable: [String]
   /// How many there are.
@@ -44,16 +46,19 @@ public struct VerifyVerdict: InquiryReport, Hashable {
   /// Nothing is damaged and everything could be decoded.
   public var isWhole: Bool { integrity.isIntact && unreadableCount == 0 }
 
-  /// 3 before 1 before 4; what the log states to be missing is no fault of it.
+  /// 3 before 1 before 4; what the log states to be missing is no fault of it, nor is a snapshot that
+  /// nothing uses.
   public var exitCode: ExitCode {
     if !isWhole { return .damaged }
-    if differing > 0 || anchoring.verdict == .failed { return .differs }
+    if differing > 0 || anchoring.verdict == .failed || snapshots.wrong > 0 { return .differs }
     return notReproducible > 0 ? .notReproducible : .same
   }
 }
 
 extension Replay {
-  /// Checks a range: every byte of it, what vouches for it, and every routing decision in it.
+  /// Checks a range: every byte of it, what vouches for it, every routing decision and snapshot in it.
+  ///
+  /// No snapshot is trusted: what they hold is made again from the log's beginning.
   ///
   /// - Parameters:
   ///   - anchors: Checkpoints that were kept elsewhere, each with its file's name.
@@ -102,14 +107,16 @@ extension Replay {
     verdict.completeness = completeness.result(
       gaps: report.gaps, end: log.last.rawValue,
       missingThrough: verdict.anchoring.missingThrough)
-    guard !lastUse.isEmpty else { return verdict }
 
-    // Second pass: every snapshot is kept from where it stood until its last use.
+    // Second pass: every view that was routed on is kept from where it stood until its last use.
+    var snapshots = SnapshotCheck(log, from: first, through: last, isToEnd: isToEnd)
     var shelf = SnapshotShelf(Set(lastUse.keys))
-    var (fold, from) = ConfigurationFold.start(
-      in: log, through: Position(first.rawValue - 1), needed: Set(lastUse.keys))
-    shelf.begin(fold, from: from)
-    try log.read(from: from, through: last, progress: progress) { item in
+    var fold = ConfigurationFold()
+    shelf.look(at: 0, fold)
+    let through = lastUse.isEmpty ? snapshots.through ?? .origin : last
+    try log.read(from: Position(1), through: through, progress: progress) { item in
+      snapshots.apply(item)
+      guard !lastUse.isEmpty else { return }
       switch item {
       case .gap(let gap): fold.apply(gap)
       case .event(let stored):
@@ -129,6 +136,7 @@ extension Replay {
         shelf.look(at: position, fold)
       }
     }
+    verdict.snapshots = snapshots.finish()
     return verdict
   }
 }
@@ -203,6 +211,7 @@ extension VerifyVerdict {
     out += "\n"
     for it in differences { out += "  differs  \(it.text)\n" }
     for it in reasons { out += "  unknown  \(it.text)\n" }
+    out += "\n" + snapshots.text
     out += "\nlimits     \(anchoring.limits)\n"
     return out
   }
@@ -232,7 +241,7 @@ extension VerifyVerdict {
           .init("notReproducible", .count(notReproducible)),
           .init("differences", .array(differences.map(\.json))),
           .init("reasons", .array(reasons.map(\.json))),
-        ])),
+        ])), .init("snapshots", snapshots.json),
       .init("limits", .text(anchoring.limits)),
     ])
   }
