@@ -13,6 +13,8 @@ func openStore(_ directory: String, segmentBytes: Int = 64 << 20) throws -> Even
 struct AppendFigures {
   var events: Int
   var seconds: Double
+  /// Of processor time, in all threads.
+  var processorSeconds: Double
   /// From the call to the answer, one a batch.
   var answers: Timings
 }
@@ -42,6 +44,7 @@ enum Appends {
   private static func tasks(
     _ store: EventStore, _ callers: Int, _ batches: [AppendBatch], _ limit: Double
   ) async throws -> AppendFigures {
+    let before = processorSeconds()
     let began = monotonic()
     let end = began + Int64(limit * 1e9)
     return try await withThrowingTaskGroup(of: (Int, [Int64]).self) { group in
@@ -65,7 +68,9 @@ enum Appends {
         events += count
         times += some
       }
-      return AppendFigures(events: events, seconds: seconds(since: began), answers: Timings(times))
+      return AppendFigures(
+        events: events, seconds: seconds(since: began),
+        processorSeconds: processorSeconds() - before, answers: Timings(times))
     }
   }
 }
@@ -98,6 +103,7 @@ private final class ClosedLoop: AppendSink {
   }
 
   func run() async throws -> AppendFigures {
+    let before = processorSeconds()
     let began = monotonic()
     await withCheckedContinuation { continuation in
       state.withLock { state in
@@ -107,9 +113,12 @@ private final class ClosedLoop: AppendSink {
       for number in take(callers) { submit(number) }
     }
     let took = seconds(since: began)
+    let processor = processorSeconds() - before
     return try state.withLock { state in
       if let failure = state.failure { throw failure }
-      return AppendFigures(events: state.events, seconds: took, answers: Timings(state.times))
+      return AppendFigures(
+        events: state.events, seconds: took, processorSeconds: processor,
+        answers: Timings(state.times))
     }
   }
 

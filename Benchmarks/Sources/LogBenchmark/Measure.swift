@@ -30,6 +30,14 @@ func peakMemory() -> Int {
   return usage.ru_maxrss * 1_024
 }
 
+/// Seconds of processor time that all threads of this process, and the kernel for them, took so far.
+func processorSeconds() -> Double {
+  var usage = rusage()
+  getrusage(RUSAGE_SELF.rawValue, &usage)
+  return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+    + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+}
+
 /// Writes one line to standard output at once.
 func say(_ line: String) { put(line + "\n", 1) }
 

@@ -153,6 +153,7 @@ enum SQLiteSlices {
     var inserts = try SQLiteInserts(database, table)
     var events = 0
     var times: [Int64] = []
+    let before = processorSeconds()
     let began = monotonic()
     let end = began + Int64(limit * 1e9)
     for batch in batches {
@@ -162,7 +163,9 @@ enum SQLiteSlices {
       times.append(monotonic() - start)
       events += batch.events.count
     }
-    return AppendFigures(events: events, seconds: seconds(since: began), answers: Timings(times))
+    return AppendFigures(
+      events: events, seconds: seconds(since: began),
+      processorSeconds: processorSeconds() - before, answers: Timings(times))
   }
 
   /// Fills a table to look things up in, without syncing: how it came to be is not measured.

@@ -59,6 +59,7 @@ func run(_ arguments: Arguments) async throws {
       "events": Double(figures.events), "seconds": figures.seconds,
       "rate": Double(figures.events) / figures.seconds,
       "p50": figures.answers.percentile(0.5), "p99": figures.answers.percentile(0.99),
+      "processorMicroseconds": figures.processorSeconds * 1e6 / Double(max(1, figures.events)),
     ])
   case "fill":
     try Reads.fill(

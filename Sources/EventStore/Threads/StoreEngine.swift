@@ -3,8 +3,8 @@ internal import Synchronization
 /// The two threads of an open store and what they share.
 ///
 /// The *writer* takes what was submitted, decides, and writes groups: at once if a `written` append
-/// waits or nothing is being synced; while a sync is in flight `durable` appends gather; `queued` ones
-/// may linger 5 ms. The *syncer* does nothing but `fdatasync`, so that a `written` append never waits
+/// waits; while a sync is in flight `durable` appends gather, and a moment longer if it answered more of
+/// them than are there again; `queued` ones may linger 5 ms. The *syncer* does nothing but `fdatasync`, so that a `written` append never waits
 /// behind one, and answers the `durable` ones that it covered.
 final class StoreEngine: Sendable {
   struct Submission {
@@ -37,13 +37,32 @@ final class StoreEngine: Sendable {
     var bytes = 0
     /// The writer sleeps (or is about to): whoever brings work wakes it.
     var isIdle = false
+    /// How many `durable` submissions wake it.
+    var wakeCount = 1
+    /// It sleeps with a group that is not written.
+    var isGroupWaiting = false
     var isClosing = false
     /// From the request of an urgent sync to its end.
     var isSyncing = false
+    /// How many appends that sync answered: their authors are likely to come again, and one sync for
+    /// all of them costs less than one for the first and one for the others.
+    var expected = 0
+    /// How long they are waited for.
+    var gatherUntil = Int64.min
     var isFlushWanted = false
     /// What is synced and followed by nothing is to be witnessed in the segment.
     var isWitnessWanted = false
     var flushWaiters: [Signal] = []
+
+    /// Whether what came while the writer sleeps is enough for it: single events go together.
+    var isWorthWaking: Bool {
+      incoming.count >= wakeCount || events >= Limits.eventsWorthWaking
+    }
+
+    /// Whether a group of `count` appends may become greater without being late.
+    func isGathering(_ count: Int, _ now: Int64) -> Bool {
+      isSyncing || count < expected && now < gatherUntil
+    }
   }
 
   private enum WitnessBlock {
@@ -142,8 +161,11 @@ final class StoreEngine: Sendable {
       queue.events += count
       queue.bytes += bytes
       queue.incoming.append(submission)
-      defer { queue.isIdle = false }
-      return (nil, queue.isIdle)
+      guard queue.isIdle, submission.durability != .durable || queue.isWorthWaking else {
+        return (nil, false)
+      }
+      queue.isIdle = false
+      return (nil, true)
     }
     if isWaking { writerWake.post() }
     if let refusal {
@@ -226,8 +248,8 @@ final class StoreEngine: Sendable {
     var answers = CompletionBatch()
     while true {
       // Nobody looks for space while a group waits to be written.
-      let wakeAt = writer.groupCount > 0 ? group.lingerUntil : probeAt
-      let now = wakeAt == .max ? 0 : disk.monotonic()
+      var wakeAt = writer.groupCount > 0 ? group.lingerUntil : probeAt
+      let now = disk.monotonic()
       let (step, waiters) = queue.withLock { queue -> (Step, [Signal]) in
         swap(&taken, &queue.incoming)
         queue.events = 0
@@ -241,13 +263,22 @@ final class StoreEngine: Sendable {
           return (.witness, waiters)
         }
         queue.isWitnessWanted = false
+        let isGathering = queue.isGathering(group.entries.count + taken.count, now)
         if !taken.isEmpty || !waiters.isEmpty {
-          return (.work(flush: isFlushWanted, isSyncing: queue.isSyncing), waiters)
+          return (.work(flush: isFlushWanted, isGathering: isGathering), waiters)
         }
+        queue.wakeCount = 1
         if writer.groupCount > 0 {
           let isDue = isFlushWanted || now >= group.lingerUntil
-          if isDue || (group.hasDurable && !queue.isSyncing) {
-            return (.work(flush: true, isSyncing: queue.isSyncing), waiters)
+          if isDue || (group.hasDurable && !isGathering) {
+            return (.work(flush: true, isGathering: isGathering), waiters)
+          }
+          if queue.isSyncing {
+            // Its end wakes the writer.
+            queue.wakeCount = .max
+          } else if group.hasDurable {
+            queue.wakeCount = queue.expected - group.entries.count
+            wakeAt = min(wakeAt, queue.gatherUntil)
           }
         } else if queue.isClosing {
           return (.end, waiters)
@@ -255,6 +286,7 @@ final class StoreEngine: Sendable {
           return (.probe, waiters)
         }
         queue.isIdle = true
+        queue.isGroupWaiting = writer.groupCount > 0
         return (.sleep, waiters)
       }
       switch step {
@@ -273,7 +305,7 @@ final class StoreEngine: Sendable {
       case .witness:
         writeWitness(writer)
         for waiter in waiters { waiter.post() }
-      case .work(let flush, let isSyncing):
+      case .work(let flush, let isGathering):
         writer.durableUpTo = max(writer.durableUpTo, lastDurable)
         if isShort.load(ordering: .relaxed), disk.monotonic() >= probeAt {
           if writer.groupCount > 0 { write(writer, &group, &answers) }
@@ -281,7 +313,7 @@ final class StoreEngine: Sendable {
         }
         for submission in taken { admit(submission, writer, &group, &answers) }
         taken.removeAll(keepingCapacity: true)
-        if flush || group.isWriteDue || (group.hasDurable && !isSyncing) {
+        if flush || group.isWriteDue || (group.hasDurable && !isGathering) {
           write(writer, &group, &answers)
         }
         answers.deliver()
@@ -291,7 +323,7 @@ final class StoreEngine: Sendable {
   }
 
   private enum Step {
-    case work(flush: Bool, isSyncing: Bool)
+    case work(flush: Bool, isGathering: Bool)
     case witness
     case probe
     case sleep
@@ -541,6 +573,7 @@ final class StoreEngine: Sendable {
 
   private func sync(_ mark: LogWriter.Mark, isWitness: Bool) {
     var problem: StoreError?
+    let began = disk.monotonic()
     do throws(StoreError) { try syncExclusively(mark.file) } catch {
       problem = error
       poison(error)
@@ -570,14 +603,27 @@ final class StoreEngine: Sendable {
       }
       return (covered, !state.waiting.isEmpty)
     }
-    // The next group is made while these answers are delivered.
-    if !isUrgent { wakeWriter { $0.isSyncing = false } }
+    if !isUrgent { endSyncing(answering: covered.count, began, now) }
     var answers = CompletionBatch()
     for waiting in covered {
       answers.add(
         waiting.sink, waiting.token, problem.map { .failure($0) } ?? .success(waiting.receipt))
     }
     answers.deliver()
+  }
+
+  /// Lets the next group be written, while the answers are delivered.
+  private func endSyncing(answering count: Int, _ began: Int64, _ now: Int64) {
+    let isWaking = queue.withLock { queue in
+      queue.isSyncing = false
+      queue.expected = count
+      queue.gatherUntil = now + min((now - began) / 2, Int64(Limits.gatherMicroseconds) * 1_000)
+      queue.wakeCount = 1
+      guard queue.isIdle, queue.isGroupWaiting || !queue.incoming.isEmpty else { return false }
+      queue.isIdle = false
+      return true
+    }
+    if isWaking { writerWake.post() }
   }
 
   /// Everything through `position` is on stable storage; both threads find out such things.
