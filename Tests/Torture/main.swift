@@ -6,7 +6,7 @@ struct TortureCommand: ParsableCommand {
     commandName: "torture", abstract: "Does to the event log what the world may do to it.",
     subcommands: [
       All.self, Crash.self, Kills.self, Inject.self, Append.self, WorkCommand.self,
-      BenchCommand.self,
+      Seal.self, BenchCommand.self,
     ])
 }
 

@@ -9,7 +9,7 @@ extension GatewayEvent.CheckpointSigned {
   /// What is signed, in UTF-8: six lines, each ended by a line feed.
   ///
   /// The origin with the store's identity, position, chain value, epoch, the position before, Merkle
-  /// root; numbers in decimal, hashes in base64. docs/integrity.md gives an example.
+  /// root; numbers in decimal, hashes in base64. docs/file-format.md gives an example.
   public func statement(store: UInt128) -> String {
     """
     \(Self.origin(store: store))
