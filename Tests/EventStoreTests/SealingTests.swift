@@ -268,6 +268,30 @@ struct SealingTests {
     }
   }
 
+  /// Each byte of a sealed segment, its header, blocks and index, and of a sidecar.
+  @Test(arguments: [SegmentName.Kind.sealed, .index])
+  func noByteMayChangeUnnoticed(kind: SegmentName.Kind) throws {
+    let disk = SimulatedDisk(seed: 91)
+    let store = try SteppedStore(disk, segmentBytes: 1 << 20, segmentEvents: 5)
+    for number in UInt64(1)...12 { try store.append(batch(number)) }
+    let segments = store.reader.segments.count - 1
+    for _ in 0..<(kind == .index ? segments : 2 * segments) { _ = store.sealer.step() }
+    try store.close()
+    let events = try everything(LogReader(disk: disk, directory: "/log")).events
+    let name = try #require(Self.names(disk, kind.rawValue).dropFirst().first)
+    let whole = try #require(disk.contents(name))
+    var outcomes: [DamageOutcome: Int] = [:]
+    for at in whole.indices {
+      var bytes = whole
+      bytes[at] ^= 1 << UInt8(at % 8)
+      let damaged = disk.copy(seed: 1)
+      damaged.set(name, bytes)
+      outcomes[try checkDamaged(damaged, events, "byte \(at)"), default: 0] += 1
+    }
+    // None is without meaning: events that cannot be read, or an index that is made again.
+    #expect(Set(outcomes.keys) == (kind == .index ? [.indexOnly] : [.named, .indexOnly]))
+  }
+
   @Test func aCrashAnywhereInSealingLosesNothing() throws {
     let (original, numbers) = try Self.store(seed: 61, segmentEvents: 30)
     let before = try Answers(LogReader(disk: original, directory: "/log"), of: numbers)

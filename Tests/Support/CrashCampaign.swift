@@ -16,6 +16,13 @@ package struct CrashCampaign {
   private var unsynced: [Int] = []
   private let segmentBytes: Int
   private let dictionary: [UInt8]
+  /// Drawn from apart, so that lives that do not seal stay what they are; nil: this one does not.
+  private var sealing: SeededRandom?
+  /// Finished segments as they were before they were sealed.
+  private var raw: [String: [UInt8]] = [:]
+  /// Sealed segments whose index was garbled, as they were before.
+  private var garbled: [String: [UInt8]] = [:]
+  private var isIndexGarbled = false
   /// What is being done, for the names of points.
   private var phase = "append"
   /// Whether the log was closed since it was opened.
@@ -29,6 +36,8 @@ package struct CrashCampaign {
     disk = SimulatedDisk(seed: seed ^ 0xD15C, isLying: isLying, isHarsh: true)
     segmentBytes = random.int(200...3_000)
     dictionary = random.oneIn(3) ? [] : Array("request.finished.v1 stream/ payload".utf8)
+    var sealing = SeededRandom(seed: seed ^ 0x5EA1)
+    if !sealing.oneIn(3) { self.sealing = sealing }
   }
 
   /// Lives the life of `seed`; the points it counted, and what must not have happened, nil if nothing did.
@@ -70,6 +79,7 @@ package struct CrashCampaign {
       }
     }
     disk.restart()
+    if let name = garbleIndex() { names.append(name) }
     let store = try recover(&names)
     try judge(store, keepsWritten: disk.bootID() == boot)
     for name in names { points[name, default: 0] += 1 }
@@ -94,6 +104,12 @@ package struct CrashCampaign {
       case .powerCut: "power cut"
       }
     var place = phase
+    if phase == "seal" {
+      // Where its work is: the sidecar, the sealed file, its rename, the removal of the original.
+      let what =
+        hit.path.contains(".idx") ? "index" : hit.path.hasSuffix("/seg") ? "rename" : "file"
+      place = "seal: \(what) \(hit.operation)"
+    }
     if phase == "append" || phase == "sync" {
       let isRoll = hit.path.hasSuffix(".tmp") || hit.path.hasSuffix("/seg")
       place = isRoll ? "roll" : "\(hit.operation == .sync ? "sync" : "append")"
@@ -120,6 +136,7 @@ package struct CrashCampaign {
     lastEpoch = store.report.epoch.rawValue
     do {
       for _ in 0..<random.int(1...20) {
+        if sealing?.oneIn(4) == true { try seal(store) }
         phase = "append"
         switch random.int(0...10) {
         case 0...5: try append(store)
@@ -172,6 +189,79 @@ package struct CrashCampaign {
       try oracle.show(batch, receipt)
       unsynced.append(batch)
     }
+  }
+
+  /// What the sealer does meanwhile; whatever comes of it, the log is the same and takes appends.
+  private mutating func seal(_ store: SteppedStore) throws {
+    guard var draw = sealing else { return }
+    defer { sealing = draw }
+    phase = "seal"
+    for (path, bytes) in segmentImages { raw[path] = bytes }
+    if draw.oneIn(3) { store.sealer.retry() }
+    for _ in 0..<draw.int(1...6) where store.sealer.step() {}
+    try unlessDown()
+    if draw.oneIn(3) { try compareLive(store) }
+  }
+
+  /// Damages indexes, or puts an original beside the sealed segment that replaced it.
+  ///
+  /// - Returns: what was done, nil if nothing.
+  private mutating func garbleIndex() -> String? {
+    guard var draw = sealing else { return nil }
+    defer { sealing = draw }
+    guard draw.oneIn(3),
+      let path = disk.paths.filter({ $0.hasSuffix(".sealed") || $0.hasSuffix(".idx") })
+        .randomElement(using: &draw), let whole = disk.contents(path)
+    else { return nil }
+    var did: [String] = []
+    let isSealed = path.hasSuffix(".sealed")
+    let original = path.replacing(".sealed", with: ".esl")
+    if isSealed, draw.oneIn(2), disk.contents(original) == nil, let bytes = raw[original] {
+      disk.set(original, bytes)
+      did.append("original beside")
+    }
+    if did.isEmpty || draw.oneIn(2) {
+      did.append(isSealed ? "footer" : "sidecar")
+      garbled[path] = isSealed ? garbled[path] ?? whole : nil
+      isIndexGarbled = true
+      // The index of a sealed segment begins behind its blocks with its magic.
+      let magic = Array("SBXIDX\r\n".utf8)
+      let base = isSealed ? whole.firstRange(of: magic)?.lowerBound ?? whole.count : 0
+      var bytes = whole
+      let at = min(draw.int(base...whole.count), whole.count - 1)
+      switch draw.int(0...5) {
+      case 0: bytes.removeSubrange(max(at, base)...)
+      case 1: bytes.removeSubrange(base...)
+      case 2: bytes += draw.bytes(draw.int(1...40))
+      case 3: for place in at..<min(at + draw.int(1...64), whole.count) { bytes[place] = 0 }
+      case 4: for place in at..<min(at + draw.int(1...64), whole.count) { bytes[place] ^= 0x5A }
+      default: if at >= base { bytes[at] ^= 1 << UInt8(draw.int(0...7)) }
+      }
+      disk.set(path, !isSealed && draw.oneIn(3) ? nil : bytes)
+    }
+    return did.joined(separator: ", ")
+  }
+
+  /// After damage to an index: all of it is found, named as what it is, and made again byte for byte.
+  private mutating func repairs(_ store: SteppedStore, _ events: Int) throws {
+    let verdict = try store.reader.verify(from: .origin, through: nil, progress: nil)
+    guard verdict.events == UInt64(events), verdict.revisionFaults.isEmpty,
+      verdict.gaps.allSatisfy({ gap in
+        gap.last.map { $0 < gap.first } == true
+          && (gap.rule.hasPrefix("footer.") || gap.rule.hasPrefix("index."))
+      })
+    else { throw Violation(.lost, "a damaged index made \(verdict.gaps.first?.rule ?? "less")") }
+    for (path, bytes) in segmentImages { raw[path] = bytes }
+    while store.sealer.step() {}
+    let state = store.sealer.sealing
+    guard state.pending == 0, state.lastFailure == nil else {
+      throw Violation(.wrong, "a damaged index was not made again: \(state)")
+    }
+    for (path, bytes) in garbled where disk.contents(path) != bytes {
+      throw Violation(.wrong, "\(path) was made again with other bytes")
+    }
+    garbled = [:]
+    isIndexGarbled = false
   }
 
   /// Whatever failed, the log that goes on is the one of before.
@@ -318,6 +408,10 @@ package struct CrashCampaign {
         again.writer.mark?.chain ?? .zero == chain
       else { throw Violation(.wrong, "a second recovery differs from the first") }
       lastEpoch = again.report.epoch.rawValue
+      if isIndexGarbled {
+        try repairs(again, events.count)
+        try answers(again.reader, events)
+      }
       // A reader that knows nothing of the writer.
       let outside = try LogReader(disk: disk, directory: "/log")
       let verdict = try outside.verify(from: .origin, through: nil, progress: nil)
@@ -346,11 +440,14 @@ package struct CrashCampaign {
       throw Violation(.wrong, "\(stream) is at \(reader.revision(of: stream)), not \(revision)")
     }
     guard let event = events.randomElement(using: &random) else { return }
-    guard try reader.position(of: event.id) == event.position,
-      try reader.event(at: event.position) == event
-    else { throw Violation(.wrong, "the event at \(event.position) is not found by its id") }
-    for key in event.lookupKeys where try reader.positions(forKey: key) != [event.position] {
-      throw Violation(.wrong, "the event at \(event.position) is not found by its key")
+    // Of a log with indexes on disk now and then each event is asked for.
+    for event in sealing?.oneIn(4) == true ? events : [event] {
+      guard try reader.position(of: event.id) == event.position,
+        try reader.event(at: event.position) == event
+      else { throw Violation(.wrong, "the event at \(event.position) is not found by its id") }
+      for key in event.lookupKeys where try reader.positions(forKey: key) != [event.position] {
+        throw Violation(.wrong, "the event at \(event.position) is not found by its key")
+      }
     }
     if random.oneIn(8) {
       let run = try reader.events(ofStream: event.stream, from: event.revision)

@@ -52,6 +52,8 @@ package final class Sealer {
   /// Something waits for `retry`.
   var hasFailures: Bool { !failed.isEmpty }
 
+  package var sealing: SealingState { status.sealing }
+
   /// Takes what failed up again.
   package func retry() { failed = [] }
 
@@ -79,7 +81,8 @@ package final class Sealer {
     defer { sidecar.close() }
     do throws(StoreError) {
       try sidecar.writeAll(bytes, at: 0)
-      // Not synced: its checksums tell whether it is whole, and it can be made again.
+      // A torn one would cost nothing, but a check of the log would name it.
+      try sidecar.sync()
       try disk.rename(temporary, path)
     } catch {
       _ = try? disk.remove(temporary)
