@@ -185,9 +185,10 @@ struct SegmentIndex: Sendable, Hashable {
 
   var bucketCount: Int { Int(extent(of: .directory).bytes) / 4 - 1 }
 
-  /// The bucket of `hash`: by its upper half.
+  /// The bucket of `hash`: by its upper half, so that equally many hashes fall to each.
   static func bucket(_ hash: UInt64, of count: Int) -> Int {
-    Int((hash >> 32) * UInt64(count) >> 32)
+    // The parentheses matter: a shift binds closer than a product.
+    Int(((hash >> 32) * UInt64(count)) >> 32)
   }
 
   /// What an entry keeps of `hash`: of its lower half the first bits.
