@@ -122,6 +122,14 @@ public final class LogReader: Sendable {
     return Position(index.last)
   }
 
+  /// The damaged ranges that are known without reading all again, those at the end included.
+  ///
+  /// - Throws: `.io`.
+  public func damage() throws(StoreError) -> [LogGap] {
+    settle()
+    return (index.gaps + (try endGaps())).sorted { $0.first < $1.first }
+  }
+
   /// The last readable position.
   public var last: Position {
     settle()

@@ -205,6 +205,149 @@ struct CheckpointTests {
     }
   }
 
+  /// What somebody can do to a log between two lives who can write the directory and has no key.
+  private enum Tampering: String, CaseIterable {
+    case rewritten, rewrittenWithoutCheckpoints, olderCopy, cutOff, anotherKeysCheckpoints
+  }
+
+  @Test(arguments: Tampering.allCases)
+  private func
+    `a log that was replaced between two lives is not signed, whatever it says of itself`(
+      _ tampering: Tampering
+    ) async throws
+  {
+    try await withDirectory { directory in
+      let box = try await TestBox.open(directory)
+      _ = try await signer(box).sign()
+      try await live(box, 3)
+      try box.store.close()
+      let older = directory + "/older"
+      let log = directory + "/seg"
+      try FileManager.default.copyItem(atPath: log, toPath: older)
+      let again = try await TestBox.open(directory)
+      try await live(again, 40)
+      _ = try await signer(again).sign()
+      try again.store.close()
+
+      try FileManager.default.removeItem(atPath: log)
+      try FileManager.default.copyItem(atPath: older, toPath: log)
+      for name in try FileManager.default.contentsOfDirectory(atPath: directory)
+      where !["seg", "keys", "FORMAT", "older"].contains(name) {
+        try FileManager.default.removeItem(atPath: "\(directory)/\(name)")
+      }
+      if tampering == .rewrittenWithoutCheckpoints {
+        // All of it made anew; only what says which log it is has to be the old one.
+        for name in try FileManager.default.contentsOfDirectory(atPath: log) {
+          try FileManager.default.removeItem(atPath: "\(log)/\(name)")
+        }
+      }
+      let forged = try await TestBox.open(directory)
+      switch tampering {
+      case .rewritten, .rewrittenWithoutCheckpoints: try await live(forged, 80)
+      case .olderCopy: break
+      case .cutOff: try await live(forged, 1)
+      case .anotherKeysCheckpoints:
+        try await live(forged, 60)
+        let key = Curve25519.Signing.PrivateKey()
+        let (reader, last) = (forged.store.reader, forged.store.lastDurable)
+        var fact = GatewayEvent.CheckpointSigned(
+          position: last.rawValue, epoch: forged.store.epoch.rawValue,
+          chain: try reader.chainValue(at: last).bytes, previous: 0,
+          root: MerkleTree.root(of: try reader.leaves(from: Position(1), through: last)).bytes,
+          publicKey: [UInt8](key.publicKey.rawRepresentation), signature: [])
+        fact.signature = [UInt8](
+          try key.signature(for: Array(fact.statement(store: reader.storeID).utf8)))
+        try await forged.control.record([.gateway(.checkpointSigned(fact))])
+        try await live(forged)
+      }
+      let before = forged.store.lastDurable
+      let error = await #expect(throws: ControlError.self) { try await signer(forged).sign() }
+      let said = error?.description ?? ""
+      #expect(said.contains("not what was signed") && said.contains("remove keys/checkpoint.key"))
+      let isShort = [.olderCopy, .cutOff].contains(tampering)
+      #expect(said.contains(isShort ? "cut off" : "changed"), "\(said)")
+      // Nor does a gateway sign it by itself, and what it does else goes on.
+      #expect(await signer(forged).step() == false)
+      #expect(forged.store.lastDurable == before)
+      // A new key is no secret way around it: whoever verifies with the old one is told.
+      try FileManager.default.removeItem(atPath: "\(directory)/keys/checkpoint.key")
+      try await live(forged)
+      _ = try #require(try await signer(forged).sign())
+      let keys = try checkpoints(forged.store.reader).map(\.fact.publicKey)
+      #expect(keys.last != keys.first || tampering == .rewrittenWithoutCheckpoints)
+      try forged.store.close()
+    }
+  }
+
+  @Test func `what was signed last is kept with the key, and a key without it is taken`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let first = try box.control.vault.makeCheckpointKey()
+      #expect(try box.control.vault.checkpointKey()?.signed == nil)
+      let signed = try #require(try await signer(box).sign()).newest
+      let kept = try #require(try box.control.vault.checkpointKey())
+      #expect(kept.publicKey == first.publicKey && kept.signed?.position == signed.position)
+      #expect(kept.signed?.chain == signed.chain)
+      // Another life signs on.
+      try await live(box)
+      #expect(try await signer(box).sign()?.count == 1)
+      try check(box.store.reader)
+    }
+  }
+
+  @Test
+  func `a garbled key file is refused with its path and the remedy, and shows no byte of a key`()
+    async throws
+  {
+    try await TestBox.with { box in
+      _ = try await signer(box).sign()
+      let (path, keys) = ("\(box.directory)/keys/checkpoint.key", "\(box.directory)/keys")
+      let whole = try #require(try KeyFile.read(path))
+      for length in 0..<whole.count {
+        try KeyFile.write(Array(whole[..<length]), to: path, directory: keys)
+        #expect(throws: VaultError.self, "cut at \(length)") {
+          try box.control.vault.checkpointKey()
+        }
+      }
+      for index in whole.indices {
+        var changed = whole
+        changed[index] ^= 1
+        try KeyFile.write(changed, to: path, directory: keys)
+        let error = #expect(throws: VaultError.self, "byte \(index)") {
+          try box.control.vault.checkpointKey()
+        }
+        let said = error?.description ?? ""
+        #expect(error?.code == .damaged && said.contains(path) && said.contains("put a copy"))
+      }
+      // A data key's file under this name is none either.
+      try box.control.vault.wrap(
+        [UInt8](repeating: 7, count: 31).withUnsafeBytes { .init($0) },
+        name: "checkpoint", of: "a test")
+      #expect(throws: VaultError.self) { try box.control.vault.checkpointKey() }
+      try KeyFile.write(whole, to: path, directory: keys)
+      #expect(try box.control.vault.checkpointKey()?.signed != nil)
+    }
+  }
+
+  @Test func `a key file is private also where something else stood before`() async throws {
+    try await withDirectory { directory in
+      let path = "\(directory)/k.key"
+      let temporary = path + ".tmp"
+      let isMade = FileManager.default.createFile(atPath: temporary, contents: .init([1]))
+      #expect(isMade && chmod(temporary, 0o644) == 0)
+      try KeyFile.write([1, 2], to: path, directory: directory)
+      let attributes = try FileManager.default.attributesOfItem(atPath: path)
+      #expect(attributes[.posixPermissions] as? Int == 0o600)
+      // A link that waits in its place is not followed.
+      let elsewhere = "\(directory)/elsewhere"
+      #expect(symlink(elsewhere, temporary) == 0)
+      try KeyFile.write([3], to: path, directory: directory)
+      #expect(!FileManager.default.fileExists(atPath: elsewhere))
+      #expect(try KeyFile.read(path) == [3])
+    }
+  }
+
   @Test func `a damaged block is passed over, and the checkpoint behind it says so`() async throws {
     try await withDirectory { directory in
       let first = try await TestBox.open(directory)

@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// A checkpoint covers what is durable since the one before, at most 65,536 events, and is an event
 /// itself. Each continues the chain from what was signed before: a log that is not the one that was
-/// signed gets no new signature.
+/// signed gets no new signature. What was signed last is known from the key's own file, not from the log
+/// alone: else whoever rewrote the log between two lives would get it signed.
 public final class CheckpointSigner: Sendable {
   /// Events that one checkpoint covers at most; a proof from it has at most 16 hashes.
   public static let spanEvents: UInt64 = 65_536
@@ -155,8 +156,9 @@ public final class CheckpointSigner: Sendable {
       let ledger = try await readLedger()
       guard ledger.news(through: end) > 0 else { return nil }
       let (signed, span) = try await sideline.run { [self] in
+        let key = try openKey(ledger.publicKey)
         let span = try nextSpan(after: ledger, through: end)
-        return (try sign(span, publicKeyBefore: ledger.publicKey), span)
+        return (try sign(span, with: key), span)
       }
       guard let receipt = try await control.record([.gateway(.checkpointSigned(signed))]) else {
         return nil
@@ -191,7 +193,7 @@ public final class CheckpointSigner: Sendable {
     let chain = try reader.chainValue(at: Position(last))
     if previous == ledger.covered {
       guard leaves.reduce(ledger.chain, { $0.chain(with: $1) }) == chain else {
-        throw ControlError.unreadable(
+        throw ControlError.notAsSigned(
           position: Position(last),
           reason: "the chain does not follow from the checkpoint at \(ledger.covered): events were"
             + " changed since; ask `replay verify`")
@@ -220,9 +222,10 @@ public final class CheckpointSigner: Sendable {
   }
 
   private func sign(
-    _ span: Span, publicKeyBefore: [UInt8]?
+    _ span: Span, with key: CheckpointKey
   ) throws -> GatewayEvent.CheckpointSigned {
-    let key = try openKey(publicKeyBefore)
+    // Before the signature exists: there is none that is not remembered.
+    try control.vault.remember(.init(position: span.position, chain: span.chain.bytes), with: key)
     var signed = GatewayEvent.CheckpointSigned(
       position: span.position, epoch: span.epoch, chain: span.chain.bytes, previous: span.previous,
       root: span.root.bytes, publicKey: key.publicKey, signature: [])
@@ -233,6 +236,7 @@ public final class CheckpointSigner: Sendable {
   private func openKey(_ before: [UInt8]?) throws -> CheckpointKey {
     if let key = state.withLock({ $0.key }) { return key }
     let kept = try control.vault.checkpointKey()
+    if let signed = kept?.signed { try compare(signed) }
     let key = try kept ?? control.vault.makeCheckpointKey()
     state.withLock { $0.key = key }
     let metadata: Logger.Metadata = ["public-key": "\(hexadecimalText(key.publicKey))"]
@@ -250,6 +254,41 @@ public final class CheckpointSigner: Sendable {
 
   // MARK: What was signed before
 
+  /// - Throws: if the log is not the one that this was signed of.
+  private func compare(_ signed: CheckpointKey.Signed) throws {
+    let reader = control.store.reader
+    let remedy =
+      "; if you put another copy there yourself, remove keys/checkpoint.key: a new key is made, and"
+      + " whoever verifies must be told"
+    guard signed.position <= reader.last.rawValue else {
+      throw ControlError.notAsSigned(
+        position: reader.last.next,
+        reason:
+          "the log ends before position \(signed.position), through which this key signed it: its"
+          + " end was cut off, or it is an older copy" + remedy)
+    }
+    do throws(StoreError) {
+      guard try reader.chainValue(at: Position(signed.position)).bytes == signed.chain else {
+        throw StoreError(.conflict, "")
+      }
+    } catch {
+      switch error.code {
+      case .conflict:
+        throw ControlError.notAsSigned(
+          position: Position(signed.position),
+          reason:
+            "the log is not the one that this key signed through here: events were changed, or it"
+            + " is another one" + remedy)
+      case .damaged:
+        // Whoever runs the gateway has accepted that damage, else it would not run.
+        logger.warning(
+          "what was signed last cannot be read any more: it is not known whether the log is the same",
+          metadata: ["position": "\(signed.position)"])
+      default: throw error
+      }
+    }
+  }
+
   private func readLedger() async throws -> Ledger {
     if let ledger = state.withLock({ $0.ledger }) { return ledger }
     let reader = control.store.reader
@@ -263,7 +302,7 @@ public final class CheckpointSigner: Sendable {
         if ledger.publicKey == nil {
           guard fact.position < stored.position.rawValue, let chain = Digest(bytes: fact.chain)
           else {
-            throw ControlError.unreadable(
+            throw ControlError.notAsSigned(
               position: stored.position, reason: "this checkpoint covers what was not there yet")
           }
           ledger = Ledger(covered: fact.position, chain: chain, publicKey: fact.publicKey)

@@ -14,6 +14,8 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
   case log(StoreError)
   /// The log cannot be read where the configuration stands.
   case unreadable(position: Position, reason: String)
+  /// The log is not what was signed before; nothing is signed.
+  case notAsSigned(position: Position, reason: String)
 
   /// One sentence for a person.
   public var description: String {
@@ -25,6 +27,8 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
     case .log(let error): "the log did not take the change: \(error)"
     case .unreadable(let position, let reason):
       "the configuration cannot be read at position \(position): \(reason)"
+    case .notAsSigned(let position, let reason):
+      "the log is not what was signed, at position \(position): \(reason)"
     }
   }
 }

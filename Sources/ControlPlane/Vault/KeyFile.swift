@@ -43,7 +43,11 @@ enum KeyFile {
   /// Writes the file with mode 0600; when this returns it survives a crash, directory entry included.
   static func write(_ bytes: [UInt8], to path: String, directory: String) throws(VaultError) {
     let temporary = "\(path).tmp"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    // What an earlier crash left may be open to others; a link may lead anywhere.
+    guard unlink(temporary) == 0 || errno == ENOENT else {
+      throw VaultError(.io, "cannot replace a key file", path: temporary, errno: errno)
+    }
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
       throw VaultError(.io, "cannot create a key file", path: temporary, errno: errno)
     }

@@ -159,6 +159,7 @@ struct AnchoringCheck {
     _ reach: (UInt64, UInt64) throws(InquiryFault) -> Anchoring.Reach
   ) throws(InquiryFault) {
     var covered: UInt64? = range.lowerBound == 1 ? 0 : nil
+    var signing: VerifyingKey?
     for it in checkpoints {
       guard it.fact.position < it.position else {
         out.fault("checkpoint \(it.place) covers what stands behind it")
@@ -182,11 +183,17 @@ struct AnchoringCheck {
         }
         if it.fact.previous > before {
           out.remark(
-            "checkpoint \(it.place) passes over positions \(before + 1)…\(it.fact.previous): they could "
-              + "not be read when it was signed")
+            "checkpoint \(it.place) passes over positions \(before + 1)…\(it.fact.previous), as it does "
+              + "where these cannot be read: no proof can be made of them")
         }
       }
       covered = it.fact.position
+      if let before = signing, before != key {
+        out.remark(
+          "from checkpoint \(it.place) on another key signs, \(key.text); that its holder is the one of "
+            + "before is not shown by the log")
+      }
+      signing = key
       switch try compare.compare(it.fact) {
       case .same:
         let index =
@@ -269,8 +276,10 @@ extension Anchoring {
         + "would look the same. Keep a checkpoint elsewhere (`replay checkpoint`) and give it with --anchor; "
         + "take the key from `signalbox checkpoint --public-key` and give it with --public-key."
     case .signed:
-      return "Nobody without the key could have changed what is signed. The signatures cannot show "
-        + "that events behind a checkpoint were cut off together with it, nor that the key's holder "
+      return
+        "What is signed is what the log held when it was signed: nobody without the key could have "
+        + "changed it since. The signatures cannot show that something was changed before, that "
+        + "events behind a checkpoint were cut off together with it, nor that the key's holder "
         + "signed another history instead. Keep a checkpoint elsewhere (`replay checkpoint`) and give it "
         + "with --anchor."
     case .anchored:

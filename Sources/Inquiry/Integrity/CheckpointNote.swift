@@ -61,7 +61,7 @@ public struct CheckpointNote: Sendable, Hashable {
       publicKey: [], signature: Array(own.dropFirst(4)))
     // A number has more than one spelling; what is signed has one.
     let signed = lines[..<6].joined(separator: "\n") + "\n"
-    guard fact.statement(store: store) == signed else { return nil }
+    guard fact.statement(store: store).utf8.elementsEqual(signed.utf8) else { return nil }
   }
 
   private static func value(_ prefix: String, _ line: String) -> String? {

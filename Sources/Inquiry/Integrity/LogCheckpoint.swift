@@ -50,7 +50,9 @@ struct LogCheckpoint: Sendable, Hashable {
   ) throws(InquiryFault) -> LogCheckpoint? {
     var found: LogCheckpoint?
     try backwards(in: log) { checkpoint in
-      if checkpoint.fact.previous < position.rawValue, position.rawValue <= checkpoint.fact.position
+      if checkpoint.fact.previous < position.rawValue,
+        position.rawValue <= checkpoint.fact.position,
+        checkpoint.fact.position < checkpoint.position
       {
         found = checkpoint
       }
@@ -64,6 +66,25 @@ struct LogCheckpoint: Sendable, Hashable {
   static let remedy =
     "A running gateway signs at the latest ten minutes after an event, and when it stops; without one, "
     + "`signalbox checkpoint --data DIR` signs now."
+
+  /// That no checkpoint covers a position, and whether one will.
+  static func notCovered(
+    _ position: Position, in log: LogReader
+  ) throws(InquiryFault) -> InquiryFault {
+    var isPassedOver = false
+    try backwards(in: log) { checkpoint in
+      isPassedOver = checkpoint.fact.position >= position.rawValue
+      return false
+    }
+    return InquiryFault(
+      .notCovered,
+      isPassedOver
+        ? "No checkpoint covers position \(position), and none will: later ones pass over it. That is so "
+          + "where the log was damaged when they were signed. An anchor still vouches for it: `replay "
+          + "verify --anchor`."
+        : "No checkpoint covers position \(position) yet, so nothing signed vouches for it. \(remedy)"
+    )
+  }
 }
 
 /// What a checkpoint says, held against the log.

@@ -157,7 +157,8 @@ extension Proof {
       }
     }
     for it in events { try check(it) }
-    guard text == self.text else {
+    // Byte by byte: two texts are equal to Swift also where their bytes are not.
+    guard text.utf8.elementsEqual(self.text.utf8) else {
       throw Broken(
         step: .rendering,
         what: "what is signed holds, but something else in the document was changed")
@@ -254,10 +255,7 @@ extension Replay {
     var leaves: [UInt64: [Digest]] = [:]
     for position in try positions(of: target, all: all, in: log) {
       guard let covering = try LogCheckpoint.covering(position, in: log) else {
-        throw InquiryFault(
-          .notCovered,
-          "No checkpoint covers position \(position) yet, so nothing signed vouches for it. "
-            + LogCheckpoint.remedy)
+        throw try LogCheckpoint.notCovered(position, in: log)
       }
       let fact = covering.fact
       if leaves[fact.position] == nil {
@@ -267,9 +265,7 @@ extension Replay {
             "Checkpoint \(covering.place) is not signed with the key that it names. Ask `replay verify`."
           )
         }
-        leaves[fact.position] = try reading { () throws(StoreError) in
-          try log.leaves(from: Position(fact.previous + 1), through: Position(fact.position))
-        }
+        leaves[fact.position] = try span(of: covering, in: log)
         proof.checkpoints.append(fact)
       }
       let record = try reading { () throws(StoreError) in try log.publicRecord(at: position) }
@@ -289,6 +285,23 @@ extension Replay {
             toLeaf: Int(position.rawValue - fact.previous - 1), of: span)))
     }
     return proof
+  }
+
+  /// The leaves that a checkpoint covers.
+  private static func span(
+    of checkpoint: LogCheckpoint, in log: LogReader
+  ) throws(InquiryFault) -> [Digest] {
+    let (first, last) = (checkpoint.fact.previous + 1, checkpoint.fact.position)
+    do throws(StoreError) {
+      return try log.leaves(from: Position(first), through: Position(last))
+    } catch {
+      guard error.code == .damaged, let bad = error.position else { throw InquiryFault(error) }
+      throw InquiryFault(
+        .damaged,
+        "Checkpoint \(checkpoint.place) covers positions \(first)…\(last), and a proof needs all of them: "
+          + "position \(bad) cannot be read, the log is damaged there. Another copy of the log may be "
+          + "whole: `replay verify --log`.")
+    }
   }
 
   private static func positions(
@@ -312,6 +325,7 @@ extension Replay {
       let stored = try reading { () throws(StoreError) in try log.event(at: position) }
       if let stored, case .request(.finished) = Entry(stored).event { return [position] }
     }
+    try refuseIfDamaged("the end of request \(uuidText(id.rawValue))", behind: own.last, in: log)
     throw InquiryFault(
       .notFound,
       "Request \(uuidText(id.rawValue)) has no end in this log: it is under way, or was interrupted. "

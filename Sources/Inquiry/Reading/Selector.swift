@@ -101,12 +101,14 @@ extension Selector {
     case .request(let id):
       let positions = try RequestLookup.positions(of: id, in: log)
       guard let first = positions.first, let last = positions.last else {
+        try Replay.refuseIfDamaged("request `\(Shown.text(id))`", behind: nil, in: log)
         throw InquiryFault(.notFound, "No event of request `\(Shown.text(id))` is in this log.")
       }
       return edge == .from ? first : last
     case .event(let id):
       let found = try reading { () throws(StoreError) in try log.position(of: EventID(id)) }
       guard let found else {
+        try Replay.refuseIfDamaged("event \(uuidText(id))", behind: nil, in: log)
         throw InquiryFault(.notFound, "No event \(uuidText(id)) is in this log.")
       }
       return found

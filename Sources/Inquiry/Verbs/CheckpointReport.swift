@@ -46,7 +46,9 @@ extension Replay {
         throw InquiryFault(
           .notFound, "Position \(position) is not in this log. \(try LogCoverage(log).text)")
       }
-      found = try LogCheckpoint.covering(max(position, Position(1)), in: log)
+      let wanted = max(position, Position(1))
+      found = try LogCheckpoint.covering(wanted, in: log)
+      if found == nil { throw try LogCheckpoint.notCovered(wanted, in: log) }
     } else {
       try LogCheckpoint.backwards(in: log) { checkpoint in
         found = checkpoint
@@ -55,10 +57,7 @@ extension Replay {
     }
     guard let found else {
       throw InquiryFault(
-        .notCovered,
-        (moment == nil
-          ? "No checkpoint is in this log yet. " : "No checkpoint covers that moment yet. ")
-          + LogCheckpoint.remedy)
+        .notCovered, "No checkpoint is in this log yet. \(LogCheckpoint.remedy)")
     }
     var check = StatementCheck(log)
     let outcome = try check.compare(found.fact)

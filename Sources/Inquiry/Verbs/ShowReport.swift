@@ -101,11 +101,31 @@ extension Replay {
       let found = try reading { () throws(StoreError) in try log.position(of: EventID(id)) }
       if let found { return (found, nil) }
     }
+    try refuseIfDamaged("`\(Shown.text(String(target.prefix(128))))`", behind: nil, in: log)
     throw InquiryFault(
       .notFound,
       "No request, event or position `\(Shown.text(String(target.prefix(128))))`. Write a request id "
         + "(the gateway's or the client's), an event id, `request:<id>`, `event:<id>`, or a position "
         + "(`123`, `2:123`). \(try coverage(log))")
+  }
+
+  /// Refuses to say that something is not there while parts of the log cannot be read.
+  ///
+  /// - Parameter position: It can only stand behind this; nil: anywhere.
+  static func refuseIfDamaged(
+    _ what: String, behind position: Position?, in log: LogReader
+  ) throws(InquiryFault) {
+    let gaps = try reading { () throws(StoreError) in try log.damage() }.filter { gap in
+      let last = gap.last ?? Position(.max)
+      // Some damage costs no position.
+      return last >= gap.first && last > position ?? .origin
+    }
+    guard let first = gaps.first else { return }
+    throw InquiryFault(
+      .damaged,
+      "What can be read of the log does not hold \(what), and not all can be read, so it may stand there: "
+        + first.text + (gaps.count > 1 ? ", and \(gaps.count - 1) more" : "")
+        + ". `replay verify` names all of it.")
   }
 
   private static func story(
