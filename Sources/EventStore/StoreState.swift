@@ -12,7 +12,7 @@ public enum StoreState: Sendable, Hashable {
     /// Where the event stands that opened the gap; nil: none is in the log, because nothing was shed
     /// yet, because not even it did fit, or because the store was opened without `gapEvents`.
     public var opened: Position?
-    /// Events of sheddable batches that are missing since then, exactly.
+    /// What is missing since then, exactly: the sum of `AppendBatch.loss`.
     public var shed: UInt64
     /// The reserve is used up too: other batches are refused as well.
     public var isExhausted: Bool
@@ -36,7 +36,8 @@ public enum StoreState: Sendable, Hashable {
 public struct GapEvents: Sendable {
   /// From here on events of sheddable batches are missing; gets the time, in Unix nanoseconds.
   public var opened: @Sendable (_ time: Int64) -> EventDraft
-  /// None is missing any more: where the gap was opened, how many events are missing, the time.
+  /// None is missing any more: where the gap was opened, what is missing (the sum of
+  /// `AppendBatch.loss`), the time.
   public var closed: @Sendable (_ opened: Position, _ count: UInt64, _ time: Int64) -> EventDraft
 
   /// Takes the parts as they are.

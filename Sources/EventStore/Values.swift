@@ -157,15 +157,20 @@ public struct AppendBatch: Sendable {
   public var expected: [(stream: String, revision: ExpectedRevision)]
   /// It is refused first when space runs out, so that others find some; it is then counted.
   public var isSheddable: Bool
+  /// What is missing if it is shed, in whatever the opener counts.
+  public var loss: UInt64
 
   /// Takes the parts as they are.
+  ///
+  /// - Parameter loss: nil: the number of events.
   public init(
     events: [EventDraft], expected: [(stream: String, revision: ExpectedRevision)] = [],
-    isSheddable: Bool = false
+    isSheddable: Bool = false, loss: UInt64? = nil
   ) {
     self.events = events
     self.expected = expected
     self.isSheddable = isSheddable
+    self.loss = loss ?? UInt64(events.count)
   }
 }
 

@@ -38,10 +38,16 @@ enum Console {
             + " change through the gateway's API")
         return ExitStatus.locked
       case .damaged: return ExitStatus.damaged
-      case .conflict, .idReused, .invalidDraft, .notAStore, .permissions, .io, .full, .poisoned,
-        .overloaded, .closed:
+      case .io, .poisoned:
+        warn("signalbox: \(StateNotes.afterFailure)")
+        return ExitStatus.failed
+      case .full:
+        warn("signalbox: free space on the file system that this names, and start again")
+        return ExitStatus.failed
+      case .conflict, .idReused, .invalidDraft, .notAStore, .permissions, .overloaded, .closed:
         return ExitStatus.failed
       }
+    case ControlError.log(let error): return explain(error)
     case ControlError.unreadable:
       warn("signalbox: \(error)")
       return ExitStatus.damaged

@@ -47,19 +47,30 @@ struct Gateway {
     let (file, certificates) = try readFiles()
     warnOfUnbuilt()
 
+    let notes = StateNotes(
+      directory: options.directory, recording: options.recording, logger: logger)
     let store = try EventStore.open(
       directory: options.directory,
       options: StoreOptions(
-        segmentBytes: options.segmentBytes, dictionary: compressionDictionary()))
+        segmentBytes: options.segmentBytes, dictionary: compressionDictionary(),
+        gapEvents: .gateway(), stateChanged: { notes.note($0, $1) }))
+    let telling = Task { await notes.run() }
     do {
       report(store.report)
+      if let error = store.report.reserveFailure { notes.tell(reserveFailure: error) }
       try await serve(store, file, certificates, signals)
     } catch {
       // The error that is on its way says more than one of closing would.
       try? store.close()
+      notes.finish()
+      await telling.value
       throw error
     }
-    try store.close()
+    // Closing may have something to tell, and its error comes after that.
+    let closing = Result { try store.close() }
+    notes.finish()
+    await telling.value
+    try closing.get()
     logger.info("API router service stopped")
   }
 
@@ -164,6 +175,7 @@ struct Gateway {
       options: AdminOptions(
         listenHost: options.address.host, allowedHosts: options.allowedHosts,
         isLoopback: options.address.isLoopback, sessionSecret: secret,
+        recording: options.recording,
         build: BuildInfo(version: Build.version)), logger: logger)
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version

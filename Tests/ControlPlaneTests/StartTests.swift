@@ -94,6 +94,34 @@ struct StartTests {
     }
   }
 
+  @Test func `a gap that a life could not close is closed by the next start, its count unknown`()
+    async throws
+  {
+    try await withDirectory { directory in
+      let first = try await TestBox.open(directory)
+      try await first.control.record([.gateway(.gapOpened(.init(reason: "full")))])
+      let opened = first.store.lastWritten.rawValue
+      try first.store.close()
+      // A tool that opens the log owes it this as well; whoever comes second finds nothing to say.
+      let second = try await TestBox.open(directory)
+      try await second.control.noteRecovery()
+      try await second.control.noteRecovery()
+      try second.store.close()
+      let third = try await TestBox.open(directory)
+      try await third.control.noteStart(
+        GatewayLife(version: "1", recording: .standard, listen: "x"))
+      var closed: [GatewayEvent.GapClosed] = []
+      try third.store.reader.refresh()
+      try third.store.reader.scan(from: Position(1), through: nil) { entry in
+        guard case .event(let stored) = entry else { throw Unexpected("a gap") }
+        if case .gateway(.gapClosed(let fact)) = try recorded(stored).event { closed.append(fact) }
+        return .continue
+      }
+      #expect(closed == [GatewayEvent.GapClosed(opened: opened, count: nil)])
+      try third.store.close()
+    }
+  }
+
   @Test func `a store whose keys are all revoked gets no new one`() async throws {
     try await withDirectory { directory in
       let first = try await TestBox.open(directory)

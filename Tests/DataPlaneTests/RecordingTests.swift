@@ -102,6 +102,8 @@ struct RecordingTests {
       #expect(gateway.log.answered.value.first == "request.dispatched.v1")
       call.answer(plainAnswer)
       #expect(try await client.response().status == 200)
+      // Without its end a request is missing once; without its beginning it is not.
+      #expect(gateway.log.losses.value == [0, 1])
     }
   }
 
@@ -268,6 +270,7 @@ struct RecordingTests {
       _ = await gateway.log.answered.when { $0.contains("request.denied_summary.v1") }
       let events = try gateway.events()
       #expect(events.count == 11)
+      #expect(gateway.log.losses.value == Array(repeating: 1, count: 10) + [15])
       guard case .deniedSummary(let summary) = events.last else {
         Issue.record("no summary")
         return

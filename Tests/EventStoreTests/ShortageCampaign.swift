@@ -166,14 +166,17 @@ final class ShortageCampaign {
       number += UInt64(numbers.count)
       let isSheddable = !random.oneIn(3)
       let durability = Durability.allCases[random.int(0...2)]
+      // What counts is what the batch says.
+      let isCounted = !random.oneIn(4)
       if isSheddable {
-        outcomes.formUnion(numbers)
+        if isCounted { outcomes.formUnion(numbers) }
         sheddable.formUnion(numbers)
       }
       batches[token] = (numbers, durability, isSheddable)
       box.store.submit(
         AppendBatch(
-          events: numbers.map { draft($0, size: size) }, isSheddable: isSheddable),
+          events: numbers.map { draft($0, size: size) }, isSheddable: isSheddable,
+          loss: isCounted ? nil : 0),
         durability: durability, sink: tally, token: token)
     }
     tally.wait(for: count)

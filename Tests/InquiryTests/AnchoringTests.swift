@@ -297,6 +297,36 @@ import Testing
 
 /// What a log says of what it lacks.
 @Suite struct CompletenessTests {
+  @Test func `window and state tell of requests that the log could not take`() throws {
+    let log = try TestLog()
+    let first = try log.append(.gateway(.gapOpened(.init(reason: "full"))))
+    try log.append(.gateway(.gapClosed(.init(opened: first, count: 7))))
+    let second = try log.append(.gateway(.gapOpened(.init(reason: "full"))))
+    try log.append(.gateway(.gapClosed(.init(opened: second, count: nil))))
+    let third = try log.append(.gateway(.gapOpened(.init(reason: "full"))))
+    let reader = try log.reader()
+    func window(_ from: UInt64, _ to: UInt64) throws -> WindowReport {
+      try Replay.window(
+        reader, WindowQuery(from: Selector("\(from)"), to: Selector("\(to)")), now: TestLog.now)
+    }
+    let all = try window(first, third)
+    #expect(all.unrecorded.gaps == 2 && all.unrecorded.requests == 7)
+    #expect(all.unrecorded.uncounted == 1 && all.unrecorded.openSince == third)
+    #expect(all.text.contains("missing   7 requests in 2 times without space, 1 of them"))
+    #expect(all.text.contains("missing   requests since position \(third)"))
+    // One that began before the window and ends behind it is told as well.
+    #expect(try window(second, second).unrecorded.openSince == second)
+    #expect(try window(first + 1, second - 1).unrecorded.openSince == nil)
+    #expect(try window(first + 1, second - 1).unrecorded.requests == 7)
+    func state(_ at: UInt64) throws -> StateReport {
+      try Replay.state(reader, at: Selector("\(at)"), now: TestLog.now)
+    }
+    #expect(try state(first).openGap == first)
+    #expect(try state(first).text.contains("requests since position \(first)"))
+    #expect(try state(first + 1).openGap == nil)
+    #expect(try Replay.state(reader, at: nil, now: TestLog.now).openGap == third)
+  }
+
   @Test func `every kind of stated loss is counted and named`() throws {
     let log = try TestLog()
     try log.append(.gateway(.gap(.init(boundMilliseconds: 25, reason: "stop"))))

@@ -1,3 +1,5 @@
+public import Domain
+
 /// What the administration must know of how it is reached.
 public struct AdminOptions: Sendable {
   /// The host part of the listen address.
@@ -8,18 +10,21 @@ public struct AdminOptions: Sendable {
   public var isLoopback: Bool
   /// `JWT_SECRET`, mixed into the key of sessions; nil: that is the vault's alone.
   public var sessionSecret: Secret?
+  /// When clients get the end of their answers: decides whether a full disk stops requests.
+  public var recording: RecordingMode
   /// Which build answers.
   public var build: BuildInfo
 
   /// How administration is reached; the defaults are those of a gateway on this machine only.
   public init(
     listenHost: String = "127.0.0.1", allowedHosts: [String] = [], isLoopback: Bool = true,
-    sessionSecret: Secret? = nil, build: BuildInfo
+    sessionSecret: Secret? = nil, recording: RecordingMode = .standard, build: BuildInfo
   ) {
     self.listenHost = listenHost
     self.allowedHosts = allowedHosts
     self.isLoopback = isLoopback
     self.sessionSecret = sessionSecret
+    self.recording = recording
     self.build = build
   }
 }

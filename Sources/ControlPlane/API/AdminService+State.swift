@@ -5,19 +5,20 @@ import Surface
 
 /// `/health`, `/api/health/ping` and `/v1/status/*`: for load balancers and monitors.
 extension AdminService {
+  /// 503 only if requests cannot be served as the recording mode promises.
   func health() -> AdminAnswer {
-    guard let failure = control.store.failure else {
-      return .json([
-        "status": "ok", "version": JSONValue(options.build.version),
-        "timestamp": JSONValue(edge.now()),
-        "position": JSONValue(placeText(control.store.lastWritten)),
-      ])
+    let log = logHealth
+    var members: [JSONValue.Member] = [
+      .init("status", JSONValue(log == .healthy ? "ok" : log == .degraded ? "degraded" : "error")),
+      .init("version", JSONValue(options.build.version)),
+      .init("timestamp", JSONValue(edge.now())),
+      .init("position", JSONValue(placeText(control.store.lastWritten))),
+    ]
+    if let failure = control.store.failure {
+      members.append(.init("error", JSONValue("log_\(failure.code.rawValue)")))
     }
     return .json(
-      [
-        "status": "error", "error": JSONValue("log_\(failure.code.rawValue)"),
-        "timestamp": JSONValue(edge.now()),
-      ], status: .serviceUnavailable)
+      .object(members), status: log == .unhealthy ? .serviceUnavailable : .ok)
   }
 
   /// Reads the log's last event back, so that a ping answers only if the log can be read.
@@ -43,23 +44,56 @@ extension AdminService {
     .json(["status": "healthy", "build": build, "timestamp": JSONValue(edge.now())])
   }
 
-  /// 503 only if the log takes nothing or no account is configured.
+  /// 503 only if no account is configured, if the log takes nothing, or if in `strict` it takes no
+  /// requests.
   func readyz() -> AdminAnswer {
     let hasAccount = !control.state.accounts.isEmpty
-    let logWorks = control.store.failure == nil
-    let isReady = hasAccount && logWorks
-    func word(_ isHealthy: Bool) -> JSONValue { isHealthy ? "healthy" : "unhealthy" }
+    let log = logHealth
+    let isReady = hasAccount && log != .unhealthy
     return .json(
       [
-        "status": isReady ? "ready" : "degraded",
+        "status": isReady && log == .healthy ? "ready" : "degraded",
         "components": [
           "redis": "not_configured", "kafka": "not_configured",
-          "config_service": "not_configured", "backend_registry": word(hasAccount),
-          "log": word(logWorks),
+          "config_service": "not_configured",
+          "backend_registry": JSONValue((hasAccount ? Health.healthy : .unhealthy).rawValue),
+          "log": JSONValue(log.rawValue),
           // There is one from the moment the control plane is open, and this code runs only then.
           "snapshot": "healthy", "views": "not_configured",
-        ], "build": build, "timestamp": JSONValue(edge.now()),
+        ], "recording": recording, "build": build, "timestamp": JSONValue(edge.now()),
       ], status: isReady ? .ok : .serviceUnavailable)
+  }
+
+  private enum Health: String {
+    case healthy
+    /// Requests are served and not recorded.
+    case degraded
+    case unhealthy
+  }
+
+  private var logHealth: Health {
+    switch control.store.state {
+    case .working: control.store.failure == nil ? .healthy : .unhealthy
+    case .shedding(let shortage):
+      shortage.isExhausted || options.recording == .strict ? .unhealthy : .degraded
+    case .poisoned: .unhealthy
+    }
+  }
+
+  /// What becomes of requests' records: numbers and places only, for everybody may ask.
+  private var recording: JSONValue {
+    var members = [JSONValue.Member("mode", JSONValue(options.recording.name))]
+    func add(_ name: String, _ value: JSONValue) { members.append(.init(name, value)) }
+    switch control.store.state {
+    case .working: add("state", options.recording == .off ? "off" : "recording")
+    case .shedding(let shortage):
+      add("state", "disk_full")
+      add("reserve", shortage.isExhausted ? "used_up" : "in_use")
+      add("missing", JSONValue(shortage.shed))
+      add("gap_opened", shortage.opened.map { JSONValue("\($0)") } ?? .null)
+    case .poisoned: add("state", "failed")
+    }
+    return .object(members)
   }
 
   /// `epoch:position`: names one event for ever.

@@ -22,14 +22,15 @@ public struct GatewayLife: Sendable {
 }
 
 extension ControlPlane {
-  /// Notes in the log, durably, what opening found: bytes set aside, a possible gap.
+  /// Notes in the log, durably, what opening found: bytes set aside, a possible gap, one that an earlier
+  /// life could not close.
   ///
   /// Every program that opens the log for writing owes it this, for the next opening finds nothing.
   public func noteRecovery() async throws {
-    try await record(recoveryEvents)
+    try await record(recoveryEvents(projection()))
   }
 
-  private var recoveryEvents: [Event] {
+  private func recoveryEvents(_ before: GatewayProjection) -> [Event] {
     let report = store.report
     var events: [Event] = []
     if let tail = report.truncated {
@@ -47,19 +48,23 @@ extension ControlPlane {
               boundMilliseconds: GatewayLife.lossBoundMilliseconds,
               reason: "the machine stopped while the log was open"))))
     }
+    if let gap = before.life.openGap {
+      // Only who shed the requests knew how many, and is gone.
+      events.append(.gateway(.gapClosed(GatewayEvent.GapClosed(opened: gap, count: nil))))
+    }
     return events
   }
 
   /// Notes in the log, durably, what opening found and that the gateway runs from now on.
   ///
-  /// In this order: bytes set aside, a possible gap, each interrupted request, the start. A crash in
+  /// In this order: what `noteRecovery` notes, each interrupted request, the start. A crash in
   /// between repeats the interrupted ones at the next start, never the requests themselves.
   ///
   /// - Returns: How many requests were interrupted.
   @discardableResult
   public func noteStart(_ life: GatewayLife) async throws -> Int {
-    var events = recoveryEvents
     let before = try projection()
+    var events = recoveryEvents(before)
     let interrupted = before.inFlight.inOrder
     // The last gateway said that it stopped; the log alone may have been closed cleanly since, by a
     // command-line tool.

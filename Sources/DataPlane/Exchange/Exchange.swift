@@ -286,7 +286,7 @@ final class Exchange {
     let wall = context.plane.clock.wallNanoseconds
     return context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: .requestFinished, time: wall,
-      lookupKeys: Event.lookupKeys(id, clientRequestID), payload: payload, waiter: self)
+      lookupKeys: Event.lookupKeys(id, clientRequestID), payload: payload, loss: 1, waiter: self)
   }
 
   /// Everything is decided and recorded as far as the mode asks for: the client gets the end.
@@ -334,7 +334,7 @@ final class Exchange {
   ) {
     context.record(
       .deliveryFailed(.init(id: id, errorCode: code)), .requestDeliveryFailed,
-      wall: context.plane.clock.wallNanoseconds)
+      wall: context.plane.clock.wallNanoseconds, loss: 1)
   }
 
   private func over(_ tell: (ClientConnection) -> Void) {
@@ -412,7 +412,8 @@ final class Exchange {
     _ = context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: .requestDispatched, time: wall,
       lookupKeys: Event.lookupKeys(id, clientRequestID),
-      payload: encode(.request(dispatched), .system), waiter: waiter)
+      // What is missing without it shows in `finished`, which is counted by itself.
+      payload: encode(.request(dispatched), .system), loss: 0, waiter: waiter)
   }
 }
 

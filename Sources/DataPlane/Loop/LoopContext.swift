@@ -158,15 +158,20 @@ final class LoopContext {
       meter.isEmpty ? [] : meter.sweep(monotonic: now, everything: everything)
     }
     let wall = plane.clock.wallNanoseconds
-    for summary in summaries { record(.deniedSummary(summary), .requestDeniedSummary, wall: wall) }
+    for summary in summaries {
+      record(
+        .deniedSummary(summary), .requestDeniedSummary, wall: wall, loss: summary.count)
+    }
   }
 
   /// Records an event that nobody waits for.
-  func record(_ event: RequestEvent, _ kind: WireKind, wall: Int64) {
+  ///
+  /// - Parameter loss: how many requests the log does not tell the end of without it.
+  func record(_ event: RequestEvent, _ kind: WireKind, wall: Int64, loss: UInt64) {
     let event = Event.request(event)
     _ = recorder.submit(
       id: nextEventID(wall: wall), kind: kind, time: wall, lookupKeys: event.lookupKeys,
-      payload: encode(event, .system), waiter: nil)
+      payload: encode(event, .system), loss: loss, waiter: nil)
   }
 
   // MARK: The end

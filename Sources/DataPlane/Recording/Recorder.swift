@@ -43,12 +43,13 @@ final class Recorder {
   /// Why the log takes nothing at present.
   var failure: StoreError? { mode == .off ? nil : log.failure }
 
-  /// Submits an event of the `request` stream with the mode's durability.
+  /// Submits an event of the `request` stream with the mode's durability; it may be shed.
   ///
+  /// `loss`: how many requests the log does not tell the end of if it is.
   /// Returns whether `waiter` will be told; if not (`relaxed`, `off`), there is nothing to wait for.
   func submit(
     id: EventID, kind: WireKind, time: Int64, lookupKeys: [[UInt8]], payload: [UInt8],
-    waiter: (any RecordingWaiter)?
+    loss: UInt64, waiter: (any RecordingWaiter)?
   ) -> Bool {
     guard let durability = mode.durability else { return false }
     let draft = EventDraft(
@@ -58,7 +59,8 @@ final class Recorder {
     if let waiter, mode != .relaxed { token = UInt64(slot(for: waiter)) }
     outstanding += 1
     log.submit(
-      AppendBatch(events: [draft]), durability: durability, sink: currentSink(), token: token)
+      AppendBatch(events: [draft], isSheddable: true, loss: loss), durability: durability,
+      sink: currentSink(), token: token)
     return token != Self.noWaiter
   }
 
@@ -81,7 +83,8 @@ final class Recorder {
   /// Breaks the cycle with the sink; nothing is submitted any more.
   func close() { sink = nil }
 
-  /// Says once when recording starts to fail and once when it works again.
+  /// Says once when recording starts to fail and once when it works again; of a full disk and of a log
+  /// that failed the log itself tells whoever opened it.
   private func note(_ result: Result<AppendReceipt, StoreError>) {
     switch result {
     case .success:
@@ -89,6 +92,7 @@ final class Recorder {
       isFailing = false
     case .failure(let error):
       counters.recordingFailures.count()
+      if error.code == .full || error.code == .poisoned { return }
       if !isFailing { logger.error("requests are not recorded", metadata: ["error": "\(error)"]) }
       isFailing = true
     }

@@ -117,7 +117,7 @@ public enum GatewayEvent: Sendable, Hashable {
   public struct GapClosed: Sendable, Hashable {
     /// Position of the `gap_opened` that this one ends.
     public var opened: UInt64
-    /// Outcomes that were not recorded; nil: unknown, since the process ended in between.
+    /// Requests whose outcome was not recorded, each as one, also in a summary; nil: unknown, since the process ended in between.
     public var count: UInt64?
 
     /// Made of its parts.

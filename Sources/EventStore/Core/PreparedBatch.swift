@@ -24,6 +24,7 @@ struct PreparedBatch: Sendable {
   let keyHashes: [UInt64]
   let expected: [(stream: String, revision: ExpectedRevision)]
   let isSheddable: Bool
+  let loss: UInt64
   /// What the events take in a block's body, or a little more.
   let size: Int
   /// `nonisolated(unsafe)`: filled before anybody else can see it, only read from then on.
@@ -64,6 +65,7 @@ struct PreparedBatch: Sendable {
     self.keyHashes = keyHashes
     expected = batch.expected
     isSheddable = batch.isSheddable
+    loss = batch.loss
     self.size = size
     self.bytes = bytes
   }

@@ -126,7 +126,10 @@ extension StoreEngine {
 
   private func shed(_ submission: Submission, count: Bool, _ answers: inout CompletionBatch) {
     if count {
-      shortage.withLock { $0?.shed += UInt64(submission.batch.events.count) }
+      shortage.withLock { now in
+        let (sum, isBeyond) = (now?.shed ?? 0).addingReportingOverflow(submission.batch.loss)
+        now?.shed = isBeyond ? .max : sum
+      }
     }
     answer(submission, .failure(shortageError), &answers)
   }

@@ -3,7 +3,7 @@ public import EventStore
 
 /// The configuration as the log tells it up to a position, with who changed what last.
 struct ConfigurationFold {
-  /// Requests and the gateway's own life are passed over: of these two it says nothing.
+  /// Requests and the gateway's own life are passed over, but for where requests were not recorded.
   private var projection = GatewayProjection.initial
   /// Damaged ranges on the way: what they held is missing from the state.
   private(set) var gaps: [LogGap] = []
@@ -21,6 +21,8 @@ struct ConfigurationFold {
   var unknownBeforeState: Int { Int(clamping: projection.unknownBeforeState) }
   /// By stream, the administrator's password apart: the event that last changed it.
   var changes: [String: LastChange] { projection.changes }
+  /// Since where requests are not recorded; nil: they are.
+  var openGap: UInt64? { projection.life.openGap }
 
   mutating func apply(_ gap: LogGap) { gaps.append(gap) }
 
@@ -33,9 +35,13 @@ struct ConfigurationFold {
     projection.apply(recorded, epoch: entry.stored.epoch.rawValue)
   }
 
-  /// Whether events of this kind can change the configuration; spares decoding the many that cannot.
+  /// Whether events of this kind can change the configuration, or whether requests are recorded; spares
+  /// decoding the many that cannot.
   static func isRelevant(_ kind: String) -> Bool {
-    GatewayProjection.Interest(kind: kind) == .configuration
+    switch WireKind.named(kind) {
+    case .gatewayGapOpened, .gatewayGapClosed: true
+    default: GatewayProjection.Interest(kind: kind) == .configuration
+    }
   }
 
   /// Folds the log through a position.

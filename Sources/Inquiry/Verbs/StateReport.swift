@@ -24,6 +24,8 @@ public struct StateReport: InquiryReport, Hashable {
   public var changes: [String: ConfigurationChange]
   /// Damaged ranges up to there: what they held is missing.
   public var gaps: [LogGap]
+  /// Since where requests are not recorded, as of that moment; nil: they are.
+  public var openGap: UInt64?
   /// Configuration events that could not be decoded.
   public var unreadable: Int
   /// Configuration events of kinds that this build does not know.
@@ -58,8 +60,8 @@ extension Replay {
     }
     return StateReport(
       coverage: try LogCoverage(log), at: at, part: part, state: fold.state,
-      changes: StateReport.changes(fold.changes), gaps: fold.gaps, unreadable: fold.unreadable,
-      unknown: fold.unknown)
+      changes: StateReport.changes(fold.changes), gaps: fold.gaps,
+      openGap: fold.openGap, unreadable: fold.unreadable, unknown: fold.unknown)
   }
 }
 
@@ -102,6 +104,9 @@ extension StateReport {
       out += "at        before the first event. \(coverage.text)\n"
     }
     for gap in gaps { out += "gap       \(gap.text)\n" }
+    if let openGap {
+      out += "missing   requests since position \(openGap): the log could not take them\n"
+    }
     if unreadable > 0 {
       out += "damaged   \(Shown.count(unreadable, "configuration event")) cannot be decoded\n"
     }
@@ -190,7 +195,9 @@ extension StateReport {
     var members: [JSONTree.Member] = [
       .init("replay", .text("state")), .init("log", coverage.json),
       .init("at", .text(at?.place)), .init("time", .text(at.map { rfc3339($0.time) })),
-      .init("gaps", .array(gaps.map(\.json))), .init("unreadable", .count(unreadable)),
+      .init("gaps", .array(gaps.map(\.json))),
+      .init("openGap", openGap.map { .count($0) } ?? .null),
+      .init("unreadable", .count(unreadable)),
       .init("unknown", .count(unknown)),
     ]
     if has(.providers) { members.append(.init("providers", .array(providers.map(json)))) }

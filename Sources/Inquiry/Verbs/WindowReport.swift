@@ -21,6 +21,8 @@ public struct WindowReport: InquiryReport, Hashable {
   public var gaps: [LogGap]
   /// Damaged ranges before it: names and old values may be missing.
   public var gapsBefore: Int
+  /// What events of the window say of requests that are not recorded.
+  public var unrecorded = Unrecorded()
   /// What was asked for.
   public var filter: WindowFilter
   /// Figures over all events that match.
@@ -29,6 +31,48 @@ public struct WindowReport: InquiryReport, Hashable {
   public var timeline: [Line]
   /// Matching events that the limit left out.
   public var omitted: UInt64
+
+  /// Times in which the log could not take requests' records.
+  public struct Unrecorded: Sendable, Hashable {
+    /// Those that ended in the window.
+    public var gaps: UInt64 = 0
+    /// Requests missing in those whose count is known.
+    public var requests: UInt64 = 0
+    /// Those whose count is unknown.
+    public var uncounted: UInt64 = 0
+    /// Where one began that had not ended by the window's end.
+    public var openSince: UInt64?
+
+    /// None.
+    public init() {}
+
+    mutating func apply(_ event: Event?) {
+      guard case .gateway(.gapClosed(let it)) = event else { return }
+      gaps += 1
+      if let count = it.count { requests += count } else { uncounted += 1 }
+    }
+
+    var text: String {
+      var out = ""
+      if gaps > 0 {
+        out += "missing   \(Shown.count(requests, "request")) in \(Shown.count(gaps, "time"))"
+        out +=
+          " without space" + (uncounted > 0 ? ", \(uncounted) of them with unknown number\n" : "\n")
+      }
+      if let openSince {
+        out += "missing   requests since position \(openSince): the log could not take them\n"
+      }
+      return out
+    }
+
+    var json: JSONTree {
+      .object([
+        .init("gaps", .count(gaps)), .init("requests", .count(requests)),
+        .init("uncounted", .count(uncounted)),
+        .init("openSince", openSince.map { .count($0) } ?? .null),
+      ])
+    }
+  }
 
   /// One line of the timeline.
   public struct Line: Sendable, Hashable {
@@ -90,9 +134,11 @@ extension Replay {
         let entry = Entry(stored)
         let before = fold.state
         fold.apply(entry)
+        report.unrecorded.apply(entry.recorded?.event)
         report.take(entry, before, fold.state, query)
       }
     }
+    report.unrecorded.openSince = fold.openGap
     return report
   }
 }
@@ -137,6 +183,7 @@ extension WindowReport {
     } else {
       for gap in gaps { out += "gap       \(gap.text)\n" }
     }
+    out += unrecorded.text
     if gapsBefore > 0 {
       out +=
         "before    \(Shown.count(gapsBefore, "damaged range")) before the window: names and "
@@ -184,6 +231,7 @@ extension WindowReport {
           .init("events", .count(eventsInRange)),
         ])),
       .init("gaps", .array(gaps.map(\.json))), .init("gapsBefore", .count(gapsBefore)),
+      .init("unrecorded", unrecorded.json),
       .init("filter", .object(filter.given.map { .init($0.name, .text($0.value)) })),
       .init("summary", summary.json),
       .init("timeline", .array(timeline.map { .object($0.members) })),

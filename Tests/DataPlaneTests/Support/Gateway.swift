@@ -144,6 +144,8 @@ final class ScriptedLog: RequestLog {
   let answered = Watched<[String]>([])
   /// Kinds of the events in the order of their submission.
   let submitted = Watched<[String]>([])
+  /// What each batch says is missing if it is shed; nil: it may not be.
+  let losses = Watched<[UInt64?]>([])
   /// The durabilities asked for.
   let durabilities = Watched<[Durability]>([])
 
@@ -176,6 +178,7 @@ final class ScriptedLog: RequestLog {
   ) {
     submitted.change { $0 += batch.events.map(\.kind) }
     durabilities.change { $0.append(durability) }
+    losses.change { $0.append(batch.isSheddable ? batch.loss : nil) }
     let item = Held(batch: batch, durability: durability, sink: sink, token: token)
     let refusal = state.withLock { state -> Result<Bool, StoreError> in
       switch state.mode {

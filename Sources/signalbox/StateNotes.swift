@@ -1,0 +1,94 @@
+import Domain
+import EventStore
+import Logging
+
+/// Tells the operator when the log begins and ceases to take requests' records.
+///
+/// The log calls on a thread that must not wait for standard error; a task of this type writes.
+struct StateNotes: Sendable {
+  private struct Change: Sendable {
+    var old: StoreState
+    var new: StoreState
+  }
+
+  private let directory: String
+  private let recording: RecordingMode
+  private let logger: Logger
+  private let changes = AsyncStream.makeStream(
+    of: Change.self, bufferingPolicy: .bufferingNewest(64))
+
+  init(directory: String, recording: RecordingMode, logger: Logger) {
+    self.directory = directory
+    self.recording = recording
+    self.logger = logger
+  }
+
+  /// Takes a change; never blocks.
+  func note(_ old: StoreState, _ new: StoreState) {
+    changes.continuation.yield(Change(old: old, new: new))
+  }
+
+  /// Nothing more will be noted.
+  func finish() { changes.continuation.finish() }
+
+  /// Writes what is noted, until nothing more will be.
+  func run() async {
+    for await change in changes.stream { tell(change) }
+  }
+
+  /// The store was opened without its reserve.
+  func tell(reserveFailure error: StoreError) {
+    logger.error(
+      "the disk is almost full: \(withoutRecords)",
+      metadata: ["log": "\(directory)", "cause": "\(error)", "remedy": "\(freeSpace)"])
+  }
+
+  private func tell(_ change: Change) {
+    switch (change.old, change.new) {
+    case (_, .shedding(let shortage)):
+      logger.error(
+        "the disk is full: \(withoutRecords)",
+        metadata: [
+          "log": "\(directory)", "gap": "\(shortage.opened.map { "\($0)" } ?? "not recorded")",
+          "cause": "\(shortage.cause)", "remedy": "\(freeSpace)",
+        ])
+    case (.shedding(let shortage), .working):
+      logger.notice(
+        "the disk has space again: requests are recorded again",
+        metadata: [
+          "log": "\(directory)", "missing": "\(shortage.shed)",
+          "gap": "\(shortage.opened.map { "\($0)" } ?? "none")",
+        ])
+    case (_, .poisoned(let error)):
+      logger.critical(
+        "writing to the log failed: it takes nothing more until the gateway is started again; \(unrecorded)",
+        metadata: ["log": "\(directory)", "cause": "\(error)", "remedy": "\(Self.afterFailure)"])
+    case (.working, .working), (.poisoned, .working): break
+    }
+  }
+
+  private var withoutRecords: String {
+    "\(unrecorded); changes of the configuration are recorded from a reserve while it lasts"
+  }
+
+  private var unrecorded: String {
+    switch recording {
+    case .strict: "requests are refused with 503 recording_unavailable"
+    case .standard, .relaxed: "requests are served, not recorded, and counted"
+    case .off: "requests are served, and were not recorded before"
+    }
+  }
+
+  private var freeSpace: String {
+    "free space on the file system of the log, at least \(Self.wanted) MiB; recording goes on by itself"
+  }
+
+  /// The reserve and a segment's next group.
+  private static let wanted = 16
+
+  /// What to do about a log that failed.
+  static let afterFailure =
+    "look after the device (the kernel's log names it), then start the gateway again: the start reads"
+    + " what the device really holds, sets an unfinished end aside and says so; if it refuses to"
+    + " start, it says which file and why"
+}
