@@ -38,10 +38,8 @@ struct ConfigurationFold {
   /// Whether events of this kind can change the configuration, or whether requests are recorded; spares
   /// decoding the many that cannot.
   static func isRelevant(_ kind: String) -> Bool {
-    switch WireKind.named(kind) {
-    case .gatewayGapOpened, .gatewayGapClosed: true
-    default: GatewayProjection.Interest(kind: kind) == .configuration
-    }
+    GatewayProjection.Interest(kind: kind) == .configuration
+      || kind == WireKind.gatewayGapOpened.rawValue || kind == WireKind.gatewayGapClosed.rawValue
   }
 
   /// Folds the log through a position.
