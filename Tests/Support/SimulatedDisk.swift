@@ -152,6 +152,10 @@ package final class SimulatedDisk: Disk {
   /// Bytes that files may still take.
   package var free: Int { state.withLock { $0.free() } }
 
+  package func freeBytes(_ path: String) -> UInt64? {
+    state.withLock { $0.capacity == nil ? nil : UInt64($0.free()) }
+  }
+
   /// From now on no more than `free` bytes are left.
   package func fill(butFor free: Int = 0) {
     state.withLock { $0.capacity = $0.used() + free }

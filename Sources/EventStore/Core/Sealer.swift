@@ -60,6 +60,7 @@ package final class Sealer {
   // MARK: Index
 
   private func writeIndex(_ segment: LogIndex.Closed) throws(StoreError) {
+    try requireSpace(0)
     let file = try disk.open(segment.path, .read)
     defer { file.close() }
     var scan = try SegmentScan(
@@ -96,6 +97,7 @@ package final class Sealer {
   // MARK: Packing
 
   private func seal(_ segment: LogIndex.Closed) throws(StoreError) {
+    try requireSpace(segment.end)
     let source = try disk.open(segment.path, .read)
     defer { source.close() }
     let path = path(segment, .sealed)
@@ -138,7 +140,8 @@ package final class Sealer {
     return index
   }
 
-  /// Reads the sealed file back and compares it, record by record, with what it is to replace.
+  /// Reads the sealed file back and compares it, record by record, with what it is to replace; chain values,
+  /// Merkle root and index are computed once more, from what was read.
   private func compare(
     _ segment: LogIndex.Closed, _ source: any DiskFile, _ file: any DiskFile,
     _ packed: SegmentIndex, _ path: String
@@ -147,11 +150,7 @@ package final class Sealer {
     guard sealed.index == packed else {
       throw StoreError(.io, "what was written does not read back", path: path)
     }
-    for section in SegmentIndex.Section.allCases {
-      guard case .success = try sealed.section(section, file) else {
-        throw StoreError(.io, "what was written does not read back", path: path)
-      }
-    }
+    var builder = SegmentIndexBuilder(header: segment.header)
     var old = RecordCursor(
       try SegmentScan(source, path: segment.path, header: segment.header, end: segment.end))
     var new = RecordCursor(
@@ -160,8 +159,14 @@ package final class Sealer {
     while true {
       try stopIfAsked()
       let isMore = try old.fill()
-      guard try new.fill() == isMore else { break }
-      if !isMore { return sealed }
+      guard try new.fill(&builder) == isMore else { break }
+      if !isMore {
+        guard builder.chain == segment.next.chainBefore,
+          let built = builder.finish(endOfBlocks: sealed.index.endOfBlocks),
+          try sealed.difference(from: built, file) == nil
+        else { break }
+        return sealed
+      }
       guard old.epoch == new.epoch, RecordCursor.takeEqual(&old, &new) else { break }
     }
     throw StoreError(.io, "the sealed segment differs from its original", path: path)
@@ -178,6 +183,14 @@ package final class Sealer {
   }
 
   // MARK: Files
+
+  /// Refuses to take the space that appends are about to need: sealing has time.
+  private func requireSpace(_ bytes: UInt64) throws(StoreError) {
+    let wanted = bytes + Limits.sealHeadroomBytes
+    guard let free = disk.freeBytes(directory), free < wanted else { return }
+    throw StoreError(
+      .full, "sealing waits until \(wanted) bytes are free; \(free) are", path: directory)
+  }
 
   private func path(_ segment: LogIndex.Closed, _ kind: SegmentName.Kind) -> String {
     directory + "/seg/" + SegmentName.of(segment.header.first, kind)
@@ -230,9 +243,19 @@ private struct RecordCursor {
   var epoch: UInt64 { block?.header.epoch ?? 0 }
 
   /// False at the end.
-  mutating func fill() throws(StoreError) -> Bool {
+  mutating func fill() throws(StoreError) -> Bool { try fill { (_, _) in true } }
+
+  /// Adds each block that is read to `builder`.
+  mutating func fill(_ builder: inout SegmentIndexBuilder) throws(StoreError) -> Bool {
+    try fill { builder.add($0, offset: $1) }
+  }
+
+  private mutating func fill(
+    _ add: (DecodedBlock, UInt64) -> Bool
+  ) throws(StoreError) -> Bool {
     while block.map({ at == $0.body.count }) ?? true {
       guard let next = try scan.nextBlock() else { return false }
+      guard add(next.block, next.offset) else { throw scan.damaged("block.chain") }
       block = next.block
       at = 0
     }

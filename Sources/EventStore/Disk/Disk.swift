@@ -17,6 +17,8 @@ package protocol Disk: Sendable {
   func syncDirectory(_ path: String) throws(StoreError)
   /// Takes the advisory lock on `path`, making the file if it is missing; fails at once if it is held.
   func lock(_ path: String) throws(StoreError) -> any DiskLock
+  /// Bytes that files may still take on the device of `path`; nil if unknown.
+  func freeBytes(_ path: String) -> UInt64?
   /// Identity of the machine's present boot, at most 64 bytes; empty if unknown.
   func bootID() -> [UInt8]
   /// Nanoseconds since the Unix epoch.

@@ -104,6 +104,13 @@ package struct PosixDisk: Disk {
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
   }
 
+  package func freeBytes(_ path: String) -> UInt64? {
+    var space = statvfs()
+    guard statvfs(path, &space) == 0 else { return nil }
+    return UInt64(space.f_bavail).multipliedReportingOverflow(by: UInt64(space.f_frsize))
+      .partialValue
+  }
+
   package func randomID() -> UInt128 { .random(in: 1 ... .max) }
 }
 
