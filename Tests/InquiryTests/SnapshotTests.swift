@@ -280,5 +280,15 @@ import Testing
     // Nothing is left to make it again from.
     #expect(verdict.snapshots.notCompared == 1 && verdict.snapshots.agreeing == 0)
     #expect(verdict.text.contains("1 snapshot behind damage cannot be compared"))
+
+    // Nor is there when the loss was accepted: it holds more than is left, and goes on to.
+    try log.openAcceptingLosses()
+    let accepted = try Replay.verify(log.reader(), now: TestLog.now).snapshots
+    #expect(accepted.notCompared == 1 && accepted.wrong == 0 && accepted.agreeing == 0)
+    #expect(try Replay.state(log.reader(), at: nil, now: TestLog.now).state == whole.state)
+    // One that is made of what is left is compared with it.
+    try log.makeSnapshots(at: [20, 21])
+    let anew = try Replay.verify(log.reader(), now: TestLog.now).snapshots
+    #expect(anew.agreeing == 2 && anew.notCompared == 0)
   }
 }

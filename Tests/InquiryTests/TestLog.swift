@@ -55,6 +55,16 @@ final class TestLog {
     store = try EventStore.open(directory: directory, options: StoreOptions())
   }
 
+  /// Opens for writing although everything that is damaged is lost.
+  func openAcceptingLosses() throws {
+    let gaps = try reader().verify(from: Position(1), through: nil, progress: nil).gaps
+    store = try EventStore.open(
+      directory: directory, options: StoreOptions(),
+      accepting: LossAcceptance(
+        positions: gaps.map { $0.first...($0.last ?? $0.first) }, places: [], actor: "local:0",
+        reason: "a test"))
+  }
+
   func close() throws {
     try store?.close()
     store = nil
@@ -72,6 +82,7 @@ final class TestLog {
     let files = SnapshotFiles(of: reader, projector: GatewayProjection.name, version: version)
     var projection = GatewayProjection.initial
     try reader.scan(from: Position(1), through: nil) { entry in
+      if case .gap(let gap) = entry, gap.isAccepted { return .continue }
       guard case .event(let stored) = entry else { return .stop }
       try projection.apply(
         position: stored.position.rawValue, epoch: stored.epoch.rawValue,

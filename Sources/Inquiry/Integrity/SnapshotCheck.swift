@@ -7,9 +7,13 @@ struct SnapshotCheck {
   private let last: Position
   /// Not met yet, ascending.
   private var waiting: ArraySlice<Position> = []
+  /// Whose position nobody can read any more.
+  private var lost: [Position] = []
   private var projection = GatewayProjection.initial
   /// Something before could not be read: from there on nothing can be told.
   private var isBroken = false
+  /// A person accepted a loss before: a snapshot that was made of more may hold more.
+  private var isWithLoss = false
   private var verdict = SnapshotVerdict()
 
   /// - Parameter isToEnd: whether `last` is the log's end, so that snapshots behind it count.
@@ -28,9 +32,10 @@ struct SnapshotCheck {
 
   /// To be called with every entry from the log's beginning.
   mutating func apply(_ entry: LogEntry) {
-    guard !isBroken, let next = waiting.first else { return }
+    guard !isBroken, !waiting.isEmpty else { return }
     switch entry {
-    case .gap: isBroken = true
+    case .gap(let gap):
+      if gap.isAccepted { isWithLoss = true } else { isBroken = true }
     case .event(let stored):
       guard stored.position <= last else { return }
       do throws(DecodingFailure) {
@@ -41,9 +46,9 @@ struct SnapshotCheck {
         isBroken = true
         return
       }
-      if next == stored.position {
+      while let next = waiting.first, next <= stored.position {
         waiting.removeFirst()
-        compare(next)
+        if next == stored.position { compare(next) } else { lost.append(next) }
       }
     }
   }
@@ -51,6 +56,7 @@ struct SnapshotCheck {
   private mutating func compare(_ position: Position) {
     switch files.read(at: position, { ($0.path, try GatewayProjection($0)) }) {
     case .success((_, projection)): verdict.agreeing += 1
+    case .success where isWithLoss: verdict.notCompared += 1
     case .success(let (path, found)):
       verdict.addWrong("\(path): \(found.differences(from: projection)) at position \(position)")
     case .failure(.ignored(let why)): verdict.addUnused(why.description)
@@ -60,7 +66,7 @@ struct SnapshotCheck {
 
   /// The verdict, after the pass.
   consuming func finish() -> SnapshotVerdict {
-    for position in waiting {
+    for position in lost + waiting {
       switch files.read(at: position, { try GatewayProjection($0) }) {
       // The log may have grown meanwhile.
       case .success: if position <= last { verdict.notCompared += 1 }

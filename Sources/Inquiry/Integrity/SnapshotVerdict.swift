@@ -6,7 +6,8 @@ public struct SnapshotVerdict: Sendable, Hashable {
   public var agreeing: UInt64 = 0
   /// How many count and hold something else: what was answered with them may be wrong.
   public var wrong: UInt64 = 0
-  /// How many count and stand behind damage, so that there is nothing to compare them with.
+  /// How many count and stand behind damage, so that there is nothing to compare them with; also where it was
+  /// accepted and they hold more than is left.
   public var notCompared: UInt64 = 0
   /// How many nothing ever uses.
   public var unused: UInt64 = 0
