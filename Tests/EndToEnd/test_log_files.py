@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from log_reader import Broken, Log
+from mixed_log import mixed_log
 from support import ROOT, Case, configuration, message, program, scenario
 
 FIXTURES = ROOT / "Fixtures" / "log"
@@ -144,6 +145,16 @@ class LogFilesTests(Case):
         self.assertEqual(log.chain.hex(), GOLDEN_SEGMENTS[-1][2])
         path.write_bytes(whole)
         self.assertEqual(next(Log(directory).segments())[0].path, path)
+
+    def test_a_log_of_every_kind_of_file_reads_as_replay_reads_it(self):
+        box = mixed_log(self)
+        log = Log(box.data)
+        events = list(log.events())
+        verdict = self.verdict(box.data)["integrity"]
+        self.assertEqual(
+            (log.last, log.chain.hex(), verdict["gaps"]), (verdict["last"], verdict["chain"], []))
+        self.assertEqual(len(events), log.last)
+        self.assertEqual(self.check_answers(box.data, sample=300), 3)
 
     def test_the_program_finds_what_it_is_asked_for(self):
         event = list(Log(FIXTURES / "sealed").events())[39]

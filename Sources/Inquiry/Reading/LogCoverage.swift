@@ -55,7 +55,9 @@ public struct LogCoverage: Sendable, Hashable {
 extension LogGap {
   /// One line for people.
   var text: String {
-    let end = last.map { $0 == first ? "" : " through \($0)" } ?? " to the end"
+    let end =
+      last.map { $0 < first ? ", no event lost" : $0 == first ? "" : " through \($0)" }
+      ?? " to the end"
     let name = path.split(separator: "/").last.map(String.init) ?? path
     let kind = isUnprovenTail ? "unproven tail" : "damaged"
     return "\(kind): position \(first)\(end) (\(Shown.text(name)) at byte \(offset), "
