@@ -29,8 +29,8 @@ package enum Limits {
   package static let blockExtent = 104 + blockBytes + 8
   /// Raw bytes after which a block of a sealed segment takes no further record.
   package static let sealedBlockBytes = 32 << 10
-  /// Bytes that sealing leaves free beside what it needs: the space is there for appends.
-  package static let sealHeadroomBytes: UInt64 = 64 << 20
+  /// Bytes that sealing and snapshots leave free beside what they need: the space is there for appends.
+  package static let headroomBytes: UInt64 = 64 << 20
   /// Bytes of sections of indexes that are kept in memory.
   package static let indexCacheBytes = 64 << 20
   /// Files that are kept open for reading.

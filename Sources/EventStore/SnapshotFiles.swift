@@ -181,7 +181,8 @@ public struct SnapshotFiles: Sendable {
   ///
   /// - Returns: The file's length in bytes.
   /// - Throws: `.locked` unless the log is open for writing in this process, `.damaged` if the log cannot be
-  ///   read at `position`, `.invalidDraft` for more than 256 MiB, `.permissions`, `.io`, `.full`.
+  ///   read at `position`, `.invalidDraft` for more than 256 MiB, `.permissions`, `.io`, `.full` also while
+  ///   less than 64 MiB would stay free.
   @discardableResult
   public func write(_ payload: [UInt8], at position: Position) throws(StoreError) -> Int {
     guard log.isBesideWriter else {
@@ -208,6 +209,7 @@ public struct SnapshotFiles: Sendable {
       digest: stored.withUnsafeBytes { Digest.sha256($0) }, isCompressed: compressed != nil,
       projector: projector, version: version)
     let bytes = header.encoded() + stored
+    try log.disk.requireHeadroom(log.directory, beside: UInt64(bytes.count))
     try log.disk.replaceFile(directory, SnapshotName.of(position.rawValue), bytes)
     return bytes.count
   }

@@ -363,7 +363,7 @@ struct SealingTests {
     let (disk, numbers) = try Self.store(seed: 82)
     let before = try Answers(LogReader(disk: disk, directory: "/log"), of: numbers)
     let store = try SteppedStore(disk)
-    disk.fill(butFor: Int(Limits.sealHeadroomBytes) - 1)
+    disk.fill(butFor: Int(Limits.headroomBytes) - 1)
     while store.sealer.step() {}
     #expect(store.sealer.sealing.lastFailure?.code == .full)
     #expect(disk.paths.allSatisfy { !$0.hasSuffix(".idx") && !$0.hasSuffix(".sealed") })

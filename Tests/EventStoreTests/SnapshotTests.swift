@@ -244,6 +244,21 @@ struct SnapshotTests {
     #expect(outcomes.count == 3)
   }
 
+  @Test func aSnapshotTakesNoSpaceThatAppendsNeed() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try Self.store(disk)
+    let files = Self.files(store.reader)
+    try files.write([1], at: Position(5))
+    disk.fill(butFor: Int(Limits.headroomBytes) - 1)
+    #expect(code { try files.write([2], at: Position(5)) } == .full)
+    #expect(code { try files.write([2], at: Position(9)) } == .full)
+    #expect(try files.positions() == [Position(5)])
+    #expect(try files.read(at: Position(5)).get().payload == [1])
+    disk.capacity = nil
+    try files.write([2], at: Position(9))
+    #expect(try files.read(at: Position(9)).get().payload == [2])
+  }
+
   @Test func aSnapshotThatOthersCouldWriteIsNotUsedByTheWriter() throws {
     let (disk, directory) = try DiskKind.posix.make()
     let store = try EventStore.small(disk, directory)

@@ -93,7 +93,10 @@ public final class SnapshotKeeper: Sendable {
         $0.wait = min(max($0.wait * 2, Self.retry), Self.retryMax)
         ($0.setAt, $0.notBefore) = (now, now + $0.wait)
       }
-      logger.error(
+      // It has nothing to say of a full disk that others do not say louder.
+      let isFull = (error as? StoreError)?.code == .full
+      logger.log(
+        level: isFull ? .notice : .error,
         "no snapshot could be made; it is tried again, and starts take longer until then",
         metadata: ["error": "\(error)"])
       return .failed

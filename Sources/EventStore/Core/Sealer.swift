@@ -60,7 +60,7 @@ package final class Sealer {
   // MARK: Index
 
   private func writeIndex(_ segment: LogIndex.Closed) throws(StoreError) {
-    try requireSpace(0)
+    try disk.requireHeadroom(directory, beside: 0)
     let file = try disk.open(segment.path, .read)
     defer { file.close() }
     var scan = try SegmentScan(
@@ -97,7 +97,7 @@ package final class Sealer {
   // MARK: Packing
 
   private func seal(_ segment: LogIndex.Closed) throws(StoreError) {
-    try requireSpace(segment.end)
+    try disk.requireHeadroom(directory, beside: segment.end)
     let source = try disk.open(segment.path, .read)
     defer { source.close() }
     let path = path(segment, .sealed)
@@ -183,14 +183,6 @@ package final class Sealer {
   }
 
   // MARK: Files
-
-  /// Refuses to take the space that appends are about to need: sealing has time.
-  private func requireSpace(_ bytes: UInt64) throws(StoreError) {
-    let wanted = bytes + Limits.sealHeadroomBytes
-    guard let free = disk.freeBytes(directory), free < wanted else { return }
-    throw StoreError(
-      .full, "sealing waits until \(wanted) bytes are free; \(free) are", path: directory)
-  }
 
   private func path(_ segment: LogIndex.Closed, _ kind: SegmentName.Kind) -> String {
     directory + "/seg/" + SegmentName.of(segment.header.first, kind)

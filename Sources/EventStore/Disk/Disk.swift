@@ -121,4 +121,12 @@ extension Disk {
     try rename(temporary, final)
     try syncDirectory(directory)
   }
+
+  /// Refuses to take the space that appends are about to need, for what can wait.
+  func requireHeadroom(_ directory: String, beside bytes: UInt64) throws(StoreError) {
+    let wanted = bytes + Limits.headroomBytes
+    guard let free = freeBytes(directory), free < wanted else { return }
+    throw StoreError(
+      .full, "this waits until \(wanted) bytes are free; \(free) are", path: directory)
+  }
 }
