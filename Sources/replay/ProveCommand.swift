@@ -37,8 +37,17 @@ struct ProveCommand: ParsableCommand {
     guard let output else { return try options.answer(proof) }
     let text = proof.text
     try OutputFile.write(text, to: output)
-    Terminal.output(
-      "\(output): \(text.utf8.count) bytes, positions "
-        + proof.events.map { String($0.position) }.joined(separator: ", ") + "\n")
+    let positions = proof.events.map { String($0.position) }
+    guard options.json else {
+      Terminal.output(
+        "\(output): \(text.utf8.count) bytes, positions \(positions.joined(separator: ", "))\n")
+      return
+    }
+    let said = JSONTree.object([
+      .init("replay", .text("prove")), .init("file", .text(output)),
+      .init("bytes", .number(Int64(text.utf8.count))),
+      .init("positions", .array(positions.map { .text($0) })),
+    ])
+    Terminal.output(said.rendered)
   }
 }

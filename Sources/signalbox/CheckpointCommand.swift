@@ -12,7 +12,9 @@ struct CheckpointCommand: AsyncParsableCommand {
     abstract: "Sign what the log holds, or show the key that signs.",
     discussion: """
       A running gateway signs by itself: at its start, every ten minutes, every 65,536 events and when
-      it stops. This command is for a directory that no gateway has open.
+      it stops. This command is for a directory that no gateway has open. A log that is not the one
+      that was signed before gets no signature: its end was cut off, an older copy was put in its place,
+      or it was changed. docs/integrity.md says what then.
 
       --public-key signs nothing, and the gateway may run. Whoever verifies the log needs that key from
       here, not from the log: a log that somebody rewrote names whatever key it likes.

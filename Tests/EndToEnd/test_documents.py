@@ -42,6 +42,9 @@ class DocumentsTests(Case):
         curl.write_text(f'#!/bin/sh\nexec {shutil.which("curl")} --fail-with-body "$@"\n')
         curl.chmod(0o755)
         self.identity = self.box.chat(message()).header("x-request-id")
+        # A gateway that stops signs what it recorded: then there is a proof of that request.
+        self.box.stop()
+        self.restart(self.box)
 
     def prepared(self, text):
         text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.box.port}")

@@ -51,8 +51,16 @@ final class TestLog {
   }
 
   /// Opens for writing: the next epoch.
-  func open() throws {
-    store = try EventStore.open(directory: directory, options: StoreOptions())
+  func open(_ options: StoreOptions = StoreOptions()) throws {
+    store = try EventStore.open(directory: directory, options: options)
+  }
+
+  /// Opens, waits until every finished segment is sealed, and closes.
+  func seal(_ options: StoreOptions) throws {
+    try open(options)
+    let state = try #require(store).waitUntilSealed()
+    #expect(state.pending == 0 && state.lastFailure == nil)
+    try close()
   }
 
   /// Opens for writing although everything that is damaged is lost.

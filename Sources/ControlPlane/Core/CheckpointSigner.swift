@@ -127,6 +127,8 @@ public final class CheckpointSigner: Sendable {
     let clock = ContinuousClock()
     let began = clock.now
     let end = control.store.lastDurable.rawValue
+    // Also where nothing is new: a log that went back is covered by what it says of itself.
+    try await sideline.run { [self] in _ = try keptKey() }
     var newest: GatewayEvent.CheckpointSigned?
     var count = 0
     while try await readLedger().news(through: end) > 0 {
@@ -235,9 +237,7 @@ public final class CheckpointSigner: Sendable {
 
   private func openKey(_ before: [UInt8]?) throws -> CheckpointKey {
     if let key = state.withLock({ $0.key }) { return key }
-    let kept = try control.vault.checkpointKey()
-    if let signed = kept?.signed { try compare(signed) }
-    let key = try kept ?? control.vault.makeCheckpointKey()
+    let key = try keptKey() ?? control.vault.makeCheckpointKey()
     state.withLock { $0.key = key }
     let metadata: Logger.Metadata = ["public-key": "\(hexadecimalText(key.publicKey))"]
     if let before, before != key.publicKey {
@@ -250,6 +250,14 @@ public final class CheckpointSigner: Sendable {
         metadata: metadata)
     }
     return key
+  }
+
+  /// The key, if there is one; the log is the one that it signed.
+  private func keptKey() throws -> CheckpointKey? {
+    if let key = state.withLock({ $0.key }) { return key }
+    let kept = try control.vault.checkpointKey()
+    if let signed = kept?.signed { try compare(signed) }
+    return kept
   }
 
   // MARK: What was signed before
