@@ -1,5 +1,7 @@
 """Checkpoints, anchors and proofs on running programs: what holds, what is refused, and in which words."""
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -7,6 +9,7 @@ import shutil
 import stat
 import subprocess
 
+from proof_checker import faults, is_signed
 from support import CLIENT_KEY, Spine, message, program
 
 
@@ -93,6 +96,27 @@ class IntegrityTests(Spine):
             code, out, said = check(*arguments)
             self.assertEqual((code, out), (2, ""))
             self.assertIn(word, said)
+
+    def test_what_the_page_says_of_the_formats_is_enough_to_check_a_proof_and_a_note(self):
+        self.assertEqual(self.box.stop(), 0)
+        key = bytes.fromhex(self.public_key().read_text())
+        for identity in self.identities:
+            document = json.loads(self.replay("prove", identity, "--all")[1])
+            self.assertEqual(faults(document, key), [])
+            (event, *_), (checkpoint, *_) = document["events"], document["checkpoints"]
+            self.assertEqual(faults(document, bytes(32)), ["another key"] * len(document["checkpoints"]))
+            event["position"] += 1
+            self.assertEqual(faults(document, key), ["a path that does not lead to what was signed"])
+            event["position"] -= 1
+            checkpoint["epoch"] += 1
+            self.assertEqual(faults(document, key), ["a checkpoint that the key did not sign"])
+        signed, line = self.anchor().read_text().split("\n\n")
+        name = signed.splitlines()[0]
+        self.assertTrue(line.startswith(f"\N{EM DASH} {name} "))
+        mark = base64.b64decode(line.split(" ")[2])
+        self.assertEqual(mark[:4], hashlib.sha256(name.encode() + b"\n\x01" + key).digest()[:4])
+        self.assertTrue(is_signed(key, signed.encode() + b"\n", mark[4:]))
+        self.assertFalse(is_signed(key, signed.encode(), mark[4:]))
 
     def test_what_has_no_proof_says_why_and_what_to_do(self):
         # The gateway signed at its start, and signs again in ten minutes or when it stops.
