@@ -16,6 +16,7 @@ struct WorkCommand: ParsableCommand {
   @Argument(help: "The first event's number.") var first: UInt64
   @Option(help: "How many events.") var events: UInt64 = 24
   @Option(help: "The kernel writes no byte of any file behind this one.") var fileBytes: UInt64?
+  @Option(help: "The kernel gives no more than so many file descriptors.") var descriptors: UInt64?
 
   /// Incompressible, so that a few events fill a segment.
   static func draft(_ number: UInt64) -> EventDraft { Support.draft(number, size: 6_000) }
@@ -24,11 +25,9 @@ struct WorkCommand: ParsableCommand {
     if let fileBytes {
       // A write across it is cut short, the next one fails with EFBIG; the signal would end us.
       signal(SIGXFSZ, SIG_IGN)
-      var limit = rlimit(rlim_cur: rlim_t(fileBytes), rlim_max: rlim_t(fileBytes))
-      guard setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else {
-        throw ExitCode(2)
-      }
+      try bound(RLIMIT_FSIZE, fileBytes)
     }
+    if let descriptors { try bound(RLIMIT_NOFILE, descriptors) }
     let store: EventStore
     do {
       store = try EventStore.open(
@@ -50,6 +49,11 @@ struct WorkCommand: ParsableCommand {
     // A poisoned log says so again here; the answers say it already.
     _ = try? store.close()
   }
+}
+
+private func bound(_ what: __rlimit_resource, _ count: UInt64) throws {
+  var limit = rlimit(rlim_cur: rlim_t(count), rlim_max: rlim_t(count))
+  guard setrlimit(__rlimit_resource_t(what.rawValue), &limit) == 0 else { throw ExitCode(2) }
 }
 
 /// Lets the kernel fail the n-th call of a real process, for every n.

@@ -585,7 +585,9 @@ package final class LogIndex: Sendable {
 
   /// Damage of an index: an empty range, since it costs no event.
   static func fault(path: String, first: UInt64, _ rule: RuleBroken) -> LogGap {
-    LogGap(
+    // A name may say 0, which no position is.
+    let first = max(1, first)
+    return LogGap(
       path: path, offset: 0, first: Position(first), last: Position(first - 1), minTime: nil,
       maxTime: nil, rule: rule.rule,
       message: "the segment's index breaks the format; no event is lost",
