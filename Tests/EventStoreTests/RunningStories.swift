@@ -442,7 +442,7 @@ import Testing
         epoch = store.report.epoch.rawValue
         place = store.reader.last.rawValue
         // What was found counts from now on, and what was not is never seen again.
-        durable = (1...number).filter { ids.contains(draft($0).id) }
+        durable = (0..<number).map { $0 + 1 }.filter { ids.contains(draft($0).id) }
         store.abandon()
       }
       #expect(durable.count > 10)
@@ -680,6 +680,7 @@ private final class AppendOnlyCheck: Disk {
   func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
   func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
   func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
+  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
   func bootID() -> [UInt8] { inner.bootID() }
   func now() -> Int64 { inner.now() }
   func monotonic() -> Int64 { inner.monotonic() }

@@ -117,9 +117,9 @@ struct SpliceTests {
 
   /// Indexes, sealed segments and snapshots that belong to another segment, another time or a twin.
   @Test func whatWasDerivedFromSomethingElseChangesNoAnswer() throws {
-    let (disk, numbers) = try SealingTests.store(seed: 5, segmentEvents: 20)
+    let (disk, numbers) = try SealingTests.store(seed: 5, segmentEvents: 40)
     let before = try Answers(LogReader(disk: disk, directory: "/log"), of: numbers)
-    let (twin, _) = try SealingTests.store(seed: 6, segmentEvents: 20)
+    let (twin, _) = try SealingTests.store(seed: 6, segmentEvents: 40)
     for isSealed in [false, true] {
       let steps = isSealed ? Int.max : DamageTests.segments(disk).count - 1
       for each in [disk, twin] { try SealingTests.seal(each, steps: steps) }

@@ -7,7 +7,7 @@ import Testing
 @Suite("stories: damaged files") struct StoredDamageStories {
   private static func path(_ first: UInt64) -> String { "/log/seg/" + SegmentName.of(first) }
 
-  /// One segment of six synced groups of two events; closed. Where each block begins, and the end.
+  /// One closed segment of six synced groups of two events, and where each block begins and the last one ends.
   private static func sixGroups() throws -> (
     disk: SimulatedDisk, events: [StoredEvent], starts: [Int]
   ) {
@@ -205,7 +205,13 @@ import Testing
         let path = "/log/seg/" + digits + kind
         if disk.contents(path) != nil { continue }
         added.set(path, [])
-        try checkDamaged(added, events, "\(path) added", segmentBytes: 480)
+        if kind == ".sealed", added.contents("/log/seg/" + digits + ".esl") != nil {
+          // It never counts beside the segment; what is still open is sealed later.
+          let reader = try LogReader(disk: added, directory: "/log")
+          #expect(try everything(reader).events == events, "\(path)")
+        } else {
+          try checkDamaged(added, events, "\(path) added", segmentBytes: 480)
+        }
         guard let store = try? SteppedStore(added, segmentBytes: 480) else { continue }
         for number in UInt64(100)...110 { try store.append(batch(number)) }
         try store.close()
@@ -254,8 +260,9 @@ import Testing
   @Test("story 09: one byte changed in any segment is named by a check of the whole log")
   func story09() throws {
     let (disk, numbers) = try SealingTests.store(seed: 9)
-    for sealed in [0, 3, Int.max] {
-      try SealingTests.seal(disk, steps: sealed == .max ? .max : 20 * sealed)
+    // As they were appended, some with an index beside them, all but the last one sealed.
+    for steps in [0, 3, Int.max] {
+      try SealingTests.seal(disk, steps: steps)
       let segments = try LogReader(disk: disk, directory: "/log").segments
       #expect(segments.count > 3)
       for segment in segments {

@@ -265,10 +265,14 @@ package struct Recovery {
     try disk.syncDirectory(directory)
     try disk.syncDirectory(directory + "/seg")
     if let old {
-      // The slot that counts may be in the cache only: the other one is about to be overwritten.
-      let slot = try disk.open(directory + "/" + old.name, .readWrite)
-      defer { slot.close() }
-      try slot.sync()
+      // The slot that counts may be in the cache only: the other one is about to be overwritten. If somebody
+      // put it into the other one's place, there is nothing to be synced.
+      let path = directory + "/" + old.name
+      if try disk.status(path) != nil {
+        let slot = try disk.open(path, .readWrite)
+        defer { slot.close() }
+        try slot.sync()
+      }
     }
     let next = lostEnd.map { $0.last.rawValue + 1 } ?? loader.next
     let manifest = try writeManifest(
