@@ -75,7 +75,9 @@ public final class EventStore: Sendable {
       do throws(StoreError) {
         sealer =
           options.seals
-          ? try SealerThread(disk: disk, directory: directory, index: found.index) : nil
+          ? try SealerThread(
+            disk: disk, directory: directory, index: found.index,
+            mayTakeSpace: { !engine.isShort.load(ordering: .relaxed) }) : nil
       } catch {
         engine.finishSyncing()
         syncer.join()

@@ -211,6 +211,12 @@ struct Gateway {
       }
     }
     let cut = await plane.shutdown(drain: .seconds(options.drainSeconds))
+    let unrecorded = plane.counts.recordingFailures
+    if unrecorded > 0 {
+      // After a failure of the disk this is the only place that tells.
+      logger.error(
+        "not all that happened is in the log", metadata: ["records missing": "\(unrecorded)"])
+    }
     return (reason, cut)
   }
 

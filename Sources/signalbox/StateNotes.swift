@@ -45,6 +45,13 @@ struct StateNotes: Sendable {
 
   private func tell(_ change: Change) {
     switch (change.old, change.new) {
+    case (.shedding, .shedding(let shortage)):
+      logger.critical(
+        "the disk is full and the log's reserve is used up: nothing is recorded, changes of the configuration are refused too",
+        metadata: [
+          "log": "\(directory)", "missing": "\(shortage.shed)", "cause": "\(shortage.cause)",
+          "remedy": "\(freeSpace)",
+        ])
     case (_, .shedding(let shortage)):
       logger.error(
         "the disk is full: \(withoutRecords)",

@@ -280,7 +280,7 @@ class FailedDiskTests(Case):
         segment = sorted((box.data / "seg").glob("*"))[-1].name
         for words in (
                 "critical", "fdatasync failed", segment, "(errno 5)", "poisoned",
-                "start the gateway again", "sets an unfinished end aside"):
+                "start the gateway again", "sets an unfinished end aside", "records missing=3"):
             self.assertIn(words, text)
 
         self.restart(box)

@@ -1,4 +1,5 @@
 import Support
+import Synchronization
 import Testing
 
 @testable import EventStore
@@ -343,6 +344,27 @@ struct SealingTests {
       #expect(store.reader.segments.dropLast().allSatisfy { $0.isSealed }, "call \(call)")
       try store.close()
     }
+  }
+
+  @Test func sealingTakesNoSpaceThatEventsNeed() throws {
+    let (disk, _) = try Self.store(seed: 5)
+    let before = Set(disk.paths)
+    let store = try SteppedStore(disk, segmentBytes: 1 << 20, segmentEvents: 25)
+    let index = try Recovery(disk: disk.copy(seed: 6), directory: "/log").run().index
+    // Refused from the beginning, and in the middle of each piece of work.
+    for looks in 0..<6 {
+      let left = Atomic(looks)
+      let sealer = Sealer(
+        disk: disk, directory: "/log", index: index, status: SealerStatus(),
+        mayTakeSpace: { left.subtract(1, ordering: .relaxed).oldValue > 0 })
+      while sealer.step() {}
+      #expect(sealer.sealing.lastFailure?.code == .full, "\(looks)")
+      #expect(!disk.paths.contains { $0.hasSuffix(".tmp") }, "\(looks)")
+      #expect(before.allSatisfy { !$0.hasSuffix(".esl") || disk.paths.contains($0) }, "\(looks)")
+    }
+    while store.sealer.step() {}
+    #expect(store.sealer.sealing.lastFailure == nil)
+    #expect(Self.names(disk, "sealed").count > 1)
   }
 
   @Test func aDamagedSegmentIsNotSealed() throws {

@@ -135,6 +135,7 @@ struct ShortageTests {
     }
     #expect((15...40).contains(taken), "\(taken) of \(Self.reserve) bytes")
     #expect(box.shortage?.isExhausted == true && box.shortage?.shed == 1)
+    #expect(box.changes == ["working→shedding", "shedding→shedding"])
     // A look that finds no space leaves things as they are.
     box.disk.pass(milliseconds: 1_000)
     #expect(code { _ = try box.store.appendAndWait(outcome(300), durability: .written) } == .full)

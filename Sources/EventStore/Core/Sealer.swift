@@ -9,15 +9,21 @@ package final class Sealer {
   private let directory: String
   private let index: LogIndex
   private let status: SealerStatus
+  private let mayTakeSpace: @Sendable () -> Bool
   /// Segments that failed since the last `retry`.
   private var failed: Set<UInt64> = []
   private var hasLookedForRemains = false
 
-  package init(disk: any Disk, directory: String, index: LogIndex, status: SealerStatus) {
+  /// - Parameter mayTakeSpace: false while what is left of the disk is wanted for events.
+  package init(
+    disk: any Disk, directory: String, index: LogIndex, status: SealerStatus,
+    mayTakeSpace: @escaping @Sendable () -> Bool = { true }
+  ) {
     self.disk = disk
     self.directory = directory
     self.index = index
     self.status = status
+    self.mayTakeSpace = mayTakeSpace
   }
 
   /// Does one piece of work: an index before any packing, the oldest segment first.
@@ -35,6 +41,7 @@ package final class Sealer {
       return false
     }
     do throws(StoreError) {
+      try stopIfAsked()
       if segment.index == nil, !segment.isSealed {
         try writeIndex(segment)
       } else {
@@ -206,6 +213,10 @@ package final class Sealer {
 
   private func stopIfAsked() throws(StoreError) {
     if status.isStopping { throw StoreError(.closed, "the log is being closed") }
+    if !mayTakeSpace() {
+      throw StoreError(
+        .full, "the disk is full: sealing waits until there is space", path: directory)
+    }
   }
 }
 

@@ -7,14 +7,18 @@ final class SealerThread: Sendable {
   private let index: LogIndex
   private let thread: StoreThread
 
-  init(disk: any Disk, directory: String, index: LogIndex) throws(StoreError) {
+  init(
+    disk: any Disk, directory: String, index: LogIndex,
+    mayTakeSpace: @escaping @Sendable () -> Bool
+  ) throws(StoreError) {
     self.index = index
     let (status, wake) = (status, wake)
     index.setClosedSignal(wake)
     status.note(pending: index.unsealed.count, isFailing: false)
     thread = try StoreThread(name: "log-sealer") {
       cfast_thread_lower_priority()
-      let sealer = Sealer(disk: disk, directory: directory, index: index, status: status)
+      let sealer = Sealer(
+        disk: disk, directory: directory, index: index, status: status, mayTakeSpace: mayTakeSpace)
       while !status.isStopping {
         while !status.isStopping, sealer.step() {}
         if status.isStopping { return }

@@ -14,6 +14,7 @@ extension StoreEngine {
     var shed: UInt64 = 0
     var isExhausted = false
     var isAnnounced = false
+    var isExhaustionAnnounced = false
     var probeAt: Int64 = 0
     var cause: StoreError
 
@@ -61,7 +62,10 @@ extension StoreEngine {
         answer(submission, .failure(cause), &answers)
       }
     }
-    if !isWorthTrying { shortage.withLock { $0?.isExhausted = true } }
+    if !isWorthTrying {
+      shortage.withLock { $0?.isExhausted = true }
+      announceExhaustion()
+    }
     if writer.groupCount > 0 { write(writer, &group, &answers) }
   }
 
@@ -161,6 +165,21 @@ extension StoreEngine {
       return shortage?.shown
     }
     if let shown, !isPoisoned.isSet { options.stateChanged?(.working, .shedding(shown)) }
+  }
+
+  /// Says once that everything is refused.
+  private func announceExhaustion() {
+    let shown = shortage.withLock { shortage -> StoreState.Shortage? in
+      guard shortage?.isAnnounced == true, shortage?.isExhaustionAnnounced == false else {
+        return nil
+      }
+      shortage?.isExhaustionAnnounced = true
+      return shortage?.shown
+    }
+    guard let shown, !isPoisoned.isSet else { return }
+    var before = shown
+    before.isExhausted = false
+    options.stateChanged?(.shedding(before), .shedding(shown))
   }
 
   // MARK: Space again
