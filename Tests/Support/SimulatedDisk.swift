@@ -555,6 +555,9 @@ private final class SimulatedFile: DiskFile {
     self.path = path
   }
 
+  /// Faults go by the name under which it was opened.
+  func isNow(at path: String) {}
+
   func read(
     into room: UnsafeMutableRawBufferPointer, at offset: UInt64
   ) throws(StoreError) -> Int {

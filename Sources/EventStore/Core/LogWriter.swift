@@ -347,6 +347,7 @@ package final class LogWriter {
       try file.writeAll(header.encoded(), at: 0)
       try file.sync()
       try disk.rename(temporary, folder + "/" + name)
+      file.isNow(at: folder + "/" + name)
     } catch {
       // The name never stood for a segment; what is left of it is removed at the next opening at last.
       _ = try? disk.remove(temporary)

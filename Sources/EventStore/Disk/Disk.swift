@@ -58,6 +58,8 @@ package protocol DiskFile: AnyObject, Sendable {
   func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int
   /// Writes a first part of `bytes`, at least one byte; returns how many.
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int
+  /// The file was renamed: errors name `path` from now on.
+  func isNow(at path: String)
   /// Puts contents and size on stable storage.
   func sync() throws(StoreError)
   func truncate(to size: UInt64) throws(StoreError)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// The real machine; the only file of the log that makes file-system calls.
 package struct PosixDisk: Disk {
@@ -133,13 +134,17 @@ private func failure(_ operation: String, _ path: String) -> StoreError {
 
 private final class PosixFile: DiskFile {
   private let descriptor: Int32
-  private let path: String
+  private let name: Mutex<String>
   private let isClosed = Latch()
 
   init(descriptor: Int32, path: String) {
     self.descriptor = descriptor
-    self.path = path
+    name = Mutex(path)
   }
+
+  private var path: String { name.withLock { $0 } }
+
+  func isNow(at path: String) { name.withLock { $0 = path } }
 
   deinit { close() }
 
