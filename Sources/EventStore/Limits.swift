@@ -24,7 +24,7 @@ package enum Limits {
   /// Bytes of a snapshot's payload; checked before memory is taken for it.
   package static let snapshotBytes = 256 << 20
   /// Events after which a segment is closed: opening and the index's memory cost by the event.
-  package static let segmentEvents = 524_288
+  package static let segmentEvents = 262_144
   /// Bytes of a block with its header and padding.
   package static let blockExtent = 104 + blockBytes + 8
   /// Raw bytes after which a block of a sealed segment takes no further record.
@@ -34,7 +34,7 @@ package enum Limits {
   /// Bytes of sections of indexes that are kept in memory.
   package static let indexCacheBytes = 64 << 20
   /// Files that are kept open for reading.
-  package static let openFiles = 64
+  package static let openFiles = 256
   /// How often a file that was replaced is looked for before its absence is an error.
   package static let looksForFile = 8
   /// Milliseconds after which a segment that could not be sealed is tried again.

@@ -59,7 +59,10 @@ public final class LogReader: Sendable {
     self.index = index
     var loader = LogLoader(
       disk: disk, directory: directory, index: index, purpose: .reading, storeID: known)
-    if let manifest { loader.floor = (manifest.synced, manifest.opened) }
+    if let manifest {
+      loader.watched = manifest.synced
+      loader.floor = (manifest.synced, manifest.opened)
+    }
     try loader.advance()
     guard let storeID = loader.storeID else {
       throw StoreError(

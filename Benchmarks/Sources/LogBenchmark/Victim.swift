@@ -4,7 +4,7 @@ import EventStore
 /// Opens a log, tells how long that took, and appends until it is killed.
 enum Victim {
   /// What ends a segment, beside its bytes.
-  private static let segmentEvents: UInt64 = 524_288
+  private static let segmentEvents: UInt64 = 262_144
 
   /// Never returns but by an error.
   ///

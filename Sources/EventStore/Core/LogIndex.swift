@@ -188,7 +188,10 @@ package final class LogIndex: Sendable {
       segment.header.dictionary = before.dictionary
     }
     state.segments.append(segment)
-    state.noteTables()
+    if segment.tables != nil { state.inMemory.append(state.segments.count - 1) }
+    if let greatest = segment.index?.index.maxID {
+      state.greatestIndexedID = max(state.greatestIndexedID ?? greatest, greatest)
+    }
   }
 
   /// Makes a block that stands at `offset` of the last segment visible to readers.
@@ -350,10 +353,15 @@ package final class LogIndex: Sendable {
           for position in tables.ids.candidates(hash: weakHash) { found.append(.event(position)) }
         }
         guard let greatest = state.greatestIndexedID, id <= greatest else { return [] }
-        return state.segments.reversed().filter { segment in
-          guard let index = segment.index?.index else { return false }
-          return index.minID <= id && id <= index.maxID
+        var fitting: [Segment] = []
+        for number in state.segments.indices.reversed() {
+          // Nothing is copied of the segments that do not fit.
+          guard let file = state.segments[number].index, file.index.minID <= id,
+            id <= file.index.maxID
+          else { continue }
+          fitting.append(state.segments[number])
         }
+        return fitting
       }
       if segments.isEmpty { return found }
       let hash = SipHash(storeID: segments[0].header.storeID)(id)

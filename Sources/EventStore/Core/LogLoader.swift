@@ -200,7 +200,9 @@ struct LogLoader {
     if readsAllBlocks { tables = nil }
     let name = SegmentName.of(found.first, kind)
     let path = path(found.first, kind)
-    let window = WindowedFile(file)
+    // Beside an index nothing is read but the header.
+    let window =
+      tables == nil ? WindowedFile(file) : WindowedFile(file, step: SegmentHeader.maxBytes)
     let size = try window.size()
     let head = try window.bytes(at: 0, count: SegmentHeader.maxBytes)
     let parsed: Result<SegmentHeader, SegmentHeader.Fault>
@@ -268,7 +270,7 @@ struct LogLoader {
     if let (tables, file) = tables, try enter(header, path, tables, file, size: size) { return }
     index.begin(segment: header, path: path, isSealed: kind == .sealed)
     current = Current(
-      name: name, path: path, window: window, header: header,
+      name: name, path: path, window: tables == nil ? window : WindowedFile(file), header: header,
       seed: checksumSeed(header.storeID), offset: UInt64(header.encodedBytes),
       isSealed: kind == .sealed)
   }
@@ -386,7 +388,7 @@ struct LogLoader {
     while segment.offset < size {
       if try isIndex(segment) { break }
       let rule: String
-      switch try examine(&segment, afterDamage: bad != nil, isHashed: isLast) {
+      switch try examine(&segment, afterDamage: bad != nil, isLast: isLast) {
       case .success(let header):
         if var gap = bad {
           gap.last = Position(header.first - 1)
@@ -444,7 +446,7 @@ struct LogLoader {
 
   /// Checks the block at the segment's offset and collects its content.
   private mutating func examine(
-    _ segment: inout Current, afterDamage: Bool, isHashed: Bool
+    _ segment: inout Current, afterDamage: Bool, isLast: Bool
   ) throws(StoreError) -> Result<BlockHeader, RuleBroken> {
     let head = try segment.window.bytes(at: segment.offset, count: BlockHeader.bytes)
     let header: BlockHeader
@@ -471,6 +473,8 @@ struct LogLoader {
     case .success(let whole): block = whole
     case .failure(let broken): return .failure(broken)
     }
+    // What a manifest witnesses was hashed by its writer, and is by `verify`; opening hashes from there on.
+    let isHashed = isLast && header.last >= watched
     return collect(block, isHashed: isHashed)
       ? .success(header) : .failure(RuleBroken("block.record"))
   }
