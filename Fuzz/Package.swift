@@ -41,5 +41,8 @@ let package = Package(
     .executableTarget(
       name: "RecordFuzz", dependencies: ["LogOracle", "CLibFuzzer"], swiftSettings: fuzzed,
       linkerSettings: linked),
+    .executableTarget(
+      name: "FooterFuzz", dependencies: ["LogOracle", "CLibFuzzer"], swiftSettings: fuzzed,
+      linkerSettings: linked),
   ]
 )

@@ -25,6 +25,7 @@ for target in "${targets[@]}"; do
   mkdir -p "$corpus" "$finds"
   seeds=()
   [ ! -d "Fuzz/corpus/$name" ] || seeds=("Fuzz/corpus/$name")
-  .build/fuzz/build/release/"$target" -max_total_time="$each" -print_final_stats=1 \
+  # No input may have more memory taken for it than twice the greatest block.
+  .build/fuzz/build/release/"$target" -max_total_time="$each" -print_final_stats=1 -malloc_limit_mb=32 \
     -artifact_prefix="$finds" "$corpus" "${seeds[@]}"
 done

@@ -10,7 +10,7 @@ public func checkSegment(_ input: UnsafeRawBufferPointer) {
   var file = Array(input.dropFirst())
   if choice & 1 == 0 { mendChecksums(&file) }
   if choice & 4 == 0 { file += ending(file.count, storeID: Array(file.dropFirst(16).prefix(16))) }
-  Directory.shared.read(file, suffix: choice & 2 == 0 ? "esl" : "sealed")
+  Directory.shared.read([(choice & 2 == 0 ? "esl" : "sealed", file)])
 }
 
 /// Puts `input` as the body of a block into an otherwise faultless segment.
@@ -29,7 +29,28 @@ public func checkBody(_ input: UnsafeRawBufferPointer) {
   file += block(
     body, isPacked: choice & 1 != 0, first: 1, count: UInt32(choice >> 2), unpacked: unpacked)
   file += ending(file.count, storeID: storeID)
-  Directory.shared.read(file, suffix: "esl")
+  Directory.shared.read([("esl", file)])
+}
+
+/// Takes `input` for a finished segment with its index behind it, and reads it in every way there is.
+///
+/// First byte: bit 0, checksums are left as they are; bit 1, the index gets a file of its own; bit 2, it is left to say
+/// where it begins; bit 3, no segment follows.
+public func checkIndex(_ input: UnsafeRawBufferPointer) {
+  guard let choice = input.first else { return }
+  var file = Array(input.dropFirst())
+  guard let base = indexBase(file) else { return Directory.shared.read([("sealed", file)]) }
+  if choice & 4 == 0 { put(UInt64(base), &file, file.count - trailerBytes + 216) }
+  if choice & 1 == 0 {
+    var blocks = Array(file[..<base])
+    mendChecksums(&blocks)
+    file.replaceSubrange(..<base, with: blocks)
+    mendIndex(&file, base)
+  }
+  var files = [("sealed", file)]
+  if choice & 2 != 0 { files = [("esl", Array(file[..<base])), ("idx", Array(file[base...]))] }
+  Directory.shared.read(
+    files, following: choice & 8 == 0 ? following(file) : nil, isIndexed: true)
 }
 
 // MARK: Reading
@@ -45,27 +66,45 @@ private final class Directory: Sendable {
     mkdir(path, 0o700)
     mkdir(path + "/seg", 0o700)
     atexit {
-      for suffix in ["esl", "sealed"] { unlink(Directory.shared.segment(suffix)) }
+      Directory.shared.clear()
       rmdir(Directory.shared.path + "/seg")
       rmdir(Directory.shared.path)
     }
   }
 
-  private func segment(_ suffix: String) -> String { "\(path)/seg/00000000000000000001.\(suffix)" }
+  private func clear() {
+    for suffix in ["esl", "sealed", "idx"] { unlink(segment(1, suffix)) }
+    unlink(segment(followingFirst, "esl"))
+  }
 
-  func read(_ bytes: [UInt8], suffix: String) {
-    let name = segment(suffix)
-    unlink(segment(suffix == "esl" ? "sealed" : "esl"))
-    let file = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    precondition(file >= 0 && write(file, bytes, bytes.count) == bytes.count)
-    close(file)
+  private func segment(_ first: UInt64, _ suffix: String) -> String {
+    let digits = String(first)
+    return "\(path)/seg/\(String(repeating: "0", count: 20 - digits.count))\(digits).\(suffix)"
+  }
+
+  /// Puts `files` into the directory, as those of its first segment by their suffix, and reads it.
+  func read(
+    _ files: [(suffix: String, bytes: [UInt8])], following: [UInt8]? = nil, isIndexed: Bool = false
+  ) {
+    clear()
+    for (suffix, bytes) in files { write(segment(1, suffix), bytes) }
+    if let following { write(segment(followingFirst, "esl"), following) }
     guard let reader = try? LogReader.open(directory: path) else { return }
-    compare(reader)
+    compare(reader, isIndexed: isIndexed)
+  }
+
+  private func write(_ name: String, _ bytes: [UInt8]) {
+    let file = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+    precondition(file >= 0 && Glibc.write(file, bytes, bytes.count) == bytes.count)
+    close(file)
   }
 }
 
 /// What one way of reading says must hold in all others.
-private func compare(_ reader: LogReader) {
+///
+/// With an index that is whole but lies, as only somebody writes it who makes the checksums fit, answers may differ; then
+/// verify must not call the log intact.
+private func compare(_ reader: LogReader, isIndexed: Bool) {
   var events: [StoredEvent] = []
   var gaps = 0
   do {
@@ -76,27 +115,44 @@ private func compare(_ reader: LogReader) {
       }
       return .continue
     }
+    if isIndexed { _ = try look(reader, for: events, isIndexed: true) }
     let report = try reader.verify(from: .origin, through: nil, progress: nil)
-    precondition(report.events == UInt64(events.count), "verify and scan count differently")
-    if report.isIntact { precondition(gaps == 0, "verify finds whole what scan does not") }
+    let isIntact = report.isIntact
+    if isIntact || !isIndexed {
+      precondition(report.events == UInt64(events.count), "verify and scan count differently")
+    }
+    if isIntact { precondition(gaps == 0, "verify finds whole what scan does not") }
     for (before, after) in zip(events, events.dropFirst()) {
       precondition(before.position < after.position, "positions do not grow")
     }
-    for event in events.prefix(8) {
-      let again = try reader.event(at: event.position)
-      precondition(again == event, "an event differs from itself")
-      let found = try reader.position(of: event.id)
-      precondition(found != nil, "an event is not found by its id")
-      for key in event.lookupKeys {
-        let places = try reader.positions(forKey: key)
-        precondition(places.contains(event.position), "an event is not found by its key")
-      }
-    }
+    let fault = try look(reader, for: events, isIndexed: isIndexed)
+    precondition(fault == nil || isIndexed && !isIntact, fault ?? "")
   } catch is StoreError {
     // A refusal is an answer.
   } catch {
     preconditionFailure("an error that is none of the log's: \(error)")
   }
+}
+
+/// Asks for some of `events` in every other way; what is wrong with the answers.
+private func look(
+  _ reader: LogReader, for events: [StoredEvent], isIndexed: Bool
+) throws -> String? {
+  var fault: String?
+  for event in events.prefix(8) {
+    if try reader.event(at: event.position) != event { fault = "an event differs from itself" }
+    if try reader.position(of: event.id) == nil { fault = "an event is not found by its id" }
+    for key in event.lookupKeys
+    where try !reader.positions(forKey: key).contains(event.position) {
+      fault = "an event is not found by its key"
+    }
+    let stream = try reader.events(ofStream: event.stream, from: event.revision)
+    let position = try reader.firstPosition(atOrAfter: event.time)
+    // Without an index a block's own header is believed what times are in it, and records what revisions.
+    if isIndexed, !stream.contains(event) { fault = "an event is not found by its stream" }
+    if isIndexed, position > event.position { fault = "an event is not found by its time" }
+  }
+  return fault
 }
 
 // MARK: Making
@@ -175,7 +231,8 @@ private func mendChecksums(_ bytes: inout [UInt8]) {
   put(crc32c(bytes[..<(length - 4)]), &bytes, length - 4)
   let seed = crc32c(bytes[16..<32])
   var at = length
-  while at + 104 <= bytes.count, bytes[at] == 0x53 {
+  // Not the magic of an index: its third byte is another.
+  while at + 104 <= bytes.count, bytes[at] == 0x53, bytes[at + 2] != 0x58 {
     let stored = Int(number(bytes, at + 32))
     if stored <= bytes.count - at - 104 {
       put(crc32c(bytes[(at + 104)..<(at + 104 + stored)]), &bytes, at + 36)
@@ -183,4 +240,52 @@ private func mendChecksums(_ bytes: inout [UInt8]) {
     put(crc32c(bytes[at..<(at + 100)], from: seed), &bytes, at + 100)
     at += 104 + (stored + 7) & ~7
   }
+}
+
+// MARK: Indexes
+
+private let trailerBytes = 296
+/// Where the segment behind the first one begins, whatever that says.
+private let followingFirst: UInt64 = 26
+
+/// Where the index at the end of `bytes` begins by the lengths in its trailer; nil if it has no place there.
+private func indexBase(_ bytes: [UInt8]) -> Int? {
+  guard bytes.count >= trailerBytes else { return nil }
+  let trailer = bytes.count - trailerBytes
+  let sections = (0..<7).reduce(0) { $0 + Int(number(bytes, trailer + 232 + 8 * $1)) }
+  let base = trailer - sections - 8
+  return base > 0 ? base : nil
+}
+
+/// Makes the checksums of the index at `base` fit.
+private func mendIndex(_ bytes: inout [UInt8], _ base: Int) {
+  let trailer = bytes.count - trailerBytes
+  var starts = [base + 8]
+  for section in 0..<7 {
+    starts.append(starts[section] + Int(number(bytes, trailer + 232 + 8 * section)))
+  }
+  for at in stride(from: starts[4], to: starts[5] - 7, by: 4) {
+    let (start, end) = (Int(number(bytes, at)), Int(number(bytes, at + 4)))
+    guard start + 4 <= end, end <= starts[6] - starts[5] else { continue }
+    let checksum = crc32c(bytes[(starts[5] + start)..<(starts[5] + end - 4)])
+    put(checksum, &bytes, starts[5] + end - 4)
+  }
+  for section in 0..<7 {
+    let checksum = crc32c(bytes[starts[section]..<starts[section + 1]])
+    put(checksum, &bytes, trailer + 236 + 8 * section)
+  }
+  put(crc32c(bytes[trailer..<(bytes.count - 4)]), &bytes, bytes.count - 4)
+}
+
+/// A segment with nothing in it behind the one whose trailer ends `file`.
+private func following(_ file: [UInt8]) -> [UInt8] {
+  let trailer = file.count - trailerBytes
+  var bytes = header
+  bytes.replaceSubrange(16..<32, with: file[(trailer + 16)..<(trailer + 32)])
+  put(UInt64(1) << 32, &bytes, 32)
+  put(followingFirst, &bytes, 40)
+  bytes.replaceSubrange(64..<96, with: file[(trailer + 152)..<(trailer + 184)])
+  put(UInt64(1) << 32, &bytes, 96)
+  put(crc32c(bytes[..<108]), &bytes, 108)
+  return bytes
 }
