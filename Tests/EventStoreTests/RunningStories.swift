@@ -705,6 +705,7 @@ private final class CheckedFile: DiskFile {
     check.noteWrite(path, at: offset, size: try inner.size())
     return try inner.write(bytes, at: offset)
   }
+  func isNow(at path: String) { inner.isNow(at: path) }
   func sync() throws(StoreError) { try inner.sync() }
   func truncate(to size: UInt64) throws(StoreError) {
     check.noteTruncation(path)
