@@ -162,6 +162,16 @@ public final class EventStore: Sendable {
   @discardableResult
   public func waitUntilSealed() -> SealingState { sealer?.wait() ?? sealing }
 
+  /// What an opening would refuse if it read every byte: all that is damaged, and the command that accepts
+  /// its loss; nil if nothing is.
+  ///
+  /// An opening takes finished segments by their indexes; this reads them. Before the first append only.
+  ///
+  /// - Throws: `.io`, `.notAStore`.
+  public func refusal() throws(StoreError) -> StoreError? {
+    try Recovery(disk: quarantine.disk, directory: quarantine.directory).refusal()
+  }
+
   /// Encodes and queues `batch`; never blocks beyond a mutex.
   ///
   /// The sink is called exactly once with `token`, also on refusal.

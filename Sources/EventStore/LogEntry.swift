@@ -23,7 +23,8 @@ public struct LogGap: Sendable, Hashable {
   public var last: Position?
   /// Time of the last readable event before, nil if there is none.
   public var minTime: Int64?
-  /// Time of the first readable event after, nil if there is none.
+  /// Time of the first readable event after, or when the segment was begun that holds it; nil if there is
+  /// none.
   public var maxTime: Int64?
   /// The check that failed, for example `block.header-crc`.
   public var rule: String

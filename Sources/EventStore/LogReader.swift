@@ -45,7 +45,9 @@ public final class LogReader: Sendable {
     self.disk = disk
     self.directory = directory
     guard let status = try disk.status(directory + "/seg"), status.isDirectory else {
-      throw StoreError(.notAStore, "there is no log in this directory", path: directory)
+      throw StoreError(
+        .notAStore, "store.missing: there is no log (no directory seg/) here",
+        path: directory)
     }
     let files = StoreFiles(disk: disk, directory: directory)
     let format = try files.format()
@@ -66,8 +68,9 @@ public final class LogReader: Sendable {
     try loader.advance()
     guard let storeID = loader.storeID else {
       throw StoreError(
-        .notAStore, "neither FORMAT nor a manifest nor a segment says which store this is",
-        path: directory)
+        .notAStore,
+        "store.identity: neither FORMAT nor a manifest nor a segment says which store this is; restore "
+          + "one of them from a backup", path: directory)
     }
     identity = storeID
     let found = loader.tail
@@ -555,8 +558,18 @@ public final class LogReader: Sendable {
     index.accepted.marked(
       LogGap(
         path: place.path, offset: place.offset, first: Position(place.first),
-        last: Position(place.last), minTime: nil, maxTime: nil, rule: broken.rule,
+        last: Position(place.last), minTime: time(at: place.first - 1),
+        maxTime: time(at: place.last + 1), rule: broken.rule,
         message: "a block breaks the format", isUnprovenTail: false))
+  }
+
+  /// The time of an event beside damage; nil if that cannot be read either.
+  private func time(at position: UInt64) -> Int64? {
+    do throws(StoreError) {
+      return try block(holding: position)?.event(at: position)?.time
+    } catch {
+      return nil
+    }
   }
 
   /// The file of `place`; nil if it is gone and the index knows another place now.
@@ -576,11 +589,13 @@ public final class LogReader: Sendable {
   private func endGaps() throws(StoreError) -> [LogGap] {
     if isBesideWriter { return [] }
     let manifest = try? StoreFiles(disk: disk, directory: directory).manifest(identity)
+    // Asked before the look: a tail that is seen without a writer stays as it is.
+    let hasWriter = disk.isLocked(directory + "/LOCK") ?? true
     try refresh()
     var seen = tail.withLock { $0 }
     // An append in progress is over in a moment; a torn one stays as it is.
     var looks = 0
-    while let before = seen, looks < 3 {
+    while hasWriter, let before = seen, looks < 3 {
       _ = Signal().wait(nanoseconds: 5_000_000)
       try refresh()
       seen = tail.withLock { $0 }

@@ -41,7 +41,7 @@ public struct SnapshotFiles: Sendable {
   private let log: LogReader
   private let projector: [UInt8]
   private let version: [UInt8]
-  private var directory: String { log.directory + "/snapshots" }
+  private var directory: String { log.directory + "/" + SnapshotName.directory }
 
   /// The snapshots that a projector made of this log.
   ///

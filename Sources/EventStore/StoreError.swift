@@ -45,6 +45,8 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
   public var position: Position?
   /// For `.damaged` at an opening for writing: all that is damaged, in the order of the log.
   public var damage: [LogGap] = []
+  /// For `.damaged` at an opening for writing: the command that accepts the loss of all of it.
+  public var acceptCommand: String?
   /// The system's error number, if a system call failed.
   public var errno: Int32?
 
@@ -64,9 +66,8 @@ public struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
 
   /// For people; bounded.
   public var description: String {
-    var text = "\(code.rawValue): \(message)"
-    if let path { text += " [\(path)]" }
-    if let errno { text += " (errno \(errno))" }
-    return text
+    // Damage names its files itself.
+    "\(code.rawValue): \(damage.isEmpty ? path.map { "\($0): " } ?? "" : "")\(message)"
+      + (errno.map { " (errno \($0))" } ?? "")
   }
 }

@@ -44,6 +44,10 @@ struct ApplyCommand: AsyncParsableCommand {
         self.plan
         ? try look(plan, directory) : try await write(plan, directory)
       try report(result)
+    } catch let error as StoreError where error.code == .locked {
+      Console.warn("signalbox: \(error)")
+      Console.warn("signalbox: beside a gateway, make the change through its API")
+      throw ExitStatus.locked
     } catch {
       throw Console.explain(error)
     }

@@ -2,7 +2,6 @@ import ArgumentParser
 import ControlPlane
 import Domain
 import EventStore
-import Glibc
 import Logging
 
 /// `signalbox checkpoint`: signs what the log holds, now.
@@ -32,13 +31,14 @@ struct CheckpointCommand: AsyncParsableCommand {
 
   func run() async throws {
     do {
-      let directory = try data.directory()
-      if publicKey { try show(directory) } else { try await sign(directory) }
+      if publicKey {
+        try show(try data.directory())
+      } else {
+        try await sign(try data.existingLog())
+      }
     } catch let error as StoreError where error.code == .locked {
       Console.warn("signalbox: \(error)")
-      Console.warn(
-        "signalbox: a gateway or another command has this directory open; a gateway signs by itself"
-          + " every ten minutes and when it stops")
+      Console.warn("signalbox: a gateway signs by itself every ten minutes and when it stops")
       throw ExitStatus.locked
     } catch {
       throw Console.explain(error)
@@ -62,10 +62,6 @@ struct CheckpointCommand: AsyncParsableCommand {
   }
 
   private func sign(_ directory: String) async throws {
-    // A directory that is not there is a typing error, not a log to be made.
-    guard access("\(directory)/seg", F_OK) == 0 else {
-      throw StoreError(.notAStore, "there is no log in this directory", path: directory)
-    }
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(dictionary: compressionDictionary()))
     do {

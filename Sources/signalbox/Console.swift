@@ -26,29 +26,42 @@ enum Console {
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
+  /// What is damaged, one line each, and what can be done.
+  private static func explain(damage error: StoreError) {
+    let shown = 20
+    warn("signalbox: the log is damaged, so nothing writes to it; no event was changed")
+    for gap in error.damage.prefix(shown) { warn("signalbox:   \(gap.sentence)") }
+    if error.damage.count > shown {
+      warn("signalbox:   and \(error.damage.count - shown) more, which `replay verify` names")
+    }
+    warn("signalbox: to see what can be read: replay verify, replay window, with --log DIR")
+    warn("signalbox: to lose nothing: restore the named files from a backup, and start again")
+    if let command = error.acceptCommand {
+      warn("signalbox: to go on without what cannot be read (copy the directory first):")
+      warn("signalbox:   \(command)")
+    }
+  }
+
   /// Says what went wrong and gives the exit code that belongs to it.
   static func explain(_ error: any Error) -> any Error {
     switch error {
+    case let error as StoreError where !error.damage.isEmpty:
+      explain(damage: error)
+      return ExitStatus.damaged
     case let error as StoreError:
       warn("signalbox: \(error)")
       switch error.code {
-      case .locked:
-        warn(
-          "signalbox: a gateway or another command has this directory open; stop it, or make the"
-            + " change through the gateway's API")
-        return ExitStatus.locked
+      case .locked: return ExitStatus.locked
       case .damaged: return ExitStatus.damaged
-      case .io, .poisoned:
+      case .poisoned:
         warn("signalbox: \(StateNotes.afterFailure)")
         return ExitStatus.failed
-      case .full:
-        warn("signalbox: free space on the file system that this names, and start again")
-        return ExitStatus.failed
-      case .conflict, .idReused, .invalidDraft, .notAStore, .permissions, .overloaded, .closed:
+      case .conflict, .idReused, .invalidDraft, .notAStore, .permissions, .io, .full, .overloaded,
+        .closed:
         return ExitStatus.failed
       }
     case ControlError.log(let error): return explain(error)
-    case ControlError.unreadable:
+    case ControlError.unreadable, ControlError.damaged:
       warn("signalbox: \(error)")
       return ExitStatus.damaged
     case let refusal as Refusal:

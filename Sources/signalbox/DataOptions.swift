@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlPlane
 import EventStore
+import Glibc
 
 /// Where the log lies, and what opens its secrets; shared by all verbs.
 struct DataOptions: ParsableArguments {
@@ -26,6 +27,18 @@ struct DataOptions: ParsableArguments {
     }
     while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
     return path
+  }
+
+  /// The directory, in which there must be a log: one that is not there is a typing error, not a log to
+  /// be made.
+  func existingLog() throws -> String {
+    let directory = try directory()
+    guard access("\(directory)/seg", F_OK) == 0 || errno != ENOENT else {
+      throw StoreError(
+        .notAStore, "store.missing: there is no log (no directory seg/) here",
+        path: directory)
+    }
+    return directory
   }
 
   /// The master key of a directory that is only looked at; nil if there is none.

@@ -243,13 +243,17 @@ struct Gateway {
         "events": "\(report.eventsScanned)", "segments": "\(report.segments)",
         "clean": "\(report.previousStopWasClean)", "microseconds": "\(report.microseconds)",
       ])
-    if let tail = report.truncated {
+    for tail in report.pendingTails {
       logger.warning(
         "unacknowledged bytes at the log's end were set aside",
         metadata: [
           "segment": "\(tail.segment)", "offset": "\(tail.offset)", "bytes": "\(tail.bytes)",
           "rule": "\(tail.rule)", "kept": "\(tail.quarantinePath)",
         ])
+    }
+    if report.possibleGap != nil {
+      logger.warning(
+        "the machine stopped while the log was open: requests of its last moments may be missing")
     }
   }
 

@@ -4,6 +4,14 @@ import Glibc
 /// The gateway's program: parses the command line and puts the two planes together.
 @main
 struct Signalbox: AsyncParsableCommand {
+  static func main() async {
+    // Errors of a write, not the end of the program: nobody reads the pipe any more, or the file may not
+    // become longer (RLIMIT_FSIZE).
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+    await main(nil)
+  }
+
   static let configuration = CommandConfiguration(
     commandName: "signalbox",
     abstract: "An LLM gateway that writes every movement down.",
@@ -20,7 +28,9 @@ struct Signalbox: AsyncParsableCommand {
       directory open; 64 wrong usage; 130 ended at once by a second signal.
       """,
     version: Build.version,
-    subcommands: [ServeCommand.self, ApplyCommand.self, CheckpointCommand.self])
+    subcommands: [
+      ServeCommand.self, ApplyCommand.self, CheckpointCommand.self, AcceptLossCommand.self,
+    ])
 }
 
 /// Which build this is.

@@ -6,9 +6,8 @@ struct Signals: Sendable {
   /// Names of the signals, in the order of arrival.
   let names: AsyncStream<String>
 
-  /// From now on SIGTERM and SIGINT come here, and a broken pipe is only an error of its write.
+  /// From now on SIGTERM and SIGINT come here.
   static func listen() -> Signals {
-    signal(SIGPIPE, SIG_IGN)
     let (stream, continuation) = AsyncStream.makeStream(of: String.self)
     let queue = DispatchQueue(label: "signalbox.signals")
     var sources: [any DispatchSourceSignal] = []

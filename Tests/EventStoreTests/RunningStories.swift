@@ -680,6 +680,7 @@ private final class AppendOnlyCheck: Disk {
   func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
   func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
   func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
+  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
   func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
   func bootID() -> [UInt8] { inner.bootID() }
   func now() -> Int64 { inner.now() }

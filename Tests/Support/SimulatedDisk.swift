@@ -495,6 +495,8 @@ package final class SimulatedDisk: Disk {
     return SimulatedLock(disk: self, path: path)
   }
 
+  package func isLocked(_ path: String) -> Bool? { state.withLock { $0.locks.contains(path) } }
+
   package func bootID() -> [UInt8] { Array("boot-\(state.withLock { $0.boot })".utf8) }
 
   package func now() -> Int64 {

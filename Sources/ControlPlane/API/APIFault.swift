@@ -78,7 +78,7 @@ struct APIFault: Error, Sendable {
       case .conflict, .idReused, .invalidDraft, .locked, .notAStore, .permissions, .damaged:
         return nil
       }
-    case .missingSecret, .unreadable, .notAsSigned: return nil
+    case .missingSecret, .damaged, .unreadable, .notAsSigned: return nil
     }
   }
 

@@ -12,7 +12,9 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
   case missingSecret(stream: String)
   /// The log did not take the events. For `.io` and `.poisoned` the outcome is unknown.
   case log(StoreError)
-  /// The log cannot be read where the configuration stands.
+  /// The log is damaged, and nobody accepted the loss.
+  case damaged(LogGap)
+  /// An event cannot be decoded.
   case unreadable(position: Position, reason: String)
   /// The log is not what was signed before; nothing is signed.
   case notAsSigned(position: Position, reason: String)
@@ -25,6 +27,7 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
     case .tooManyEvents(let count): "\(count) events are more than one batch takes"
     case .missingSecret(let stream): "a change of \(stream) came without its secret"
     case .log(let error): "the log did not take the change: \(error)"
+    case .damaged(let gap): "the log is damaged: \(gap.sentence)"
     case .unreadable(let position, let reason):
       "the configuration cannot be read at position \(position): \(reason)"
     case .notAsSigned(let position, let reason):

@@ -11,10 +11,11 @@ extension ControlPlane.View {
     try reader.scan(from: from, through: nil) { entry in
       switch entry {
       case .gap(let gap):
-        throw ControlError.unreadable(position: gap.first, reason: gap.message)
+        try gap.requireAccepted()
+        return .continue
       case .event(let stored):
         if stored.stream != requestStream {
-          view.apply(try recorded(stored), secret: nil)
+          view.apply(try recorded(stored), secret: nil, revision: stored.revision.rawValue)
         }
         view.folded = stored.position
         return .continue
@@ -24,8 +25,8 @@ extension ControlPlane.View {
   }
 
   /// Applies one event; `secret` is what it sealed, where that is known in clear.
-  mutating func apply(_ recorded: Recorded, secret: Secret?) {
-    state.apply(recorded)
+  mutating func apply(_ recorded: Recorded, secret: Secret?, revision: UInt64? = nil) {
+    state.apply(recorded, revision: revision)
     guard let event = recorded.event else { return }
     switch event {
     case .credential(.issued(let fact)):

@@ -70,13 +70,20 @@ public final class ControlPlane: Sendable {
   /// Folds the log from its newest usable snapshot, opens the credentials in force, and publishes both once.
   ///
   /// - Parameter passwordCost: log2 of scrypt's cost for passwords set from now on.
-  /// - Throws: `ControlError.unreadable` for an event that cannot be read, `VaultError` for a
+  /// - Throws: `StoreError` (`.damaged`) that names all damage and how it is accepted, if there is any where
+  ///   the log is folded; `ControlError.unreadable` for an event that cannot be decoded, `VaultError` for a
   ///   credential that does not open.
   public static func open(
     store: EventStore, vault: Vault, edge: Edge = .system, passwordCost: UInt8 = 15,
     publish: @escaping Publish
   ) throws -> ControlPlane {
-    let (projection, restoration) = try GatewayProjection.restored(from: store.reader)
+    let (projection, restoration): (GatewayProjection, Restoration)
+    do {
+      (projection, restoration) = try GatewayProjection.restored(from: store.reader)
+    } catch let error as ControlError {
+      if case .damaged = error, let refusal = try store.refusal() { throw refusal }
+      throw error
+    }
     var view = View(projection)
     let lost = try view.unseal(store.reader, vault)
     publish(view.state, view.secrets)

@@ -16,55 +16,37 @@ public struct GatewayLife: Sendable {
     self.recording = recording
     self.listen = listen
   }
-
-  /// What the modes `written` and `queued` may lose when the machine stops, in milliseconds.
-  static let lossBoundMilliseconds: UInt64 = 25
 }
 
 extension ControlPlane {
-  /// Notes in the log, durably, what opening found: bytes set aside, a possible gap, one that an earlier
-  /// life could not close.
+  /// Notes in the log, durably, what opening found, and ends a gap that an earlier life could not close.
   ///
-  /// Every program that opens the log for writing owes it this, for the next opening finds nothing.
-  public func noteRecovery() async throws {
-    try await record(recoveryEvents(projection()))
-  }
-
-  private func recoveryEvents(_ before: GatewayProjection) -> [Event] {
-    let report = store.report
-    var events: [Event] = []
-    if let tail = report.truncated {
-      events.append(
-        .gateway(
-          .tailTruncated(
-            GatewayEvent.TailTruncated(
-              segment: tail.segment, offset: tail.offset, bytes: tail.bytes, rule: tail.rule))))
-    }
-    if !report.previousStopWasClean && report.bootChanged {
-      events.append(
-        .gateway(
-          .gap(
-            GatewayEvent.Gap(
-              boundMilliseconds: GatewayLife.lossBoundMilliseconds,
-              reason: "the machine stopped while the log was open"))))
-    }
-    if let gap = before.life.openGap {
+  /// Every program that opens the log for writing owes it this.
+  ///
+  /// - Returns: What was not in the log yet, in order.
+  @discardableResult
+  public func noteRecovery() async throws -> [Event] {
+    var noted = try await store.noteRecovery(edge: edge)
+    if let gap = try projection().life.openGap {
       // Only who shed the requests knew how many, and is gone.
-      events.append(.gateway(.gapClosed(GatewayEvent.GapClosed(opened: gap, count: nil))))
+      let closed = Event.gateway(.gapClosed(GatewayEvent.GapClosed(opened: gap, count: nil)))
+      try await record([closed])
+      noted.append(closed)
     }
-    return events
+    return noted
   }
 
   /// Notes in the log, durably, what opening found and that the gateway runs from now on.
   ///
-  /// In this order: what `noteRecovery` notes, each interrupted request, the start. A crash in
-  /// between repeats the interrupted ones at the next start, never the requests themselves.
+  /// In this order: what `noteRecovery` notes, each interrupted request, the start. A crash in between
+  /// repeats the interrupted ones at the next start, never the requests themselves.
   ///
   /// - Returns: How many requests were interrupted.
   @discardableResult
   public func noteStart(_ life: GatewayLife) async throws -> Int {
+    try await noteRecovery()
     let before = try projection()
-    var events = recoveryEvents(before)
+    var events: [Event] = []
     let interrupted = before.inFlight.inOrder
     // The last gateway said that it stopped; the log alone may have been closed cleanly since, by a
     // command-line tool.

@@ -19,7 +19,7 @@ extension GatewayProjection {
   /// The log through a position: from the newest usable snapshot, else from its beginning.
   ///
   /// - Parameter through: nil: through the log's end.
-  /// - Throws: `ControlError.unreadable` for an event behind the snapshot that cannot be read.
+  /// - Throws: `ControlError.damaged` or `.unreadable` for what cannot be read behind the snapshot.
   static func restored(
     from log: LogReader, through: Position? = nil
   ) throws -> (projection: GatewayProjection, restoration: Restoration) {
@@ -44,7 +44,7 @@ extension GatewayProjection {
   /// - Parameters:
   ///   - through: nil: through the log's end.
   ///   - isStopped: Asked once in a while; true ends the fold where it is.
-  /// - Throws: `ControlError.unreadable` for an event that cannot be read, `StoreError` (`.io`).
+  /// - Throws: `ControlError.damaged`, `ControlError.unreadable` for an event that cannot be read, `StoreError` (`.io`).
   mutating func fold(
     _ log: LogReader, through: Position? = nil, isStopped: () -> Bool = { false }
   ) throws {
@@ -53,7 +53,8 @@ extension GatewayProjection {
     try log.scan(from: Position(position).next, through: through) { entry in
       switch entry {
       case .gap(let gap):
-        throw ControlError.unreadable(position: gap.first, reason: gap.message)
+        try gap.requireAccepted()
+        return .continue
       case .event(let stored):
         try projection.take(stored)
         return stored.position.rawValue % 4_096 == 0 && isStopped() ? .stop : .continue
@@ -66,11 +67,19 @@ extension GatewayProjection {
     do throws(DecodingFailure) {
       try apply(
         position: stored.position.rawValue, epoch: stored.epoch.rawValue,
-        time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+        time: UnixNanoseconds(stored.time), kind: stored.kind,
+        revision: stored.revision.rawValue, bytes: stored.payload)
     } catch {
       throw .unreadable(
         position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
     }
+  }
+}
+
+extension LogGap {
+  /// What a person accepted is gone, whatever it was; anything else is no ground to decide on.
+  func requireAccepted() throws(ControlError) {
+    guard isAccepted else { throw .damaged(self) }
   }
 }
 

@@ -31,14 +31,24 @@ public struct ControlState: Sendable, Hashable {
     revisions = [:]
   }
 
-  /// The stream's last revision as counted by `apply`; 0 if it has no event.
+  /// The stream's last revision as counted or told by `apply`; 0 if it has no event.
   public func revision(ofStream stream: String) -> UInt64 { revisions[stream] ?? 0 }
 
   /// Takes in the next event of the log.
   ///
   /// Total: irrelevant and unknown events change nothing, and no event can be refused.
-  public mutating func apply(_ recorded: Recorded) {
+  ///
+  /// - Parameter revision: What the log says the event is in its stream; nil: one more than before. More
+  ///   than that if events between cannot be read any more, and a person accepted their loss.
+  public mutating func apply(_ recorded: Recorded, revision: UInt64? = nil) {
     guard case .event(let event) = recorded.content else { return }
+    if let revision, revision > 1, revision - 1 > self.revision(ofStream: event.stream) {
+      switch event {
+      case .provider, .account, .credential, .alias, .key, .settings:
+        revisions[event.stream] = revision - 1
+      case .request, .gateway: break
+      }
+    }
     apply(event, position: recorded.position, time: recorded.time)
   }
 

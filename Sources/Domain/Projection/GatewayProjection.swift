@@ -41,8 +41,10 @@ public struct GatewayProjection: Sendable, Hashable {
 
   /// Takes in the next event of the log; total.
   ///
-  /// - Parameter epoch: in which the event was written.
-  public mutating func apply(_ recorded: Recorded, epoch: UInt64) {
+  /// - Parameters:
+  ///   - epoch: in which the event was written.
+  ///   - revision: as for `ControlState.apply`.
+  public mutating func apply(_ recorded: Recorded, epoch: UInt64, revision: UInt64? = nil) {
     position = recorded.position
     guard case .event(let event) = recorded.content else {
       if Interest(kind: recorded.kind) == .configuration { unknownEvents += 1 }
@@ -50,7 +52,7 @@ public struct GatewayProjection: Sendable, Hashable {
     }
     switch event {
     case .provider, .account, .credential, .alias, .key, .settings:
-      state.apply(recorded)
+      state.apply(recorded, revision: revision)
       unknownBeforeState = unknownEvents
       let part =
         event == .settings(.adminPasswordSet) ? GatewayProjection.passwordChange : event.stream
@@ -67,7 +69,8 @@ public struct GatewayProjection: Sendable, Hashable {
   ///
   /// - Throws: where what matters cannot be decoded; nothing was taken in then.
   public mutating func apply(
-    position: UInt64, epoch: UInt64, time: UnixNanoseconds, kind: String, bytes: ArraySlice<UInt8>
+    position: UInt64, epoch: UInt64, time: UnixNanoseconds, kind: String, revision: UInt64? = nil,
+    bytes: ArraySlice<UInt8>
   ) throws(DecodingFailure) {
     switch Interest(kind: kind) {
     case .nothing: break
@@ -76,7 +79,8 @@ public struct GatewayProjection: Sendable, Hashable {
       if !inFlight.open.isEmpty { inFlight.end(try RequestID(endedBy: bytes, kind: kind)) }
     case .dispatch, .life, .configuration:
       apply(
-        try Recorded(position: position, time: time, kind: kind, bytes: bytes), epoch: epoch)
+        try Recorded(position: position, time: time, kind: kind, bytes: bytes), epoch: epoch,
+        revision: revision)
     }
     self.position = position
   }

@@ -3,13 +3,14 @@ extension StoreError {
   static func damaged(_ gaps: [LogGap], directory: String, because: String = "") -> StoreError {
     let shown = gaps.prefix(8).map(\.sentence).joined(separator: "; ")
     let more = gaps.count > 8 ? "; and \(gaps.count - 8) more" : ""
+    let command = acceptCommand(gaps, directory: directory)
     var error = StoreError(
       .damaged,
       "\(because)\(shown)\(more); nothing was changed; the rest can be read with replay; restore the "
-        + "named files from a backup, or accept the loss: "
-        + acceptCommand(gaps, directory: directory),
+        + "named files from a backup, or accept the loss: \(command)",
       path: gaps.first?.path, position: gaps.first?.first)
     error.damage = gaps
+    error.acceptCommand = command
     return error
   }
 
@@ -19,7 +20,7 @@ extension StoreError {
       gap.last.flatMap { $0 < gap.first ? nil : "\(gap.first)..\($0)" }
     }
     let places = gaps.filter(\.isEmpty).map { "\($0.first)" }
-    var words = ["signalbox accept-loss --data '\(directory.replacing("'", with: "'\\''"))'"]
+    var words = ["signalbox accept-loss --data \(shellQuoted(directory))"]
     // A command line takes 128 KiB; whoever has more damage than this restores a backup.
     if !ranges.isEmpty {
       words.append("--positions \(ranges.prefix(1_000).joined(separator: ","))")
@@ -36,7 +37,7 @@ extension LogGap {
   var isEmpty: Bool { last.map { $0 < first } ?? false }
 
   /// What is damaged: file, offset, rule, positions, times.
-  var sentence: String {
+  public var sentence: String {
     let range =
       isEmpty
       ? "at position \(first), which costs none"
@@ -45,9 +46,12 @@ extension LogGap {
       minTime.map { "after \(utcText($0))" }, maxTime.map { "before \(utcText($0))" },
     ].compactMap(\.self)
     let when = times.isEmpty ? "" : " (\(times.joined(separator: ", ")))"
-    return "\(fileName(path)) at offset \(offset): \(rule): \(message), \(range)\(when)"
+    return "\(path) at offset \(offset): \(rule): \(message), \(range)\(when)"
   }
 }
+
+/// A word of a shell command, whatever is in it.
+func shellQuoted(_ text: String) -> String { "'\(text.replacing("'", with: "'\\''"))'" }
 
 /// A time as people write it, in UTC and to the second: `2026-11-21T14:35:00Z`.
 func utcText(_ nanoseconds: Int64) -> String {

@@ -213,7 +213,10 @@ struct LogLoader {
     switch parsed {
     case .success(let whole): header = whole
     case .failure(.unknownFormat(let what)):
-      throw StoreError(.notAStore, "segment of an unknown format: \(what)", path: path)
+      throw StoreError(
+        .notAStore,
+        "at offset 8: segment.format: \(what), unknown to this build; use the build that wrote it",
+        path: path)
     case .failure(.damaged(let rule)):
       try unusable(
         name, found.first, rule, size: size, window: window, isLast: isLast && kind == .raw)
@@ -242,13 +245,15 @@ struct LogLoader {
     }
     if var gap = openGap {
       gap.last = Position(header.first - 1)
+      gap.maxTime = header.created
       note(gap, thenChain: header.chainBefore)
       openGap = nil
       chain = nil
     } else if header.first > next {
       addGap(
         path: path, offset: 0, first: next, last: header.first - 1, rule: "segment.missing",
-        message: "positions are missing before this segment", thenChain: header.chainBefore)
+        message: "positions are missing before this segment", maxTime: header.created,
+        thenChain: header.chainBefore)
       chain = nil
     } else if let chain, chain != header.chainBefore {
       // Every event is readable, but this segment does not continue the one before.
@@ -455,8 +460,9 @@ struct LogLoader {
     case .failure(.damaged(let rule)): return .failure(RuleBroken(rule))
     case .failure(.unknownFlags(let flags)):
       throw StoreError(
-        .notAStore, "block with flags \(flags), unknown to this build, at \(segment.offset)",
-        path: segment.path)
+        .notAStore,
+        "at offset \(segment.offset): block.flags: \(flags) is unknown to this build; use the build that "
+          + "wrote it", path: segment.path)
     }
     guard header.epoch >= leastEpoch(header) else {
       return .failure(RuleBroken("block.epoch"))
@@ -581,10 +587,11 @@ struct LogLoader {
 
   private mutating func addGap(
     path: String, offset: UInt64, first: UInt64, last: UInt64, rule: String, message: String,
-    thenChain: Digest? = nil
+    maxTime: Int64? = nil, thenChain: Digest? = nil
   ) {
     var gap = gap(path: path, offset: offset, first: first, rule: rule, message: message)
     gap.last = Position(last)
+    gap.maxTime = maxTime
     note(gap, thenChain: thenChain)
   }
 

@@ -37,8 +37,8 @@ package struct Recovery {
       var result = try recoverOnFullDisk(lock)
       result.report.microseconds = (disk.monotonic() - began) / 1_000
       lock.describe(
-        "boot \(String(decoding: disk.bootID(), as: UTF8.self)) since \(disk.now()) "
-          + "epoch \(result.manifest.epoch)\n")
+        "epoch \(result.manifest.epoch), open since \(utcText(disk.now())), boot "
+          + String(decoding: disk.bootID(), as: UTF8.self))
       return result
     } catch {
       lock.release()
@@ -65,7 +65,9 @@ package struct Recovery {
       return
     }
     guard status.isDirectory else {
-      throw StoreError(.notAStore, "not a directory", path: directory)
+      throw StoreError(
+        .notAStore, "store.directory: this is a file; name the directory that holds the log",
+        path: directory)
     }
     try requirePrivate(directory, status)
   }
@@ -76,7 +78,9 @@ package struct Recovery {
       let mode = String(status.permissions, radix: 8)
       let wanted = String(allowed, radix: 8)
       throw StoreError(
-        .permissions, "mode \(mode) lets others in; run: chmod \(wanted) '\(path)'", path: path)
+        .permissions,
+        "store.mode: mode \(mode) lets other users in; run: chmod \(wanted) \(shellQuoted(path))",
+        path: path)
     }
   }
 
@@ -129,6 +133,20 @@ package struct Recovery {
     }
   }
 
+  /// Reads the whole log and names all that is damaged in it as a refusal does; nil if nothing is.
+  ///
+  /// An opening takes finished segments by their indexes, so what is wrong inside them shows only when it
+  /// is read. Changes nothing.
+  func refusal() throws(StoreError) -> StoreError? {
+    var known = Known(bootID: disk.bootID())
+    known.format = try files.format()
+    known.manifest = try files.manifest(known.format?.storeID)
+    known.storeID = known.format?.storeID ?? known.manifest?.storeID
+    if let storeID = known.storeID { known.accepted = try files.accepted(storeID) }
+    let gaps = try survey(known).gaps
+    return gaps.isEmpty ? nil : StoreError.damaged(gaps, directory: directory)
+  }
+
   private func recover(_ lock: any DiskLock) throws(StoreError) -> Result {
     try checkFiles()
     var known = Known(bootID: disk.bootID())
@@ -136,8 +154,9 @@ package struct Recovery {
     if let format = known.format, format.minor > SegmentHeader.minor {
       throw StoreError(
         .notAStore,
-        "format \(format.major).\(format.minor) may only be read by this build, which writes "
-          + "\(SegmentHeader.major).\(SegmentHeader.minor); open it with the build that wrote it",
+        "at offset 0: format.newer: a newer build wrote format \(format.major).\(format.minor); this one "
+          + "writes \(SegmentHeader.major).\(SegmentHeader.minor) and may only read it, with replay; "
+          + "start the build that wrote it",
         path: directory + "/FORMAT")
     }
     try makeIfMissing("seg")
@@ -235,8 +254,8 @@ package struct Recovery {
       if loader.storeID == nil, !isNew {
         throw StoreError(
           .notAStore,
-          "files are in seg/, but nothing says which store they belong to; restore FORMAT, a manifest "
-            + "or a segment from a backup", path: directory)
+          "store.identity: there are files in seg/, and nothing whole says which store they belong to; "
+            + "restore FORMAT, a manifest or a segment from a backup", path: directory)
       }
       let line = FormatLine(
         major: SegmentHeader.major, minor: SegmentHeader.minor, storeID: storeID)
@@ -250,8 +269,9 @@ package struct Recovery {
     guard let chain = lostEnd?.chain ?? loader.chain else {
       throw StoreError(
         .damaged,
-        "the chain value at \(loader.next - 1), the end of the log, cannot be computed; restore the "
-          + "last segment from a backup", path: directory, position: Position(loader.next))
+        "store.chain: the chain value at \(loader.next - 1), the end of the log, cannot be computed; "
+          + "restore the last segment from a backup", path: directory,
+        position: Position(loader.next))
     }
     if let open = loader.openSegment {
       // What was read may be in the page cache only; from here on it counts as durable.
@@ -318,8 +338,8 @@ package struct Recovery {
     guard epoch < Limits.numbers else {
       throw StoreError(
         .notAStore,
-        "epoch \(usedEpoch) leaves none for this opening, so a file was forged; restore the store "
-          + "from a backup", path: directory)
+        "store.epoch: epoch \(usedEpoch) leaves none for this opening, so a file was forged; restore "
+          + "the store from a backup", path: directory)
     }
     var manifest = Manifest(
       generation: (old?.generation ?? 0) + 1, storeID: storeID, epoch: epoch, synced: synced,
@@ -398,7 +418,8 @@ package struct Recovery {
     guard let storeID = loader.storeID else {
       throw StoreError(
         .notAStore,
-        "nothing says which store this is; restore FORMAT, a manifest or a segment from a backup",
+        "store.identity: nothing whole says which store this is; restore FORMAT, a manifest or a "
+          + "segment from a backup",
         path: directory)
     }
     var losses: [AcceptedLoss] = []
@@ -412,6 +433,8 @@ package struct Recovery {
           actor: AcceptedLoss.field(acceptance.actor, 128),
           reason: AcceptedLoss.field(acceptance.reason, 1_024)))
     }
+    // They remember what the log does not any more, and all that is told must be told by the log.
+    try files.removeSnapshots(from: gaps.map(\.first.rawValue).min() ?? 1)
     try files.accept(losses, storeID: storeID)
     known.storeID = storeID
     known.accepted = try files.accepted(storeID)

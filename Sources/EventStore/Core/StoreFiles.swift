@@ -21,13 +21,14 @@ package struct StoreFiles {
     else {
       throw StoreError(
         .notAStore,
-        "FORMAT must be the line \"\(FormatLine.name) MAJOR.MINOR UUID\"; "
-          + "remove the file to have it rebuilt from the segments", path: path)
+        "at offset 0: format.line: this must be the line \"\(FormatLine.name) MAJOR.MINOR UUID\"; "
+          + "move the file away, and it is made again from the segments", path: path)
     }
     guard line.major == SegmentHeader.major else {
       throw StoreError(
         .notAStore,
-        "format \(line.major).\(line.minor); this build knows \(SegmentHeader.major).x", path: path)
+        "at offset 0: format.unknown: format \(line.major).\(line.minor), and this build knows "
+          + "\(SegmentHeader.major).x only; use the build that wrote it", path: path)
     }
     return line
   }
@@ -48,9 +49,9 @@ package struct StoreFiles {
       if let storeID, slot.storeID != storeID {
         throw StoreError(
           .notAStore,
-          "the manifest is of store \(uuidText(slot.storeID)), FORMAT or the segments of "
-            + "\(uuidText(storeID)); remove the manifest or FORMAT, whichever is not of this log: both "
-            + "are rebuilt from the segments", path: path)
+          "at offset 16: manifest.store-id: this is of store \(uuidText(slot.storeID)), FORMAT or the "
+            + "segments are of \(uuidText(storeID)); move away the one that is not of this log: both are "
+            + "made again from the segments", path: path)
       }
       if slot.generation >= newest?.generation ?? 0 { newest = slot }
     }
@@ -70,8 +71,9 @@ package struct StoreFiles {
     guard let text = try file.readAll(limit: AcceptedLosses.bytesMax) else {
       throw StoreError(
         .notAStore,
-        "ACCEPTED is longer than \(AcceptedLosses.bytesMax) bytes, so it is not what this program "
-          + "wrote; move it away, and losses that were accepted will be asked for again", path: path
+        "at offset \(AcceptedLosses.bytesMax): accepted.length: this is longer than what this program "
+          + "writes; move it away, and losses that were accepted will be asked for again",
+        path: path
       )
     }
     return text
@@ -83,6 +85,19 @@ package struct StoreFiles {
     if let last = text.last, last != 10 { text.append(10) }
     for loss in losses { text += Array(loss.line(storeID: storeID).utf8) + [10] }
     try disk.replaceFile(directory, AcceptedLosses.name, text)
+  }
+
+  /// Removes, durably, the snapshots at `position` and behind it, of whatever projection.
+  func removeSnapshots(from position: UInt64) throws(StoreError) {
+    let folder = directory + "/" + SnapshotName.directory
+    guard try disk.status(folder) != nil else { return }
+    var isChanged = false
+    for name in try disk.list(folder).sorted() {
+      guard let at = SnapshotName.position(name), at >= position else { continue }
+      try disk.remove(folder + "/" + name)
+      isChanged = true
+    }
+    if isChanged { try disk.syncDirectory(folder) }
   }
 
   /// The store that the first readable segment belongs to; nil if there is none.

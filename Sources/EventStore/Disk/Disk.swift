@@ -15,10 +15,16 @@ package protocol Disk: Sendable {
   func rename(_ from: String, _ to: String) throws(StoreError)
   func remove(_ path: String) throws(StoreError)
   func syncDirectory(_ path: String) throws(StoreError)
-  /// Takes the advisory lock on `path`, making the file if it is missing; fails at once if it is held.
+  /// Takes the advisory locks on `path` and on the directory that it stands in, making the file if it is
+  /// missing; fails at once if one of them is held.
+  ///
+  /// The file is for people and for `isLocked`, and can be deleted by hand; the directory cannot, while
+  /// there is anything in it to protect.
   func lock(_ path: String) throws(StoreError) -> any DiskLock
   /// Bytes that files may still take on the device of `path`; nil if unknown.
   func freeBytes(_ path: String) -> UInt64?
+  /// Whether somebody holds the lock on the file `path`, without touching it; nil if that cannot be told.
+  func isLocked(_ path: String) -> Bool?
   /// Identity of the machine's present boot, at most 64 bytes; empty if unknown.
   func bootID() -> [UInt8]
   /// Nanoseconds since the Unix epoch.
@@ -75,7 +81,7 @@ package protocol DiskFile: AnyObject, Sendable {
 
 /// A held lock, free again after `release` or with the process.
 package protocol DiskLock: AnyObject, Sendable {
-  /// Sets the text that a person finds in the file.
+  /// Sets the text, one line, that a person finds in the file, behind the holder's process id.
   func describe(_ text: String)
   func release()
 }

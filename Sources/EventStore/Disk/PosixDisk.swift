@@ -65,23 +65,54 @@ package struct PosixDisk: Disk {
   }
 
   package func lock(_ path: String) throws(StoreError) -> any DiskLock {
-    let descriptor = retrying { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
-    if descriptor < 0 { throw failure("open", path) }
-    if retrying({ flock(descriptor, LOCK_EX | LOCK_NB) }) != 0 {
-      let reason = errno
-      var text = [UInt8](repeating: 0, count: 256)
-      let count = max(0, pread(descriptor, &text, text.count, 0))
-      _ = Glibc.close(descriptor)
-      if reason == EWOULDBLOCK {
-        let holder = String(decoding: text.prefix(count), as: UTF8.self)
-          .replacing("\n", with: " ")
-        throw StoreError(
-          .locked, "another process writes this log; its note: \(holder)", path: path,
-          errno: reason)
+    let file = retrying { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
+    if file < 0 { throw failure("open", path) }
+    do throws(StoreError) {
+      // Of the open file rather than of the process, so that it holds within a process too.
+      var whole = wholeFile(F_WRLCK)
+      if retrying({ fcntl(file, ofdSetLock, &whole) }) != 0 { throw lockFailure(file, path) }
+      let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+      let directory = retrying { Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+      if directory < 0 { throw failure("open", folder) }
+      if retrying({ flock(directory, LOCK_EX | LOCK_NB) }) != 0 {
+        let error = lockFailure(file, folder)
+        _ = Glibc.close(directory)
+        throw error
       }
-      throw StoreError(.io, "flock failed", path: path, errno: reason)
+      let lock = PosixLock(file: file, directory: directory)
+      lock.describe("opening since \(utcText(now()))")
+      return lock
+    } catch {
+      _ = Glibc.close(file)
+      throw error
     }
-    return PosixLock(descriptor: descriptor)
+  }
+
+  private func lockFailure(_ file: Int32, _ path: String) -> StoreError {
+    let reason = errno
+    guard reason == EWOULDBLOCK || reason == EACCES else {
+      return StoreError(
+        .io,
+        "store.lock: locking failed: \(String(cString: strerror(reason))); keep the log on a file system "
+          + "of this machine, where locks work", path: path, errno: reason)
+    }
+    var text = [UInt8](repeating: 0, count: 256)
+    let count = max(0, pread(file, &text, text.count, 0))
+    let holder = String(decoding: text.prefix(count).prefix { $0 != 10 }, as: UTF8.self)
+    return StoreError(
+      .locked,
+      "store.lock: another process has this log open for writing"
+        + (holder.isEmpty ? " (the file LOCK was deleted since)" : " (\(holder))")
+        + "; stop it, or leave the log to it: replay reads beside it", path: path)
+  }
+
+  package func isLocked(_ path: String) -> Bool? {
+    let file = retrying { Glibc.open(path, O_RDONLY | O_CLOEXEC) }
+    if file < 0 { return nil }
+    defer { _ = Glibc.close(file) }
+    var whole = wholeFile(F_RDLCK)
+    guard retrying({ fcntl(file, ofdGetLock, &whole) }) == 0 else { return nil }
+    return whole.l_type != Int16(F_UNLCK)
   }
 
   package func bootID() -> [UInt8] {
@@ -123,13 +154,39 @@ private func retrying(_ call: () -> Int32) -> Int32 {
   }
 }
 
+/// F_OFD_GETLK and F_OFD_SETLK, which Glibc's module leaves out: the same numbers on every Linux.
+private let ofdGetLock: Int32 = 36
+private let ofdSetLock: Int32 = 37
+
+/// A lock of this kind on a whole file, however long it becomes.
+private func wholeFile(_ kind: Int32) -> Glibc.flock {
+  Glibc.flock(l_type: Int16(kind), l_whence: Int16(SEEK_SET), l_start: 0, l_len: 0, l_pid: 0)
+}
+
+/// What to do about an error of the system, where a person can do something.
+private func remedy(_ reason: Int32) -> String? {
+  switch reason {
+  case EACCES, EPERM: "run this as the user who owns the log's directory"
+  case EROFS:
+    "the file system is mounted read-only: look into why, mount it writable; replay reads it as it is"
+  case EIO:
+    "the device fails: look at the kernel's messages (dmesg), and copy what can be read elsewhere"
+  case ENOSPC: "make room on the file system"
+  case EDQUOT: "make room, or raise the quota of this user"
+  case EFBIG: "raise the limit on the size of files (ulimit -f, LimitFSIZE)"
+  case EMFILE, ENFILE: "raise the limit on open files (ulimit -n, LimitNOFILE)"
+  default: nil
+  }
+}
+
 private func failure(_ operation: String, _ path: String) -> StoreError {
   let reason = errno
   // Without a descriptor nothing was done either, and one may be free in a moment.
   let isFull = [ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE].contains(reason)
   return StoreError(
-    isFull ? .full : .io, "\(operation) failed: \(String(cString: strerror(reason)))", path: path,
-    errno: reason)
+    isFull ? .full : .io,
+    "\(operation) failed: \(String(cString: strerror(reason)))"
+      + (remedy(reason).map { "; \($0)" } ?? ""), path: path, errno: reason)
 }
 
 private final class PosixFile: DiskFile {
@@ -212,21 +269,27 @@ private final class PosixFile: DiskFile {
 }
 
 private final class PosixLock: DiskLock {
-  private let descriptor: Int32
+  private let file: Int32
+  private let directory: Int32
   private let isReleased = Latch()
 
-  init(descriptor: Int32) { self.descriptor = descriptor }
+  init(file: Int32, directory: Int32) {
+    self.file = file
+    self.directory = directory
+  }
 
   deinit { release() }
 
   func describe(_ text: String) {
     // For people only: a failure here changes nothing.
-    let bytes = Array(text.utf8)
-    _ = ftruncate(descriptor, 0)
-    _ = pwrite(descriptor, bytes, bytes.count, 0)
+    let bytes = Array("process \(getpid()), \(text)\n".utf8)
+    _ = ftruncate(file, 0)
+    _ = pwrite(file, bytes, bytes.count, 0)
   }
 
   func release() {
-    if isReleased.set() { _ = Glibc.close(descriptor) }
+    guard isReleased.set() else { return }
+    _ = Glibc.close(file)
+    _ = Glibc.close(directory)
   }
 }

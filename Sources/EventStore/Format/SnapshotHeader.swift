@@ -110,6 +110,8 @@ package struct SnapshotHeader: Sendable, Hashable {
 
 /// Names of snapshot files: the position as 20 digits, then ".snap".
 enum SnapshotName {
+  /// Of the directory that they stand in.
+  static let directory = "snapshots"
   private static let ending = ".snap"
 
   static func of(_ position: UInt64) -> String {

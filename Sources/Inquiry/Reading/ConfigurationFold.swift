@@ -32,7 +32,8 @@ struct ConfigurationFold {
       unreadable += 1
       return
     }
-    projection.apply(recorded, epoch: entry.stored.epoch.rawValue)
+    projection.apply(
+      recorded, epoch: entry.stored.epoch.rawValue, revision: entry.stored.revision.rawValue)
   }
 
   /// Whether events of this kind can change the configuration, or whether requests are recorded; spares

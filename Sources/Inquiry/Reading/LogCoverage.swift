@@ -59,9 +59,13 @@ extension LogGap {
       last.map { $0 < first ? ", no event lost" : $0 == first ? "" : " through \($0)" }
       ?? " to the end"
     let name = path.split(separator: "/").last.map(String.init) ?? path
-    let kind = isUnprovenTail ? "unproven tail" : "damaged"
-    return "\(kind): position \(first)\(end) (\(Shown.text(name)) at byte \(offset), "
-      + "\(Shown.text(rule)): \(Shown.text(message)))"
+    let kind = isAccepted ? "accepted loss" : isUnprovenTail ? "unproven tail" : "damaged"
+    let times = [
+      minTime.map { ", after \(rfc3339(UnixNanoseconds($0)))" },
+      maxTime.map { ", before \(rfc3339(UnixNanoseconds($0)))" },
+    ].compactMap(\.self)
+    return "\(kind): position \(first)\(end)\(times.joined())"
+      + " (\(Shown.text(name)) at byte \(offset), \(Shown.text(rule)): \(Shown.text(message)))"
   }
 
   var json: JSONTree {
@@ -70,6 +74,7 @@ extension LogGap {
       .init("file", .text(path.split(separator: "/").last.map(String.init) ?? path)),
       .init("offset", .count(offset)), .init("rule", .text(rule)),
       .init("message", .text(message)), .init("isUnprovenTail", .bool(isUnprovenTail)),
+      .init("isAccepted", .bool(isAccepted)),
       .init("after", .text(minTime.map { rfc3339(UnixNanoseconds($0)) })),
       .init("before", .text(maxTime.map { rfc3339(UnixNanoseconds($0)) })),
     ])
