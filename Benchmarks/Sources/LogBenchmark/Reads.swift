@@ -3,7 +3,8 @@ import EventStore
 import Glibc
 
 enum Reads {
-  /// Fills a new log with `count` events in batches of 1,000, as fast as it takes them.
+  /// Fills a new log with `count` events in batches of 1,000, as fast as it takes them, and waits until all
+  /// finished segments are sealed.
   static func fill(
     directory: String, workload: Workload, count: UInt64, segmentBytes: Int
   ) throws {
@@ -17,8 +18,12 @@ enum Reads {
       meter.reached(last)
     }
     let filled = seconds(since: began)
+    if let failure = store.waitUntilSealed().lastFailure { throw failure }
+    let sealed = seconds(since: began)
     try store.close()
-    result(["seconds": filled, "peakMemory": Double(peakMemory())])
+    result([
+      "seconds": filled, "sealedAfter": sealed, "peakMemory": Double(peakMemory()),
+    ])
   }
 
   /// What the segments hold and weigh on disk.
