@@ -258,6 +258,38 @@ public final class LogReader: Sendable {
     return events
   }
 
+  /// Calls `body` with a stream's events behind a position, in order, until it returns false.
+  ///
+  /// Costs the index and the blocks that are looked at. Events in damaged blocks are missing, as in
+  /// `events(ofStream:from:)`.
+  ///
+  /// - Throws: what `body` throws, or `StoreError` (`.io`).
+  public func forwards(
+    ofStream stream: String, behind position: Position, _ body: (StoredEvent) throws -> Bool
+  ) throws {
+    settle()
+    var names = NameCache()
+    let name = Array(stream.utf8)
+    let runs = try index.runs(ofStream: stream, from: 1)
+    // The block that begins at or before the position may reach beyond it.
+    let first = runs.lastIndex { $0 <= position.rawValue } ?? 0
+    var read: UInt64 = 0
+    for start in runs[first...] where start > read {
+      guard let block = try block(holding: start) else { continue }
+      read = block.header.last
+      var isWanted = true
+      _ = try block.forEachRecord { number, view, bytes in
+        if block.header.first + UInt64(number) > position.rawValue,
+          bytes.slice(view.stream).elementsEqual(name)
+        {
+          isWanted = try body(block.event(number, view, bytes, &names))
+        }
+        return isWanted
+      }
+      guard isWanted else { return }
+    }
+  }
+
   // MARK: Ranges
 
   /// Reads in order, from `from` through `through` (nil: to the end); damaged ranges come as `.gap`.

@@ -380,7 +380,9 @@ struct CheckpointTests {
     }
   }
 
-  @Test func `a stream read backwards gives every event once, the newest first`() async throws {
+  @Test func `a stream read backwards or from a position gives every event once, in order`()
+    async throws
+  {
     try await TestBox.with { box in
       try await live(box, 100)
       let reader = box.store.reader
@@ -396,6 +398,15 @@ struct CheckpointTests {
         return seen.count < 20
       }
       #expect(seen == Array((81...100).reversed()))
+      let places = try reader.events(ofStream: gatewayStream, from: Revision(1)).map(\.position)
+      for position in 0...reader.last.rawValue {
+        var found: [Position] = []
+        try reader.forwards(ofStream: gatewayStream, behind: Position(position)) { stored in
+          found.append(stored.position)
+          return found.count < 5
+        }
+        #expect(found == Array(places.filter { $0.rawValue > position }.prefix(5)))
+      }
     }
   }
 }

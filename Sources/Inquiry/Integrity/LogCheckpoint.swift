@@ -49,15 +49,22 @@ struct LogCheckpoint: Sendable, Hashable {
     _ position: Position, in log: LogReader
   ) throws(InquiryFault) -> LogCheckpoint? {
     var found: LogCheckpoint?
-    try backwards(in: log) { checkpoint in
-      if checkpoint.fact.previous < position.rawValue,
-        position.rawValue <= checkpoint.fact.position,
-        checkpoint.fact.position < checkpoint.position
-      {
-        found = checkpoint
+    do {
+      // What covers an event stands behind it, mostly not far.
+      try log.forwards(ofStream: gatewayStream, behind: position) { stored in
+        guard let checkpoint = LogCheckpoint(Entry(stored)) else { return true }
+        if checkpoint.fact.previous < position.rawValue,
+          position.rawValue <= checkpoint.fact.position,
+          checkpoint.fact.position < checkpoint.position
+        {
+          found = checkpoint
+        }
+        return found == nil
       }
-      // An event that is covered stands before what covers it.
-      return checkpoint.position > position.rawValue
+    } catch let error as StoreError {
+      throw InquiryFault(error)
+    } catch {
+      throw InquiryFault(.log, "The log could not be read.")
     }
     return found
   }
