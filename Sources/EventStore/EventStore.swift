@@ -195,9 +195,10 @@ public final class EventStore: Sendable {
   public func append(
     _ batch: AppendBatch, durability: Durability
   ) async throws(StoreError) -> AppendReceipt {
-    let result = await withCheckedContinuation { continuation in
-      let token = continuations.add(continuation)
-      submit(batch, durability: durability, sink: continuations, token: token)
+    let result = await withUnsafeContinuation { continuation in
+      submit(
+        batch, durability: durability, sink: continuations,
+        token: ContinuationSink.token(continuation))
     }
     return try result.get()
   }

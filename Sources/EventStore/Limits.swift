@@ -45,9 +45,9 @@ package enum Limits {
   package static let queueBytes = 64 << 20
   /// Milliseconds a `queued` event may wait for company.
   package static let lingerMilliseconds = 5
-  /// Microseconds for which a group waits at most for those whom the last sync answered; never more than
-  /// half of what that sync took.
-  package static let gatherMicroseconds = 2_000
+  /// Microseconds for which a group waits at most for those whom the last sync answered; never longer
+  /// than that sync took.
+  package static let gatherMicroseconds = 4_000
   /// Events that wake the writer while all it could do is to make a group greater.
   package static let eventsWorthWaking = 32
   /// Milliseconds between a write and the start of the sync that covers it.

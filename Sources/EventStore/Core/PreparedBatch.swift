@@ -101,13 +101,18 @@ struct PreparedBatch: Sendable {
     guard batch.expected.count <= Limits.eventsPerBlock else {
       return "a batch has at most \(Limits.eventsPerBlock) expectations"
     }
+    // Most events of a batch are of the kind of the one before.
+    var goodKind = ""
     for draft in batch.events {
       guard (1...Limits.streamBytes).contains(draft.stream.utf8.count) else {
         return "a stream's name has 1 to \(Limits.streamBytes) bytes"
       }
-      guard (1...Limits.kindBytes).contains(draft.kind.utf8.count),
-        draft.kind.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-      else { return "a kind has 1 to \(Limits.kindBytes) visible ASCII characters" }
+      if draft.kind != goodKind {
+        guard (1...Limits.kindBytes).contains(draft.kind.utf8.count),
+          draft.kind.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return "a kind has 1 to \(Limits.kindBytes) visible ASCII characters" }
+        goodKind = draft.kind
+      }
       guard draft.lookupKeys.count <= Limits.lookupKeys else {
         return "an event has at most \(Limits.lookupKeys) lookup keys"
       }

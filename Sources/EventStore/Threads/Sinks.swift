@@ -1,30 +1,21 @@
 internal import Synchronization
 
-/// Resumes suspended appends, all of a group in one call.
+/// Resumes suspended appends.
+///
+/// The token is the continuation itself: nothing is looked up or locked. The engine answers every
+/// submission exactly once, which is what a continuation demands.
 final class ContinuationSink: AppendSink {
-  typealias Continuation = CheckedContinuation<Result<AppendReceipt, StoreError>, Never>
+  typealias Continuation = UnsafeContinuation<Result<AppendReceipt, StoreError>, Never>
 
-  private struct State {
-    var next: UInt64 = 0
-    var waiting: [UInt64: Continuation] = [:]
-  }
-
-  private let state = Mutex(State())
-
-  /// The token under which `continuation` is resumed.
-  func add(_ continuation: Continuation) -> UInt64 {
-    state.withLock { state in
-      state.next += 1
-      state.waiting[state.next] = continuation
-      return state.next
-    }
+  static func token(_ continuation: Continuation) -> UInt64 {
+    UInt64(UInt(bitPattern: unsafeBitCast(continuation, to: UnsafeRawPointer.self)))
   }
 
   func completed(_ completions: [AppendCompletion]) {
-    let ready = state.withLock { state in
-      completions.map { (state.waiting.removeValue(forKey: $0.token), $0.result) }
+    for completion in completions {
+      guard let address = UnsafeRawPointer(bitPattern: UInt(completion.token)) else { continue }
+      unsafeBitCast(address, to: Continuation.self).resume(returning: completion.result)
     }
-    for (continuation, result) in ready { continuation?.resume(returning: result) }
   }
 }
 

@@ -44,11 +44,18 @@ final class StoreEngine: Sendable {
     var isClosing = false
     /// From the request of an urgent sync to its end.
     var isSyncing = false
-    /// How many appends that sync answered: their authors are likely to come again, and one sync for
-    /// all of them costs less than one for the first and one for the others.
+    /// How many appends there may soon be for one sync: those that the last one answered, whose authors
+    /// are likely to come again, and those that waited meanwhile.
+    ///
+    /// One sync for all of them costs less than one for the first and one for the others.
     var expected = 0
     /// How long they are waited for.
     var gatherUntil = Int64.min
+    /// Appends in the group.
+    var grouped = 0
+    /// So many syncs end without anybody being waited for; after each vain wait twice as many.
+    var hurried = 0
+    var vainWaits = 0
     var isFlushWanted = false
     /// What is synced and followed by nothing is to be witnessed in the segment.
     var isWitnessWanted = false
@@ -62,6 +69,21 @@ final class StoreEngine: Sendable {
     /// Whether a group of `count` appends may become greater without being late.
     func isGathering(_ count: Int, _ now: Int64) -> Bool {
       isSyncing || count < expected && now < gatherUntil
+    }
+
+    /// Notes at the end of a sync that `answered` authors may come again, until `deadline`.
+    mutating func expect(_ answered: Int, until deadline: Int64) {
+      hurried -= hurried > 0 ? 1 : 0
+      expected = hurried > 0 ? 0 : answered + grouped + incoming.count
+      gatherUntil = deadline
+    }
+
+    /// Notes that a group of `count` appends is written.
+    mutating func noteGathered(_ count: Int) {
+      guard expected > 0 else { return }
+      vainWaits = count >= expected ? 0 : min(vainWaits + 1, 6)
+      hurried = vainWaits == 0 ? 0 : 1 << vainWaits
+      expected = 0
     }
   }
 
@@ -263,7 +285,8 @@ final class StoreEngine: Sendable {
           return (.witness, waiters)
         }
         queue.isWitnessWanted = false
-        let isGathering = queue.isGathering(group.entries.count + taken.count, now)
+        queue.grouped = group.entries.count + taken.count
+        let isGathering = queue.isGathering(queue.grouped, now)
         if !taken.isEmpty || !waiters.isEmpty {
           return (.work(flush: isFlushWanted, isGathering: isGathering), waiters)
         }
@@ -493,7 +516,13 @@ final class StoreEngine: Sendable {
 
   func requestSync(_ mark: LogWriter.Mark?, _ waiting: [Waiting]) {
     guard let mark else { return }
-    if !waiting.isEmpty { queue.withLock { $0.isSyncing = true } }
+    if !waiting.isEmpty {
+      queue.withLock {
+        $0.isSyncing = true
+        $0.noteGathered(waiting.count)
+        $0.grouped = 0
+      }
+    }
     let isWaking = syncing.withLock { state in
       let isFirst = state.target == nil || state.isTargetWitness
       if isFirst { state.since = disk.monotonic() }
@@ -616,8 +645,8 @@ final class StoreEngine: Sendable {
   private func endSyncing(answering count: Int, _ began: Int64, _ now: Int64) {
     let isWaking = queue.withLock { queue in
       queue.isSyncing = false
-      queue.expected = count
-      queue.gatherUntil = now + min((now - began) / 2, Int64(Limits.gatherMicroseconds) * 1_000)
+      queue.expect(
+        count, until: now + min(now - began, Int64(Limits.gatherMicroseconds) * 1_000))
       queue.wakeCount = 1
       guard queue.isIdle, queue.isGroupWaiting || !queue.incoming.isEmpty else { return false }
       queue.isIdle = false
