@@ -159,7 +159,8 @@ enum IndexSection {
     /// Nil if `bytes` are not what `index` says they are.
     init?(_ bytes: UnsafeRawBufferPointer, _ index: SegmentIndex, _ header: SegmentHeader) {
       var entries: ContiguousArray<LogIndex.BlockEntry> = []
-      entries.reserveCapacity(Int(min(index.blocks, UInt64(bytes.count))))
+      // At least one byte for each of the four numbers.
+      entries.reserveCapacity(Int(min(index.blocks, UInt64(bytes.count / 4))))
       var at = 0
       var end = UInt64(header.encodedBytes)
       var next = index.first
@@ -212,7 +213,7 @@ enum IndexSection {
       let name = at..<(at + Int(length))
       at = name.upperBound
       guard let first = varint(bytes, &at), let more = varint(bytes, &at),
-        let runs = varint(bytes, &at), runs <= UInt64(UInt32.max)
+        let runs = varint(bytes, &at), max(first, more) < Limits.numbers, runs <= UInt64(UInt32.max)
       else { return nil }
       return Entry(
         name: name, firstRevision: first, lastRevision: first &+ more, runs: Int(runs))
