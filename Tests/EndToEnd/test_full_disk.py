@@ -277,7 +277,7 @@ class FailedDiskTests(Case):
         self.assertEqual(look().status, 503)
         self.assertEqual(box.stop(), 1)
         text = box.text()
-        segment = f"[{sorted((box.data / 'seg').glob('*.esl'))[-1]}]"
+        segment = f"{sorted((box.data / 'seg').glob('*.esl'))[-1]}: "
         # The first of the five is in the log, the last three are not; the second may be either.
         missing = 5 - len(of_kind(window(box.data), "request.finished"))
         self.assertIn(missing, (3, 4))
