@@ -76,7 +76,7 @@ public final class EventStore: Sendable {
         sealer =
           options.seals
           ? try SealerThread(
-            disk: disk, directory: directory, index: found.index,
+            disk: disk, directory: directory, index: found.index, changed: options.sealingChanged,
             mayTakeSpace: { !engine.isShort.load(ordering: .relaxed) }) : nil
       } catch {
         engine.finishSyncing()

@@ -17,6 +17,9 @@ public struct StoreOptions: Sendable {
   public var stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)?
   /// Finished segments are indexed and packed again in the background.
   public var seals: Bool
+  /// Told when that begins to fail, fails for another reason, or works again: on one of the store's threads;
+  /// must not block.
+  public var sealingChanged: (@Sendable (SealingState) -> Void)?
   /// A segment is also closed once it holds this many events.
   package var segmentEvents = Limits.segmentEvents
 
@@ -24,7 +27,8 @@ public struct StoreOptions: Sendable {
   public init(
     segmentBytes: Int = 64 << 20, dictionary: [UInt8] = [], queueEvents: Int = 65_536,
     reserveBytes: Int = 8 << 20, seals: Bool = true, gapEvents: GapEvents? = nil,
-    stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)? = nil
+    stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)? = nil,
+    sealingChanged: (@Sendable (SealingState) -> Void)? = nil
   ) {
     self.segmentBytes = segmentBytes
     self.dictionary = dictionary
@@ -33,5 +37,6 @@ public struct StoreOptions: Sendable {
     self.gapEvents = gapEvents
     self.stateChanged = stateChanged
     self.seals = seals
+    self.sealingChanged = sealingChanged
   }
 }

@@ -53,7 +53,8 @@ struct Gateway {
       directory: options.directory,
       options: StoreOptions(
         segmentBytes: options.segmentBytes, dictionary: compressionDictionary(),
-        gapEvents: .gateway(), stateChanged: { notes.note($0, $1) }))
+        gapEvents: .gateway(), stateChanged: { notes.note($0, $1) },
+        sealingChanged: { notes.note($0) }))
     let telling = Task { await notes.run() }
     do {
       report(store.report)

@@ -2,13 +2,13 @@ import Domain
 import EventStore
 import Logging
 
-/// Tells the operator when the log begins and ceases to take requests' records.
+/// Tells the operator when the log begins and ceases to take requests' records, and to be sealed.
 ///
 /// The log calls on a thread that must not wait for standard error; a task of this type writes.
 struct StateNotes: Sendable {
-  private struct Change: Sendable {
-    var old: StoreState
-    var new: StoreState
+  private enum Change: Sendable {
+    case state(old: StoreState, new: StoreState)
+    case sealing(SealingState)
   }
 
   private let directory: String
@@ -25,15 +25,23 @@ struct StateNotes: Sendable {
 
   /// Takes a change; never blocks.
   func note(_ old: StoreState, _ new: StoreState) {
-    changes.continuation.yield(Change(old: old, new: new))
+    changes.continuation.yield(.state(old: old, new: new))
   }
+
+  /// Takes a change; never blocks.
+  func note(_ sealing: SealingState) { changes.continuation.yield(.sealing(sealing)) }
 
   /// Nothing more will be noted.
   func finish() { changes.continuation.finish() }
 
   /// Writes what is noted, until nothing more will be.
   func run() async {
-    for await change in changes.stream { tell(change) }
+    for await change in changes.stream {
+      switch change {
+      case .state(let old, let new): tell(old, new)
+      case .sealing(let sealing): tell(sealing)
+      }
+    }
   }
 
   /// The store was opened without its reserve.
@@ -43,8 +51,25 @@ struct StateNotes: Sendable {
       metadata: ["log": "\(directory)", "cause": "\(error)", "remedy": "\(freeSpace)"])
   }
 
-  private func tell(_ change: Change) {
-    switch (change.old, change.new) {
+  private func tell(_ sealing: SealingState) {
+    guard let error = sealing.lastFailure else {
+      logger.notice(
+        "finished segments of the log are sealed again", metadata: ["log": "\(directory)"])
+      return
+    }
+    logger.warning(
+      "finished segments of the log cannot be sealed at present: nothing is lost by it, they take more space and a start takes longer",
+      metadata: [
+        "log": "\(directory)", "waiting": "\(sealing.pending)", "cause": "\(error)",
+        "remedy": "\(error.code == .full ? freeSpace : Self.afterSealingFailure)",
+      ])
+  }
+
+  private static let afterSealingFailure =
+    "it is tried again every minute; `replay verify --log DIR` says whether the segment is damaged"
+
+  private func tell(_ old: StoreState, _ new: StoreState) {
+    switch (old, new) {
     case (.shedding, .shedding(let shortage)):
       logger.critical(
         "the disk is full and the log's reserve is used up: nothing is recorded, changes of the configuration are refused too",

@@ -367,6 +367,28 @@ struct SealingTests {
     #expect(Self.names(disk, "sealed").count > 1)
   }
 
+  @Test func troubleIsToldOnceAndItsEndToo() throws {
+    let (disk, _) = try Self.store(seed: 7)
+    let index = try Recovery(disk: disk, directory: "/log").run().index
+    let told = Mutex<[SealingState]>([])
+    let hasSpace = Atomic(false)
+    let sealer = Sealer(
+      disk: disk, directory: "/log", index: index,
+      status: SealerStatus(changed: { state in told.withLock { $0.append(state) } }),
+      mayTakeSpace: { hasSpace.load(ordering: .relaxed) })
+    let segments = index.unsealed.count
+    for _ in 0..<3 {
+      while sealer.step() {}
+      sealer.retry()
+    }
+    hasSpace.store(true, ordering: .relaxed)
+    while sealer.step() {}
+    let all = told.withLock { $0 }
+    #expect(all.map(\.lastFailure?.code) == [.full, nil])
+    #expect(all.first?.pending == segments)
+    #expect(sealer.sealing == SealingState(pending: 0, lastFailure: nil))
+  }
+
   @Test func aDamagedSegmentIsNotSealed() throws {
     let (disk, _) = try Self.store(seed: 81)
     let store = try SteppedStore(disk)

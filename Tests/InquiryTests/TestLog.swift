@@ -94,7 +94,8 @@ final class TestLog {
       guard case .event(let stored) = entry else { return .stop }
       try projection.apply(
         position: stored.position.rawValue, epoch: stored.epoch.rawValue,
-        time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+        time: UnixNanoseconds(stored.time), kind: stored.kind,
+        revision: stored.revision.rawValue, bytes: stored.payload)
       if positions.contains(stored.position.rawValue) {
         try files.write(projection.encoded(), at: stored.position)
       }
@@ -109,7 +110,8 @@ final class TestLog {
       guard case .event(let stored) = entry else { return .stop }
       try projection.apply(
         position: stored.position.rawValue, epoch: stored.epoch.rawValue,
-        time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+        time: UnixNanoseconds(stored.time), kind: stored.kind,
+        revision: stored.revision.rawValue, bytes: stored.payload)
       return .continue
     }
     return projection

@@ -35,7 +35,7 @@ package final class Sealer {
       removeRemains()
     }
     let waiting = index.unsealed
-    status.note(pending: waiting.count, isFailing: !failed.isEmpty)
+    status.note(pending: waiting.count)
     let open = waiting.filter { !failed.contains($0.header.first) }
     guard let segment = open.first(where: { $0.index == nil && !$0.isSealed }) ?? open.first else {
       return false
@@ -47,7 +47,8 @@ package final class Sealer {
       } else {
         try seal(segment)
       }
-      status.note(pending: index.unsealed.count, isFailing: !failed.isEmpty)
+      status.note(pending: index.unsealed.count)
+      if failed.isEmpty { status.noteSuccess() }
     } catch {
       if status.isStopping { return false }
       failed.insert(segment.header.first)
@@ -285,12 +286,16 @@ package final class SealerStatus: Sendable {
     var pending = 0
     var lastFailure: StoreError?
     var waiters: [Signal] = []
+
+    var sealing: SealingState { SealingState(pending: pending, lastFailure: lastFailure) }
   }
 
   private let state = Mutex(State())
   private let stopping = Latch()
+  private let changed: (@Sendable (SealingState) -> Void)?
 
-  package init() {}
+  /// - Parameter changed: as `StoreOptions.sealingChanged`.
+  package init(changed: (@Sendable (SealingState) -> Void)? = nil) { self.changed = changed }
 
   var isStopping: Bool { stopping.isSet }
   func stop() {
@@ -299,22 +304,39 @@ package final class SealerStatus: Sendable {
   }
 
   var sealing: SealingState {
-    state.withLock { SealingState(pending: $0.pending, lastFailure: $0.lastFailure) }
+    state.withLock { $0.sealing }
   }
 
-  func note(pending: Int, isFailing: Bool) {
-    state.withLock { state in
-      if !isFailing { state.lastFailure = nil }
+  func note(pending: Int) {
+    let isOver = state.withLock { state in
       state.pending = pending
       if pending == 0 { wake(&state) }
+      return pending == 0
     }
+    // What failed is not there any more, or is known as damaged and stays as it is.
+    if isOver { noteSuccess() }
+  }
+
+  /// Nothing that was tried since the last failure failed.
+  func noteSuccess() {
+    let worksAgain = state.withLock { state -> SealingState? in
+      guard state.lastFailure != nil else { return nil }
+      state.lastFailure = nil
+      return state.sealing
+    }
+    if let worksAgain { changed?(worksAgain) }
   }
 
   func note(failure: StoreError) {
-    state.withLock { state in
+    let news = state.withLock { state -> SealingState? in
+      // Every attempt fails in the same way until somebody does something about it.
+      let isKnown =
+        state.lastFailure?.code == failure.code
       state.lastFailure = failure
       wake(&state)
+      return isKnown ? nil : state.sealing
     }
+    if let news { changed?(news) }
   }
 
   private func wake(_ state: inout State) {

@@ -2,19 +2,21 @@ internal import CFast
 
 /// The thread that seals, at the lowest priority: it has all the time of the next segment.
 final class SealerThread: Sendable {
-  private let status = SealerStatus()
+  private let status: SealerStatus
   private let wake = Signal()
   private let index: LogIndex
   private let thread: StoreThread
 
   init(
     disk: any Disk, directory: String, index: LogIndex,
+    changed: (@Sendable (SealingState) -> Void)?,
     mayTakeSpace: @escaping @Sendable () -> Bool
   ) throws(StoreError) {
     self.index = index
+    status = SealerStatus(changed: changed)
     let (status, wake) = (status, wake)
     index.setClosedSignal(wake)
-    status.note(pending: index.unsealed.count, isFailing: false)
+    status.note(pending: index.unsealed.count)
     thread = try StoreThread(name: "log-sealer") {
       cfast_thread_lower_priority()
       let sealer = Sealer(

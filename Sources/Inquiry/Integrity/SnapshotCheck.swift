@@ -41,7 +41,8 @@ struct SnapshotCheck {
       do throws(DecodingFailure) {
         try projection.apply(
           position: stored.position.rawValue, epoch: stored.epoch.rawValue,
-          time: UnixNanoseconds(stored.time), kind: stored.kind, bytes: stored.payload)
+          time: UnixNanoseconds(stored.time), kind: stored.kind,
+          revision: stored.revision.rawValue, bytes: stored.payload)
       } catch {
         isBroken = true
         return
