@@ -61,8 +61,8 @@ done
 step "release build" setup build_release
 step "replay linkage" "release build" Scripts/check-replay.sh
 # A fixed seed, so that a change is compared with the change before, and a new one, so that more is seen.
-step "crash campaign" "release build" timeout --kill-after=10 900 "$RELEASE/torture" crash --points 120000 --seed 1
-step "torture" "release build" timeout --kill-after=10 600 "$RELEASE/torture" all --seconds 120
+step "crash campaign" "release build" timeout --kill-after=10 900 "$RELEASE/torture" crash --points 100000 --seed 1
+step "torture" "release build" timeout --kill-after=10 600 "$RELEASE/torture" all --seconds 90
 python=$ROOT/.build/venv/bin/python
 step "end to end" "release build" timeout --kill-after=10 1200 "$python" Tests/EndToEnd/run.py
 
