@@ -70,11 +70,11 @@ package struct PosixDisk: Disk {
     do throws(StoreError) {
       // Of the open file rather than of the process, so that it holds within a process too.
       var whole = wholeFile(F_WRLCK)
-      if retrying({ fcntl(file, ofdSetLock, &whole) }) != 0 { throw lockFailure(file, path) }
+      if patiently({ fcntl(file, ofdSetLock, &whole) }) != 0 { throw lockFailure(file, path) }
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
       let directory = retrying { Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
       if directory < 0 { throw failure("open", folder) }
-      if retrying({ flock(directory, LOCK_EX | LOCK_NB) }) != 0 {
+      if patiently({ flock(directory, LOCK_EX | LOCK_NB) }) != 0 {
         let error = lockFailure(file, folder)
         _ = Glibc.close(directory)
         throw error
@@ -144,6 +144,19 @@ package struct PosixDisk: Disk {
   }
 
   package func randomID() -> UInt128 { .random(in: 1 ... .max) }
+}
+
+/// Asks for a lock for up to 200 ms before it counts as held.
+///
+/// A child process has all descriptors of its parent until it becomes another program, and a lock ends with the
+/// last of them: a log that was just closed, or whose process just died, may be locked a moment longer.
+private func patiently(_ call: () -> Int32) -> Int32 {
+  for _ in 0..<40 {
+    if retrying(call) == 0 { return 0 }
+    guard errno == EWOULDBLOCK || errno == EACCES else { return -1 }
+    usleep(5_000)
+  }
+  return retrying(call)
 }
 
 /// Repeats a call that a signal cut short.
