@@ -49,4 +49,30 @@ struct SegmentIndexTests {
     #expect(falseHits < 600, "seed \(seed)")
     #expect(falseHits > 20, "seed \(seed)")
   }
+
+  /// The zone of a segment's ids spares looking for most of them; it must spare none that is there.
+  @Test func anIdIsFoundAgainInWhateverOrderIdsCame() throws {
+    let seed: UInt64 = 23
+    var random = SeededRandom(seed: seed)
+    let numbers = (1...200).map { UInt64($0) }
+    for order in [numbers, numbers.reversed(), numbers.shuffled(using: &random)] {
+      let disk = SimulatedDisk(seed: seed)
+      let store = try SteppedStore(disk, segmentBytes: 1 << 20, segmentEvents: 60)
+      for (place, number) in order.enumerated() {
+        let draft = EventDraft(
+          id: EventID(UInt128(number)), stream: "s", kind: "k.v1", time: 1, payload: [1])
+        try store.append(AppendBatch(events: [draft]))
+        // Open, closed, indexed and sealed segments.
+        if place % 50 == 49 { _ = store.sealer.step() }
+        let earlier = EventDraft(
+          id: EventID(UInt128(order[random.int(0...place)])), stream: "s", kind: "k.v1", time: 1,
+          payload: [1])
+        let receipt = try #require(try store.append(AppendBatch(events: [earlier])).first)
+        #expect(receipt.wasDuplicate, "seed \(seed), \(number)")
+      }
+      try store.close()
+      let events = try everything(LogReader(disk: disk, directory: "/log")).events
+      #expect(events.count == order.count, "seed \(seed)")
+    }
+  }
 }

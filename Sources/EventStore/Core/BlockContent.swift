@@ -9,6 +9,7 @@ struct BlockContent {
   }
 
   private(set) var idHashes: [UInt64] = []
+  private(set) var greatestID: UInt128 = 0
   private(set) var keys: [(hash: UInt64, index: Int)] = []
   private(set) var touches: [StreamTouch] = []
   private var touchOf: [String: Int] = [:]
@@ -44,8 +45,9 @@ struct BlockContent {
   }
 
   /// Notes the next event of the block; returns its revision, the next one of its stream.
-  mutating func add(idHash: UInt64, touch: Int) -> UInt64 {
-    idHashes.append(idHash)
+  mutating func add(id: UInt128, hash: UInt64, touch: Int) -> UInt64 {
+    idHashes.append(hash)
+    greatestID = max(greatestID, id)
     touches[touch].lastRevision += 1
     return touches[touch].lastRevision
   }
@@ -54,6 +56,7 @@ struct BlockContent {
   mutating func add(id: UInt128, stream: String, revision: UInt64) {
     let touch = touch(stream) { _ in revision - 1 }
     idHashes.append(FingerprintTable.hash(id))
+    greatestID = max(greatestID, id)
     touches[touch].lastRevision = revision
   }
 
@@ -62,6 +65,7 @@ struct BlockContent {
 
   mutating func removeAll() {
     idHashes.removeAll(keepingCapacity: true)
+    greatestID = 0
     keys.removeAll(keepingCapacity: true)
     touches.removeAll(keepingCapacity: true)
     touchOf.removeAll(keepingCapacity: true)

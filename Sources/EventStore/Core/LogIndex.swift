@@ -378,10 +378,9 @@ package final class LogIndex: Sendable {
       events.indices.filter { number in
         let event = events[number]
         for segment in state.inMemory
-        where state.segments[segment].tables?.ids.mayContain(hash: event.idHash) == true {
+        where state.segments[segment].tables?.mayHold(id: event.id, hash: event.idHash) == true {
           return true
         }
-        // Ids are minted in the order of time: a new one is greater than all of a finished segment.
         guard let greatest = state.greatestIndexedID, event.id <= greatest else { return false }
         return state.segments.contains { segment in
           segment.index.map { $0.index.minID <= event.id && event.id <= $0.index.maxID } == true

@@ -212,7 +212,7 @@ package final class LogWriter {
         stream = event.stream
         touch = content.touch(batch.streams[Int(stream)]) { index.revision(of: $0) }
       }
-      let revision = content.add(idHash: event.idHash, touch: touch)
+      let revision = content.add(id: event.id, hash: event.idHash, touch: touch)
       for _ in 0..<event.keys {
         content.add(keyHash: batch.keyHashes[key])
         key += 1

@@ -9,6 +9,7 @@ struct SegmentTables {
 
   var blocks: ContiguousArray<LogIndex.BlockEntry> = []
   private(set) var ids = FingerprintTable()
+  private(set) var greatestID: UInt128 = 0
   private(set) var keys = PostingTable()
   /// By the number that the log's index gave the stream.
   private(set) var runs: [Int: Runs] = [:]
@@ -20,12 +21,19 @@ struct SegmentTables {
       LogIndex.BlockEntry(
         first: header.first, latestTime: max(blocks.last?.latestTime ?? .min, header.maxTime),
         offset: offset, count: header.count, extent: UInt32(header.extent)))
+    greatestID = max(greatestID, content.greatestID)
     for (index, hash) in content.idHashes.enumerated() {
       ids.insert(hash: hash, position: header.first + UInt64(index))
     }
     for key in content.keys {
       keys.insert(hash: key.hash, position: header.first + UInt64(key.index))
     }
+  }
+
+  /// False only if no event here has this id.
+  func mayHold(id: UInt128, hash: UInt64) -> Bool {
+    // Ids are minted in the order of time, so that most new ones are greater than all that are here.
+    id <= greatestID && ids.mayContain(hash: hash)
   }
 
   mutating func add(stream: Int, block: UInt64, revision: UInt64) {
