@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -143,6 +144,32 @@ class Bench:
         self.path("sqlite")
         return found
 
+    def sqlite_in_python(self, batch):
+        """Events a second through Python's driver, which is how the bounds of DESIGN.md came to be."""
+        path = self.path("sqlite")
+        database = sqlite3.connect(path, isolation_level=None)
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute(
+                "CREATE TABLE events (pos INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL)")
+            done, spent = 0, 0.0
+            while spent < self.options.duration:
+                # Ids in the order of time, and as many bytes as an event of ours has.
+                rows = [
+                    (done + place, (done + place).to_bytes(8, "big") + os.urandom(8), os.urandom(200))
+                    for place in range(1, batch + 1)]
+                began = time.perf_counter()
+                database.execute("BEGIN")
+                database.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+                database.execute("COMMIT")
+                spent += time.perf_counter() - began
+                done += batch
+        finally:
+            database.close()
+            self.path("sqlite")
+        return done / spent
+
     # --- Pairs -------------------------------------------------------------------------------------------------
 
     def pairs(self, name, ours, theirs, count=None):
@@ -229,11 +256,14 @@ class Bench:
         facts = self.pairs(
             "7 same facts", lambda: self.append(4, 1_000, "tasks", count)["rate"],
             lambda: self.sqlite(1_000, count, "whole")["rate"])
+        python = self.pairs(
+            "7 through Python", lambda: self.append(4, 1_000, "tasks", count)["rate"],
+            lambda: self.sqlite_in_python(1_000))
         self.row(
             "7", "durable bulk, 4 callers × 1,000", "events/s", "SQLite WAL FULL, 1,000 a transaction", kept,
             refused, processorMicroseconds=statistics.median(it["processorMicroseconds"] for it in told),
             yardstickProcessorMicroseconds=statistics.median(it["processorMicroseconds"] for it in also),
-            sinkRate=sink["rate"], sameFacts=summary(*facts))
+            sinkRate=sink["rate"], sameFacts=summary(*facts), throughPython=summary(*python))
 
     def sized(self):
         """The log of rows 8 and 9, the same events as JSON lines, and those compressed; made once."""
