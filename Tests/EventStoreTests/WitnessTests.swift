@@ -110,6 +110,37 @@ struct WitnessTests {
     }
   }
 
+  /// Without space the next segment's name was taken back, and a power cut may undo that.
+  @Test func aSegmentWhoseSuccessorMayComeBackGetsNoWitnessBlock() throws {
+    var returned = 0
+    for seed in UInt64(0)..<40 {
+      let disk = SimulatedDisk(seed: seed)
+      let store = try SteppedStore(disk, segmentBytes: 100)
+      try store.append(batch(1))
+      try store.sync()
+      // Behind the sync of the full segment, and making, filling, syncing and naming the next one.
+      disk.inject(.noSpace, after: 5)
+      #expect(code { try store.append(batch(2)) } == .full)
+      let whole = disk.contents(Self.path)
+      try store.witnessBlock()
+      #expect(disk.contents(Self.path) == whole)
+      if seed.isMultiple(of: 2) {
+        try store.append(batch(3))
+        try store.sync()
+        try store.witnessBlock()
+      }
+      store.abandon()
+      disk.cutPower()
+      disk.restart()
+      returned += disk.contents("/log/seg/" + SegmentName.of(2)) == nil ? 0 : 1
+      let again = try SteppedStore(disk, segmentBytes: 100)
+      let expected: [UInt64] = seed.isMultiple(of: 2) ? [1, 3] : [1]
+      #expect(try everything(again.reader).events.map(\.id) == expected.map { draft($0).id })
+      again.abandon()
+    }
+    #expect(returned > 20)
+  }
+
   /// A forged header that claims to be a witness is one only in its one form.
   @Test func aBlockWithoutEventsHasOneEncoding() throws {
     let good = BlockHeader.witness(epoch: 3, next: 9, chain: .ofNothing)

@@ -37,6 +37,9 @@ package final class LogWriter {
   private let index: LogIndex
   private let reader: LogReader
   private var segment: Segment?
+  /// The next segment was begun and taken back: a power cut may bring it back, and then this one must end
+  /// where it was synced.
+  private var mayHaveSuccessor = false
   private var nextOrdinal: UInt64
 
   package private(set) var epoch: UInt64
@@ -285,9 +288,9 @@ package final class LogWriter {
   /// - Returns: false if there is nothing to prove, or no room.
   /// - Throws: what leaves the outcome unknown; the writer must not be used again.
   package func writeWitness() throws(StoreError) -> Bool {
-    guard var segment, content.count == 0, segment.first < next, durableUpTo == next - 1 else {
-      return false
-    }
+    guard var segment, content.count == 0, segment.first < next, durableUpTo == next - 1,
+      !mayHaveSuccessor
+    else { return false }
     let header = BlockHeader.witness(epoch: epoch, next: next, chain: chain)
     block.count = 0
     block.reserve(BlockHeader.bytes)
@@ -358,9 +361,11 @@ package final class LogWriter {
       guard error.code == .full, (try? disk.remove(folder + "/" + name)) != nil else {
         throw outcomeUnknown(error)
       }
+      mayHaveSuccessor = true
       throw error
     }
     if segment != nil { durableUpTo = max(durableUpTo, next - 1) }
+    mayHaveSuccessor = false
     index.begin(segment: header, path: folder + "/" + name)
     segment = Segment(
       file: file, end: UInt64(header.encodedBytes), first: header.first,
