@@ -166,7 +166,7 @@ public final class LogReader: Sendable {
   func find(_ id: UInt128) throws(StoreError) -> UInt64? {
     for candidate in try index.candidates(id: id) {
       var found: UInt64?
-      try block(candidate)?.forEachRecord { position, view, _ in
+      try forEachRecord(of: candidate) { position, view, _ in
         if view.id == id { found = position }
         return found == nil
       }
@@ -188,7 +188,7 @@ public final class LogReader: Sendable {
       // What was sealed between two candidates may give the same events again.
       let last = found.last?.rawValue ?? 0
       if case .event(let position) = candidate, position <= last { continue }
-      try block(candidate)?.forEachRecord { position, view, bytes in
+      try forEachRecord(of: candidate) { position, view, bytes in
         var isCarried = false
         view.forEachKey(bytes) { if bytes.slice($0).elementsEqual(key) { isCarried = true } }
         if isCarried, position > last { found.append(Position(position)) }
@@ -205,7 +205,7 @@ public final class LogReader: Sendable {
     while let here = place {
       var found: UInt64?
       var last = here.last
-      if case .success(let block) = try block(here) {
+      if let block = try block(holding: here.first) {
         _ = block.forEachRecord { number, view, _ in
           if view.time >= time { found = block.header.first + UInt64(number) }
           return found == nil
@@ -243,16 +243,16 @@ public final class LogReader: Sendable {
     var events: [StoredEvent] = []
     var names = NameCache()
     let name = Array(stream.utf8)
-    var read: UInt64 = 0
-    for position in try index.runs(ofStream: stream, from: from.rawValue) where position > read {
-      guard let block = try block(holding: position) else { continue }
-      // More than the block that was asked for, if the segment was sealed meanwhile.
-      read = block.header.last
-      _ = block.forEachRecord { number, view, bytes in
-        if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
-          events.append(block.event(number, view, bytes, &names))
+    var at: UInt64 = 1
+    for run in try index.runs(ofStream: stream, from: from.rawValue) {
+      at = max(at, run.lowerBound)
+      while let (block, first) = try nextBlock(&at, through: run.upperBound) {
+        _ = block.forEachRecord(from: first) { number, view, bytes in
+          if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
+            events.append(block.event(number, view, bytes, &names))
+          }
+          return true
         }
-        return true
       }
     }
     return events
@@ -272,21 +272,22 @@ public final class LogReader: Sendable {
     let name = Array(stream.utf8)
     let runs = try index.runs(ofStream: stream, from: 1)
     // The block that begins at or before the position may reach beyond it.
-    let first = runs.lastIndex { $0 <= position.rawValue } ?? 0
-    var read: UInt64 = 0
-    for start in runs[first...] where start > read {
-      guard let block = try block(holding: start) else { continue }
-      read = block.header.last
-      var isWanted = true
-      _ = try block.forEachRecord { number, view, bytes in
-        if block.header.first + UInt64(number) > position.rawValue,
-          bytes.slice(view.stream).elementsEqual(name)
-        {
-          isWanted = try body(block.event(number, view, bytes, &names))
+    let beginning = runs.lastIndex { $0.lowerBound <= position.rawValue } ?? 0
+    var at: UInt64 = 1
+    for run in runs[beginning...] {
+      at = max(at, run.lowerBound)
+      while let (block, first) = try nextBlock(&at, through: run.upperBound) {
+        var isWanted = true
+        _ = try block.forEachRecord(from: first) { number, view, bytes in
+          if block.header.first + UInt64(number) > position.rawValue,
+            bytes.slice(view.stream).elementsEqual(name)
+          {
+            isWanted = try body(block.event(number, view, bytes, &names))
+          }
+          return isWanted
         }
-        return isWanted
+        guard isWanted else { return }
       }
-      guard isWanted else { return }
     }
   }
 
@@ -351,14 +352,23 @@ public final class LogReader: Sendable {
     settle()
     let endGaps = try endGaps()
     let end = min(through?.rawValue ?? .max, index.last)
-    var gaps = (index.gaps + endGaps).filter { gap in
-      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
-    }[...]
+    var known = index.gaps
+    var gaps = Self.gaps(known + endGaps, from: from, through: through)[...]
     let decoder = BlockDecoder()
     var open: (place: LogIndex.Place, window: WindowedFile)?
     var at = max(1, from.rawValue)
     var epoch: UInt64 = 0
-    while at <= end, let place = try index.place(atOrAfter: at), place.first <= end {
+    while at <= end {
+      let next = try index.place(atOrAfter: at)
+      // Reading itself may show that more is damaged: when an index is broken its segment is read anew.
+      let all = index.gaps
+      if all.count > known.count {
+        let more = Self.gaps(
+          Array(all[known.count...]), from: Position(at), through: through)
+        gaps = (gaps + more).sorted { $0.first < $1.first }[...]
+        known = all
+      }
+      guard let place = next, place.first <= end else { break }
       while let gap = gaps.first, gap.first.rawValue <= place.first {
         gaps.removeFirst()
         if case .stop = try report(gap) { return }
@@ -396,6 +406,14 @@ public final class LogReader: Sendable {
     }
   }
 
+  /// Those of `gaps` that touch a range, in the order of positions.
+  private static func gaps(_ gaps: [LogGap], from: Position, through: Position?) -> [LogGap] {
+    gaps.filter { gap in
+      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
+    }
+    .sorted { $0.first < $1.first }
+  }
+
   /// The chain value at `position` (`.origin`: zero).
   ///
   /// - Throws: `.damaged` if the position cannot be read or does not exist.
@@ -422,9 +440,8 @@ public final class LogReader: Sendable {
     let start = max(1, from.rawValue)
     let decoder = BlockDecoder()
     var check = Verification(from: start, through: end, faultsMax: Bounds.revisionFaults)
-    check.gaps = (index.gaps + endGaps).filter { gap in
-      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
-    }
+    let known = index.gaps
+    check.gaps = Self.gaps(known + endGaps, from: from, through: through)
     var at = start
     while at <= end, let segment = try index.segment(atOrAfter: at),
       let head = segment.places.first, head.first <= end
@@ -457,6 +474,9 @@ public final class LogReader: Sendable {
       }
       at = segment.last + 1
     }
+    // What was found while reading, of which only the index knows.
+    for gap in Self.gaps(Array(index.gaps[known.count...]), from: from, through: through)
+    where !check.gaps.contains(where: { $0.isSame(as: gap) }) { check.gaps.append(gap) }
     check.gaps += index.faults
     check.gaps = check.gaps.map(index.accepted.marked)
     return check.report
@@ -493,66 +513,80 @@ public final class LogReader: Sendable {
 
   // MARK: Blocks
 
+  /// The block that holds `position`; nil if that cannot be read.
   func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
-    guard let place = try index.place(atOrAfter: position), place.first <= position else {
-      return nil
-    }
-    guard case .success(let block) = try block(place) else { return nil }
-    return block
-  }
-
-  /// The records in which something may be found.
-  private struct Candidate {
-    var block: DecodedBlock
-    /// The only position that counts; nil: all of the block.
-    var only: UInt64?
-
-    func forEachRecord(_ body: (UInt64, RecordView, UnsafeRawBufferPointer) -> Bool) {
-      let from = only.map { Int($0 - block.header.first) } ?? 0
-      _ = block.forEachRecord(from: from) { number, view, bytes in
-        body(block.header.first + UInt64(number), view, bytes) && only == nil
+    while let place = try index.place(atOrAfter: position), place.first <= position {
+      switch try block(place) {
+      case .success(let block)?: return block
+      case .failure?: return nil
+      // Sealed meanwhile, where other blocks begin at other positions.
+      case nil: continue
       }
     }
+    return nil
   }
 
-  private func block(_ candidate: LogIndex.Candidate) throws(StoreError) -> Candidate? {
+  /// Calls `body` with the records in which something may be found, until it returns false.
+  private func forEachRecord(
+    of candidate: LogIndex.Candidate,
+    _ body: (UInt64, RecordView, UnsafeRawBufferPointer) -> Bool
+  ) throws(StoreError) {
+    var (at, last): (UInt64, UInt64)
     switch candidate {
-    case .event(let position):
-      return try block(holding: position).map { Candidate(block: $0, only: position) }
-    case .block(let place):
-      guard case .success(let block) = try block(place) else { return nil }
-      return Candidate(block: block, only: nil)
+    case .event(let position): (at, last) = (position, position)
+    case .block(let place): (at, last) = (place.first, place.last)
+    }
+    while let (block, first) = try nextBlock(&at, through: last) {
+      var isWanted = true
+      _ = block.forEachRecord(from: first) { number, view, bytes in
+        let position = block.header.first + UInt64(number)
+        isWanted = position <= last && body(position, view, bytes)
+        return isWanted
+      }
+      guard isWanted else { return }
     }
   }
 
-  /// The block at `asked`, or the one that holds its events now.
+  /// The next readable block that holds a position from `at` through `last`, and which of its records is
+  /// the first to count; moves `at` behind it.
+  ///
+  /// What was one block when it was looked up may be several, cut elsewhere, once the segment is sealed.
+  private func nextBlock(
+    _ at: inout UInt64, through last: UInt64
+  ) throws(StoreError) -> (block: DecodedBlock, first: Int)? {
+    while at <= last {
+      if let block = try block(holding: at) {
+        let first = Int(at - block.header.first)
+        at = block.header.last + 1
+        return (block, first)
+      }
+      guard let place = try index.place(atOrAfter: at) else { return nil }
+      at = place.first > at ? place.first : place.last + 1
+    }
+    return nil
+  }
+
+  /// The block at `place`; nil if that is not where the index has it any more.
   private func block(
-    _ asked: LogIndex.Place
-  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken> {
-    var place = asked
-    while true {
-      let key = BlockKey(path: place.path, generation: place.generation, offset: place.offset)
-      let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
-      if let known { return .success(known) }
-      var result: Result<DecodedBlock, RuleBroken>?
-      if let file = try file(place) {
-        let buffer = RawBuffer(capacity: max(1, place.extent))
-        buffer.count = try file.read(
-          into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<place.extent]),
-          at: place.offset)
-        result = decode(place, buffer.bytes)
+    _ place: LogIndex.Place
+  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken>? {
+    let key = BlockKey(path: place.path, generation: place.generation, offset: place.offset)
+    let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
+    if let known { return .success(known) }
+    guard let file = try file(place) else { return nil }
+    let buffer = RawBuffer(capacity: max(1, place.extent))
+    buffer.count = try file.read(
+      into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<place.extent]),
+      at: place.offset)
+    switch decode(place, buffer.bytes) {
+    case .success(let block):
+      blocks.withLock { cache in
+        if cache.count >= Bounds.blocks { cache.removeFirst() }
+        cache.append((key, block))
       }
-      if case .success(let block)? = result {
-        blocks.withLock { cache in
-          if cache.count >= Bounds.blocks { cache.removeFirst() }
-          cache.append((key, block))
-        }
-        return .success(block)
-      }
-      let now = try index.place(atOrAfter: asked.first)
-      if let result, now == place || now == nil { return result }
-      guard let now else { return .failure(RuleBroken("block.position")) }
-      place = now
+      return .success(block)
+    case .failure(let broken):
+      return try index.place(atOrAfter: place.first) == place ? .failure(broken) : nil
     }
   }
 

@@ -171,6 +171,22 @@ struct AcceptanceTests {
     #expect(inside.report.truncated == nil, "\(what)")
   }
 
+  @Test func acceptedNeverGrowsBeyondWhatIsRead() throws {
+    let disk = SimulatedDisk(seed: 1)
+    try disk.makeDirectory("/log")
+    let files = StoreFiles(disk: disk, directory: "/log")
+    let loss = AcceptedLoss(
+      first: Position(1), last: Position(2), file: "a", offset: 0, rule: "r", chain: .zero,
+      time: 0, actor: "somebody", reason: String(repeating: "r", count: 1_000))
+    try files.accept([loss], storeID: 7)
+    let before = disk.contents("/log/ACCEPTED")
+    #expect(
+      code { try files.accept([AcceptedLoss](repeating: loss, count: 1_000), storeID: 7) }
+        == .invalidDraft)
+    #expect(disk.contents("/log/ACCEPTED") == before)
+    #expect(try files.accepted(7).losses == [loss])
+  }
+
   @Test(arguments: damages)
   func damageIsRefusedNamedAcceptedAndStaysSo(damage: Damage) throws {
     let disk = try Self.whole()

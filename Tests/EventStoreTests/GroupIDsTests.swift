@@ -5,6 +5,27 @@ import Testing
 
 /// The ids of a group beside a plain dictionary, with chains of slots as long as they come.
 struct GroupIDsTests {
+  /// On a full disk a batch is asked about that would not fit into the group.
+  @Test func aFullGroupCanBeAskedAboutAnotherBatch() throws {
+    let store = try SteppedStore(SimulatedDisk(seed: 1))
+    func drafts(_ numbers: ClosedRange<UInt64>) -> AppendBatch {
+      AppendBatch(events: numbers.map { draft($0) })
+    }
+    guard case .placed = store.writer.add(drafts(1...4_090)) else {
+      Issue.record("a group takes 4096 events")
+      return
+    }
+    if let answer = store.writer.standing(of: try PreparedBatch(drafts(5_001...9_096))) {
+      Issue.record("none of it was seen before: \(answer)")
+    }
+    guard case .duplicate? = store.writer.standing(of: try PreparedBatch(drafts(1...4_000))) else {
+      Issue.record("it is in the group")
+      return
+    }
+    #expect(store.writer.groupCount == 4_090)
+    store.abandon()
+  }
+
   @Test(arguments: 1...8) func itAgreesWithADictionary(seed: UInt64) {
     var random = SeededRandom(seed: seed)
     var group = GroupIDs()

@@ -296,6 +296,145 @@ struct SealingTests {
     #expect(Set(outcomes.keys) == (kind == .index ? [.indexOnly] : [.named, .indexOnly]))
   }
 
+  /// A sector takes the end of a block and the beginning of the index with it: the index is found broken in
+  /// the middle of reading, and what its blocks lack must be told to that same reading.
+  @Test func noSectorMayBeLostUnnoticed() throws {
+    let (disk, _) = try Self.store(seed: 92, segmentEvents: 60)
+    let events = try everything(LogReader(disk: disk, directory: "/log")).events
+    try Self.seal(disk)
+    let name = try #require(Self.names(disk, ".sealed").dropFirst().first)
+    let whole = try #require(disk.contents(name))
+    for at in stride(from: 0, to: whole.count, by: 256) {
+      let damaged = disk.copy(seed: 1)
+      var bytes = whole
+      for byte in at..<min(at + 512, whole.count) { bytes[byte] = 0 }
+      damaged.set(name, bytes)
+      _ = try checkDamaged(damaged, events, "sector at \(at)")
+    }
+  }
+
+  @Test(.timeLimit(.minutes(1)))
+  func aSegmentThatIsGoneUnderItsReadersIsAGap() throws {
+    let (disk, numbers) = try Self.store(seed: 93)
+    try Self.seal(disk)
+    let name = try #require(Self.names(disk, ".sealed").dropFirst().first)
+    let first = try #require(SegmentName.parse(fileName(name))?.first)
+    let store = try SteppedStore(disk)
+    let outside = try LogReader(disk: disk, directory: "/log")
+    let size = try #require(disk.contents(name)).count
+    disk.set(name, [UInt8](repeating: 0, count: size))
+    for reader in [store.reader, outside] {
+      for number in numbers { _ = try reader.position(of: draft(number).id) }
+      #expect(try reader.event(at: Position(first)) == nil)
+      let gaps = try everything(reader).gaps
+      #expect(gaps.map(\.first.rawValue) == [first])
+      #expect(gaps.first?.path == name)
+    }
+    store.abandon()
+  }
+
+  /// Blocks of a sealed segment begin at other positions than those of its original.
+  @Test func whoOpenedBeforeSealingFindsAllEventsAfterIt() throws {
+    let disk = SimulatedDisk(seed: 94)
+    let store = try SteppedStore(disk, segmentBytes: 1 << 20, segmentEvents: 80)
+    for group in UInt64(0)..<13 {
+      try store.append(
+        AppendBatch(
+          events: (UInt64(0)..<13).map { number in
+            var draft = draft(100 * group + number + 1, size: 3_100)
+            draft.lookupKeys = [[UInt8((13 * group + number) % 251)]]
+            return draft
+          }))
+    }
+    let events = try everything(store.reader).events
+    let chain = try events.map { try store.reader.chainValue(at: $0.position) }
+    for steps in [0, 1] {
+      let readers = try events.map { _ in try LogReader(disk: disk, directory: "/log") }
+      for _ in 0..<steps { while store.sealer.step() {} }
+      for (number, (event, reader)) in zip(events, readers).enumerated() {
+        switch number % 4 {
+        case 0: #expect(try reader.event(at: event.position) == event)
+        case 1: #expect(try reader.chainValue(at: event.position) == chain[number])
+        case 2: #expect(try reader.position(of: event.id) == event.position)
+        default:
+          #expect(try reader.positions(forKey: [UInt8(number % 251)]).contains(event.position))
+        }
+      }
+    }
+    #expect(!Self.names(disk, ".sealed").isEmpty)
+    try store.close()
+  }
+
+  /// Between looking up the blocks of a stream and reading them.
+  @Test func aStreamIsWholeWhenItsSegmentIsSealedUnderItsReader() throws {
+    let disk = SimulatedDisk(seed: 97)
+    let store = try SteppedStore(disk, segmentBytes: 1 << 20, segmentEvents: 80)
+    for group in UInt64(0)..<13 {
+      try store.append(
+        AppendBatch(
+          events: (UInt64(1)...13).map { draft(100 * group + $0, stream: "s", size: 3_100) }))
+    }
+    let events = try everything(store.reader).events
+    let readers = [try LogReader(disk: disk, directory: "/log"), store.reader]
+    for behind in [0, 20, 45] as [UInt64] {
+      for reader in readers {
+        var found: [StoredEvent] = []
+        try reader.forwards(ofStream: "s", behind: Position(behind)) { event in
+          found.append(event)
+          if found.count == 3 { while store.sealer.step() {} }
+          return true
+        }
+        #expect(found == Array(events[Int(behind)...]))
+        #expect(try reader.events(ofStream: "s", from: Revision(behind + 1)) == found)
+      }
+    }
+    try store.close()
+  }
+
+  @Test func anOriginalThatSomebodyRestoredIsTaken() throws {
+    let (disk, numbers) = try Self.store(seed: 95)
+    let before = try Answers(LogReader(disk: disk, directory: "/log"), of: numbers)
+    let raw = Self.names(disk, ".esl")[1]
+    let original = try #require(disk.contents(raw))
+    try Self.seal(disk)
+    let name = Self.names(disk, ".sealed")[1]
+    var bytes = try #require(disk.contents(name))
+    let header = try bytes.withUnsafeBytes { try SegmentHeader($0) }
+    bytes[header.encodedBytes + BlockHeader.bytes + 3] ^= 1
+    disk.set(name, bytes)
+    // One that is not whole itself replaces nothing.
+    let other = disk.copy(seed: 1)
+    other.set(raw, Array(original.dropLast(200)))
+    let left = try everything(LogReader(disk: other, directory: "/log"))
+    #expect(left.gaps.map(\.path) == [name])
+    disk.set(raw, original)
+    let reader = try LogReader(disk: disk, directory: "/log")
+    #expect(try Answers(reader, of: numbers) == before)
+    let verdict = try reader.verify(from: .origin, through: nil, progress: nil)
+    #expect(verdict.gaps.map(\.path) == [name])
+    try Self.seal(disk)
+    #expect(disk.contents(raw) == nil)
+    try Self.check(disk, numbers, before, "sealed again")
+  }
+
+  @Test func aDirectoryThatChangesWhileItIsListedMakesNoGap() throws {
+    let (disk, numbers) = try Self.store(seed: 96)
+    let before = try Answers(LogReader(disk: disk, directory: "/log"), of: numbers)
+    try Self.seal(disk, steps: 3)
+    // Not the last one, which nothing is renamed to or removed from.
+    let firsts = Set(disk.paths.compactMap { SegmentName.parse(fileName($0))?.first }).sorted()
+      .dropLast()
+    for hidden in firsts {
+      for more in [0, 1] {
+        let reader = try LogReader(
+          disk: ForgetfulDisk(disk, hiding: firsts.filter { $0 >= hidden }.prefix(1 + more)),
+          directory: "/log")
+        #expect(try Answers(reader, of: numbers) == before, "without \(hidden)")
+        #expect(try reader.damage().isEmpty)
+      }
+    }
+  }
+
   @Test func aCrashAnywhereInSealingLosesNothing() throws {
     let (original, numbers) = try Self.store(seed: 61, segmentEvents: 30)
     let before = try Answers(LogReader(disk: original, directory: "/log"), of: numbers)
@@ -518,4 +657,36 @@ struct SealingTests {
       try LogReader(disk: disk, directory: directory)
         .verify(from: .origin, through: nil, progress: nil).isIntact)
   }
+}
+
+/// Does not list some segments, as a directory may that is changed while it is read.
+private final class ForgetfulDisk: Disk {
+  private let inner: SimulatedDisk
+  private let hidden: Set<UInt64>
+
+  init(_ inner: SimulatedDisk, hiding hidden: some Sequence<UInt64>) {
+    self.inner = inner
+    self.hidden = Set(hidden)
+  }
+
+  func list(_ path: String) throws(StoreError) -> [String] {
+    try inner.list(path).filter { name in
+      SegmentName.parse(name).map { !hidden.contains($0.first) } ?? true
+    }
+  }
+  func status(_ path: String) throws(StoreError) -> FileStatus? { try inner.status(path) }
+  func makeDirectory(_ path: String) throws(StoreError) { try inner.makeDirectory(path) }
+  func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
+    try inner.open(path, mode)
+  }
+  func rename(_ from: String, _ to: String) throws(StoreError) { try inner.rename(from, to) }
+  func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
+  func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
+  func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
+  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
+  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
+  func bootID() -> [UInt8] { inner.bootID() }
+  func now() -> Int64 { inner.now() }
+  func monotonic() -> Int64 { inner.monotonic() }
+  func randomID() -> UInt128 { inner.randomID() }
 }

@@ -36,6 +36,11 @@ extension LogGap {
   /// It costs no position: what is there is not what was written, or stands where it does not belong.
   var isEmpty: Bool { last.map { $0 < first } ?? false }
 
+  /// Both name the same positions of the same file.
+  func isSame(as other: LogGap) -> Bool {
+    path == other.path && first == other.first && last == other.last
+  }
+
   /// What is damaged: file, offset, rule, positions, times.
   public var sentence: String {
     let range =

@@ -26,7 +26,8 @@ struct GroupIDs {
 
   /// Makes room, so that no `insert` of the next `extra` ids moves the table.
   mutating func reserve(_ extra: Int) {
-    precondition(ids.count + extra <= Limits.eventsPerBlock, "a group's ids have 16-bit numbers")
+    // A full group, and beside it a batch that is only asked about.
+    precondition(ids.count + extra < Int(UInt16.max), "a group's ids have 16-bit numbers")
     var grown = slots.count
     while grown < 2 * (ids.count + extra) { grown *= 2 }
     if grown == slots.count { return }

@@ -295,20 +295,31 @@ package final class LogIndex: Sendable {
     }
   }
 
-  /// First positions of the blocks that may hold revision `from` of `stream` or a later one.
-  func runs(ofStream stream: String, from: UInt64) throws(StoreError) -> [UInt64] {
+  /// Positions of the blocks that may hold revision `from` of `stream` or a later one, in order.
+  func runs(
+    ofStream stream: String, from: UInt64
+  ) throws(StoreError) -> [ClosedRange<UInt64>] {
     let name = Array(stream.utf8)
     return try asking { () throws(Fault) in
-      var parts: [[UInt64]] = []
+      var parts: [[ClosedRange<UInt64>]] = []
       // Backwards, until a segment begins with the revision or an earlier one.
       var number = state.withLock { $0.segments.count }
       while number > 0 {
         number -= 1
-        let (memory, segment) = state.withLock { state -> (SegmentTables.Runs?, Segment?) in
-          if let tables = state.segments[number].tables {
-            return (state.slotOf[stream].flatMap { tables.runs[$0] }, nil)
+        let (memory, first, segment) = state.withLock {
+          state -> ([ClosedRange<UInt64>], UInt64?, Segment?) in
+          guard let tables = state.segments[number].tables else {
+            return ([], nil, state.segments[number])
           }
-          return (nil, state.segments[number])
+          guard let runs = state.slotOf[stream].flatMap({ tables.runs[$0] }) else {
+            return ([], nil, nil)
+          }
+          let start = firstIndex(runs.revisions.count) { runs.revisions[$0] > from }
+          let ranges = runs.positions[max(0, start - 1)...].map { position in
+            let block = firstIndex(tables.blocks.count) { tables.blocks[$0].first >= position }
+            return position...tables.blocks[block].last
+          }
+          return (ranges, runs.revisions.first, nil)
         }
         if let segment, let file = segment.index {
           let handle = try opened(file)
@@ -330,11 +341,10 @@ package final class LogIndex: Sendable {
               IndexSection.runs($0, entry, from: from, blocks: blocks.count)
             })
           else { throw broken(file, .runs) }
-          parts.append(numbers.map { blocks[$0].first })
+          parts.append(numbers.map { blocks[$0].first...blocks[$0].last })
           if entry.firstRevision <= from { break }
-        } else if let memory, let first = memory.revisions.first {
-          let start = firstIndex(memory.revisions.count) { memory.revisions[$0] > from }
-          parts.append(Array(memory.positions[max(0, start - 1)...]))
+        } else if let first {
+          parts.append(memory)
           if first <= from { break }
         }
       }
@@ -643,11 +653,17 @@ package final class LogIndex: Sendable {
 
   /// Puts the one segment that this index holds into the place of segment `number` of another one.
   private func adopt(into other: inout State, _ number: Int) {
-    let (segment, names, gaps, faults) = state.withLock { own in
+    let (found, names, gaps, faults) = state.withLock { own in
       (own.segments.first, own.streams.map(\.name), own.gaps, own.faults)
     }
-    guard var segment else { return }
     let old = other.segments[number]
+    // Not even its header can be read: without blocks, or whoever asks would be sent here for ever.
+    var segment =
+      found
+      ?? Segment(
+        path: old.path, header: old.header, end: UInt64(old.header.encodedBytes),
+        last: old.header.first - 1, earlierTime: old.earlierTime, latestTime: old.latestTime,
+        isSealed: old.isSealed, tables: SegmentTables())
     segment.header = old.header
     segment.earlierTime = old.earlierTime
     segment.latestTime = old.latestTime
@@ -657,8 +673,8 @@ package final class LogIndex: Sendable {
       segment.tables?.renumber { numbers[$0] }
     }
     other.segments[number] = segment
-    other.gaps += gaps
-    other.faults += faults
+    for gap in gaps where !other.gaps.contains(gap) { other.gaps.append(gap) }
+    for fault in faults where !other.faults.contains(fault) { other.faults.append(fault) }
     other.noteTables()
   }
 

@@ -123,6 +123,7 @@ struct LogLoader {
     try scan(isLast: segments.isEmpty)
     for (number, segment) in segments.enumerated() {
       let isLast = number == segments.count - 1
+      try openMissed(before: segment.first)
       try openAsFound(segment, isLast: isLast)
       try scan(isLast: isLast)
     }
@@ -154,6 +155,18 @@ struct LogLoader {
   }
 
   // MARK: Segments
+
+  /// Opens the segments that should stand before the one of `first` and were not listed: a directory that
+  /// changes while it is read may show neither the old name of a segment nor the new one.
+  private mutating func openMissed(before first: UInt64) throws(StoreError) {
+    while next < first, openGap == nil, lastFirst.map({ $0 < next }) ?? true {
+      var missed = Found(first: next)
+      try look(&missed)
+      if missed.kinds.subtracting([.index]).isEmpty { return }
+      try openAsFound(missed, isLast: false)
+      try scan(isLast: false)
+    }
+  }
 
   private func look(_ found: inout Found) throws(StoreError) {
     found.kinds = []
@@ -188,9 +201,11 @@ struct LogLoader {
     var tables: (index: IndexFile, file: any DiskFile)?
     if kind == .sealed {
       tables = try indexFile(file, found.first, .sealed).map { ($0, file) }
-      if tables == nil, found.kinds.contains(.raw) {
-        kind = .raw
-        file = try disk.open(path(found.first, kind), .read)
+      if found.kinds.contains(.raw) {
+        let original = try disk.open(path(found.first, .raw), .read)
+        if try !isSealed(tables, insteadOf: original, found.first) {
+          (kind, file, tables) = (.raw, original, nil)
+        }
       }
     } else if !isLast, found.kinds.contains(.index) {
       // The last segment grows, and its end is judged: it is always read.
@@ -278,6 +293,43 @@ struct LogLoader {
       name: name, path: path, window: tables == nil ? window : WindowedFile(file), header: header,
       seed: checksumSeed(header.storeID), offset: UInt64(header.encodedBytes),
       isSealed: kind == .sealed)
+  }
+
+  /// Whether a sealed file counts while its original is there too: not if its footer is damaged, and not if
+  /// its blocks are and those of the original, which somebody may have restored, are whole.
+  private func isSealed(
+    _ tables: (index: IndexFile, file: any DiskFile)?, insteadOf original: any DiskFile,
+    _ first: UInt64
+  ) throws(StoreError) -> Bool {
+    guard let (footer, file) = tables else { return false }
+    let (sealedPath, rawPath) = (path(first, .sealed), path(first, .raw))
+    if try isWhole(file, sealedPath, end: footer.index.endOfBlocks, footer.index) { return true }
+    guard try isWhole(original, rawPath, end: try original.size(), footer.index) else {
+      return true
+    }
+    index.add(
+      fault: LogIndex.fault(path: sealedPath, first: first, RuleBroken(footer.rule(.blocks))))
+    return false
+  }
+
+  /// Whether the blocks of a finished segment can all be read and end as `index` says.
+  private func isWhole(
+    _ file: any DiskFile, _ path: String, end: UInt64, _ index: SegmentIndex
+  ) throws(StoreError) -> Bool {
+    let head = RawBuffer(capacity: SegmentHeader.maxBytes)
+    head.count = try file.read(into: head.storage, at: 0)
+    guard let header = try? SegmentHeader(head.bytes) else { return false }
+    do throws(StoreError) {
+      var scan = try SegmentScan(file, path: path, header: header, end: end)
+      var builder = SegmentIndexBuilder(header: header)
+      while let (block, offset) = try scan.nextBlock() {
+        guard builder.add(block, offset: offset) else { return false }
+      }
+      return builder.next == index.last + 1 && builder.chain == index.chainAfter
+    } catch {
+      guard error.code == .damaged else { throw error }
+      return false
+    }
   }
 
   private func path(_ first: UInt64, _ kind: SegmentName.Kind) -> String {

@@ -84,6 +84,13 @@ package struct StoreFiles {
     var text = try acceptedText() ?? []
     if let last = text.last, last != 10 { text.append(10) }
     for loss in losses { text += Array(loss.line(storeID: storeID).utf8) + [10] }
+    guard text.count <= AcceptedLosses.bytesMax else {
+      throw StoreError(
+        .invalidDraft,
+        "accepted.length: with these losses the file would have more than \(AcceptedLosses.bytesMax) "
+          + "bytes; give a shorter reason, or restore the damaged files from a backup",
+        path: directory + "/" + AcceptedLosses.name)
+    }
     try disk.replaceFile(directory, AcceptedLosses.name, text)
   }
 
