@@ -170,8 +170,7 @@ class ReplayTests(Spine):
         self.box.stop()
         copy = self.directory / "copy"
         subprocess.run(["cp", "-a", str(self.box.data), str(copy)], check=True)
-        segment = max(
-            (path for path in copy.rglob("*") if path.is_file()), key=lambda p: p.stat().st_size)
+        segment = max((copy / "seg").glob("*.esl"), key=lambda path: path.stat().st_size)
         data = bytearray(segment.read_bytes())
         middle = len(data.rstrip(b"\0")) // 2
         data[middle] ^= 0x10
