@@ -174,6 +174,8 @@ struct DenialTests {
       gateway.clock.advance(.seconds(31))
       let answer = await slow.receives("\"request_timeout\"")
       #expect(answer.contains("408"))
+      // Half a head may have been read behind that jump only, and has its time from then on. By now it was read.
+      gateway.clock.advance(.seconds(31))
       _ = await half.closed()
       #expect(try await gateway.finished(1).map(\.status) == [408])
     }
