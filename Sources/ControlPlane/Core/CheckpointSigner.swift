@@ -84,6 +84,7 @@ public final class CheckpointSigner: Sendable {
       let isMore = await step()
       // A large backlog gets half of one core at most.
       let pause = isMore ? max(clock.now - began, .milliseconds(1)) : Self.look
+      // A pause between looks, which only cancelling ends early; tests call `step`.
       do { try await Task.sleep(for: pause) } catch { return }
     }
   }

@@ -67,6 +67,7 @@ public final class SnapshotKeeper: Sendable {
           // A large backlog gets half of one core at most.
           case .found, .written: max(clock.now - began, .milliseconds(1))
           }
+        // A pause between looks, which only cancelling ends early; tests call `step`.
         do { try await Task.sleep(for: pause) } catch { return }
       }
     } onCancel: {

@@ -1,3 +1,6 @@
+// Like the events' encodings, and not made of them: those are for ever, these may change with any build,
+// and a snapshot of another encoding is made again from the log.
+
 extension ControlState: Payload {
   func write(to writer: inout RecordWriter) {
     writer.varint(position)

@@ -4,8 +4,8 @@ internal import Synchronization
 ///
 /// The *writer* takes what was submitted, decides, and writes groups: at once if a `written` append
 /// waits; while a sync is in flight `durable` appends gather, and a moment longer if it answered more of
-/// them than are there again; `queued` ones may linger 5 ms. The *syncer* does nothing but `fdatasync`, so that a `written` append never waits
-/// behind one, and answers the `durable` ones that it covered.
+/// them than are there again; `queued` ones may linger 5 ms. The *syncer* does nothing but `fdatasync`, so
+/// that a `written` append never waits behind one, and answers the `durable` ones that it covered.
 final class StoreEngine: Sendable {
   struct Submission {
     var batch: PreparedBatch
