@@ -44,7 +44,8 @@ struct APIFault: Error, Sendable {
     self.init(
       ErrorCode(refusal.code), Self.sentence(refusal.message),
       field: Self.apiName(refusal.field),
-      remedy: refusal.remedy.isEmpty ? nil : refusal.remedy)
+      remedy: refusal.remedy.isEmpty ? nil : refusal.remedy,
+      details: refusal.value.isEmpty ? [] : [.init("value", JSONValue(refusal.value))])
     switch refusal.code {
     case .revisionMismatch:
       field = nil

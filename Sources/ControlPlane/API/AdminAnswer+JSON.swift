@@ -16,47 +16,14 @@ extension AdminAnswer {
 
   /// The answer to a fault, in the shape that belongs to the path.
   static func fault(_ fault: APIFault, path: String, requestID: RequestID) -> AdminAnswer {
-    let id = uuidText(requestID.rawValue)
-    let bytes: [UInt8]
-    switch ErrorShape(path) {
-    case .administration:
-      bytes = adminErrorBody(
-        code: fault.code, message: fault.message, requestID: id, field: fault.field,
-        remedy: fault.remedy, details: fault.details)
-    case .apiRouter:
-      var members: [JSONValue.Member] = [
-        JSONValue.Member("error", JSONValue(fault.message ?? fault.code.summary)),
-        JSONValue.Member("code", JSONValue(fault.code.rawValue)),
-        JSONValue.Member("requestId", JSONValue(id)),
-      ]
-      members += fault.details
-      bytes = JSONValue.object(members).bytes
-    case .openAI:
-      bytes = openAIErrorBody(code: fault.code, message: fault.message, param: fault.field)
-    }
+    let bytes = ErrorShape(path: path).body(
+      fault.code, message: fault.message, requestID: uuidText(requestID.rawValue),
+      field: fault.field, remedy: fault.remedy, details: fault.details)
     var answer = AdminAnswer(
       status: HTTPResponse.Status(code: fault.code.status), headers: fault.headers,
       body: ByteBuffer(bytes: bytes))
     answer.headers[.contentType] = "application/json"
     return answer
-  }
-}
-
-/// Which clients read a path's errors.
-private enum ErrorShape {
-  case administration
-  case apiRouter
-  case openAI
-
-  init(_ path: String) {
-    let routers = ["/v1/audit/", "/v1/admin/", "/v1/status/", "/v1/metrics/"]
-    if routers.contains(where: { path.hasPrefix($0) }) {
-      self = .apiRouter
-    } else if path.hasPrefix("/v1/") || path.hasPrefix("/api/v1/") {
-      self = .openAI
-    } else {
-      self = .administration
-    }
   }
 }
 

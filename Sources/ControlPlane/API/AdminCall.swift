@@ -8,8 +8,7 @@ struct AdminCall: Sendable {
   var row: RouteRow
   /// From the path, percent-decoded.
   var parameters: [String: String]
-  /// From the query, percent-decoded; the first of a repeated name.
-  var query: [String: String]
+  var query: Query
   var headers: HTTPFields
   var body: [UInt8]
   var remoteAddress: String
@@ -36,7 +35,19 @@ struct AdminCall: Sendable {
       throw APIFault(
         .missingField, "The body is empty.", remedy: "Send a JSON object as the body.")
     }
+    if let type = headers[.contentType], !Self.isJSON(type) {
+      throw APIFault(.unsupportedMediaType)
+    }
+    if let coding = headers[.contentEncoding], coding.trimmedOfSpaces.lowercased() != "identity" {
+      throw APIFault(
+        .unsupportedMediaType, "A content encoding is not supported; send the body as is.")
+    }
     return try ObjectReader(try JSONValue.parse(body))
+  }
+
+  /// `application/json` with any parameters.
+  private static func isJSON(_ contentType: String) -> Bool {
+    contentType.prefix { $0 != ";" }.lowercased().trimmedOfSpaces == "application/json"
   }
 
   /// Whether the caller wants to change only what is there: `If-Match: *`.

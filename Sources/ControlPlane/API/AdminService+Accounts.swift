@@ -4,11 +4,25 @@ import Surface
 
 /// `/api/providers`: accounts, which 9router's runbooks call connections.
 extension AdminService {
-  func listAccounts() -> AdminAnswer {
-    let accounts = control.state.accounts.values.sorted {
-      ($0.priority, $0.provider, $0.name, $0.id) < ($1.priority, $1.provider, $1.name, $1.id)
+  func listAccounts(_ call: AdminCall) throws -> AdminAnswer {
+    let query = call.query
+    let provider = try query.text("provider")
+    let name = try query.text("name")
+    let isActive = try query.bool("isActive")
+    let text = try query.text("q")
+    let accounts = control.state.accounts.values.filter { account in
+      (provider ?? account.provider.rawValue) == account.provider.rawValue
+        && (name ?? account.name) == account.name
+        && (isActive ?? account.isEnabled) == account.isEnabled
+        && matches(text, account.name, account.id.rawValue)
     }
-    return .json(["connections": .array(accounts.map { Self.json($0) })])
+    return try Page(query).answer(
+      "connections", accounts,
+      by: {
+        Page.Key(
+          .number(Int64($0.priority)), .text($0.provider.rawValue), .text($0.name),
+          .text($0.id.rawValue))
+      }, Self.json)
   }
 
   func getAccount(_ call: AdminCall) throws -> AdminAnswer {

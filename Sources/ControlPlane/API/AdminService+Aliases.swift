@@ -10,11 +10,15 @@ extension AdminService {
       guard let alias = aliases[name] else { throw APIFault(.unknownAlias) }
       return .json(Self.json(alias), revision: alias.revision)
     }
-    let sorted = aliases.values.sorted { $0.name < $1.name }
-    return .json([
-      "aliases": .object(sorted.map { JSONValue.Member($0.name, JSONValue($0.target)) }),
-      "unresolved": .array(sorted.filter(\.isUnresolved).map { JSONValue($0.name) }),
-    ])
+    let text = try call.query.text("q")
+    let (page, next) = try Page(call.query).cut(
+      aliases.values.filter { matches(text, $0.name, $0.target) }, by: { Page.Key(.text($0.name)) })
+    return .json(
+      .object(
+        [
+          .init("aliases", .object(page.map { .init($0.name, JSONValue($0.target)) })),
+          .init("unresolved", .array(page.filter(\.isUnresolved).map { JSONValue($0.name) })),
+        ] + Page.members(next: next)))
   }
 
   func setAlias(_ call: AdminCall) async throws -> AdminAnswer {

@@ -4,9 +4,22 @@ import Surface
 
 /// `/api/keys`: clients' keys. A key's text is in the answer that creates it and nowhere else.
 extension AdminService {
-  func listKeys() -> AdminAnswer {
-    let keys = control.state.keys.values.sorted { ($0.createdAt, $0.id) < ($1.createdAt, $1.id) }
-    return .json(["keys": .array(keys.map { .object(Self.members($0)) })])
+  func listKeys(_ call: AdminCall) throws -> AdminAnswer {
+    let query = call.query
+    let organisation = try query.text("organisation")
+    let name = try query.text("name")
+    let status = try query.choice("status", of: ["active", "paused", "revoked"])
+    let isActive = try query.bool("isActive")
+    let text = try query.text("q")
+    let keys = control.state.keys.values.filter { key in
+      (organisation ?? key.organisation.rawValue) == key.organisation.rawValue
+        && (name ?? key.name) == key.name && (status ?? key.status.rawValue) == key.status.rawValue
+        && (isActive ?? (key.status == .active)) == (key.status == .active)
+        && matches(text, key.name, key.id.rawValue)
+    }
+    return try Page(query).answer(
+      "keys", keys, by: { Page.Key(.number($0.createdAt.rawValue), .text($0.id.rawValue)) }
+    ) { .object(Self.members($0)) }
   }
 
   func getKey(_ call: AdminCall) throws -> AdminAnswer {

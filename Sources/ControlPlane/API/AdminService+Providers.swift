@@ -4,9 +4,18 @@ import Surface
 
 /// `/api/provider-nodes`: upstream services.
 extension AdminService {
-  func listProviders() -> AdminAnswer {
-    let providers = control.state.providers.values.sorted { $0.id < $1.id }
-    return .json(["nodes": .array(providers.map { Self.json($0) })])
+  func listProviders(_ call: AdminCall) throws -> AdminAnswer {
+    let query = call.query
+    let name = try query.text("name")
+    let isActive = try query.bool("isActive")
+    let text = try query.text("q")
+    let providers = control.state.providers.values.filter { provider in
+      (name ?? provider.name) == provider.name
+        && (isActive ?? provider.isEnabled) == provider.isEnabled
+        && matches(text, provider.name, provider.id.rawValue)
+    }
+    return try Page(query).answer(
+      "nodes", providers, by: { Page.Key(.text($0.id.rawValue)) }, Self.json)
   }
 
   func getProvider(_ call: AdminCall) throws -> AdminAnswer {

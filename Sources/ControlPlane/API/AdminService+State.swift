@@ -64,6 +64,9 @@ extension AdminService {
       ], status: isReady ? .ok : .serviceUnavailable)
   }
 
+  /// What every endpoint takes and answers.
+  func openAPI() -> AdminAnswer { .json(openAPIDocument(version: options.build.version)) }
+
   private enum Health: String {
     case healthy
     /// Requests are served and not recorded.

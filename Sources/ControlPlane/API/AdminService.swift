@@ -39,10 +39,14 @@ struct AdminService: Sendable {
     }
     let body = try await request.body.collect(upTo: AdminResponder.maximumBodyBytes)
     var call = AdminCall(
-      row: row, parameters: parameters, query: try Self.query(request.head.path ?? ""),
+      row: row, parameters: parameters, query: Query(),
       headers: request.headers, body: Array(body.readableBytesView),
       remoteAddress: context.remoteAddress, requestID: context.requestID)
     try await admit(&call)
+    // Behind the admission: who may not ask is not told what may be asked.
+    call.query = try Query(
+      target: request.head.path ?? "",
+      known: row.tier == .public ? nil : row.endpoint.contract.query.map(\.name))
     return try await handle(call)
   }
 
@@ -50,12 +54,12 @@ struct AdminService: Sendable {
     switch call.row.endpoint {
     case .login: try await login(call)
     case .logout: await logout(call)
-    case .listProviders: listProviders()
+    case .listProviders: try listProviders(call)
     case .addProvider: try await addProvider(call)
     case .getProvider: try getProvider(call)
     case .changeProvider: try await changeProvider(call)
     case .removeProvider: try await removeProvider(call)
-    case .listAccounts: listAccounts()
+    case .listAccounts: try listAccounts(call)
     case .addAccount: try await addAccount(call)
     case .getAccount: try getAccount(call)
     case .changeAccount: try await changeAccount(call)
@@ -63,7 +67,7 @@ struct AdminService: Sendable {
     case .listAliases: try listAliases(call)
     case .setAlias: try await setAlias(call)
     case .removeAlias: try await removeAlias(call)
-    case .listKeys: listKeys()
+    case .listKeys: try listKeys(call)
     case .createKey: try await createKey(call)
     case .getKey: try getKey(call)
     case .changeKey: try await changeKey(call)
@@ -76,23 +80,10 @@ struct AdminService: Sendable {
     case .ping: await ping()
     case .healthz: healthz()
     case .readyz: readyz()
+    case .openAPI: openAPI()
     case .chatCompletions, .listModels, .getModel:
       // The data plane's: its listener answers them before they come here.
       throw APIFault(.notFound)
     }
-  }
-
-  /// `?a=b&c` as names and values, at most 64.
-  private static func query(_ target: String) throws -> [String: String] {
-    guard let mark = target.firstIndex(of: "?") else { return [:] }
-    var query: [String: String] = [:]
-    for pair in target[target.index(after: mark)...].split(separator: "&").prefix(64) {
-      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = String(parts[0]).percentDecoded(plusIsSpace: true),
-        let value = String(parts.count > 1 ? parts[1] : "").percentDecoded(plusIsSpace: true)
-      else { throw APIFault(.malformedRequest, "The query has a broken percent-escape.") }
-      if query[name] == nil { query[name] = value }
-    }
-    return query
   }
 }

@@ -42,20 +42,10 @@ extension AdminService {
   /// `complete` false: the look-back ended at `scannedTo` before `limit` requests were found. With
   /// `format=text` both are header fields.
   func usageLogs(_ call: AdminCall) async throws -> AdminAnswer {
-    var limit = 200
-    if let text = call.query["limit"] {
-      guard let number = Int(text), (1...1000).contains(number) else {
-        throw APIFault(.invalidField, "limit is not a number from 1 to 1000", field: "limit")
-      }
-      limit = number
-    }
-    let format = call.query["format"] ?? "json"
-    guard format == "json" || format == "text" else {
-      throw APIFault(.invalidField, "format is neither json nor text", field: "format")
-    }
+    let limit = try call.query.int("limit", in: 1...1000) ?? 200
+    let format = try call.query.choice("format", of: ["json", "text"]) ?? "json"
     let log = RequestLog(reader: control.store.reader)
-    let count = limit
-    let recent = try await reads.run { try log.recent(count) }
+    let recent = try await reads.run { try log.recent(limit) }
     let view = RequestView(state: control.state, detail: .everything)
     if format == "text" {
       // A list of lines has no room for more; the head has.

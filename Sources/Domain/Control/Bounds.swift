@@ -87,7 +87,7 @@ extension Refusal {
   }
 
   /// At most 128 bytes of the value, cut at a character.
-  static func bounded(_ value: String) -> String {
+  public static func bounded(_ value: String) -> String {
     guard value.utf8.count > 128 else { return value }
     var kept = ""
     for character in value {

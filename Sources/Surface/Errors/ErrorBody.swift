@@ -40,3 +40,22 @@ public func adminErrorBody(
   }
   return writer.bytes
 }
+
+/// API Router's error object: `{"error":message,"code","requestId","field"?,"remedy",…}`.
+///
+/// `message` and `remedy` nil: the catalogue's. `details` come last, in order.
+public func routerErrorBody(
+  code: ErrorCode, message: String? = nil, requestID: String, field: String? = nil,
+  remedy: String? = nil, details: [JSONValue.Member] = []
+) -> [UInt8] {
+  var writer = JSONWriter()
+  writer.object { writer in
+    writer.member("error", message ?? code.summary)
+    writer.member("code", code.rawValue)
+    writer.member("requestId", requestID)
+    if let field, !field.isEmpty { writer.member("field", field) }
+    writer.member("remedy", remedy ?? code.remedy)
+    for detail in details { writer.member(detail.name, detail.value) }
+  }
+  return writer.bytes
+}

@@ -31,4 +31,5 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case ping
   case healthz
   case readyz
+  case openAPI
 }

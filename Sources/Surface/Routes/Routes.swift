@@ -63,6 +63,9 @@ public enum Routes {
     look(.ping, "/api/health/ping", "Answer a ping"),
     look(.healthz, "/v1/status/healthz", "Tell whether the process lives"),
     look(.readyz, "/v1/status/readyz", "Tell whether the gateway can serve, by component"),
+    RouteRow(
+      .openAPI, .get, "/openapi.json", .admin, .state, "Describe every endpoint, as OpenAPI 3.1",
+      by: .controlPlane),
   ]
 
   private static func configure(

@@ -1,0 +1,36 @@
+// The data plane's: OpenAI's API, of which the gateway itself reads little.
+extension Contract {
+  static let chatCompletions = Contract(
+    body: .open([
+      .field(
+        "model",
+        .string(1...256).described("`prefix/model`, an alias, or a model that one provider offers.")
+      ), .optional("messages", Schema.array(of: .any).described("Read by the provider.")),
+      .optional("stream", Schema.bool.orNull),
+      .optional(
+        "stream_options", Schema.open([.optional("include_usage", .bool)]).orNull),
+    ]),
+    answers: [
+      .ok(.open([]), note: "The provider's answer"),
+      Answer(
+        status: 200, note: "The provider's answer as server-sent events, with `stream`",
+        schema: .string, mediaType: "text/event-stream"),
+    ],
+    errors: [
+      .modelNotFound, .noAccountAvailable, .rateLimited, .upstreamError, .upstreamUnreachable,
+      .upstreamTimeout, .upstreamCut, .upstreamProtocol, .recordingUnavailable,
+    ])
+  static let listModels = read([
+    .field("object", .constant("list")), .field("data", .array(of: .named(.model))),
+  ])
+  static let getModel = Contract(
+    answers: [.ok(.named(.model))], errors: [.modelNotFound, .recordingUnavailable])
+}
+
+extension Schema {
+  static let model = object([
+    .field("id", .string), .field("object", .constant("model")),
+    .field("created", .integer.described("Seconds since 1970.")),
+    .field("owned_by", Schema.identifier.described("The provider.")),
+  ])
+}

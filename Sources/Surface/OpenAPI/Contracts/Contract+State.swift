@@ -1,0 +1,56 @@
+// For load balancers and monitors.
+extension Contract {
+  static let health = Contract(answers: [
+    .ok(.healthState, note: "Requests are served; `degraded`: not all are recorded"),
+    Answer(
+      status: 503, .healthState, note: "Requests cannot be served as the recording mode promises"),
+  ])
+  static let ping = Contract(answers: [
+    .ok(
+      .object([
+        .field("status", .constant("ok")), .field("timestamp", .time), .field("latencyMs", .count),
+        .field("position", .place),
+      ])),
+    Answer(
+      status: 503,
+      .object([
+        .field("status", .constant("error")), .field("error", .string), .field("timestamp", .time),
+      ]), note: "The log cannot be read"),
+  ])
+  static let healthz = read([
+    .field("status", .constant("healthy")), .field("build", .named(.build)),
+    .field("timestamp", .time),
+  ])
+  static let readyz = Contract(answers: [
+    .ok(.readiness, note: "The gateway can serve"),
+    Answer(
+      status: 503, .readiness, note: "No account is configured, or the log takes nothing"),
+  ])
+  static let openAPI = Contract(answers: [.ok(.open([.field("openapi", .constant("3.1.0"))]))])
+}
+
+extension Schema {
+  static let build = object([
+    .field("version", .string), .field("commit", .string), .field("build_time", .string),
+  ])
+
+  fileprivate static let healthState = object([
+    .field("status", .choice(["ok", "degraded", "error"])), .field("version", .string),
+    .field("timestamp", .time), .field("position", .place),
+    .optional("error", .string.described("Why the log takes nothing.")),
+  ])
+
+  fileprivate static let readiness = object([
+    .field("status", .choice(["ready", "degraded"])),
+    .field(
+      "components", .map(of: .choice(["healthy", "degraded", "unhealthy", "not_configured"]))),
+    .field("recording", .recording), .field("build", .named(.build)), .field("timestamp", .time),
+  ])
+
+  private static let recording = object([
+    .field("mode", .string), .field("state", .choice(["off", "recording", "disk_full", "failed"])),
+    .optional("reserve", .choice(["in_use", "used_up"])),
+    .optional("missing", .count.described("Events that could not be recorded.")),
+    .optional("gap_opened", .string.orNull),
+  ])
+}
