@@ -81,6 +81,14 @@ public struct ControlState: Sendable, Hashable {
     self.position = position
   }
 
+  /// Lets a credential's generations be counted where the account itself is not known.
+  mutating func hold(placeholder id: AccountID) {
+    accounts[id] = Account(
+      id: id, provider: ProviderID(""), name: "", priority: 1, weight: 1, isEnabled: true,
+      credentialGeneration: 0, credentialFingerprint: nil, credentialPosition: nil, revision: 0,
+      createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
+  }
+
   @discardableResult
   private mutating func advance(_ stream: String) -> UInt64 {
     let revision = revision(ofStream: stream) + 1

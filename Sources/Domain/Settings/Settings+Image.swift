@@ -1,0 +1,23 @@
+extension Settings {
+  /// As they stand, field by field; the administrator's password is none of them.
+  var image: Image {
+    Image(.settings)
+      .setting("fallbackStrategy", .text(fallbackStrategy.name))
+      .setting("requireApiKey", .flag(requireAPIKey))
+      .setting("forceModelPrefix", .flag(forceModelPrefix))
+      .setting("maxBodyBytes", .number(maxBodyBytes))
+  }
+
+  /// What makes the settings be as the image says.
+  static func commands(_ after: Image) -> [Command] {
+    let strategy = Strategy.allCases.first { $0.name == after["fallbackStrategy"].text }
+    return [
+      .settings(
+        .change(
+          .init(
+            fallbackStrategy: strategy, requireAPIKey: after["requireApiKey"].flag,
+            forceModelPrefix: after["forceModelPrefix"].flag,
+            maxBodyBytes: after["maxBodyBytes"].number)))
+    ]
+  }
+}
