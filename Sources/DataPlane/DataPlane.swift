@@ -1,3 +1,4 @@
+import Domain
 public import EventStore
 public import Logging
 public import NIOCore
@@ -118,6 +119,21 @@ public final class DataPlane: Sendable {
 
   /// What was counted since the start.
   public var counts: DataPlaneCounts { plane.counters.counts }
+
+  /// Puts a question to an account, on any loop.
+  func ask(_ question: ProbeQuestion, of account: AccountID) async -> ModelListReport {
+    guard let loop = loops.randomElement() else { return .shuttingDown }
+    // Under the lock: a loop that ended would lose the question, so it comes before the stop or not at all.
+    let report = stopping.withLock { stop -> EventLoopFuture<ModelListReport>? in
+      guard stop == nil else { return nil }
+      return loop.eventLoop.flatSubmit {
+        let promise = loop.eventLoop.makePromise(of: ModelListReport.self)
+        Probe(question, of: account, context: loop.value) { promise.succeed($0) }.start()
+        return promise.futureResult
+      }
+    }
+    return (try? await report?.get()) ?? .shuttingDown
+  }
 
   /// How long the log may take to answer the last events before the loops end without it.
   private static let recordingGrace = TimeAmount.seconds(10)

@@ -91,6 +91,19 @@ class AnswersTests(SimulatorCase):
         self.assertEqual(
             exchange(self.upstream.port, "GET", "/v1/models/x", None, KEY).status, 404)
 
+    def test_the_list_of_models_misbehaves_as_told(self):
+        for behaviour, status, body in (
+                ({"status": 503}, 503, b"server_error"), ({"fault": "empty-stream"}, 200, b"[]"),
+                ({"fault": "error-in-stream"}, 200, b"server_error"), ({}, 200, b"gpt-4o-mini")):
+            self.upstream.control(
+                "POST", "scenario", {"model-list": behaviour, "models": ["gpt-4o-mini"]})
+            answer = exchange(self.upstream.port, "GET", "/v1/models")
+            self.assertEqual(answer.status, status, behaviour)
+            self.assertIn(body, answer.body)
+        self.upstream.control("POST", "scenario", {"model-list": {"fault": "close-mid-stream"}})
+        with self.assertRaises(http.client.IncompleteRead):
+            exchange(self.upstream.port, "GET", "/v1/models")
+
 
 class FaultsTests(SimulatorCase):
     def test_a_queued_status_strikes_as_often_as_told_and_only_its_account(self):

@@ -58,50 +58,16 @@ extension Exchange {
   private func call() {
     guard let attempt else { return }
     switch context.routing.route(account: attempt.accountIndex) {
-    case .failure(let failure): attemptFailed(failure)
+    case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
       self.attempt?.route = route
-      if let idle = route.lane.takeIdle() { send(over: idle) } else { connect(route.lane) }
+      startCall()
     }
-  }
-
-  private func connect(_ lane: UpstreamLane) {
-    deadline = now() + options.upstreamConnectTimeout.nanoseconds
-    pending = lane.connect { [weak self] result in
-      guard let self else { return }
-      pending = nil
-      switch result {
-      case .success(let connection):
-        if !lane.origin.isTLS { noteConnected() }
-        send(over: connection)
-      case .failure(let failure): attemptFailed(failure)
-      }
-    }
-  }
-
-  /// The same attempt once more, over a connection of its own.
-  func connectFresh() {
-    guard let lane = attempt?.route?.lane else { return }
-    connect(lane)
-  }
-
-  private func noteConnected() {
-    guard let started = attempt?.startedAt else { return }
-    attempt?.facts.connectMicroseconds = microseconds(since: started)
-  }
-
-  private func send(over connection: UpstreamConnection) {
-    guard let route = attempt?.route else { return }
-    upstream = connection
-    if connection.isReused || !route.lane.origin.isTLS {
-      deadline = now() + options.upstreamHeadTimeout.nanoseconds
-    }
-    connection.send(request(route), method: .post, for: self)
   }
 
   /// The request as it goes upstream: our own head, the client's body with another model name in it.
-  private func request(_ route: LoopRouting.UpstreamRoute) -> [ByteBuffer] {
-    guard let scan, let attempt else { return [] }
+  func upstreamRequest() -> (method: HTTP1Method, pieces: [ByteBuffer]) {
+    guard let scan, let attempt, let route = attempt.route else { return (.post, []) }
     let hidesUsage = addsUsageOption
     let bodyPieces: [ChatRequestScan.BodyPiece] =
       attempt.upstreamModel == scan.model && !hidesUsage
@@ -137,7 +103,7 @@ extension Exchange {
       }
     }
     if out.readableBytes > 0 { pieces.append(out) }
-    return pieces
+    return (.post, pieces)
   }
 
   /// The usage option is set only where the client left the choice open.
@@ -166,7 +132,7 @@ extension Exchange {
   }
 
   /// The attempt brought no answer, and the client has none yet: another account, or an error.
-  private func attemptFailed(_ failure: UpstreamFailure) {
+  func upstreamCallFailed(_ failure: UpstreamFailure) {
     guard case .failOver(let errorClass, let code) = AttemptVerdict.of(failure) else { return }
     closeAttempt(errorClass, code: code)
     if tryNext() { return }
@@ -175,21 +141,8 @@ extension Exchange {
   }
 
   func timedOut() {
-    deadline = .max
-    if pending != nil {
-      pending?.cancel()
-      pending = nil
-      return attemptFailed(.connectTimeout)
-    }
-    guard let upstream else { return }
-    self.upstream = nil
-    let isTLSHandshake =
-      attempt?.route?.lane.origin.isTLS == true && !upstream.isReused && !upstream.isEstablished
-    upstream.close()
-    switch phase {
-    case .attempting: broke(isTLSHandshake ? .connectTimeout : .headTimeout)
-    default: broke(.idleTimeout)
-    }
+    guard let failure = endOverdueCall(hasHead: phase != .attempting) else { return }
+    broke(failure)
   }
 
   /// The connection is gone or given up before the answer was whole.
@@ -203,7 +156,7 @@ extension Exchange {
     }
     guard isCommitted else {
       resetAnswer()
-      return attemptFailed(failure)
+      return upstreamCallFailed(failure)
     }
     let code: ErrorCode = failure == .idleTimeout ? .upstreamTimeout : .upstreamCut
     closeAttempt(failure.errorClass, code: failure.code)

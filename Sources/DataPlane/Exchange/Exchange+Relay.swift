@@ -3,11 +3,22 @@ import NIOCore
 import Surface
 
 /// Forwarding an upstream's answer.
-extension Exchange: UpstreamClient {
-  func upstreamEstablished() {
+extension Exchange: UpstreamCaller {
+  var lane: UpstreamLane? { attempt?.route?.lane }
+
+  var mayRetryStale: Bool {
+    get { attempt?.mayRetryStale ?? false }
+    set { attempt?.mayRetryStale = newValue }
+  }
+
+  func upstreamConnected() {
     guard let started = attempt?.startedAt else { return }
     attempt?.facts.connectMicroseconds = microseconds(since: started)
-    if phase == .attempting { deadline = now() + options.upstreamHeadTimeout.nanoseconds }
+  }
+
+  func upstreamEstablished() {
+    upstreamConnected()
+    if phase == .attempting { awaitHead() }
   }
 
   func upstreamHead(_ head: HTTP1ResponseHead) {
@@ -59,22 +70,19 @@ extension Exchange: UpstreamClient {
     phase = .relaying
     answer = head
     errorBody = ErrorBody(head: head, errorClass: errorClass)
-    deadline = now() + options.upstreamIdleTimeout.nanoseconds
+    awaitMore()
   }
 
   /// A good answer begins; nothing goes out before the relay has something to go.
   private func begin(_ head: HTTP1ResponseHead) {
     answer = head
-    let isEncoded =
-      head.fields.contains(.contentEncoding)
-      && !head.fields.value(.contentEncoding, equals: "identity")
-    if Self.isEventStream(head), !isEncoded {
+    if Self.isEventStream(head), !head.isEncoded {
       stream = StreamRelay(hidesUsageChunk: addsUsageOption)
     } else {
       let isBare = self.head.version == .http10 && !Self.hasLength(head)
-      relay = BodyRelay(readsAnswer: !isEncoded, reserve: isBare ? 1 : 0)
+      relay = BodyRelay(readsAnswer: !head.isEncoded, reserve: isBare ? 1 : 0)
     }
-    deadline = now() + options.upstreamIdleTimeout.nanoseconds
+    awaitMore()
     if !connection.isWritable { clientWritable(false) }
   }
 
@@ -114,7 +122,7 @@ extension Exchange: UpstreamClient {
 
   func upstreamReadComplete() {
     guard phase == .relaying else { return }
-    if connection.isWritable { deadline = now() + options.upstreamIdleTimeout.nanoseconds }
+    if connection.isWritable { awaitMore() }
     forwardReleased()
   }
 
@@ -140,11 +148,7 @@ extension Exchange: UpstreamClient {
     let former = upstream
     upstream = nil
     guard phase == .attempting || phase == .relaying else { return }
-    if failure == .closedBeforeAnswer, former?.isReused == true, attempt?.mayRetryStale == true {
-      // It was closed while it lay unused, as far as anybody can tell.
-      attempt?.mayRetryStale = false
-      return connectFresh()
-    }
+    if retriesStale(failure, over: former) { return }
     forwardReleased()
     broke(failure)
   }

@@ -375,10 +375,7 @@ final class Exchange {
 
   /// Ends the attempt under way, if there is one.
   private func cancelUpstream(_ errorClass: ErrorClass, code: String) {
-    pending?.cancel()
-    pending = nil
-    upstream?.close()
-    upstream = nil
+    cancelCall()
     closeAttempt(errorClass, code: code)
   }
 

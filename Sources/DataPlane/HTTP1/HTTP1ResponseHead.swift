@@ -11,3 +11,10 @@ public struct HTTP1ResponseHead: Sendable {
   /// The header fields.
   public let fields: HTTP1Fields
 }
+
+extension HTTP1ResponseHead {
+  /// The body is in a content encoding, so that nothing here can read it.
+  var isEncoded: Bool {
+    fields.contains(.contentEncoding) && !fields.value(.contentEncoding, equals: "identity")
+  }
+}

@@ -51,6 +51,7 @@ final class LoopContext {
   var date = HTTPDate()
   private(set) var connections = IndexedSet<ClientConnection>(index: \.index)
   private(set) var inFlight = IndexedSet<Exchange>(index: \.index)
+  private(set) var probes = IndexedSet<Probe>(index: \.index)
   private(set) var isDraining = false
   private var hasFastSweep = false
   private var hasSlowSweep = false
@@ -121,6 +122,13 @@ final class LoopContext {
     announceIfEmpty()
   }
 
+  func began(_ probe: Probe) {
+    probes.insert(probe)
+    startFastSweep()
+  }
+
+  func ended(_ probe: Probe) { probes.remove(probe) }
+
   // MARK: Time
 
   private func startFastSweep() {
@@ -132,7 +140,8 @@ final class LoopContext {
       let now = plane.clock.monotonicNanoseconds
       // An exchange may end while it is looked at, which moves another one to its place.
       for exchange in inFlight.elements { exchange.sweep(now: now) }
-      if !inFlight.isEmpty { startFastSweep() }
+      for probe in probes.elements { probe.sweep(now: now) }
+      if !inFlight.isEmpty || !probes.isEmpty { startFastSweep() }
     }
   }
 
@@ -184,6 +193,7 @@ final class LoopContext {
 
   /// Cuts what is still going on; returns how many requests that were.
   func cut() -> Int {
+    for probe in probes.elements { probe.cut() }
     let exchanges = inFlight.elements
     var count = 0
     for exchange in exchanges where exchange.cut() { count += 1 }
@@ -210,6 +220,7 @@ final class LoopContext {
   /// Closes what is kept for later requests.
   func close() {
     pool.close()
+    for probe in probes.elements { probe.cut() }
     recorder.close()
   }
 }

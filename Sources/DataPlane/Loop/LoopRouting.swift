@@ -11,7 +11,7 @@ final class LoopRouting {
   private let pool: UpstreamPool
   private var routes: [UpstreamRoute?]
 
-  /// How an account is reached for chat completions.
+  /// How an account is reached, for one kind of call.
   struct UpstreamRoute {
     var lane: UpstreamLane
     /// Request line and the fields that are the same for each request; the head is still open.
@@ -32,28 +32,40 @@ final class LoopRouting {
   /// How the account at `index` is reached, or why it is not.
   func route(account index: Int) -> Result<UpstreamRoute, UpstreamFailure> {
     if let known = routes[index] { return .success(known) }
+    let route = makeRoute(account: index, .post, "/chat/completions")
+    if case .success(let made) = route { routes[index] = made }
+    return route
+  }
+
+  /// How the model list of the account at `index` is asked for; made anew each time, for it is rare.
+  func modelsRoute(account index: Int) -> Result<UpstreamRoute, UpstreamFailure> {
+    makeRoute(account: index, .get, "/models")
+  }
+
+  private func makeRoute(
+    account index: Int, _ method: HTTP1Method, _ path: String
+  ) -> Result<UpstreamRoute, UpstreamFailure> {
     let account = snapshot.accounts[index]
     let provider = snapshot.providers[account.providerIndex]
     guard provider.dialect == .openai else { return .failure(.dialectUnsupported) }
     guard let endpoint = UpstreamEndpoint(baseURL: provider.baseURL),
       let secret = secrets[account.id], !secret.bytes.isEmpty,
-      let head = head(endpoint, secret)
+      let head = head(endpoint, secret, method, path)
     else { return .failure(.misconfigured) }
-    let route = UpstreamRoute(lane: pool.lane(endpoint.origin), head: head)
-    routes[index] = route
-    return .success(route)
+    return .success(UpstreamRoute(lane: pool.lane(endpoint.origin), head: head))
   }
 
-  private func head(_ endpoint: UpstreamEndpoint, _ secret: UpstreamSecret) -> ByteBuffer? {
+  private func head(
+    _ endpoint: UpstreamEndpoint, _ secret: UpstreamSecret, _ method: HTTP1Method, _ path: String
+  ) -> ByteBuffer? {
     guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
     var head = ByteBuffer()
     do throws(HTTP1Fault) {
-      try HTTP1Encoder.requestLine(
-        .post, target: (endpoint.path + "/chat/completions").utf8, to: &head)
+      try HTTP1Encoder.requestLine(method, target: (endpoint.path + path).utf8, to: &head)
       try HTTP1Encoder.field("host", checked: endpoint.origin.hostField, to: &head)
       try HTTP1Encoder.field(
         "authorization", checked: Array("Bearer ".utf8) + secret.bytes, to: &head)
-      HTTP1Encoder.field("content-type", "application/json", to: &head)
+      if method == .post { HTTP1Encoder.field("content-type", "application/json", to: &head) }
       HTTP1Encoder.field("accept-encoding", "identity", to: &head)
       try HTTP1Encoder.field("user-agent", checked: "signalbox/\(version)", to: &head)
     } catch {

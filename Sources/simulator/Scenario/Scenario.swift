@@ -5,6 +5,8 @@ struct Scenario: Sendable, Equatable {
   /// How many requests are kept for `/_control/requests`; at most 64 MiB of bodies whatever it says.
   var keepRequests = 64
   var behaviour = Behaviour()
+  /// Of `GET /v1/models`.
+  var modelList = Behaviour()
   var models: [Model] = [Model(name: "gpt-4o-mini"), Model(name: "gpt-4o")]
   /// Empty: any key is good, and requests count under the account `any`.
   var accounts: [Account] = []

@@ -14,6 +14,7 @@ enum ScenarioReader {
     if let seed = try fields.integer("seed", 0...Int.max) { scenario.seed = UInt64(seed) }
     if let keep = try fields.integer("keep-requests", 0...4096) { scenario.keepRequests = keep }
     if let inner = try fields.object("behaviour") { scenario.behaviour = try behaviour(inner) }
+    if let inner = try fields.object("model-list") { scenario.modelList = try behaviour(inner) }
     if let nodes = try fields.list("models") {
       scenario.models = []
       for (index, node) in nodes.enumerated() {

@@ -149,10 +149,7 @@ final class ConnectionHandler: ChannelInboundHandler {
       #"{"id":"\#(name)","object":"model","created":1763640000,"owned_by":"simulator"}"#
     }
     let asked = path.dropFirst("/v1/models".count).dropFirst()
-    if asked.isEmpty {
-      let list = rows.joined(separator: ",")
-      return JSONResponse(status: .ok, text: #"{"object":"list","data":[\#(list)]}"#).steps()
-    }
+    if asked.isEmpty { return ModelListAnswer(rows: rows, act: stage.modelListAct).steps() }
     guard let index = stage.models.firstIndex(of: String(asked)) else {
       return OpenAIError.upstream(404).steps(ordinal: 0)
     }

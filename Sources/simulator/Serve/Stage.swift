@@ -85,6 +85,11 @@ final class Stage: Sendable {
     state.withLock { $0.scenario.models.map(\.name) }
   }
 
+  /// How the list of the models is answered; its trouble strikes always, for no request is counted here.
+  var modelListAct: Act {
+    state.withLock { Act($0.scenario.modelList, dice: 0) }
+  }
+
   /// True if the key is good, or every key is.
   func knows(key: String?) -> Bool {
     state.withLock { $0.account(of: key) != nil }

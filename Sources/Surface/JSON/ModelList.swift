@@ -1,0 +1,51 @@
+import Domain
+
+/// The names in an answer to `GET {base}/models`: `{"data":[{"id":"…"},…]}`.
+public struct ModelList: Sendable, Hashable {
+  /// Sorted by their bytes, none twice, each a possible model name, at most 2,000.
+  public var names: [String]
+  /// Entries left out: without a name, with an impossible one, or beyond the first 2,000.
+  public var skipped: Int
+
+  /// Why an answer is no list of models.
+  public enum Fault: Error, Sendable, Hashable {
+    /// No JSON object with an array `data`.
+    case notAList
+    /// It says itself that it is an error.
+    case isError
+    /// Not one usable name: more likely a fault than a provider that offers nothing.
+    case isEmpty
+  }
+
+  /// A list of these names.
+  public init(names: [String], skipped: Int = 0) {
+    self.names = names
+    self.skipped = skipped
+  }
+
+  /// Reads the whole of `bytes`; strict JSON, unknown members are passed over.
+  public static func parse(_ bytes: [UInt8]) throws(Fault) -> ModelList {
+    let document: JSONValue
+    do throws(JSONFault) {
+      document = try JSONValue.parse(bytes)
+    } catch {
+      throw .notAList
+    }
+    guard let entries = document["data"]?.array else {
+      throw document["error"].map { !$0.isNull } == true ? .isError : .notAList
+    }
+    var names: Set<String> = []
+    var skipped = 0
+    for entry in entries {
+      if let name = entry["id"]?.string, ProviderModel.isName(name) {
+        names.insert(name)
+      } else {
+        skipped += 1
+      }
+    }
+    guard !names.isEmpty else { throw .isEmpty }
+    let sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let kept = Array(sorted.prefix(ProviderModel.maximumCount))
+    return ModelList(names: kept, skipped: skipped + sorted.count - kept.count)
+  }
+}

@@ -1,0 +1,275 @@
+import Domain
+import EventStore
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import DataPlane
+
+extension Gateway {
+  func test(_ account: String, model: String = "m") async -> ProbeReport {
+    await plane.test(AccountID(account), model: model)
+  }
+
+  func models(of account: String) async -> ModelListReport {
+    await plane.models(of: AccountID(account))
+  }
+}
+
+@Suite("A probe of an account", .timeLimit(.minutes(1)))
+struct ProbeTests {
+  private static let list = #"{"object":"list","data":[{"id":"m2"},{"id":"m1"},{"id":"m2"}]}"#
+
+  /// Runs a gateway with account `a1` at an upstream that answers by itself, or not at all.
+  private func run(
+    _ answer: @escaping @Sendable (UpstreamCall) -> Void,
+    _ body: (Gateway, ScriptedUpstream) async throws -> Void
+  ) async throws {
+    let upstream = try await ScriptedUpstream.start(answer: answer)
+    try await Gateway.run(.one(port: upstream.port)) { try await body($0, upstream) }
+  }
+
+  @Test("that passes asks for one token with the account's credential, and says how it went")
+  func pass() async throws {
+    try await run({ $0.answer(plainAnswer) }) { gateway, upstream in
+      let report = await gateway.test("a1", model: #"org/m"1"#)
+      #expect(report.isValid)
+      #expect(report.status == 200)
+      #expect(report.errorClass == nil)
+      let call = await upstream.next()
+      #expect(call.path == "/v1/chat/completions")
+      #expect(call.header("authorization") == "Bearer secret-of-a1")
+      #expect(call.header("user-agent") == "signalbox/test")
+      #expect(
+        call.text
+          == #"{"model":"org/m\"1","messages":[{"role":"user","content":"Say OK."}],"max_tokens":1}"#
+      )
+    }
+  }
+
+  @Test(
+    "names what upstream answered by a code of ours",
+    arguments: [
+      (401, ErrorClass.account, "status_401"), (403, .account, "status_403"),
+      (429, .account, "rate_limited"), (404, .model, "status_404"), (400, .request, "status_400"),
+      (500, .provider, "status_500"), (302, .provider, "status_302"),
+    ])
+  func statuses(_ status: Int, _ errorClass: ErrorClass, _ code: String) async throws {
+    try await run({
+      $0.answer(
+        #"{"error":{"message":"secret-of-a1 is refused"}}"#, status: status,
+        headers: "location: http://127.0.0.1:1/\r\n")
+    }) { gateway, upstream in
+      for report in [
+        await gateway.test("a1"), await gateway.models(of: "a1").probe,
+      ] {
+        #expect(!report.isValid)
+        #expect(report.status == UInt16(status))
+        #expect(report.errorClass == errorClass)
+        #expect(report.errorCode == code)
+        #expect(report.isRateLimited == (status == 429))
+      }
+      // The rest of each short answer was read, so that the connection serves again.
+      #expect(upstream.connections == 1)
+    }
+  }
+
+  /// What an upstream may send instead of an answer.
+  struct Misbehaviour: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var code: String
+    var errorClass: ErrorClass
+    var status: UInt16?
+    var act: @Sendable (UpstreamCall) -> Void
+  }
+
+  @Test(
+    "tells a broken answer from a good one",
+    arguments: [
+      Misbehaviour(
+        testDescription: "closed before the head", code: "closed_before_answer",
+        errorClass: .network
+      ) { $0.close() },
+      Misbehaviour(
+        testDescription: "cut in the body", code: "cut", errorClass: .network, status: 200
+      ) { call in
+        let bytes = Array("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"choices\":[".utf8)
+        call.channel.writeAndFlush(ByteBuffer(bytes: bytes))
+          .whenComplete { _ in call.close() }
+      },
+      Misbehaviour(testDescription: "no HTTP", code: "malformed_answer", errorClass: .provider) {
+        $0.send("SSH-2.0-OpenSSH_9.2\r\n\r\n")
+      },
+      Misbehaviour(
+        testDescription: "a page", code: "unexpected_answer", errorClass: .provider, status: 200
+      ) { $0.answer("<html>Sign in</html>") },
+      Misbehaviour(
+        testDescription: "an error under 200", code: "error_in_answer", errorClass: .provider,
+        status: 200
+      ) { $0.answer(#"{"error":{"message":"no"}}"#) },
+      Misbehaviour(
+        testDescription: "an endless answer", code: "answer_too_large", errorClass: .provider,
+        status: 200
+      ) { call in
+        call.startStream()
+        let piece = String(repeating: "x", count: 1 << 20)
+        for _ in 0..<5 { call.chunk(piece) }
+      },
+    ])
+  func broken(_ case: Misbehaviour) async throws {
+    try await run(`case`.act) { gateway, _ in
+      let chat = await gateway.test("a1")
+      let models = await gateway.models(of: "a1")
+      for report in [chat, models.probe] {
+        #expect(report.errorCode == `case`.code)
+        #expect(report.errorClass == `case`.errorClass)
+        #expect(report.status == `case`.status)
+      }
+      #expect(models.models.isEmpty)
+    }
+  }
+
+  @Test("gives up after ten seconds, whatever it waits for", arguments: [false, true])
+  func hang(_ hasHead: Bool) async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      async let asked = gateway.test("a1")
+      let call = await upstream.next()
+      if hasHead {
+        try await call.deliver(Array("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".utf8))
+        // Two answers of the same loop: by the second it has read what lay there before the first.
+        let client = try await gateway.client()
+        for _ in 1...2 {
+          try await client.send("GET /v1/models HTTP/1.1\r\nHost: gateway\r\n\r\n")
+          #expect(try await client.response().status == 200)
+        }
+      }
+      gateway.clock.advance(.seconds(11))
+      let report = await asked
+      #expect(report.errorCode == (hasHead ? "idle_timeout" : "timeout"))
+      #expect(report.errorClass == .provider)
+      #expect(report.status == (hasHead ? 200 : nil))
+      #expect(report.microseconds == 11_000_000)
+      await call.closed()
+    }
+  }
+
+  @Test("says that nobody listens, and that a certificate is not trusted")
+  func unreachable() async throws {
+    let directory = try TemporaryDirectory()
+    defer { directory.remove() }
+    let identity = try UpstreamTLSTests.Identity(directory)
+    let secure = try await ScriptedUpstream.start(tls: identity.context) {
+      $0.answer(plainAnswer)
+    }
+    let gone = try await ScriptedUpstream.start()
+    await gone.stop()
+    var configuration = Configuration()
+    configuration.addProvider("p", port: secure.port, scheme: "https", host: "localhost")
+    configuration.addAccount("untrusted", at: "p")
+    configuration.addProvider("q", port: gone.port)
+    configuration.addAccount("refused", at: "q")
+    try await Gateway.run(configuration) { gateway in
+      #expect(await gateway.test("untrusted").errorCode == "tls_failed")
+      #expect(await gateway.test("refused").errorCode == "connect_refused")
+      #expect(await gateway.test("nobody").errorCode == "unknown_account")
+      #expect(secure.callCount == 0)
+    }
+    try await Gateway.run(configuration, options: { $0.upstreamTrust = .pem(identity.pem) }) {
+      #expect(await $0.test("untrusted").isValid)
+    }
+  }
+
+  @Test("shares its connections with traffic, and leaves nothing in the log")
+  func apart() async throws {
+    try await run({ $0.answer($0.path.hasSuffix("/models") ? Self.list : plainAnswer) }) {
+      gateway, upstream in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 200)
+      #expect(await gateway.test("a1").isValid)
+      #expect(await gateway.models(of: "a1").models == ["m1", "m2"])
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 200)
+      #expect(upstream.callCount == 4)
+      #expect(upstream.connections == 1)
+      _ = try await gateway.finished(2)
+      #expect(gateway.log.submitted.value == ["request.finished.v1", "request.finished.v1"])
+      #expect(gateway.plane.counts.requestsStarted == 2)
+    }
+  }
+
+  @Test("takes a second connection if the first was closed while it lay unused")
+  func stale() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      async let first = gateway.test("a1")
+      let call = await upstream.next()
+      call.answer(plainAnswer)
+      #expect(await first.isValid)
+      async let second = gateway.test("a1")
+      // The request is here already when the connection ends, as far as the gateway can tell too late.
+      let stale = await upstream.next()
+      stale.close()
+      await upstream.next().answer(plainAnswer)
+      #expect(await second.isValid)
+      #expect(upstream.connections == 2)
+    }
+  }
+
+  @Test("goes to an account that routing passes over")
+  func disabled() async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    var configuration = Configuration.one(port: upstream.port)
+    configuration.apply(.account(.disabled(AccountID("a1"))))
+    configuration.apply(.provider(.disabled(ProviderID("p"))))
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 503)
+      #expect(await gateway.test("a1").isValid)
+    }
+  }
+
+  @Test(
+    "of a protocol that is not spoken says so",
+    arguments: UpstreamProtocol.allCases.filter { $0 != .openai })
+  func protocols(_ dialect: UpstreamProtocol) async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    var configuration = Configuration.one(port: upstream.port)
+    configuration.apply(.provider(.changed(.init(id: ProviderID("p"), dialect: dialect))))
+    try await Gateway.run(configuration) { gateway in
+      let report = await gateway.test("a1")
+      #expect(report.errorCode == "protocol_not_supported")
+      #expect(report.errorClass == .gateway)
+      #expect(upstream.callCount == 0)
+    }
+  }
+
+  @Test("ends when the gateway stops, and is refused afterwards")
+  func stop() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      async let report = gateway.test("a1")
+      _ = await upstream.next()
+      await gateway.plane.shutdown(drain: .zero)
+      #expect(await report.errorCode == "shutting_down")
+      #expect(await gateway.test("a1").errorCode == "shutting_down")
+    }
+  }
+
+  @Test("is one of at most 64 at a time on a loop")
+  func bounded() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      await withTaskGroup(of: String?.self) { group in
+        for _ in 0..<65 {
+          group.addTask { await gateway.test("a1").errorCode }
+        }
+        #expect(await group.next() == "overloaded")
+        for _ in 0..<64 { await upstream.next().answer(plainAnswer) }
+        for await code in group { #expect(code == nil) }
+      }
+    }
+  }
+}
