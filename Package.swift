@@ -62,7 +62,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface", "ConfigFile",
+        "Domain", "EventStore", "Surface", "ConfigFile", "Inquiry",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),

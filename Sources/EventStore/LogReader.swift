@@ -239,23 +239,38 @@ public final class LogReader: Sendable {
   public func events(
     ofStream stream: String, from: Revision
   ) throws(StoreError) -> [StoredEvent] {
-    settle()
     var events: [StoredEvent] = []
+    try forwards(ofStream: stream, from: from) {
+      events.append($0)
+      return true
+    }
+    return events
+  }
+
+  /// Calls `body` with the events of one stream in order, from revision `from` on, until it returns false.
+  ///
+  /// Costs the index and the blocks that are looked at. Events in damaged blocks are missing, as in
+  /// `events(ofStream:from:)`.
+  public func forwards(
+    ofStream stream: String, from: Revision, _ body: (StoredEvent) -> Bool
+  ) throws(StoreError) {
+    settle()
     var names = NameCache()
     let name = Array(stream.utf8)
     var at: UInt64 = 1
     for run in try index.runs(ofStream: stream, from: from.rawValue) {
       at = max(at, run.lowerBound)
       while let (block, first) = try nextBlock(&at, through: run.upperBound) {
+        var isWanted = true
         _ = block.forEachRecord(from: first) { number, view, bytes in
           if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
-            events.append(block.event(number, view, bytes, &names))
+            isWanted = body(block.event(number, view, bytes, &names))
           }
-          return true
+          return isWanted
         }
+        guard isWanted else { return }
       }
     }
-    return events
   }
 
   /// Calls `body` with a stream's events behind a position, in order, until it returns false.

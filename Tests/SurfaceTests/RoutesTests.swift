@@ -42,6 +42,9 @@ private let hits: [Hit] = [
   .init("DELETE", "/api/provider-nodes/mock", .removeProvider, ["id": "mock"]),
   .init("PATCH", "/api/settings", .changeSettings),
   .init("GET", "/v1/audit/requests/req%3A1", .auditRequest, ["id": "req:1"]),
+  .init("GET", "/api/history/settings", .streamHistory, ["stream": "settings"]),
+  .init("GET", "/api/history/policy/acme/a/b", .streamHistory, ["stream": "policy/acme/a/b"]),
+  .init("GET", "/api/history/alias%2Ffast?limit=1", .streamHistory, ["stream": "alias/fast"]),
   .init("GET", "/v1/status/readyz", .readyz),
   .init("GET", "/health", .health),
 ]

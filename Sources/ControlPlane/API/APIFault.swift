@@ -1,6 +1,7 @@
 import Domain
 import EventStore
 import HTTPTypes
+import Inquiry
 import Surface
 
 /// An error on its way to the client: a code of the catalogue and what is particular to this case.
@@ -35,6 +36,7 @@ struct APIFault: Error, Sendable {
     case let fault as JSONFault: self.init(fault.errorCode, fault.message, field: fault.field)
     case let refusal as Refusal: self.init(refusal: refusal)
     case let error as ControlError: self.init(control: error)
+    case let fault as InquiryFault: self.init(inquiry: fault)
     case is Sideline.Full: self.init(.overloaded)
     default: return nil
     }

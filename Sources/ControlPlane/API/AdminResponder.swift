@@ -26,7 +26,7 @@ public struct AdminResponder: Sendable {
     self.logger = logger
     let router = Router(context: AdminContext.self)
     for row in Self.rows {
-      router.on(RouterPath(row.path), method: HTTPRequest.Method(row.method)) { request, context in
+      router.on(row.routerPath, method: HTTPRequest.Method(row.method)) { request, context in
         try await service.answer(request, context, row).response
       }
     }
@@ -119,6 +119,14 @@ public struct AdminResponder: Sendable {
     case .malformed(let reason): APIFault(.malformedRequest, reason)
     case .found, .notFound: APIFault(.notFound)
     }
+  }
+}
+
+extension RouteRow {
+  /// As Hummingbird writes it; what a parameter holds is read by Surface's own match.
+  fileprivate var routerPath: RouterPath {
+    guard takesRest, let slash = path.lastIndex(of: "/") else { return RouterPath(path) }
+    return RouterPath(path[...slash] + "**")
   }
 }
 

@@ -30,13 +30,11 @@ struct AdminService: Sendable {
   func answer(
     _ request: Request, _ context: AdminContext, _ row: RouteRow
   ) async throws -> AdminAnswer {
-    var parameters: [String: String] = [:]
-    for (name, value) in context.parameters {
-      guard let decoded = String(value).percentDecoded() else {
-        throw APIFault(.malformedRequest, "The path has a broken percent-escape.")
-      }
-      parameters[String(name)] = decoded
-    }
+    guard
+      case .found(_, let found) = Routes.match(
+        method: row.method.rawValue, path: request.head.path ?? "")
+    else { throw APIFault(.notFound) }
+    let parameters = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.value) })
     let body = try await request.body.collect(upTo: AdminResponder.maximumBodyBytes)
     var call = AdminCall(
       row: row, parameters: parameters, query: Query(),
@@ -76,6 +74,7 @@ struct AdminService: Sendable {
     case .changeSettings: try await changeSettings(call)
     case .auditRequest: try await auditRequest(call)
     case .usageLogs: try await usageLogs(call)
+    case .streamHistory: try await streamHistory(call)
     case .health: health()
     case .ping: await ping()
     case .healthz: healthz()

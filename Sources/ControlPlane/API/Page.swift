@@ -23,8 +23,8 @@ struct Page {
     }
   }
 
-  private let limit: Int
-  private let after: Key?
+  let limit: Int
+  let after: Key?
 
   /// What the query asks for.
   init(_ query: Query) throws {
@@ -72,7 +72,7 @@ struct Page {
 
 extension Page.Key {
   /// Opaque, safe in a query.
-  fileprivate var cursor: String {
+  var cursor: String {
     let parts = parts.map { part -> JSONValue in
       switch part {
       case .number(let number): JSONValue(number)

@@ -7,6 +7,13 @@ func splitAtFirstSlash(_ name: String) -> (prefix: String, model: String)? {
   return (String(prefix), String(model))
 }
 
+/// Names among `names` that come near one that was asked for, sorted, at most 10.
+public func nearNames(to name: String, among names: some Sequence<String>) -> [String] {
+  var search = NearNames(name)
+  for name in names { search.consider(name) }
+  return search.found
+}
+
 /// Finds the names that come near one that was asked for: few edits away, or one begins with the other.
 ///
 /// Case does not count, and neither does the prefix if that is what is wrong. The order in which names are

@@ -121,6 +121,11 @@ extension ErrorCode {
       .server(
         500, "The gateway failed.", "Report the request id; the log of the gateway says more.",
         isRetryable: false)
+    case .logUnreadable:
+      .server(
+        500, "A part of the log that the answer needs cannot be read.",
+        "Run `replay verify` on the gateway's machine: it names what is damaged.",
+        isRetryable: false)
     case .unauthorized:
       .request(
         401, "An administrator's credential is needed.",

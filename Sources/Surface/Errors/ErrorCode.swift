@@ -37,6 +37,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case shuttingDown = "shutting_down"
   case overloaded = "overloaded"
   case internalError = "internal_error"
+  case logUnreadable = "log_unreadable"
   // Administration.
   case unauthorized = "unauthorized"
   case invalidPassword = "invalid_password"

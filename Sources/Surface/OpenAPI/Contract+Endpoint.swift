@@ -29,6 +29,7 @@ extension Endpoint {
     case .changeSettings: .changeSettings
     case .auditRequest: .auditRequest
     case .usageLogs: .usageLogs
+    case .streamHistory: .streamHistory
     case .health: .health
     case .ping: .ping
     case .healthz: .healthz

@@ -82,13 +82,13 @@ extension Contract {
   /// A page of a list: `limit`, `after` and filters; `next` in the answer if there is more.
   public static func page(
     _ name: String, of element: Schema, filters: [Parameter] = [],
-    also fields: [Schema.Field] = []
+    also fields: [Schema.Field] = [], errors: [ErrorCode] = []
   ) -> Contract {
     Contract(
       query: filters + Parameter.paging,
       answers: [
         .ok(.object([.field(name, .array(of: element))] + fields + [.next]))
-      ])
+      ], errors: errors)
   }
 
   /// A write of a revisioned resource: honours `If-Match`, answers the resource with its revision.

@@ -27,6 +27,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case changeSettings
   case auditRequest
   case usageLogs
+  case streamHistory
   case health
   case ping
   case healthz

@@ -56,6 +56,10 @@ public enum Routes {
     RouteRow(
       .usageLogs, .get, "/api/usage/logs", .admin, .evidence, "List the last requests",
       by: .controlPlane),
+    RouteRow(
+      .streamHistory, .get, "/api/history/{stream}", .admin, .evidence,
+      "Show who set what in a stream, when and from where, before and after", by: .controlPlane,
+      takesRest: true),
   ]
 
   private static let state: [RouteRow] = [
