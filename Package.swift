@@ -88,10 +88,13 @@ let package = Package(
     .executableTarget(
       name: "signalbox",
       dependencies: [
-        "Domain", "EventStore", "Surface", "ConfigFile", "ControlPlane", "DataPlane",
+        "Domain", "EventStore", "Surface", "ConfigFile", "ControlPlane", "DataPlane", "Inquiry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: nio),
+        .product(name: "NIOHTTP1", package: nio),
+        .product(name: "NIOPosix", package: nio),
       ],
       swiftSettings: strict),
     // Parses arguments and calls Inquiry: no network stack in this binary.
@@ -157,6 +160,14 @@ let package = Package(
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: nio),
+      ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SignalboxTests",
+      dependencies: [
+        "signalbox", "ControlPlane", "Domain", "EventStore", "Surface",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
     .testTarget(

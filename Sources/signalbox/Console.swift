@@ -5,6 +5,8 @@ import Domain
 import EventStore
 import Foundation
 
+import enum Inquiry.Shown
+
 /// What the program says to people: answers on standard output, troubles on standard error.
 enum Console {
   /// Standard output takes nothing: it is closed, its reader went away, or its disk is full.
@@ -42,6 +44,14 @@ enum Console {
     }
   }
 
+  /// What the administration refused, in its own words.
+  private static func explain(_ refused: Refused) {
+    let field = refused.field.map { ", field \($0)" } ?? ""
+    warn(Shown.text("signalbox: refused (\(refused.code)\(field)): \(refused.message)"))
+    if let revision = refused.revision { warn("signalbox: the revision is \(revision) now") }
+    if let remedy = refused.remedy { warn(Shown.text("signalbox: \(remedy)")) }
+  }
+
   /// Says what went wrong and gives the exit code that belongs to it.
   static func explain(_ error: any Error) -> any Error {
     switch error {
@@ -68,6 +78,15 @@ enum Console {
       warn("signalbox: refused (\(refusal.code.rawValue)): \(refusal.message)")
       if !refusal.remedy.isEmpty { warn("signalbox: \(refusal.remedy)") }
       return ExitStatus.failed
+    case let refused as Refused:
+      explain(refused)
+      return ExitStatus.failed
+    case let locked as Administration.Locked:
+      warn("signalbox: \(locked.error)")
+      warn(
+        "signalbox: and nothing listens at \(ControlSocketAddress.name) in it; if a gateway is starting or"
+          + " stopping, try again; else end the process named")
+      return ExitStatus.locked
     case is ExitCode, is ValidationError, is CleanExit: return error
     case is ConfigFault, is VaultError, is ControlError, is FileText.Unreadable:
       warn("signalbox: \(error)")

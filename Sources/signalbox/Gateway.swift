@@ -120,8 +120,16 @@ struct Gateway {
     let reason: String
     do {
       try await configure(control, file)
-      let plane = try await listen(control, board, certificates)
-      (reason, cut) = try await wait(plane, signals)
+      let responder = await responder(control)
+      let door = await openDoor(responder)
+      do {
+        let plane = try await listen(control, board, responder, certificates)
+        (reason, cut) = try await wait(plane, signals)
+      } catch {
+        await door?.close()
+        throw error
+      }
+      await door?.close()
     } catch {
       signing.cancel()
       keeping.cancel()
@@ -167,17 +175,33 @@ struct Gateway {
       ])
   }
 
-  private func listen(
-    _ control: ControlPlane, _ board: SnapshotBoard, _ certificates: [UInt8]?
-  ) async throws -> DataPlane {
+  private func responder(_ control: ControlPlane) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
-    let responder = await AdminResponder(
+    return await AdminResponder(
       control: control,
       options: AdminOptions(
         listenHost: options.address.host, allowedHosts: options.allowedHosts,
         isLoopback: options.address.isLoopback, sessionSecret: secret,
         recording: options.recording,
         build: BuildInfo(version: Build.version)), logger: logger)
+  }
+
+  /// The control socket; without it the gateway still serves, and only the command line has to wait.
+  private func openDoor(_ responder: AdminResponder) async -> ControlSocket? {
+    do {
+      return try await ControlSocket.open(directory: options.directory, responder: responder)
+    } catch {
+      logger.error(
+        "there is no control socket: the command line cannot administrate this gateway while it runs",
+        metadata: ["cause": "\(error)"])
+      return nil
+    }
+  }
+
+  private func listen(
+    _ control: ControlPlane, _ board: SnapshotBoard, _ responder: AdminResponder,
+    _ certificates: [UInt8]?
+  ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
     plane.recording = options.recording

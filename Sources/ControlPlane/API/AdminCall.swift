@@ -13,7 +13,7 @@ struct AdminCall: Sendable {
   var body: [UInt8]
   var remoteAddress: String
   var requestID: RequestID
-  /// Who asks; set by the admission.
+  /// Who asks; set by the admission, but for local callers, whom the door knows.
   var caller: Caller = .anyone
 
   /// Who asks.
@@ -21,6 +21,8 @@ struct AdminCall: Sendable {
     case anyone
     case admin(Sessions.Session)
     case key(Key)
+    /// A user of this machine, known by the system and not by a credential.
+    case local(uid: UInt32)
   }
 
   /// A parameter of the path.
@@ -75,9 +77,11 @@ struct AdminCall: Sendable {
       case .anyone: "anyone"
       case .admin: "admin"
       case .key(let key): "key:\(key.id.rawValue)"
+      case .local(let uid): "local:\(uid)"
       }
+    let source: Source = if case .local = caller { .cli } else { .api }
     return Provenance(
-      actor: actor, source: .api, address: remoteAddress.isEmpty ? nil : remoteAddress,
+      actor: actor, source: source, address: remoteAddress.isEmpty ? nil : remoteAddress,
       correlation: requestID.rawValue, base: ifMatch)
   }
 

@@ -16,8 +16,11 @@ public struct AdminRequest: Sendable {
   public var remoteAddress: String
   /// The gateway's id for this request.
   public var requestID: RequestID
+  /// The user of this machine who asks, where the system itself says so: over the control socket, or
+  /// within a program that opened the log. nil for everything that came over a network.
+  public let localUser: UInt32?
 
-  /// A request as the listener read it.
+  /// A request as the listener read it: whatever it says, it is not local.
   public init(
     method: HTTPRequest.Method, uri: String, headers: HTTPFields = [:],
     body: ByteBuffer = ByteBuffer(), remoteAddress: String, requestID: RequestID
@@ -28,6 +31,21 @@ public struct AdminRequest: Sendable {
     self.body = body
     self.remoteAddress = remoteAddress
     self.requestID = requestID
+    localUser = nil
+  }
+
+  /// A request of a user of this machine, who may do everything that an administrator may.
+  public init(
+    method: HTTPRequest.Method, uri: String, headers: HTTPFields = [:],
+    body: ByteBuffer = ByteBuffer(), localUser: UInt32, requestID: RequestID
+  ) {
+    self.method = method
+    self.uri = uri
+    self.headers = headers
+    self.body = body
+    remoteAddress = ""
+    self.requestID = requestID
+    self.localUser = localUser
   }
 }
 

@@ -57,7 +57,8 @@ public struct AdminResponder: Sendable {
         path: uri, headerFields: request.headers)
       let context = AdminContext(
         source: AdminContextSource(
-          logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID))
+          logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID,
+          localUser: request.localUser))
       let response = try await router.respond(
         to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
       // The router itself answers what it has no route for; the handlers' answers are never 404 here.
@@ -150,11 +151,13 @@ struct AdminContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   let remoteAddress: String
   let requestID: Domain.RequestID
+  let localUser: UInt32?
 
   init(source: AdminContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
     remoteAddress = source.remoteAddress
     requestID = source.requestID
+    localUser = source.localUser
   }
 }
 
@@ -163,6 +166,7 @@ struct AdminContextSource: RequestContextSource {
   let logger: Logger
   let remoteAddress: String
   let requestID: Domain.RequestID
+  let localUser: UInt32?
 }
 
 extension AdminAnswer {

@@ -40,6 +40,7 @@ struct AdminService: Sendable {
       row: row, parameters: parameters, query: Query(),
       headers: request.headers, body: Array(body.readableBytesView),
       remoteAddress: context.remoteAddress, requestID: context.requestID)
+    if let user = context.localUser { call.caller = .local(uid: user) }
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.
     call.query = try Query(

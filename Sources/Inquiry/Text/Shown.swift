@@ -1,9 +1,9 @@
 import Domain
 
 /// How values look in text: on one line, with nothing a terminal would obey.
-enum Shown {
+public enum Shown {
   /// Text of the log with control and direction characters escaped.
-  static func text(_ text: String) -> String {
+  public static func text(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: \.isHidden) else { return text }
     var out = ""
     for scalar in text.unicodeScalars {
