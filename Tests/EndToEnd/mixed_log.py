@@ -37,12 +37,14 @@ def mixed_log(case, sealed=2):
     for _ in range(10):
         case.assertEqual(box.chat(message()).status, 200)
     box.kill()
+    # What a killed gateway leaves; copytree cannot copy it.
+    (box.data / "control.sock").unlink()
     for name in names[-3:-1]:
         shutil.copy(kept / name, seg / name)
         (seg / name).with_suffix(".sealed").unlink()
     # The index of the first of the two, made in a copy: opening for writing would change the end of the log.
     copy = case.directory / "copy"
-    shutil.copytree(box.data, copy, ignore=shutil.ignore_patterns("control.sock"))
+    shutil.copytree(box.data, copy)
     subprocess.run([program("torture"), "seal", str(copy), "--steps", "1"], check=True,
                    capture_output=True)
     beside = names[-3].replace(".esl", ".idx")
