@@ -16,8 +16,10 @@ public struct AdminRequest: Sendable {
   public var remoteAddress: String
   /// The gateway's id for this request.
   public var requestID: RequestID
-  /// The user of this machine who asks, where the system itself says so: over the control socket, or
-  /// within a program that opened the log. nil for everything that came over a network.
+  /// The user of this machine who asks, where the system itself says so.
+  ///
+  /// That is over the control socket, and within a program that opened the log; nil for everything
+  /// that came over a network.
   public let localUser: UInt32?
 
   /// A request as the listener read it: whatever it says, it is not local.
