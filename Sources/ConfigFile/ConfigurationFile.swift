@@ -155,7 +155,7 @@ public enum ConfigurationFile {
       try names.add(name, fields.line(of: "name"), fields.child("name"))
       out.append(
         ConfigurationPlan.Account(
-          line: fields.line, name: name, secret: try fields.secret("api-key"),
+          line: fields.line, name: name, secret: try fields.secret("api-key", for: .upstream),
           priority: try fields.whole("priority", 1...1_000).map(UInt32.init),
           weight: try fields.whole("weight", 0...10_000).map(UInt32.init)))
     }
@@ -177,7 +177,7 @@ public enum ConfigurationFile {
         unbuilt: ["limits", "budgets", "expires-at"])
       let name = try fields.requiredText("name", max: 128)
       try names.add(name, fields.line(of: "name"), fields.child("name"))
-      guard let secret = try fields.secret("key") else { throw fields.missing("key") }
+      guard let secret = try fields.secret("key", for: .client) else { throw fields.missing("key") }
       if let first = lines.updateValue(fields.line(of: "key"), forKey: secret) {
         throw ConfigFault(
           .duplicate, line: fields.line(of: "key"), path: fields.child("key"),

@@ -1,3 +1,4 @@
+import Domain
 import Yams
 
 /// The members of one YAML mapping, each readable as the type it must have.
@@ -91,8 +92,8 @@ struct Fields {
     return value
   }
 
-  /// A secret of 1…4,096 visible ASCII characters; its value never gets into a fault.
-  func secret(_ name: String) throws(ConfigFault) -> SecretText? {
+  /// A secret of 1…4,096 visible ASCII characters that no manual holds; its value never gets into a fault.
+  func secret(_ name: String, for use: SampleKey.Use) throws(ConfigFault) -> SecretText? {
     guard let value = try scalar(name, isSecret: true) else { return nil }
     if value.text.isEmpty {
       throw ConfigFault(
@@ -104,6 +105,12 @@ struct Fields {
       throw ConfigFault(
         .invalidValue, line: value.line, path: child(name),
         "A secret is 1 to 4,096 visible ASCII characters without spaces.")
+    }
+    if let flaw = SampleKey(value.text, for: use) {
+      throw ConfigFault(
+        .invalidValue, line: value.line, path: child(name),
+        "The \(value.isExpanded ? "variable's value" : "secret") \(flaw.sentence).",
+        remedy: flaw.remedy)
     }
     return SecretText(value.text)
   }

@@ -87,6 +87,10 @@ enum Console {
         "signalbox: and nothing listens at \(ControlSocketAddress.name) in it; if a gateway is starting or"
           + " stopping, try again; else end the process named")
       return ExitStatus.locked
+    case let flaw as WeakPassword:
+      warn("signalbox: the administrator's password \(flaw.sentence); it was not set")
+      warn("signalbox: \(WeakPassword.remedy)")
+      return ExitStatus.failed
     case is ExitCode, is ValidationError, is CleanExit: return error
     case is ConfigFault, is VaultError, is ControlError, is FileText.Unreadable:
       warn("signalbox: \(error)")

@@ -1,3 +1,4 @@
+import ArgumentParser
 import ConfigFile
 import ControlPlane
 import DataPlane
@@ -18,6 +19,7 @@ struct Gateway {
     var recording: RecordingMode
     var segmentBytes: Int
     var allowedHosts: [String]
+    var trustedProxies: [AddressBlock]
     var upstreamCA: String?
     var drainSeconds: Int64
   }
@@ -45,6 +47,7 @@ struct Gateway {
     }
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
+    try checkFirstPassword()
     warnOfUnbuilt()
 
     let notes = StateNotes(
@@ -89,6 +92,36 @@ struct Gateway {
     return (file, certificates)
   }
 
+  private var givenPassword: Secret? {
+    Environment.value("SIGNALBOX_ADMIN_PASSWORD").map { Secret($0) }
+  }
+
+  /// A log to be made is not made with a password that would be refused.
+  private func checkFirstPassword() throws {
+    guard let text = Environment.value("SIGNALBOX_ADMIN_PASSWORD"),
+      access("\(options.directory)/seg", F_OK) != 0, let flaw = WeakPassword(of: text)
+    else { return }
+    throw Self.refused(flaw)
+  }
+
+  private static func refused(_ flaw: WeakPassword) -> ValidationError {
+    ValidationError("SIGNALBOX_ADMIN_PASSWORD \(flaw.sentence). \(WeakPassword.remedy)")
+  }
+
+  /// What became of `SIGNALBOX_ADMIN_PASSWORD`, where it could have been expected to do more.
+  private func tellOfPassword(_ control: ControlPlane) async {
+    guard let text = Environment.value("SIGNALBOX_ADMIN_PASSWORD"),
+      let isInForce = try? await control.isAdminPassword(Secret(text))
+    else { return }
+    if !isInForce {
+      logger.warning(
+        "SIGNALBOX_ADMIN_PASSWORD is not the administrator's password and is ignored: it sets the first one only; to set another: PATCH /api/settings, or signalbox admin reset-password"
+      )
+    } else if let flaw = WeakPassword(of: text) {
+      logger.warning("the administrator's password \(flaw.sentence): change it")
+    }
+  }
+
   private func serve(
     _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?, _ signals: Signals
   ) async throws {
@@ -124,6 +157,9 @@ struct Gateway {
       let door = await openDoor(responder)
       do {
         let plane = try await listen(control, board, responder, certificates)
+        // Beside the listener: comparing takes as long as a sign-in.
+        let telling = Task { await tellOfPassword(control) }
+        defer { telling.cancel() }
         (reason, cut) = try await wait(plane, signals)
       } catch {
         await door?.close()
@@ -156,15 +192,18 @@ struct Gateway {
       }
       for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }
     }
-    let password = Environment.value("SIGNALBOX_ADMIN_PASSWORD").map { Secret($0) }
-    _ = try await control.firstStart(adminPassword: password) { made in
-      if let key = made.clientKey {
-        try Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
+    do {
+      _ = try await control.firstStart(adminPassword: givenPassword) { made in
+        if let key = made.clientKey {
+          try Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
+        }
+        if let password = made.adminPassword {
+          try Console.say(
+            "admin password (shown once): \(String(decoding: password.bytes, as: UTF8.self))")
+        }
       }
-      if let password = made.adminPassword {
-        try Console.say(
-          "admin password (shown once): \(String(decoding: password.bytes, as: UTF8.self))")
-      }
+    } catch let flaw as WeakPassword {
+      throw Self.refused(flaw)
     }
     let state = control.state
     logger.info(
@@ -181,7 +220,8 @@ struct Gateway {
       control: control,
       options: AdminOptions(
         listenHost: options.address.host, allowedHosts: options.allowedHosts,
-        isLoopback: options.address.isLoopback, sessionSecret: secret,
+        isLoopback: options.address.isLoopback,
+        trustedProxies: options.trustedProxies, sessionSecret: secret,
         recording: options.recording,
         build: BuildInfo(version: Build.version)), logger: logger)
   }

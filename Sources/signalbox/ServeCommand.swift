@@ -66,6 +66,14 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
+      "A proxy whose X-Forwarded-For and X-Forwarded-Proto are believed: an address, or a block such as"
+        + " 10.0.0.0/8; may be repeated. Without one they are not read.",
+      valueName: "cidr"), transform: ServeCommand.block)
+  var trustedProxy: [AddressBlock] = []
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
       "Trust only these certificates (PEM) of providers, instead of the machine's.",
       valueName: "file"))
   var upstreamCa: String?
@@ -80,6 +88,15 @@ struct ServeCommand: AsyncParsableCommand {
     name: .long,
     help: "Listen without TLS where other machines can reach it: keys and prompts pass in clear.")
   var insecureHttp = false
+
+  private static func block(_ text: String) throws -> AddressBlock {
+    guard let block = AddressBlock(text) else {
+      throw ValidationError(
+        "\(text) is neither an address nor a block such as 10.0.0.0/8 without bits behind its prefix."
+      )
+    }
+    return block
+  }
 
   func validate() throws {
     if adminListen != nil {
@@ -107,7 +124,7 @@ struct ServeCommand: AsyncParsableCommand {
         options: Gateway.Options(
           directory: try data.directory(), data: data, address: address, config: config,
           recording: recording.mode, segmentBytes: segmentBytes, allowedHosts: allowedHost,
-          upstreamCA: upstreamCa, drainSeconds: drainSeconds)
+          trustedProxies: trustedProxy, upstreamCA: upstreamCa, drainSeconds: drainSeconds)
       ).run()
     } catch {
       throw Console.explain(error)

@@ -294,36 +294,115 @@ struct AccessTests {
     #expect(!wildcard.accepts("evil.example"))
   }
 
-  @Test func `the limiter remembers a bounded number of addresses`() {
-    let limiter = LoginLimiter()
-    for number in 0..<(LoginLimiter.addresses + 100) {
-      #expect(limiter.admit("a\(number)", now: UnixNanoseconds(Int64(number))) == nil)
+  @Test func `forwarded addresses of a stranger count for nothing`() async throws {
+    try await TestBox.with { box in
+      for number in 0..<LoginLimiter.failures {
+        let reply = try await box.call(
+          .post, "/api/auth/login", "{\"password\":\"wrong\"}",
+          headers: Self.forwarded("198.51.100.\(number)"))
+        #expect(reply.status == 401)
+      }
+      let refused = try await box.call(
+        .post, "/api/auth/login", "{\"password\":\"\(TestBox.password)\"}",
+        headers: Self.forwarded("198.51.100.99"))
+      #expect(refused.status == 429)
     }
-    #expect(limiter.count == LoginLimiter.addresses)
   }
 
-  @Test func `the addresses of one IPv6 network are one guesser, those of IPv4 are each their own`()
+  private static func forwarded(_ address: String) -> [(String, String)] {
+    [
+      "x-forwarded-for", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip",
+      "x-originating-ip", "x-remote-addr",
+    ].map { ($0, address) } + [("forwarded", "for=\(address)")]
+  }
+
+  @Test func `a new password is none that everybody knows, and needs the current one`() async throws
   {
-    func admitted(_ address: (Int) -> String) -> Int {
-      let limiter = LoginLimiter()
-      return (1...20).count { limiter.admit(address($0), now: UnixNanoseconds(0)) == nil }
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      let position = box.control.state.settings.adminPasswordPosition
+      func patch(_ body: String) async throws -> TestBox.Reply {
+        try await box.call(.patch, "/api/settings", body, as: token)
+      }
+      for (new, said) in [
+        ("changeme", "12 characters"), ("changeme1234", "tries first"), ("aaaaaaaaaaaa", "repeats"),
+      ] {
+        let reply = try await patch(
+          "{\"currentPassword\":\"\(TestBox.password)\",\"newPassword\":\"\(new)\"}")
+        #expect(reply.status == 400)
+        #expect(reply.code == "weak_password")
+        #expect(reply.field == "newPassword")
+        #expect(reply.text.contains(said) && !reply.text.contains(new), "\(reply.text)")
+      }
+      let missing = try await patch("{\"newPassword\":\"another-password\"}")
+      #expect(missing.status == 400)
+      #expect(missing.code == "missing_field" && missing.field == "currentPassword")
+      let lonely = try await patch("{\"currentPassword\":\"\(TestBox.password)\"}")
+      #expect(lonely.status == 400)
+      #expect(lonely.field == "newPassword")
+      let direct = try await patch("{\"password\":\"another-password\"}")
+      #expect(direct.code == "unknown_field")
+      #expect(box.control.state.settings.adminPasswordPosition == position)
+      let changed = try await patch(
+        "{\"currentPassword\":\"\(TestBox.password)\",\"newPassword\":\"another-password\"}")
+      #expect(changed.status == 200)
+      #expect(changed.headers[.setCookie]?.hasPrefix("auth_token=; ") == true)
+      #expect(try await box.call(.get, "/api/settings", as: token).status == 401)
     }
-    #expect(admitted { "2001:db8:1:2::\($0)" } == LoginLimiter.failures)
-    #expect(admitted { "2001:db8:1:\($0)::1" } == 20)
-    #expect(admitted { "203.0.113.\($0)" } == 20)
-    #expect(admitted { "::ffff:203.0.113.\($0)" } == 20)
-    let limiter = LoginLimiter()
-    for _ in 0..<LoginLimiter.failures {
-      _ = limiter.admit("2001:db8::1", now: UnixNanoseconds(0))
-    }
-    limiter.succeeded("2001:db8::2")
-    #expect(limiter.admit("2001:db8::1", now: UnixNanoseconds(0)) == nil)
   }
 
-  @Test func `attempts under way count, so that many at once do not slip through`() {
-    let limiter = LoginLimiter()
-    let admitted = (0..<20).count { _ in limiter.admit("a", now: UnixNanoseconds(0)) == nil }
-    #expect(admitted == LoginLimiter.failures)
-    #expect(limiter.admit("a", now: UnixNanoseconds(1)) == 60)
+  @Test(arguments: ["changeme", "sk-...", "your-api-key", "${UPSTREAM_KEY}", "test-123"])
+  func `an account's credential is none of a manual's`(key: String) async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      let provider = try await box.call(
+        .post, "/api/provider-nodes", "{\"id\":\"p\",\"baseUrl\":\"http://127.0.0.1:9\"}",
+        as: token)
+      #expect(provider.status == 201)
+      let reply = try await box.call(
+        .post, "/api/providers", "{\"provider\":\"p\",\"name\":\"a\",\"apiKey\":\"\(key)\"}",
+        as: token)
+      #expect(reply.status == 400)
+      #expect(reply.code == "sample_key")
+      #expect(reply.field == "apiKey")
+      #expect(box.control.state.accounts.isEmpty)
+    }
+  }
+
+  @Test func `the inventory lists every row once, with the checks that the admission runs`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      #expect(try await box.call(.get, "/api/settings/authz-inventory").status == 401)
+      let reply = try await box.call(.get, "/api/settings/authz-inventory", as: token)
+      #expect(reply.status == 200)
+      let tiers = try #require(reply.json["tiers"]?.array)
+      var listed: [String] = []
+      for tier in tiers {
+        for route in try #require(tier["routes"]?.array) {
+          let name = try #require(tier["name"]?.string)
+          listed.append(
+            "\(name) \(route["method"]?.string ?? "") \(route["path"]?.string ?? "")")
+          #expect(name != "admin" || route["checks"]?.array?.isEmpty == false)
+        }
+      }
+      #expect(
+        listed.sorted()
+          == Routes.all.map { "\($0.tier.rawValue) \($0.method.rawValue) \($0.path)" }.sorted())
+      func policies() async throws -> Set<String> {
+        let reply = try await box.call(.get, "/api/settings/authz-inventory", as: token)
+        return Set(
+          try #require(reply.json["policies_active"]?.array).compactMap { $0["name"]?.string })
+      }
+      #expect(
+        try await policies() == [
+          "host-allow-list", "same-origin", "admin-credential", "admin-credential-or-client-key",
+          "client-key", "login-rate-limit",
+        ])
+      // What is switched off is not in force.
+      _ = try await box.call(.patch, "/api/settings", "{\"requireApiKey\":false}", as: token)
+      #expect(try await !policies().contains("client-key"))
+    }
   }
 }

@@ -1,6 +1,7 @@
 import ConfigFile
 import Domain
 import EventStore
+import HTTPTypes
 import Surface
 import Testing
 
@@ -76,21 +77,41 @@ struct StartTests {
     }
   }
 
-  @Test func `a password of the environment is set once, and again only when it is another`()
-    async throws
-  {
+  @Test func `a password of the environment is the first one, and never comes back`() async throws {
     try await withDirectory { directory in
       let first = try await TestBox.open(directory, password: "the-first-password")
       let position = first.control.state.settings.adminPasswordPosition
+      let token = try await first.signIn("the-first-password")
+      let changed = try await first.call(
+        .patch, "/api/settings",
+        "{\"currentPassword\":\"the-first-password\",\"newPassword\":\"the-other-password\"}",
+        as: token)
+      #expect(changed.status == 200)
       try first.store.close()
-      let same = try await TestBox.open(directory, password: "the-first-password")
-      #expect(same.control.state.settings.adminPasswordPosition == position)
-      try same.store.close()
-      let other = try await TestBox.open(directory, password: "the-other-password")
-      #expect(other.control.state.settings.adminPasswordPosition != position)
-      _ = try await other.signIn("the-other-password")
-      await #expect(throws: Unexpected.self) { _ = try await other.signIn("the-first-password") }
-      try other.store.close()
+      let second = try await TestBox.open(directory, password: "the-first-password")
+      #expect(second.made.adminPassword == nil)
+      #expect(second.control.state.settings.adminPasswordPosition != position)
+      #expect(try await !second.control.isAdminPassword(Secret("the-first-password")))
+      #expect(try await second.control.isAdminPassword(Secret("the-other-password")))
+      await #expect(throws: Unexpected.self) { _ = try await second.signIn("the-first-password") }
+      _ = try await second.signIn("the-other-password")
+      try second.store.close()
+    }
+  }
+
+  @Test(arguments: ["123456", "admin", "changeme", "password1234", "signalbox2026"])
+  func `a first password that everybody knows is refused, and nothing is stored`(text: String)
+    async throws
+  {
+    try await withDirectory { directory in
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      let vault = try Vault(directory: directory, masterKey: .ephemeral())
+      let control = try ControlPlane.open(store: store, vault: vault, passwordCost: 4) { _, _ in }
+      await #expect(throws: WeakPassword.self) {
+        _ = try await control.firstStart(adminPassword: Secret(text))
+      }
+      #expect(store.lastWritten == .origin)
+      try store.close()
     }
   }
 

@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("SIGNALBOX_BIN", ROOT / ".build" / "release"))
 CLIENT_KEY = "sk-e2e-client"
-ADMIN_PASSWORD = "e2e-admin-password"
+ADMIN_PASSWORD = "e2e-hedgehog-at-the-lamp"
 #: Upper bound of every wait for something that normally takes milliseconds.
 PATIENCE = 20.0
 

@@ -37,6 +37,10 @@ struct APIFault: Error, Sendable {
     case let refusal as Refusal: self.init(refusal: refusal)
     case let error as ControlError: self.init(control: error)
     case let fault as InquiryFault: self.init(inquiry: fault)
+    case let flaw as WeakPassword:
+      self.init(
+        .weakPassword, "The new password \(flaw.sentence).", field: "newPassword",
+        remedy: WeakPassword.remedy)
     case is Sideline.Full: self.init(.overloaded)
     default: return nil
     }

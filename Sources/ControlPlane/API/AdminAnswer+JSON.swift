@@ -60,6 +60,10 @@ extension ObjectReader {
         name, "\(name) is not 1 to 4096 visible ASCII characters",
         remedy: "Send the key without spaces or line ends.")
     }
+    if let flaw = SampleKey(text, for: .upstream) {
+      throw APIFault(
+        .sampleKey, "\(name) \(flaw.sentence).", field: name, remedy: flaw.remedy)
+    }
     return Secret(text)
   }
 

@@ -11,8 +11,11 @@ struct AdminCall: Sendable {
   var query: Query
   var headers: HTTPFields
   var body: [UInt8]
+  /// The client's, as far as our proxies tell; without port.
   var remoteAddress: String
   var requestID: RequestID
+  /// Whether the client spoke TLS to a proxy of ours; nil: there was none, or it did not say.
+  var isForwardedSecurely: Bool?
   /// Who asks; set by the admission, but for local callers, whom the door knows.
   var caller: Caller = .anyone
 

@@ -8,6 +8,8 @@ public struct AdminOptions: Sendable {
   public var allowedHosts: [String]
   /// Only this machine can reach the listener: cookies do without `Secure`.
   public var isLoopback: Bool
+  /// Whose forwarded headers are believed; empty: nobody's.
+  public var trustedProxies: [AddressBlock]
   /// `JWT_SECRET`, mixed into the key of sessions; nil: that is the vault's alone.
   public var sessionSecret: Secret?
   /// When clients get the end of their answers: decides whether a full disk stops requests.
@@ -18,11 +20,13 @@ public struct AdminOptions: Sendable {
   /// How administration is reached; the defaults are those of a gateway on this machine only.
   public init(
     listenHost: String = "127.0.0.1", allowedHosts: [String] = [], isLoopback: Bool = true,
-    sessionSecret: Secret? = nil, recording: RecordingMode = .standard, build: BuildInfo
+    trustedProxies: [AddressBlock] = [], sessionSecret: Secret? = nil,
+    recording: RecordingMode = .standard, build: BuildInfo
   ) {
     self.listenHost = listenHost
     self.allowedHosts = allowedHosts
     self.isLoopback = isLoopback
+    self.trustedProxies = trustedProxies
     self.sessionSecret = sessionSecret
     self.recording = recording
     self.build = build

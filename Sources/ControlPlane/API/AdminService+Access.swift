@@ -3,35 +3,43 @@ import HTTPTypes
 import Surface
 
 extension AdminService {
-  /// Checks host, origin and credential as the route's tier asks.
+  /// Runs the checks of the request's row.
   func admit(_ call: inout AdminCall) async throws {
     // Who opened the socket in the data directory could as well open the log: no credential would
     // keep anything from them, and no browser comes this way.
     if case .local = call.caller { return }
-    let isSignIn = call.row.group == .signIn
-    if call.row.tier == .admin || isSignIn {
-      guard hosts.accepts(call.headers[.hostField]) else { throw APIFault(.forbiddenHost) }
-      // A browser tells where a write comes from; another site's page has no business here.
-      if let origin = call.headers[.origin], call.row.method != .get {
-        guard hosts.accepts(origin: origin, host: call.headers[.hostField]) else {
-          throw APIFault(
-            .forbiddenHost, "The request comes from another site's page.",
-            remedy: "Call the administration from its own origin, or without a browser.")
-        }
-      }
+    for check in AccessCheck.checks(of: call.row, control.state.settings) {
+      try await pass(check, &call)
     }
-    switch call.row.tier {
-    case .public: return
-    case .admin:
+  }
+
+  private func pass(_ check: AccessCheck, _ call: inout AdminCall) async throws {
+    switch check {
+    case .hostAllowList:
+      guard hosts.accepts(call.headers[.hostField]) else { throw APIFault(.forbiddenHost) }
+    case .sameOrigin:
+      guard let origin = call.headers[.origin] else { return }
+      guard hosts.accepts(origin: origin, host: call.headers[.hostField]) else {
+        throw APIFault(
+          .forbiddenHost, "The request comes from another site's page.",
+          remedy: "Call the administration from its own origin, or without a browser.")
+      }
+    case .adminCredential:
+      guard let session = await session(of: call) else { throw APIFault(.unauthorized) }
+      call.caller = .admin(session)
+    case .adminCredentialOrClientKey:
       if let session = await session(of: call) {
         call.caller = .admin(session)
-      } else if call.row.admitsKeys, let key = key(of: call) {
+      } else if let key = key(of: call) {
         call.caller = .key(key)
       } else {
         throw APIFault(.unauthorized)
       }
-    case .client, .local:
-      // No row of the control plane is for clients; those for local callers do not exist elsewhere.
+    case .loginRateLimit:
+      // Where the password is looked at: a request without one is no attempt.
+      return
+    case .clientKey, .controlSocketOnly:
+      // The data plane's rows do not come here, and those of the socket must not.
       throw APIFault(.notFound)
     }
   }
@@ -63,33 +71,34 @@ extension AdminService {
     var answer = AdminAnswer.json([
       "success": true, "token": JSONValue(text), "expiresAt": JSONValue(session.expiresAt),
     ])
-    answer.headers[.setCookie] = cookie(text, maxAge: Sessions.lifetime)
+    answer.headers[.setCookie] = cookie(text, maxAge: Sessions.lifetime, call)
     return answer
   }
 
   func logout(_ call: AdminCall) async -> AdminAnswer {
     if let session = await session(of: call) { sessions.revoke(session, now: edge.now()) }
     var answer = AdminAnswer.json(["success": true])
-    answer.headers[.setCookie] = cookie("", maxAge: 0)
+    answer.headers[.setCookie] = cookie("", maxAge: 0, call)
     return answer
   }
 
   /// Checks the administrator's password under the limit of its address.
   func check(_ password: Secret, _ call: AdminCall) async throws -> UInt64 {
     let address = call.remoteAddress
-    if let seconds = limiter.admit(address, now: edge.now()) {
-      throw APIFault(
-        .tooManyAttempts, headers: [.retryAfter: String(seconds)])
+    if case .refused(let seconds, _, _) = limiter.admit(address, now: edge.now()) {
+      throw APIFault(.tooManyAttempts, headers: [.retryAfter: String(seconds)])
     }
     guard let position = try await control.position(ofPassword: password) else {
       throw APIFault(.invalidPassword)
     }
-    limiter.succeeded(address)
+    limiter.succeeded(address, now: edge.now())
     return position
   }
 
-  private func cookie(_ token: String, maxAge: Int64) -> String {
-    let secure = options.isLoopback ? "" : "; Secure"
+  /// `Secure` wherever TLS is spoken, and wherever it should be.
+  func cookie(_ token: String, maxAge: Int64, _ call: AdminCall) -> String {
+    let isSecure = call.isForwardedSecurely ?? !options.isLoopback
+    let secure = isSecure ? "; Secure" : ""
     return "auth_token=\(token); Path=/; Max-Age=\(maxAge); HttpOnly; SameSite=Lax\(secure)"
   }
 }

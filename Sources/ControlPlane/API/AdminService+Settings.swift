@@ -1,4 +1,5 @@
 import Domain
+import HTTPTypes
 import Surface
 
 /// `/api/settings`: what holds for the whole gateway.
@@ -6,7 +7,7 @@ extension AdminService {
   func getSettings() -> AdminAnswer { one(control.state.settings) }
 
   /// Changes the fields given; with `newPassword` and `currentPassword` the administrator's password,
-  /// which also ends every session.
+  /// which also ends every session, the caller's too: signing in again shows that the new one is known.
   func changeSettings(_ call: AdminCall) async throws -> AdminAnswer {
     var fields = try call.fields()
     var changed = SettingsEvent.Changed()
@@ -29,11 +30,6 @@ extension AdminService {
     var changes = [Change(.settings(.change(changed)))]
     var checked: UInt64?
     if let new {
-      guard (12...PasswordHash.maximumPasswordBytes).contains(new.bytes.count) else {
-        throw fields.fault(
-          "newPassword", "newPassword is not 12 to \(PasswordHash.maximumPasswordBytes) bytes",
-          remedy: "Choose a longer one.")
-      }
       guard let current else {
         throw APIFault(
           .missingField, "currentPassword is missing", field: "currentPassword",
@@ -55,7 +51,10 @@ extension AdminService {
       }
       return all
     }
-    return one(outcome.state.settings)
+    var answer = one(outcome.state.settings)
+    // The caller's session ended with all others: its browser need not show it again.
+    if new != nil { answer.headers[.setCookie] = cookie("", maxAge: 0, call) }
+    return answer
   }
 
   private func one(_ settings: Settings) -> AdminAnswer {

@@ -15,12 +15,14 @@ struct AdminService: Sendable {
   /// Reads of the log, one at a time: they share the disk with the writer.
   let reads = Sideline(label: "signalbox.evidence", limit: 64)
   let hosts: HostGuard
+  let proxies: TrustedProxies
 
   init(control: ControlPlane, options: AdminOptions, sessions: Sessions, logger: Logger) {
     self.control = control
     self.options = options
     self.sessions = sessions
     self.logger = logger
+    proxies = TrustedProxies(options.trustedProxies)
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
   }
 
@@ -36,10 +38,12 @@ struct AdminService: Sendable {
     else { throw APIFault(.notFound) }
     let parameters = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.value) })
     let body = try await request.body.collect(upTo: AdminResponder.maximumBodyBytes)
+    let client = proxies.client(peer: context.remoteAddress, headers: request.headers)
     var call = AdminCall(
       row: row, parameters: parameters, query: Query(),
       headers: request.headers, body: Array(body.readableBytesView),
-      remoteAddress: context.remoteAddress, requestID: context.requestID)
+      remoteAddress: client.address, requestID: context.requestID)
+    call.isForwardedSecurely = client.isSecure
     if let user = context.localUser { call.caller = .local(uid: user) }
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.
@@ -73,6 +77,7 @@ struct AdminService: Sendable {
     case .revokeKey: try await revokeKey(call)
     case .getSettings: getSettings()
     case .changeSettings: try await changeSettings(call)
+    case .authzInventory: authzInventory()
     case .auditRequest: try await auditRequest(call)
     case .usageLogs: try await usageLogs(call)
     case .streamHistory: try await streamHistory(call)

@@ -1,59 +1,118 @@
 import Domain
-import Glibc
 import Synchronization
 
-/// Bounds how fast passwords can be guessed from one address; of IPv6, from one /64.
+/// Bounds how fast passwords can be guessed: from one address (of IPv6, from one /64), and from all together.
 ///
 /// An attempt counts as failed from its beginning, so that many at once cannot slip through; a right
-/// password takes the count back.
+/// password takes its address' count back. An address that once knew the password is not kept out by what others
+/// do: who guesses from a thousand places must not lock the administrator out as well.
 final class LoginLimiter: Sendable {
   /// Failures of one address within the window before it must wait.
   static let failures = 5
+  /// Failures of all strange addresses together within the window before they must wait.
+  static let failuresInTotal = 60
   /// In nanoseconds: 60 s.
   static let window: Int64 = 60_000_000_000
   /// Addresses remembered; beyond it the one that failed longest ago is forgotten.
   static let addresses = 4096
+  /// Addresses remembered that knew the password; beyond it the one that showed it longest ago is forgotten.
+  static let friends = 64
 
-  private let failed = Mutex<[String: [Int64]]>([:])
+  /// Whether an attempt may be made.
+  enum Verdict: Sendable, Hashable {
+    case admitted
+    /// Too many failures; seconds to wait, at least 1. `isFirst`: the first refusal since the last attempt made,
+    /// after `failures` of them.
+    case refused(seconds: Int64, isFirst: Bool, failures: Int)
+  }
 
-  /// - Returns: nil: try; else the seconds to wait, at least 1.
-  func admit(_ address: String, now: UnixNanoseconds) -> Int64? {
-    let address = Self.holder(address)
-    return failed.withLock { failed in
-      var times = (failed[address] ?? []).filter { now.rawValue - $0 < Self.window }
-      if times.count >= Self.failures {
-        failed[address] = times
-        let wait = Self.window - (now.rawValue - times[0])
-        return max(1, (wait + 999_999_999) / 1_000_000_000)
+  private struct Count {
+    var times: [Int64] = []
+    var isTold = false
+
+    mutating func forget(before time: Int64) { times.removeAll { $0 <= time } }
+
+    /// nil: there is room for one more.
+    mutating func refusal(at now: Int64, limit: Int) -> Verdict? {
+      forget(before: now - LoginLimiter.window)
+      guard times.count >= limit else { return nil }
+      let wait = LoginLimiter.window - (now - times[times.count - limit])
+      defer { isTold = true }
+      return .refused(
+        seconds: max(1, (wait + 999_999_999) / 1_000_000_000), isFirst: !isTold,
+        failures: times.count)
+    }
+
+    mutating func add(_ now: Int64) {
+      times.append(now)
+      isTold = false
+    }
+  }
+
+  private struct State {
+    var byAddress: [String: Count] = [:]
+    var total = Count()
+    /// When each was last shown the password by.
+    var friends: [String: Int64] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  /// Asks for one attempt.
+  func admit(_ address: String, now: UnixNanoseconds) -> Verdict {
+    let (address, now) = (Self.holder(address), now.rawValue)
+    return state.withLock { state in
+      if let refusal = state.byAddress[address]?.refusal(at: now, limit: Self.failures) {
+        return refusal
       }
-      if times.isEmpty && failed.count >= Self.addresses { Self.makeRoom(&failed, now) }
-      times.append(now.rawValue)
-      failed[address] = times
-      return nil
+      let isFriend = state.friends[address] != nil
+      if !isFriend {
+        if let refusal = state.total.refusal(at: now, limit: Self.failuresInTotal) {
+          return refusal
+        }
+        state.total.add(now)
+      }
+      if state.byAddress[address] == nil && state.byAddress.count >= Self.addresses {
+        Self.makeRoom(&state.byAddress, now)
+      }
+      state.byAddress[address, default: Count()].add(now)
+      return .admitted
     }
   }
 
   /// The address knew the password: its earlier failures do not count any more.
-  func succeeded(_ address: String) {
-    failed.withLock { $0[Self.holder(address)] = nil }
+  func succeeded(_ address: String, now: UnixNanoseconds) {
+    let address = Self.holder(address)
+    state.withLock { state in
+      let spent = state.byAddress.removeValue(forKey: address)?.times.count ?? 0
+      if state.friends[address] == nil {
+        state.total.times.removeLast(min(spent, state.total.times.count))
+      }
+      if state.friends.count >= Self.friends, state.friends[address] == nil,
+        let oldest = state.friends.min(by: { ($0.value, $0.key) < ($1.value, $1.key) })
+      {
+        state.friends[oldest.key] = nil
+      }
+      state.friends[address] = now.rawValue
+    }
   }
 
   /// Addresses remembered at present; for tests of the bound.
-  var count: Int { failed.withLock { $0.count } }
+  var count: Int { state.withLock { $0.byAddress.count } }
 
   /// Who holds an address: of IPv6 one host has a whole /64 to choose from; else the address itself.
   private static func holder(_ address: String) -> String {
-    var bytes = [UInt8](repeating: 0, count: 16)
-    guard address.contains(":"), inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
-    // ::ffff:0:0/96 is IPv4, and all of it has the same first half.
-    if bytes[..<10].allSatisfy({ $0 == 0 }) { return address }
-    return hexadecimalText(bytes[..<8]) + "/64"
+    guard let parsed = IPAddress(address) else { return address }
+    if parsed.isVersion4 || parsed.isLoopback { return parsed.description }
+    return hexadecimalText(parsed.bytes[..<8]) + "/64"
   }
 
-  private static func makeRoom(_ failed: inout [String: [Int64]], _ now: UnixNanoseconds) {
-    failed = failed.filter { now.rawValue - ($0.value.last ?? 0) < window }
-    guard failed.count >= addresses else { return }
-    let oldest = failed.min { ($0.value.last ?? 0, $0.key) < ($1.value.last ?? 0, $1.key) }
-    if let oldest { failed[oldest.key] = nil }
+  private static func makeRoom(_ counts: inout [String: Count], _ now: Int64) {
+    counts = counts.filter { now - ($0.value.times.last ?? 0) < window }
+    guard counts.count >= addresses else { return }
+    let oldest = counts.min {
+      ($0.value.times.last ?? 0, $0.key) < ($1.value.times.last ?? 0, $1.key)
+    }
+    if let oldest { counts[oldest.key] = nil }
   }
 }

@@ -114,13 +114,21 @@ public final class ControlPlane: Sendable {
     let (kept, position) = current.withLock {
       ($0.password, $0.state.settings.adminPasswordPosition)
     }
-    guard let kept, let position else { return nil }
+    guard let kept, let position else {
+      // As long as a comparison takes: the time tells nobody that there is nothing to compare with.
+      let cost = passwordCost
+      _ = try await hashing.run { try PasswordHash.make(password, logCost: cost) }
+      return nil
+    }
     let matches = try await hashing.run { try PasswordHash(encoded: kept).matches(password) }
     return matches ? position : nil
   }
 
-  /// The change that sets the administrator's password.
+  /// The change that sets the administrator's password; the one way to set it.
+  ///
+  /// - Throws: `WeakPassword`.
   func passwordChange(_ password: Secret) async throws -> Change {
+    if let flaw = WeakPassword(of: String(decoding: password.bytes, as: UTF8.self)) { throw flaw }
     let cost = passwordCost
     let hash = try await hashing.run { try PasswordHash.make(password, logCost: cost) }
     return Change(.settings(.setAdminPassword), secret: hash.encoded)

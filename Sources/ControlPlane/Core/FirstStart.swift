@@ -17,11 +17,12 @@ extension ControlPlane {
   /// hold; the other way round nobody would ever have seen those that hold.
   ///
   /// - Parameters:
-  ///   - adminPassword: `SIGNALBOX_ADMIN_PASSWORD`. If given it is the password from now on; an
-  ///     event only where it was another. nil: a password is made if there is none.
+  ///   - adminPassword: `SIGNALBOX_ADMIN_PASSWORD`: the first password. Where one is set already this is left
+  ///     alone: one that was changed since must not come back with each start. nil: one is made if there is none.
   ///   - show: Called before anything is stored, and only if something was made; nothing is stored
   ///     if it throws.
   /// - Returns: What was made.
+  /// - Throws: `WeakPassword`, before anything is stored; else as `execute`.
   public func firstStart(
     adminPassword: Secret?, show: (FirstStart) throws -> Void = { _ in }
   ) async throws -> FirstStart {
@@ -36,19 +37,20 @@ extension ControlPlane {
       changes.append(Change(.key(.create(fact))))
       made.clientKey = key
     }
-    if let adminPassword {
-      if try await position(ofPassword: adminPassword) == nil {
-        changes.append(try await passwordChange(adminPassword))
-      }
-    } else if state.settings.adminPasswordPosition == nil {
-      let password = KeyText.makePassword(edge)
+    if state.settings.adminPasswordPosition == nil {
+      let password = adminPassword ?? KeyText.makePassword(edge)
       changes.append(try await passwordChange(password))
-      made.adminPassword = password
+      if adminPassword == nil { made.adminPassword = password }
     }
     guard !changes.isEmpty else { return made }
     if made.clientKey != nil || made.adminPassword != nil { try show(made) }
     let all = changes
     try await execute(provenance: .system) { _ in all }
     return made
+  }
+
+  /// Whether a password is the administrator's; takes some 100 ms.
+  public func isAdminPassword(_ password: Secret) async throws -> Bool {
+    try await position(ofPassword: password) != nil
   }
 }

@@ -1,5 +1,6 @@
 import Crypto
 import CryptoExtras
+import Domain
 
 /// A password as it is kept: scrypt with its parameters and salt, sealed before it enters the log.
 struct PasswordHash: Sendable, Hashable {
@@ -14,9 +15,6 @@ struct PasswordHash: Sendable, Hashable {
   private static let blockSize = 8
   /// What a damaged or hostile record may at most make us spend: 128 MiB.
   private static let maximumLogCost: UInt8 = 17
-  /// Longer passwords are refused: scrypt would hash them, and hashing is work an attacker chooses.
-  static let maximumPasswordBytes = 1024
-
   /// Hashes a password with a fresh salt; blocks for the time that makes guessing expensive.
   static func make(_ password: Secret, logCost: UInt8 = 15) throws(VaultError) -> PasswordHash {
     var generator = SystemRandomNumberGenerator()
@@ -48,7 +46,7 @@ struct PasswordHash: Sendable, Hashable {
 
   /// Whether this is the password's hash; blocks as long as `make`, and compares in constant time.
   func matches(_ password: Secret) throws(VaultError) -> Bool {
-    guard password.bytes.count <= Self.maximumPasswordBytes else { return false }
+    guard password.bytes.count <= WeakPassword.bytesMax else { return false }
     let other = try Self.derive(password, salt: salt, logCost: logCost)
     var difference: UInt8 = 0
     for (a, b) in zip(derived, other) { difference |= a ^ b }

@@ -134,10 +134,16 @@ extension ErrorCode {
       .request(
         401, "The password is wrong.",
         "Check it; `signalbox admin reset-password` sets a new one on the gateway's machine.")
+    case .weakPassword:
+      .request(
+        400, "The new password is too easy to guess.", "Choose at least 12 characters by chance.")
+    case .sampleKey:
+      .request(
+        400, "The key is one of those that manuals use.", "Put the real key in its place.")
     case .tooManyAttempts:
       Row(
         status: 429, openAIType: "rate_limit_error",
-        summary: "Too many failed sign-ins from this address.",
+        summary: "Too many wrong passwords; a right one is not looked at either.",
         remedy: "Wait for the seconds in `Retry-After`.", isRetryable: true)
     case .forbiddenHost:
       Row(

@@ -41,6 +41,8 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   // Administration.
   case unauthorized = "unauthorized"
   case invalidPassword = "invalid_password"
+  case weakPassword = "weak_password"
+  case sampleKey = "sample_key"
   case tooManyAttempts = "too_many_attempts"
   case forbiddenHost = "forbidden_host"
   case revisionMismatch = "revision_mismatch"

@@ -25,6 +25,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case revokeKey
   case getSettings
   case changeSettings
+  case authzInventory
   case auditRequest
   case usageLogs
   case streamHistory

@@ -47,6 +47,9 @@ public enum Routes {
     configure(.revokeKey, .delete, "/api/keys/{id}", "Revoke a key"),
     configure(.getSettings, .get, "/api/settings", "Show the settings"),
     configure(.changeSettings, .patch, "/api/settings", "Change settings"),
+    configure(
+      .authzInventory, .get, "/api/settings/authz-inventory",
+      "List who may call what, and the checks in force"),
   ]
 
   private static let evidence: [RouteRow] = [

@@ -1,0 +1,65 @@
+import Domain
+import Surface
+
+/// A check between a request and its handler; the admission runs those of the row, the inventory lists them.
+enum AccessCheck: String, Sendable, Hashable, CaseIterable {
+  /// The `Host` header names this gateway.
+  case hostAllowList = "host-allow-list"
+  /// A browser's write comes from a page of this gateway's.
+  case sameOrigin = "same-origin"
+  /// An administrator's session.
+  case adminCredential = "admin-credential"
+  /// An administrator's session or a client's key.
+  case adminCredentialOrClientKey = "admin-credential-or-client-key"
+  /// A client's key; checked by the data plane.
+  case clientKey = "client-key"
+  /// Few wrong passwords a minute.
+  case loginRateLimit = "login-rate-limit"
+  /// Nothing gets past: the row is for the control socket alone.
+  case controlSocketOnly = "control-socket-only"
+
+  /// What a request to the row has to pass, in this order.
+  static func checks(of row: RouteRow, _ settings: Settings) -> [AccessCheck] {
+    var checks: [AccessCheck] = []
+    if row.tier == .admin || row.group == .signIn {
+      checks.append(.hostAllowList)
+      // A browser tells where a write comes from; another site's page has no business here.
+      if row.method != .get { checks.append(.sameOrigin) }
+    }
+    switch row.tier {
+    case .public: if row.endpoint == .login { checks.append(.loginRateLimit) }
+    case .admin: checks.append(row.admitsKeys ? .adminCredentialOrClientKey : .adminCredential)
+    case .client: if settings.requireAPIKey { checks.append(.clientKey) }
+    case .local: checks.append(.controlSocketOnly)
+    }
+    return checks
+  }
+
+  /// One line for the inventory.
+  var summary: String {
+    switch self {
+    case .hostAllowList: "the Host header names this gateway (listen address, --allowed-host)"
+    case .sameOrigin: "a write with an Origin comes from this gateway's own pages"
+    case .adminCredential: "an administrator's session, as cookie or bearer token"
+    case .adminCredentialOrClientKey:
+      "an administrator's session, or a client's key for what is its organisation's"
+    case .clientKey: "a client's key that is neither paused, revoked nor expired"
+    case .loginRateLimit:
+      "at most \(LoginLimiter.failures) wrong passwords a minute from one address,"
+        + " \(LoginLimiter.failuresInTotal) from all strangers together"
+    case .controlSocketOnly: "only by the control socket in the data directory"
+    }
+  }
+}
+
+extension RouteTier {
+  /// One line for the inventory.
+  var summary: String {
+    switch self {
+    case .client: "clients, by their API keys"
+    case .admin: "administrators"
+    case .public: "everybody who reaches the listener"
+    case .local: "the control socket in the data directory"
+    }
+  }
+}
