@@ -37,7 +37,7 @@ public enum WeakPassword: Error, Sendable, Hashable, CaseIterable {
       self = .tooLong
       return
     }
-    guard password.count >= Self.charactersMin else {
+    guard password.unicodeScalars.count >= Self.charactersMin else {
       self = .tooShort
       return
     }

@@ -27,6 +27,7 @@ extension Endpoint {
     case .revokeKey: .revokeKey
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
+    case .authzInventory: .authzInventory
     case .auditRequest: .auditRequest
     case .usageLogs: .usageLogs
     case .streamHistory: .streamHistory

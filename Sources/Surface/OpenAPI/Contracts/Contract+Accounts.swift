@@ -11,7 +11,7 @@ extension Contract {
       .field("provider", .identifier), .field("name", .label(64)), .field("apiKey", .credential),
       .optional("priority", .priority.orNull), .optional("weight", .weight.orNull),
     ], status: 201, [.field("connection", .named(.account))],
-    errors: [.unknownProvider, .alreadyExists, .nameCollision])
+    errors: [.unknownProvider, .alreadyExists, .nameCollision, .sampleKey])
   static let getAccount = read(
     [.field("connection", .named(.account))], revision: true, errors: [.unknownAccount])
   static let changeAccount = write(
@@ -19,7 +19,8 @@ extension Contract {
       .optional("name", .label(64)), .optional("priority", .priority),
       .optional("weight", .weight), .optional("isActive", .bool),
       .optional("apiKey", .credential),
-    ], [.field("connection", .named(.account))], errors: [.unknownAccount, .nameCollision])
+    ], [.field("connection", .named(.account))],
+    errors: [.unknownAccount, .nameCollision, .sampleKey])
   static let removeAccount = removal(
     [.field("message", .string), .field("id", .identifier)], errors: [.unknownAccount])
 }

@@ -10,9 +10,10 @@ extension Contract {
       .optional("currentPassword", .string(1...1024)),
       .optional(
         "newPassword",
-        .string(12...1024).described("Needs `currentPassword`; ends every session.")),
+        .string(12...1024).described(
+          "Needs `currentPassword`; none that everybody knows; ends every session.")),
     ]), answers: [.ok(.named(.settings), revision: true)],
-    errors: [.invalidPassword, .tooManyAttempts], honoursIfMatch: true)
+    errors: [.invalidPassword, .weakPassword, .tooManyAttempts], honoursIfMatch: true)
 }
 
 extension Schema {
