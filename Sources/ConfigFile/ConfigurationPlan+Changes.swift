@@ -20,10 +20,25 @@ extension ConfigurationPlan {
         out.append(contentsOf: account.changes(provider.id, state, &ids, fingerprint))
       }
     }
+    out.append(contentsOf: impliedOrganisations(state))
     for key in keys { out.append(try key.change(state, &ids, fingerprint)) }
     if let settings { out.append(settings.change(state)) }
     for alias in aliases { out.append(alias.change(state)) }
     return out
+  }
+
+  /// Organisations that exist by being named by a key.
+  private func impliedOrganisations(_ state: ControlState) -> [PlannedChange] {
+    var seen: Set<OrganisationID> = []
+    return keys.compactMap { key in
+      guard let id = key.organisation, state.organisations[id] == nil,
+        seen.insert(id).inserted
+      else { return nil }
+      return PlannedChange(
+        kind: .added, command: .organisation(.create(.init(id: id, name: id.rawValue))),
+        text: "organisation \(shown(id.rawValue)): new, named by the key \(shown(key.name))",
+        line: key.line)
+    }
   }
 
   /// What the log has and the file does not mention (drift), sorted; revoked keys are history, not drift.

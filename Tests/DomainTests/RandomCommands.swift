@@ -7,7 +7,13 @@ func randomCommand(_ random: inout SeededRandom) -> Command {
   let account = AccountID("a\(random.int(1...6))")
   let alias = ["fast", "smart", "p1", "m1", "x"][random.int(0...4)]
   let key = KeyID("k\(random.int(1...4))")
-  switch random.int(0...21) {
+  let organisation = OrganisationID(["default", "o1", "o2"][random.int(0...2)])
+  let limits = Limits(requestsPerSecond: UInt32(random.int(1...3)))
+  let budget = Budget(period: .day, microUSD: UInt64(random.int(1...2)), tokens: nil)
+  let policy = PolicyID(
+    organisation: random.oneIn(2) ? PolicyID.everyone : organisation,
+    model: ["m1", "m2", "big"][random.int(0...2)])
+  switch random.int(0...34) {
   case 0, 1, 2:
     return .provider(
       .add(
@@ -52,7 +58,7 @@ func randomCommand(_ random: inout SeededRandom) -> Command {
     return .key(
       .create(
         .init(
-          id: key, name: key.rawValue, organisation: .standard,
+          id: key, name: key.rawValue, organisation: organisation,
           fingerprint: fingerprint(random.int(1...6)), masked: "…", diagnostics: random.oneIn(2),
           expiresAt: nil)))
   case 19: return .key([.pause(key), .resume(key), .revoke(key)][random.int(0...2)])
@@ -62,7 +68,88 @@ func randomCommand(_ random: inout SeededRandom) -> Command {
         .init(
           requireAPIKey: random.oneIn(2), forceModelPrefix: random.oneIn(3),
           maxBodyBytes: UInt64(random.int(1_000...5_000)))))
-  case _: return .settings(.setAdminPassword)
+  case 21: return .settings(.setAdminPassword)
+  case 22:
+    return .organisation(
+      .create(
+        .init(
+          id: organisation, name: "o", limits: random.oneIn(2) ? limits : .none,
+          budgets: random.oneIn(2) ? [budget] : [])))
+  case 23:
+    return .organisation(
+      .change(
+        .init(
+          id: organisation, name: random.oneIn(2) ? "n\(random.int(1...2))" : nil,
+          limits: random.oneIn(2) ? limits : nil, budgets: random.oneIn(3) ? [] : nil)))
+  case 24:
+    return .organisation(
+      [.pause(organisation), .resume(organisation), .remove(organisation)][random.int(0...2)])
+  case 25, 26:
+    let models = ["p1/m1", "p2/m2", "p3/big", "m1", "m2", "nowhere", "fast"]
+    return .combo(
+      .set(
+        name: ["smart", "c1", "fast", "p2"][random.int(0...3)],
+        models: [models[random.int(0...6)], models[random.int(0...6)]],
+        allowUnresolved: random.oneIn(3)))
+  case 27: return .combo(.remove(name: random.oneIn(2) ? "smart" : "c1"))
+  case 28, 29:
+    return .policy(
+      .set(
+        policy,
+        accounts: [
+          PolicyAccount(account: account, weight: UInt32(random.int(0...3))),
+          PolicyAccount(
+            account: AccountID("a\(random.int(1...6))"), weight: UInt32(random.int(0...3))),
+        ], failoverThreshold: UInt32(random.int(1...3)), allowUnresolved: random.oneIn(2)))
+  case 30: return .policy(.remove(policy))
+  case 31:
+    let model = ModelID(provider: provider, name: ["m1", "m2", "a/b"][random.int(0...2)])
+    return .model(random.oneIn(2) ? .disable(model) : .enable(model))
+  case 32:
+    return random.oneIn(2)
+      ? .account(random.oneIn(2) ? .degrade(account, reason: "r") : .restore(account))
+      : .provider(
+        .discover(
+          .init(id: provider, account: account, models: random.oneIn(2) ? ["m1", "d1"] : ["d2"])))
+  case 33:
+    let until = UnixNanoseconds(Int64(random.int(0...90)) * 1_000_000_000)
+    return [
+      Command.health(
+        .startCooldown(
+          .init(
+            account: account, scope: random.oneIn(2) ? .account : .model("m1"), rule: "operator",
+            until: until))),
+      .health(.endCooldown(account, scope: nil, reason: .byOperator)),
+      .health(
+        .recordTest(
+          .init(
+            account: account, model: "m1", isValid: random.oneIn(2), latencyMicroseconds: 9,
+            status: 200, errorClass: nil, errorCode: nil))),
+      .health(.note(.init(account: account, testStatus: .active, error: .cleared))),
+      .account(.setCredentialExpiry(account, random.oneIn(2) ? until : nil)),
+    ][random.int(0...4)]
+  case _:
+    return [
+      Command.key(
+        .changeRights(
+          key,
+          KeyRights(
+            allowedModels: random.oneIn(2) ? ["p1/*", "m2"] : [],
+            allowedAccounts: random.oneIn(3) ? [account] : nil,
+            expiry: random.oneIn(3) ? .at(second(50)) : nil,
+            limits: random.oneIn(3) ? limits : nil, budgets: random.oneIn(3) ? [budget] : nil))),
+      .pricing(
+        .change(
+          .init(
+            set: [
+              .init(
+                id: PriceID(provider: provider, model: "m1"),
+                price: Price(input: UInt64(random.int(0...2)), output: 2))
+            ], removed: random.oneIn(2) ? [PriceID(provider: provider, model: "m2")] : []))),
+      .settings(.setTrustedProxies(random.oneIn(2) ? ["10.0.0.0/8"] : [])),
+      .access(.note(.sessionRevoked(.init(session: 7, expiresAt: second(60))))),
+      .access(.note(.allSessionsRevoked)),
+    ][random.int(0...4)]
   }
 }
 

@@ -139,7 +139,7 @@ func namesReasons() {
 func keepsUnknownKinds() throws {
   var bytes = encode(.settings(.adminPasswordSet), full)
   bytes += [1, 2, 3]
-  let record = try decoded("combo.set.v1", bytes[...])
+  let record = try decoded("tram.set.v1", bytes[...])
   #expect(record.content == .unknown(bytes: bytes))
   #expect(record.provenance == full)
   #expect(record.event == nil)

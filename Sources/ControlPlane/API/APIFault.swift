@@ -61,7 +61,8 @@ struct APIFault: Error, Sendable {
       }
     case .invalidField, .unknownProvider, .unknownAccount, .unknownKey, .unknownAlias,
       .alreadyExists, .nameCollision, .unknownTarget, .ambiguousTarget, .aliasOfAlias,
-      .keyExists, .notActive, .providerInUse:
+      .keyExists, .notActive, .providerInUse, .unknownModel, .unknownCombo, .unknownPolicy,
+      .unknownOrganisation, .organisationInUse:
       break
     }
   }

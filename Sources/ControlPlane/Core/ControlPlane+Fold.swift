@@ -35,7 +35,8 @@ extension ControlPlane.View {
       secrets[account] = nil
     case .settings(.adminPasswordSet):
       password = secret
-    case .settings(.changed), .provider, .account, .alias, .key, .request, .gateway:
+    case .credential(.expirySet), .settings, .provider, .account, .health, .model, .alias, .combo,
+      .policy, .organisation, .key, .pricing, .access, .request, .gateway:
       break
     }
   }

@@ -235,7 +235,8 @@ public final class ControlPlane: Sendable {
     let receipt: AppendReceipt
     do throws(StoreError) {
       receipt = try await store.append(
-        AppendBatch(events: drafts, expected: expected), durability: .durable)
+        AppendBatch(events: drafts, expected: expected),
+        durability: Self.durability(of: proposals.map(\.event.event)))
     } catch {
       guard error.code == .conflict else { throw ControlError.log(error) }
       try catchUp()
@@ -253,8 +254,20 @@ public final class ControlPlane: Sendable {
     next.folded = receipt.last
     let done = next
     current.withLock { $0 = done }
-    publish(done.state, done.secrets)
+    // Nobody routes by who signed in.
+    if done.state.position != view.state.position { publish(done.state, done.secrets) }
     return Outcome(state: done.state, receipt: receipt, events: proposals.map(\.event.event))
+  }
+
+  /// What is only known of accounts, and refused sign-ins, need not wait for the disk; all else must.
+  private static func durability(of events: [Event]) -> Durability {
+    let isLight = events.allSatisfy { event in
+      switch event {
+      case .health, .access(.loginRefused): true
+      case _: false
+      }
+    }
+    return isLight ? .written : .durable
   }
 
   /// Reads what others appended; rare, so that blocking this thread on the page cache is no matter.
@@ -293,8 +306,8 @@ func sealSubject(_ event: Event) -> String? {
   switch event {
   case .credential(.issued(let fact)): "account/\(fact.account.rawValue)"
   case .settings(.adminPasswordSet): "settings"
-  case .credential(.revoked), .settings(.changed), .provider, .account, .alias, .key, .request,
-    .gateway:
+  case .credential, .settings, .provider, .account, .health, .model, .alias, .combo, .policy,
+    .organisation, .key, .pricing, .access, .request, .gateway:
     nil
   }
 }

@@ -40,7 +40,7 @@ extension Exchange {
       var message = "No provider offers this model."
       if near.isEmpty {
         // Nothing resembles it: what there is says more than nothing at all.
-        let offered = context.routing.snapshot.models().prefix(10).map(\.id)
+        let offered = context.routing.snapshot.models(for: key?.id).prefix(10).map(\.id)
         if !offered.isEmpty { message += " Offered are: \(offered.joined(separator: ", "))." }
       } else {
         message += " Did you mean: \(near.joined(separator: ", "))?"
@@ -51,6 +51,7 @@ extension Exchange {
         .modelNotFound,
         message: "This model needs a provider's prefix: \(candidates.joined(separator: ", ")).",
         param: "model")
+    case .modelNotAllowed: deny(.modelNotAllowed, param: "model")
     case .noAccount: deny(.noAccountAvailable)
     }
   }

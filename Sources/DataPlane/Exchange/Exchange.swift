@@ -156,7 +156,7 @@ final class Exchange {
     requestBytes = UInt64(body.readableBytes)
     switch operation {
     case .chatCompletions: admit(body)
-    case .listModels: answerOwn(context.routing.modelList)
+    case .listModels: answerOwn(context.routing.modelList(for: key?.id))
     case .getModel: answerModel()
     case .unknown: deny(.notFound)
     }
@@ -168,7 +168,7 @@ final class Exchange {
       let name = parameters.first?.value
     else { return deny(.notFound) }
     modelAsked = String(decoding: name.utf8.prefix(256), as: UTF8.self)
-    guard let model = context.routing.model(name) else {
+    guard let model = context.routing.model(name, for: key?.id) else {
       return deny(.modelNotFound, param: "model")
     }
     answerOwn(model)

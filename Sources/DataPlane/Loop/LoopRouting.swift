@@ -74,22 +74,30 @@ final class LoopRouting {
     return head
   }
 
-  /// The body of `GET /v1/models`.
-  private(set) lazy var modelList: ByteBuffer = {
+  /// The body of `GET /v1/models`, as those see it who may ask for everything.
+  private lazy var modelList = Self.list(snapshot.models())
+
+  /// The body of `GET /v1/models` for a key.
+  func modelList(for key: KeyID?) -> ByteBuffer {
+    guard let key, snapshot.isFenced(key) else { return modelList }
+    return Self.list(snapshot.models(for: key))
+  }
+
+  private static func list(_ models: [ListedModel]) -> ByteBuffer {
     var writer = JSONWriter(capacity: 4096)
     writer.object { writer in
       writer.member("object", "list")
       writer.name("data")
       writer.array { writer in
-        for model in snapshot.models() { Self.write(model, to: &writer) }
+        for model in models { write(model, to: &writer) }
       }
     }
     return ByteBuffer(bytes: writer.bytes)
-  }()
+  }
 
   /// The body of `GET /v1/models/{id}`; nil if there is no such model.
-  func model(_ id: String) -> ByteBuffer? {
-    guard let model = snapshot.model(id) else { return nil }
+  func model(_ id: String, for key: KeyID?) -> ByteBuffer? {
+    guard let model = snapshot.model(id, for: key) else { return nil }
     var writer = JSONWriter()
     Self.write(model, to: &writer)
     return ByteBuffer(bytes: writer.bytes)

@@ -31,10 +31,34 @@ extension Account {
         ? [removed] : [.credential(.revoked(id)), removed]
     case (.issueCredential(let id, let fingerprint), .some(let account)):
       return account.credentialFingerprint == fingerprint
-        ? [] : [issued(id, generation + 1, fingerprint)]
+        ? []
+        : [
+          issued(id, generation + 1, fingerprint),
+          .account(.credentialSet(.init(id: id, generation: generation + 1))),
+        ]
+    case (.setCredentialExpiry(let id, let time), .some(let account)):
+      guard account.credentialFingerprint != nil else {
+        throw Refusal(
+          code: .invalidField, field: "expires_at", value: "",
+          message: "there is no credential that could expire", remedy: "Issue one first.")
+      }
+      return account.credentialExpiresAt == time
+        ? []
+        : [
+          .credential(
+            .expirySet(
+              .init(account: id, generation: account.credentialGeneration, expiresAt: time)))
+        ]
+    case (.degrade(let id, let reason), .some(let account)):
+      try Bounds.label(reason, "reason", most: 256)
+      return account.degradation?.reason == reason
+        ? [] : [.account(.degraded(.init(id: id, reason: reason)))]
+    case (.restore(let id), .some(let account)):
+      return account.degradation == nil ? [] : [.account(.restored(id))]
 
     case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none),
-      (.issueCredential, .none):
+      (.issueCredential, .none), (.setCredentialExpiry, .none), (.degrade, .none),
+      (.restore, .none):
       throw unknown(command.id)
     }
   }
@@ -58,6 +82,9 @@ extension Account {
     case .changed(let it): state?.take(it)
     case .enabled: state?.isEnabled = true
     case .disabled: state?.isEnabled = false
+    case .degraded(let it): state?.degradation = .init(reason: it.reason, since: time)
+    case .restored: state?.degradation = nil
+    case .credentialSet: break
     case .removed:
       state?.forgetCredential()
       tombstone = state ?? tombstone
@@ -79,7 +106,11 @@ extension Account {
       credentialGeneration = it.generation
       credentialFingerprint = it.fingerprint
       credentialPosition = position
+      credentialExpiresAt = nil
     case .revoked: forgetCredential()
+    case .expirySet(let it):
+      guard it.generation == credentialGeneration, credentialFingerprint != nil else { return }
+      credentialExpiresAt = it.expiresAt
     }
   }
 
@@ -92,6 +123,7 @@ extension Account {
   private mutating func forgetCredential() {
     credentialFingerprint = nil
     credentialPosition = nil
+    credentialExpiresAt = nil
   }
 
   private mutating func take(_ changed: AccountEvent.Changed) {

@@ -12,12 +12,16 @@ public struct Account: Sendable, Hashable {
   public var weight: UInt32
   /// Whether requests may go there.
   public var isEnabled: Bool
+  /// Why an operator took it out until an operator restores it; nil: not degraded.
+  public var degradation: Degradation?
   /// Of the last credential issued; 0: never one.
   public var credentialGeneration: UInt64
   /// nil: no usable credential.
   public var credentialFingerprint: Fingerprint?
   /// Position of the event whose sealed part holds the secret.
   public var credentialPosition: UInt64?
+  /// After this the credential in force does not work any more; nil: not known.
+  public var credentialExpiresAt: UnixNanoseconds?
   /// Of `account/<id>`.
   public var revision: UInt64
   /// When it began.
@@ -28,8 +32,9 @@ public struct Account: Sendable, Hashable {
   /// Made of its parts.
   public init(
     id: AccountID, provider: ProviderID, name: String, priority: UInt32, weight: UInt32,
-    isEnabled: Bool, credentialGeneration: UInt64, credentialFingerprint: Fingerprint?,
-    credentialPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
+    isEnabled: Bool, degradation: Degradation? = nil, credentialGeneration: UInt64,
+    credentialFingerprint: Fingerprint?, credentialPosition: UInt64?,
+    credentialExpiresAt: UnixNanoseconds? = nil, revision: UInt64, createdAt: UnixNanoseconds,
     updatedAt: UnixNanoseconds
   ) {
     self.id = id
@@ -38,12 +43,28 @@ public struct Account: Sendable, Hashable {
     self.priority = priority
     self.weight = weight
     self.isEnabled = isEnabled
+    self.degradation = degradation
     self.credentialGeneration = credentialGeneration
     self.credentialFingerprint = credentialFingerprint
     self.credentialPosition = credentialPosition
+    self.credentialExpiresAt = credentialExpiresAt
     self.revision = revision
     self.createdAt = createdAt
     self.updatedAt = updatedAt
+  }
+
+  /// An operator's word that no request may go there.
+  public struct Degradation: Sendable, Hashable {
+    /// In the operator's words: 1…256 visible characters.
+    public var reason: String
+    /// When it was said.
+    public var since: UnixNanoseconds
+
+    /// Made of its parts.
+    public init(reason: String, since: UnixNanoseconds) {
+      self.reason = reason
+      self.since = since
+    }
   }
 }
 
@@ -54,17 +75,24 @@ public enum AccountCommand: Sendable, Hashable {
   case change(AccountEvent.Changed)
   case enable(AccountID)
   case disable(AccountID)
+  /// Not one more request goes there until it is restored; said again with another reason: that one holds.
+  case degrade(AccountID, reason: String)
+  case restore(AccountID)
   /// Also revokes its credential.
   case remove(AccountID)
   /// The next generation; the current one's fingerprint again is no event.
   case issueCredential(AccountID, Fingerprint)
+  /// Of the credential in force; nil: not known.
+  case setCredentialExpiry(AccountID, UnixNanoseconds?)
 
   /// Whom the command is about.
   public var id: AccountID {
     switch self {
     case .add(let it, _): it.id
     case .change(let it): it.id
-    case .enable(let id), .disable(let id), .remove(let id), .issueCredential(let id, _): id
+    case .enable(let id), .disable(let id), .remove(let id), .issueCredential(let id, _),
+      .degrade(let id, _), .restore(let id), .setCredentialExpiry(let id, _):
+      id
     }
   }
 }

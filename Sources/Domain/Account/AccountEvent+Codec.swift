@@ -56,3 +56,45 @@ extension CredentialEvent.Issued: Payload {
     fingerprint = try reader.fingerprint()
   }
 }
+
+extension AccountEvent.Degraded: Payload {
+  func write(to writer: inout RecordWriter) {
+    id.write(to: &writer)
+    writer.text(reason)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    id = try AccountID(from: &reader)
+    reason = try reader.text()
+  }
+}
+
+extension AccountEvent.CredentialSet: Payload {
+  func write(to writer: inout RecordWriter) {
+    id.write(to: &writer)
+    writer.varint(generation)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    id = try AccountID(from: &reader)
+    generation = try reader.varint()
+  }
+}
+
+extension CredentialEvent.ExpirySet: Payload {
+  private static let hasTime: UInt64 = 1
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(Self.hasTime.when(expiresAt != nil))
+    account.write(to: &writer)
+    writer.varint(generation)
+    expiresAt?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Self.hasTime)
+    account = try AccountID(from: &reader)
+    generation = try reader.varint()
+    expiresAt = try reader.optional(flags, Self.hasTime)
+  }
+}

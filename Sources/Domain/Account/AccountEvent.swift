@@ -4,7 +4,40 @@ public enum AccountEvent: Sendable, Hashable {
   case changed(Changed)
   case enabled(AccountID)
   case disabled(AccountID)
+  /// No test and no success lifts it, only `restored`.
+  case degraded(Degraded)
+  case restored(AccountID)
+  /// An operator issued a credential: in this stream too, so that a revision of it is a revision of that.
+  case credentialSet(CredentialSet)
   case removed(AccountID)
+
+  /// An operator wants no request to go there.
+  public struct Degraded: Sendable, Hashable {
+    /// Whom it is about.
+    public var id: AccountID
+    /// In the operator's words: 1…256 visible characters.
+    public var reason: String
+
+    /// Made of its parts.
+    public init(id: AccountID, reason: String) {
+      self.id = id
+      self.reason = reason
+    }
+  }
+
+  /// Which generation an operator issued.
+  public struct CredentialSet: Sendable, Hashable {
+    /// Whom it is about.
+    public var id: AccountID
+    /// As in the `credential.issued` of the same batch.
+    public var generation: UInt64
+
+    /// Made of its parts.
+    public init(id: AccountID, generation: UInt64) {
+      self.id = id
+      self.generation = generation
+    }
+  }
 
   /// Everything an account begins with; its secret is a `CredentialEvent` of the same batch.
   public struct Added: Sendable, Hashable {
@@ -58,6 +91,24 @@ public enum AccountEvent: Sendable, Hashable {
 public enum CredentialEvent: Sendable, Hashable {
   case issued(Issued)
   case revoked(AccountID)
+  case expirySet(ExpirySet)
+
+  /// When the generation in force stops working became known, or unknown.
+  public struct ExpirySet: Sendable, Hashable {
+    /// The account concerned.
+    public var account: AccountID
+    /// The generation in force.
+    public var generation: UInt64
+    /// nil: not known.
+    public var expiresAt: UnixNanoseconds?
+
+    /// Made of its parts.
+    public init(account: AccountID, generation: UInt64, expiresAt: UnixNanoseconds?) {
+      self.account = account
+      self.generation = generation
+      self.expiresAt = expiresAt
+    }
+  }
 
   /// A generation came from an operator or the file.
   ///

@@ -60,17 +60,6 @@ private let frequentRequests: [RequestEvent.Finished] = {
 extension WireKind {
   /// Written once a request rather than once an edit.
   fileprivate var isFrequent: Bool {
-    switch self {
-    case .requestDispatched, .requestFinished, .requestInterrupted, .requestDeliveryFailed,
-      .requestDeniedSummary:
-      true
-    case .providerAdded, .providerChanged, .providerEnabled, .providerDisabled, .providerRemoved,
-      .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,
-      .credentialIssued, .credentialRevoked, .aliasSet, .aliasRemoved, .keyCreated, .keyChanged,
-      .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
-      .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap,
-      .gatewayGapOpened, .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned:
-      false
-    }
+    rawValue.hasPrefix("request.")
   }
 }

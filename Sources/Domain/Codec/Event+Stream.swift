@@ -5,9 +5,16 @@ extension Event {
     case .provider(let event): event.id.stream
     case .account(let event): event.id.stream
     case .credential(let event): event.account.credentialStream
+    case .health(let event): event.account.healthStream
+    case .model(let event): event.id.stream
     case .alias(let event): aliasStream(event.name)
+    case .combo(let event): comboStream(event.name)
+    case .policy(let event): event.id.stream
+    case .organisation(let event): event.id.stream
     case .key(let event): event.id.stream
     case .settings: settingsStream
+    case .pricing: pricingStream
+    case .access: accessStream
     case .request: requestStream
     case .gateway: gatewayStream
     }
@@ -23,8 +30,8 @@ extension Event {
     case .request(.finished(let it)): requestKeys(it.id, it.clientRequestID)
     case .request(.interrupted(let it)): requestKeys(it.id, it.clientRequestID)
     case .request(.deliveryFailed(let it)): requestKeys(it.id, nil)
-    case .request(.deniedSummary), .provider, .account, .credential, .alias, .key, .settings,
-      .gateway:
+    case .request(.deniedSummary), .provider, .account, .credential, .health, .model, .alias,
+      .combo, .policy, .organisation, .key, .settings, .pricing, .access, .gateway:
       []
     }
   }
@@ -57,8 +64,31 @@ public let gatewayStream = "gateway"
 /// The stream of the settings.
 public let settingsStream = "settings"
 
+/// The stream of the prices.
+public let pricingStream = "pricing"
+/// The stream of signing in and out.
+public let accessStream = "access"
+
 /// The stream of an alias.
 public func aliasStream(_ name: String) -> String { "alias/" + name }
+
+/// The stream of a combo.
+public func comboStream(_ name: String) -> String { "combo/" + name }
+
+extension PolicyID {
+  /// The policy's stream.
+  public var stream: String { "policy/" + organisation.rawValue + "/" + model }
+}
+
+extension OrganisationID {
+  /// The organisation's stream.
+  public var stream: String { "organisation/" + rawValue }
+}
+
+extension ModelID {
+  /// The stream of what operators want of the model.
+  public var stream: String { "model/" + provider.rawValue + "/" + name }
+}
 
 extension ProviderID {
   /// The provider's stream.
@@ -70,6 +100,8 @@ extension AccountID {
   public var stream: String { "account/" + rawValue }
   /// The stream of the account's generations of secrets.
   public var credentialStream: String { "credential/" + rawValue }
+  /// The stream of what is known of the account's state.
+  public var healthStream: String { "health/" + rawValue }
 }
 
 extension KeyID {
@@ -87,6 +119,7 @@ extension ProviderEvent {
     switch self {
     case .added(let it): it.id
     case .changed(let it): it.id
+    case .modelsDiscovered(let it): it.id
     case .enabled(let id), .disabled(let id), .removed(let id): id
     }
   }
@@ -98,7 +131,9 @@ extension AccountEvent {
     switch self {
     case .added(let it): it.id
     case .changed(let it): it.id
-    case .enabled(let id), .disabled(let id), .removed(let id): id
+    case .degraded(let it): it.id
+    case .credentialSet(let it): it.id
+    case .enabled(let id), .disabled(let id), .restored(let id), .removed(let id): id
     }
   }
 }
@@ -108,6 +143,7 @@ extension CredentialEvent {
   public var account: AccountID {
     switch self {
     case .issued(let it): it.account
+    case .expirySet(let it): it.account
     case .revoked(let id): id
     }
   }
@@ -129,6 +165,9 @@ extension KeyEvent {
     switch self {
     case .created(let it): it.id
     case .changed(let it): it.id
+    case .accessChanged(let it): it.id
+    case .limitsSet(let it): it.id
+    case .budgetsSet(let it): it.id
     case .paused(let id), .resumed(let id), .revoked(let id): id
     }
   }

@@ -59,6 +59,99 @@ extension WireKind {
             fallbackStrategy: .fillFirst, requireAPIKey: true, forceModelPrefix: false,
             maxBodyBytes: 32 << 20)))
     case .settingsAdminPasswordSet: .settings(.adminPasswordSet)
+    case .providerModelsDiscovered:
+      .provider(
+        .modelsDiscovered(
+          .init(id: Sample.provider, account: Sample.account, models: ["gpt-4o", "o3"])))
+    case .accountDegraded:
+      .account(.degraded(.init(id: Sample.account, reason: "upstream incident 42")))
+    case .accountRestored: .account(.restored(Sample.account))
+    case .accountCredentialSet:
+      .account(.credentialSet(.init(id: Sample.account, generation: 2)))
+    case .credentialExpirySet:
+      .credential(
+        .expirySet(.init(account: Sample.account, generation: 2, expiresAt: Sample.time)))
+    case .healthCooldownStarted:
+      .health(
+        .cooldownStarted(
+          .init(
+            account: Sample.account, scope: .model("gpt-4o"), rule: "rate_limited",
+            until: Sample.time, status: 429, errorCode: "status_429")))
+    case .healthCooldownEnded:
+      .health(
+        .cooldownEnded(.init(account: Sample.account, scope: .account, reason: .passedTest)))
+    case .healthTested:
+      .health(
+        .tested(
+          .init(
+            account: Sample.account, model: "gpt-4o-mini", isValid: false,
+            latencyMicroseconds: 12_345, status: 401, errorClass: .account,
+            errorCode: "status_401")))
+    case .healthNoted:
+      .health(
+        .noted(
+          .init(
+            account: Sample.account, testStatus: .unavailable,
+            error: .set(status: 429, code: "status_429"))))
+    case .modelEnabled: .model(.enabled(Sample.model))
+    case .modelDisabled: .model(.disabled(Sample.model))
+    case .comboSet:
+      .combo(
+        .set(
+          .init(
+            name: "smart", models: ["mock/gpt-4o", "mock/gpt-4o-mini"], isUnresolved: false)))
+    case .comboRemoved: .combo(.removed("smart"))
+    case .policySet:
+      .policy(
+        .set(
+          .init(
+            id: Sample.policy,
+            accounts: [
+              PolicyAccount(account: Sample.account, weight: 80),
+              PolicyAccount(account: AccountID("mock.a2"), weight: 20),
+            ], failoverThreshold: 3, isUnresolved: false)))
+    case .policyRemoved: .policy(.removed(Sample.policy))
+    case .organisationCreated:
+      .organisation(.created(.init(id: Sample.organisation, name: "Acme")))
+    case .organisationRenamed:
+      .organisation(.renamed(.init(id: Sample.organisation, name: "Acme Ltd")))
+    case .organisationLimitsSet:
+      .organisation(.limitsSet(.init(id: Sample.organisation, limits: Sample.limits)))
+    case .organisationBudgetsSet:
+      .organisation(.budgetsSet(.init(id: Sample.organisation, budgets: Sample.budgets)))
+    case .organisationPaused: .organisation(.paused(Sample.organisation))
+    case .organisationResumed: .organisation(.resumed(Sample.organisation))
+    case .organisationRemoved: .organisation(.removed(Sample.organisation))
+    case .keyAccessChanged:
+      .key(
+        .accessChanged(
+          .init(
+            id: Sample.key, allowedModels: ["mock/*"], allowedAccounts: [Sample.account],
+            expiry: .at(Sample.time))))
+    case .keyLimitsSet: .key(.limitsSet(.init(id: Sample.key, limits: Sample.limits)))
+    case .keyBudgetsSet: .key(.budgetsSet(.init(id: Sample.key, budgets: Sample.budgets)))
+    case .settingsTrustedProxiesSet:
+      .settings(.trustedProxiesSet(.init(networks: ["10.0.0.0/8", "::1"])))
+    case .pricingChanged:
+      .pricing(
+        .changed(
+          .init(
+            set: [
+              .init(
+                id: PriceID(provider: Sample.provider, model: "gpt-4o"),
+                price: Price(
+                  input: 2_500_000, output: 10_000_000, cached: 1_250_000,
+                  reasoning: 10_000_000, cacheCreation: 2_500_000))
+            ], removed: [PriceID(provider: Sample.provider, model: "gpt-4")])))
+    case .accessLoginSucceeded:
+      .access(
+        .loginSucceeded(.init(session: Sample.request.rawValue, expiresAt: Sample.time)))
+    case .accessLoginRefused:
+      .access(.loginRefused(.init(reason: "wrong_password", count: 3)))
+    case .accessSessionRevoked:
+      .access(
+        .sessionRevoked(.init(session: Sample.request.rawValue, expiresAt: Sample.time)))
+    case .accessAllSessionsRevoked: .access(.allSessionsRevoked)
     case .requestDispatched:
       .request(
         .dispatched(
@@ -116,6 +209,16 @@ enum Sample {
   static let provider = ProviderID("mock")
   static let account = AccountID("mock.a1")
   static let key = KeyID("key_default")
+  static let model = ModelID(provider: provider, name: "gpt-4o")
+  static let organisation = OrganisationID("acme")
+  static let policy = PolicyID(organisation: organisation, model: "gpt-4o")
+  static let limits = Limits(
+    requestsPerSecond: 100, burst: 200, requestsPerMinute: 3_000, tokensPerMinute: 1_000_000,
+    concurrency: 64)
+  static let budgets = [
+    Budget(period: .day, microUSD: nil, tokens: 5_000_000),
+    Budget(period: .month, timezone: "+02:00", microUSD: 500_000_000, tokens: 100_000_000),
+  ]
   static let time = UnixNanoseconds(1_795_208_019_123_456_789)
   static let request = RequestID(0x019A_A2D1_5F33_7ABC_8DEF_0123_4567_89AB)
   static let fingerprint = Fingerprint((0..<32).map { UInt8($0 * 7 & 0xFF) })

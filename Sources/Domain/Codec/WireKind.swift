@@ -7,22 +7,53 @@ public enum WireKind: String, CaseIterable, Sendable {
   case providerEnabled = "provider.enabled.v1"
   case providerDisabled = "provider.disabled.v1"
   case providerRemoved = "provider.removed.v1"
+  case providerModelsDiscovered = "provider.models_discovered.v1"
   case accountAdded = "account.added.v1"
   case accountChanged = "account.changed.v1"
   case accountEnabled = "account.enabled.v1"
   case accountDisabled = "account.disabled.v1"
   case accountRemoved = "account.removed.v1"
+  case accountDegraded = "account.degraded.v1"
+  case accountRestored = "account.restored.v1"
+  case accountCredentialSet = "account.credential_set.v1"
   case credentialIssued = "credential.issued.v1"
   case credentialRevoked = "credential.revoked.v1"
+  case credentialExpirySet = "credential.expiry_set.v1"
+  case healthCooldownStarted = "health.cooldown_started.v1"
+  case healthCooldownEnded = "health.cooldown_ended.v1"
+  case healthTested = "health.tested.v1"
+  case healthNoted = "health.noted.v1"
+  case modelEnabled = "model.enabled.v1"
+  case modelDisabled = "model.disabled.v1"
   case aliasSet = "alias.set.v1"
   case aliasRemoved = "alias.removed.v1"
+  case comboSet = "combo.set.v1"
+  case comboRemoved = "combo.removed.v1"
+  case policySet = "policy.set.v1"
+  case policyRemoved = "policy.removed.v1"
+  case organisationCreated = "organisation.created.v1"
+  case organisationRenamed = "organisation.renamed.v1"
+  case organisationLimitsSet = "organisation.limits_set.v1"
+  case organisationBudgetsSet = "organisation.budgets_set.v1"
+  case organisationPaused = "organisation.paused.v1"
+  case organisationResumed = "organisation.resumed.v1"
+  case organisationRemoved = "organisation.removed.v1"
   case keyCreated = "key.created.v1"
   case keyChanged = "key.changed.v1"
   case keyPaused = "key.paused.v1"
   case keyResumed = "key.resumed.v1"
   case keyRevoked = "key.revoked.v1"
+  case keyAccessChanged = "key.access_changed.v1"
+  case keyLimitsSet = "key.limits_set.v1"
+  case keyBudgetsSet = "key.budgets_set.v1"
   case settingsChanged = "settings.changed.v1"
   case settingsAdminPasswordSet = "settings.admin_password_set.v1"
+  case settingsTrustedProxiesSet = "settings.trusted_proxies_set.v1"
+  case pricingChanged = "pricing.changed.v1"
+  case accessLoginSucceeded = "access.login_succeeded.v1"
+  case accessLoginRefused = "access.login_refused.v1"
+  case accessSessionRevoked = "access.session_revoked.v1"
+  case accessAllSessionsRevoked = "access.all_sessions_revoked.v1"
   case requestDispatched = "request.dispatched.v1"
   case requestFinished = "request.finished.v1"
   case requestInterrupted = "request.interrupted.v1"
@@ -63,22 +94,53 @@ extension Event {
     case .provider(.enabled): .providerEnabled
     case .provider(.disabled): .providerDisabled
     case .provider(.removed): .providerRemoved
+    case .provider(.modelsDiscovered): .providerModelsDiscovered
     case .account(.added): .accountAdded
     case .account(.changed): .accountChanged
     case .account(.enabled): .accountEnabled
     case .account(.disabled): .accountDisabled
     case .account(.removed): .accountRemoved
+    case .account(.degraded): .accountDegraded
+    case .account(.restored): .accountRestored
+    case .account(.credentialSet): .accountCredentialSet
     case .credential(.issued): .credentialIssued
     case .credential(.revoked): .credentialRevoked
+    case .credential(.expirySet): .credentialExpirySet
+    case .health(.cooldownStarted): .healthCooldownStarted
+    case .health(.cooldownEnded): .healthCooldownEnded
+    case .health(.tested): .healthTested
+    case .health(.noted): .healthNoted
+    case .model(.enabled): .modelEnabled
+    case .model(.disabled): .modelDisabled
     case .alias(.set): .aliasSet
     case .alias(.removed): .aliasRemoved
+    case .combo(.set): .comboSet
+    case .combo(.removed): .comboRemoved
+    case .policy(.set): .policySet
+    case .policy(.removed): .policyRemoved
+    case .organisation(.created): .organisationCreated
+    case .organisation(.renamed): .organisationRenamed
+    case .organisation(.limitsSet): .organisationLimitsSet
+    case .organisation(.budgetsSet): .organisationBudgetsSet
+    case .organisation(.paused): .organisationPaused
+    case .organisation(.resumed): .organisationResumed
+    case .organisation(.removed): .organisationRemoved
     case .key(.created): .keyCreated
     case .key(.changed): .keyChanged
     case .key(.paused): .keyPaused
     case .key(.resumed): .keyResumed
     case .key(.revoked): .keyRevoked
+    case .key(.accessChanged): .keyAccessChanged
+    case .key(.limitsSet): .keyLimitsSet
+    case .key(.budgetsSet): .keyBudgetsSet
     case .settings(.changed): .settingsChanged
     case .settings(.adminPasswordSet): .settingsAdminPasswordSet
+    case .settings(.trustedProxiesSet): .settingsTrustedProxiesSet
+    case .pricing(.changed): .pricingChanged
+    case .access(.loginSucceeded): .accessLoginSucceeded
+    case .access(.loginRefused): .accessLoginRefused
+    case .access(.sessionRevoked): .accessSessionRevoked
+    case .access(.allSessionsRevoked): .accessAllSessionsRevoked
     case .request(.dispatched): .requestDispatched
     case .request(.finished): .requestFinished
     case .request(.interrupted): .requestInterrupted

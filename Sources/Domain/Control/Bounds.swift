@@ -40,11 +40,13 @@ enum Bounds {
   }
 
   /// 1…128 visible ASCII, no `/`.
-  static func aliasName(_ value: String) throws(Refusal) {
+  static func publicName(_ value: String, _ what: String) throws(Refusal) {
     let isFit =
       1...128 ~= value.utf8.count && value.utf8.allSatisfy { 0x21...0x7E ~= $0 && $0 != slash }
     guard isFit else {
-      throw .invalid("name", value, "an alias must be 1 to 128 visible ASCII characters without /")
+      let article = what == "alias" ? "an" : "a"
+      throw .invalid(
+        "name", value, "\(article) \(what) must be 1 to 128 visible ASCII characters without /")
     }
   }
 

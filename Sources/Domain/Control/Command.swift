@@ -4,18 +4,32 @@
 public enum Command: Sendable, Hashable {
   case provider(ProviderCommand)
   case account(AccountCommand)
+  case health(HealthCommand)
+  case model(ModelCommand)
   case alias(AliasCommand)
+  case combo(ComboCommand)
+  case policy(PolicyCommand)
+  case organisation(OrganisationCommand)
   case key(KeyCommand)
   case settings(SettingsCommand)
+  case pricing(PricingCommand)
+  case access(AccessCommand)
 
-  /// The operator-intent stream whose revision an `If-Match` is compared with.
+  /// The stream whose revision an `If-Match` is compared with.
   public var stream: String {
     switch self {
     case .provider(let command): command.id.stream
     case .account(let command): command.id.stream
+    case .health(let command): command.account.healthStream
+    case .model(let command): command.id.stream
     case .alias(let command): aliasStream(command.name)
+    case .combo(let command): comboStream(command.name)
+    case .policy(let command): command.id.stream
+    case .organisation(let command): command.id.stream
     case .key(let command): command.id.stream
     case .settings: settingsStream
+    case .pricing: pricingStream
+    case .access: accessStream
     }
   }
 }

@@ -20,7 +20,30 @@ extension ControlState {
           message: "the provider \(id.rawValue) still has accounts: \(shown)\(rest)",
           remedy: "Remove its accounts first.")
       }
-    case .enable, .disable: break
+    case .enable, .disable, .discover: break
+    }
+  }
+
+  /// An organisation stays while keys or policies hang on it.
+  func check(_ command: OrganisationCommand) throws(Refusal) {
+    guard case .remove(let id) = command else { return }
+    guard id != .standard else {
+      throw Refusal(
+        code: .organisationInUse, field: "id", value: id.rawValue,
+        message: "the standard organisation is where keys without one of their own belong",
+        remedy: "Pause it to let none of its keys in.")
+    }
+    let holders =
+      keys.values.filter { $0.organisation == id && $0.status != .revoked }
+      .map { "key \($0.id.rawValue)" }
+      + policies.keys.filter { $0.organisation == id }.map { "policy for \($0.model)" }
+    guard holders.isEmpty else {
+      let shown = holders.sorted().prefix(10).joined(separator: ", ")
+      let rest = holders.count > 10 ? " and \(holders.count - 10) more" : ""
+      throw Refusal(
+        code: .organisationInUse, field: "id", value: Refusal.bounded(id.rawValue),
+        message: "the organisation \(id.rawValue) still has: \(shown)\(rest)",
+        remedy: "Revoke its keys and remove its policies first.")
     }
   }
 
@@ -39,14 +62,19 @@ extension ControlState {
       if let name = changed.name, let account = accounts[changed.id] {
         try checkName(name, of: changed.id, at: account.provider)
       }
-    case .enable, .disable, .remove, .issueCredential: break
+    case .enable, .disable, .remove, .issueCredential, .setCredentialExpiry, .degrade, .restore:
+      break
     }
   }
 
   /// Two keys never share a secret, not even with a revoked one.
   func check(_ command: KeyCommand) throws(Refusal) {
     switch command {
-    case .create(let created):
+    case .create(let created, let rights):
+      guard organisations[created.organisation] != nil else {
+        throw Organisation.unknown(created.organisation)
+      }
+      try check(allowedAccounts: rights.allowedAccounts)
       let holder = keys.values.filter { $0.fingerprint == created.fingerprint }.map(\.id).min()
       if let holder {
         throw Refusal(
@@ -54,8 +82,72 @@ extension ControlState {
           message: "the same secret is the key \(holder.rawValue)",
           remedy: "Let the gateway generate a new one.")
       }
+    case .changeRights(_, let rights): try check(allowedAccounts: rights.allowedAccounts)
     case .change, .pause, .resume, .revoke: break
     }
+  }
+
+  private func check(allowedAccounts: [AccountID]?) throws(Refusal) {
+    for id in allowedAccounts ?? [] where accounts[id] == nil { throw Account.unknown(id) }
+  }
+
+  /// A combo means a list of known things, and nothing else means the combo.
+  ///
+  /// - Returns: whether a model is unknown (only if that is allowed).
+  func checkCombo(
+    _ name: String, _ models: [String], allowUnresolved: Bool
+  ) throws(Refusal) -> Bool {
+    try Bounds.publicName(name, "combo")
+    try Bounds.within(models.count, 1...Combo.modelsMax, "number of models")
+    try checkName(name, "combo", isAlias: false)
+    var seen: Set<String> = []
+    var isUnresolved = false
+    for model in models {
+      try Bounds.target(model, "models")
+      guard seen.insert(model).inserted else {
+        throw .invalid("models", model, "a model stands in a combo once")
+      }
+      guard combos[model] == nil, model != name else {
+        throw Refusal(
+          code: .aliasOfAlias, field: "models", value: Refusal.bounded(model),
+          message: "a combo cannot hold a combo", remedy: "List its models instead.")
+      }
+      if let alias = aliases[model] {
+        throw Refusal(
+          code: .aliasOfAlias, field: "models", value: Refusal.bounded(model),
+          message: "a combo cannot hold an alias", remedy: "Write \(alias.target) instead.")
+      }
+      isUnresolved =
+        try check(target: model, "models", allowUnresolved: allowUnresolved) || isUnresolved
+    }
+    return isUnresolved
+  }
+
+  /// A policy shares requests out among known accounts that offer the model.
+  ///
+  /// - Returns: whether some account does not offer it (only if that is allowed).
+  func checkPolicy(
+    _ id: PolicyID, _ wanted: [PolicyAccount], _ threshold: UInt32, allowUnresolved: Bool
+  ) throws(Refusal) -> Bool {
+    try Policy.check(id, wanted, threshold)
+    guard id.organisation == PolicyID.everyone || organisations[id.organisation] != nil else {
+      throw Organisation.unknown(id.organisation)
+    }
+    var isUnresolved = false
+    for share in wanted {
+      guard let account = accounts[share.account] else { throw Account.unknown(share.account) }
+      guard providers[account.provider]?.isOffered(id.model) != true else { continue }
+      guard allowUnresolved else {
+        throw Refusal(
+          code: .unknownTarget, field: "accounts", value: Refusal.bounded(share.account.rawValue),
+          message: "the provider \(account.provider.rawValue) of the account "
+            + "\(account.name) does not offer \(Refusal.bounded(id.model))",
+          remedy: "Write the model without a prefix, as a provider offers it, or allow an "
+            + "unresolved target.")
+      }
+      isUnresolved = true
+    }
+    return isUnresolved
   }
 
   /// An alias means one known thing, and nothing else means the alias.
@@ -64,29 +156,56 @@ extension ControlState {
   func checkAlias(
     _ name: String, _ target: String, allowUnresolved: Bool
   ) throws(Refusal) -> Bool {
-    try Bounds.aliasName(name)
-    try Bounds.target(target)
-    if let provider = providers(where: { $0.prefix == name }).first {
-      throw .collision("name", name, "the prefix of the provider \(provider.id.rawValue)")
-    }
-    if let provider = providers(where: { $0.isOffered(name) }).first {
-      throw .collision("name", name, "a model of the provider \(provider.id.rawValue)")
-    }
-    if let other = aliases.values.filter({ $0.target == name }).map(\.name).min() {
-      throw .collision("name", name, "the target of the alias \(other)")
-    }
+    try Bounds.publicName(name, "alias")
+    try Bounds.target(target, "target")
+    try checkName(name, "alias", isAlias: true)
     guard target != name, aliases[target] == nil else {
       throw Refusal(
         code: .aliasOfAlias, field: "target", value: Refusal.bounded(target),
         message: "an alias cannot point at an alias",
         remedy: aliases[target].map { "Point at \($0.target) instead." } ?? "")
     }
+    if combos[target] != nil {
+      throw Refusal(
+        code: .aliasOfAlias, field: "target", value: Refusal.bounded(target),
+        message: "an alias cannot point at a combo", remedy: "Let clients ask for the combo.")
+    }
+    return try check(target: target, "target", allowUnresolved: allowUnresolved)
+  }
+
+  /// Nobody else may mean something by a name that clients write.
+  private func checkName(_ name: String, _ what: String, isAlias: Bool) throws(Refusal) {
+    if let provider = providers(where: { $0.prefix == name }).first {
+      throw .collision("name", name, "the prefix of the provider \(provider.id.rawValue)")
+    }
+    if let provider = providers(where: { $0.isOffered(name) }).first {
+      throw .collision("name", name, "a model of the provider \(provider.id.rawValue)")
+    }
+    if isAlias ? combos[name] != nil : aliases[name] != nil {
+      throw .collision("name", name, isAlias ? "a combo" : "an alias")
+    }
+    if let other = aliases.values.filter({ $0.target == name }).map(\.name).min() {
+      throw .collision("name", name, "the target of the alias \(other)")
+    }
+    if let other = combos.values.filter({ $0.models.contains(name) }).map(\.name).min() {
+      throw .collision("name", name, "a model of the combo \(other)")
+    }
+    if let policy = policies.keys.filter({ $0.model == name }).min() {
+      throw .collision(
+        "name", name, "the model of a policy of \(policy.organisation.rawValue)")
+    }
+  }
+
+  /// - Returns: whether the target is unknown (only if that is allowed).
+  private func check(
+    target: String, _ field: String, allowUnresolved: Bool
+  ) throws(Refusal) -> Bool {
     switch resolve(target: target) {
     case .known: return false
     case .ambiguous where allowUnresolved, .unknown where allowUnresolved: return true
     case .ambiguous(let names):
       throw Refusal(
-        code: .ambiguousTarget, field: "target", value: Refusal.bounded(target),
+        code: .ambiguousTarget, field: field, value: Refusal.bounded(target),
         message: "several providers offer this model",
         remedy: "Choose one of: \(names.joined(separator: ", ")).")
     case .unknown(let near):
@@ -95,7 +214,7 @@ extension ControlState {
         ? "List the models to see what is offered, or allow an unresolved target."
         : "Near names: \(near.joined(separator: ", "))."
       throw Refusal(
-        code: .unknownTarget, field: "target", value: Refusal.bounded(target),
+        code: .unknownTarget, field: field, value: Refusal.bounded(target),
         message: "no provider offers this model", remedy: remedy)
     }
   }
@@ -137,8 +256,14 @@ extension ControlState {
     if aliases[provider.prefix] != nil {
       throw .collision("prefix", provider.prefix, "an alias")
     }
-    for offer in provider.offers where aliases[offer.name] != nil {
-      throw .collision("models", offer.name, "an alias")
+    if combos[provider.prefix] != nil {
+      throw .collision("prefix", provider.prefix, "a combo")
+    }
+    // Names that were discovered give way; those that an operator writes must not need to.
+    for name in provider.models.flatMap({ [$0.name, $0.alias ?? $0.name] })
+    where provider.isOffered(name) {
+      if aliases[name] != nil { throw .collision("models", name, "an alias") }
+      if combos[name] != nil { throw .collision("models", name, "a combo") }
     }
   }
 
@@ -160,14 +285,14 @@ extension ControlState {
 
 extension Bounds {
   /// What an alias may point at: 1…256 visible bytes.
-  static func target(_ value: String) throws(Refusal) {
+  static func target(_ value: String, _ field: String) throws(Refusal) {
     guard let (prefix, model) = splitAtFirstSlash(value) else {
-      return try modelName(value, "target")
+      return try modelName(value, field)
     }
     guard 1...64 ~= prefix.utf8.count else {
-      throw .invalid("target", value, "target must have 1 to 64 bytes before its first slash")
+      throw .invalid(field, value, "\(field) must have 1 to 64 bytes before its first slash")
     }
-    try modelName(model, "target")
+    try modelName(model, field)
   }
 }
 

@@ -6,12 +6,24 @@ public struct ControlState: Sendable, Hashable {
   public internal(set) var providers: [ProviderID: Provider]
   /// Those that are there; removed ones are kept apart.
   public internal(set) var accounts: [AccountID: Account]
+  /// Those of which anything is known.
+  public internal(set) var health: [AccountID: AccountHealth]
   /// By name.
   public internal(set) var aliases: [String: AliasTarget]
+  /// By name.
+  public internal(set) var combos: [String: Combo]
+  /// By organisation and model.
+  public internal(set) var policies: [PolicyID: Policy]
+  /// The standard one is always there.
+  public internal(set) var organisations: [OrganisationID: Organisation]
   /// Revoked ones included: a key is never forgotten.
   public internal(set) var keys: [KeyID: Key]
   /// What holds for the whole gateway.
   public internal(set) var settings: Settings
+  /// What tokens cost.
+  public internal(set) var pricing: Pricing
+  /// Which sessions are over before their time.
+  public internal(set) var access: AccessState
   /// Accounts as they were when they were removed, so that generations only grow when one comes back.
   public internal(set) var removedAccounts: [AccountID: Account]
   /// Last revision of each operator-intent and credential stream.
@@ -24,9 +36,15 @@ public struct ControlState: Sendable, Hashable {
     position = 0
     providers = [:]
     accounts = [:]
+    health = [:]
     aliases = [:]
+    combos = [:]
+    policies = [:]
+    organisations = [.standard: .implied(.standard, UnixNanoseconds(0))]
     keys = [:]
     settings = .initial
+    pricing = .initial
+    access = .initial
     removedAccounts = [:]
     revisions = [:]
   }
@@ -44,7 +62,8 @@ public struct ControlState: Sendable, Hashable {
     guard case .event(let event) = recorded.content else { return }
     if let revision, revision > 1, revision - 1 > self.revision(ofStream: event.stream) {
       switch event {
-      case .provider, .account, .credential, .alias, .key, .settings:
+      case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
+        .organisation, .key, .settings, .pricing, .access:
         revisions[event.stream] = revision - 1
       case .request, .gateway: break
       }
@@ -62,19 +81,50 @@ public struct ControlState: Sendable, Hashable {
       Account.evolve(
         &accounts[event.id], tombstone: &removedAccounts[event.id], event, revision: revision,
         time: time)
+      if case .removed(let id) = event { health[id] = nil }
     case .credential(let event):
       advance(event.account.credentialStream)
       accounts[event.account]?.take(event, position: position)
       removedAccounts[event.account]?.take(event, position: position)
+    case .health(let event):
+      advance(event.account.healthStream)
+      // Nothing is known of an account that is not there.
+      guard accounts[event.account] != nil else { break }
+      health[event.account, default: .unknown].evolve(event, position: position, time: time)
+    case .model(let event):
+      advance(event.id.stream)
+      providers[event.id.provider]?.evolve(event)
     case .alias(let event):
       let revision = advance(aliasStream(event.name))
       AliasTarget.evolve(&aliases[event.name], event, revision: revision, time: time)
+    case .combo(let event):
+      let revision = advance(comboStream(event.name))
+      Combo.evolve(&combos[event.name], event, revision: revision, time: time)
+    case .policy(let event):
+      let revision = advance(event.id.stream)
+      Policy.evolve(&policies[event.id], event, revision: revision, time: time)
+    case .organisation(let event):
+      let revision = advance(event.id.stream)
+      Organisation.evolve(&organisations[event.id], event, revision: revision, time: time)
+      if event == .removed(.standard) { organisations[.standard] = .implied(.standard, time) }
     case .key(let event):
       let revision = advance(event.id.stream)
+      if case .created(let it) = event, organisations[it.organisation] == nil {
+        // Keys of older logs, which knew no organisations.
+        organisations[it.organisation] = .implied(it.organisation, time)
+      }
       Key.evolve(&keys[event.id], event, revision: revision, time: time)
     case .settings(let event):
       let revision = advance(settingsStream)
       settings.evolve(event, position: position, revision: revision, time: time)
+    case .pricing(let event):
+      let revision = advance(pricingStream)
+      pricing.evolve(event, revision: revision, time: time)
+    case .access(let event):
+      advance(accessStream)
+      access.evolve(event, time: time)
+      // Nothing that routing sees.
+      return
     case .request, .gateway:
       return
     }

@@ -49,10 +49,20 @@ extension ControlState {
   /// The refusal of a command about something that is not there; nil if it is, or need not be.
   fileprivate func missing(_ command: Command) -> Refusal? {
     switch command {
-    case .provider(.add), .account(.add), .alias(.set), .key(.create), .settings: nil
+    case .provider(.add), .account(.add), .alias(.set), .combo(.set), .policy(.set),
+      .organisation(.create), .key(.create), .settings, .pricing, .access:
+      nil
     case .provider(let command):
       providers[command.id] == nil ? Provider.unknown(command.id) : nil
     case .account(let command): accounts[command.id] == nil ? Account.unknown(command.id) : nil
+    case .health(let command):
+      accounts[command.account] == nil ? Account.unknown(command.account) : nil
+    case .model(let command):
+      providers[command.id.provider] == nil ? Provider.unknown(command.id.provider) : nil
+    case .combo(let command): combos[command.name] == nil ? Combo.unknown(command.name) : nil
+    case .policy(let command): policies[command.id] == nil ? Policy.unknown(command.id) : nil
+    case .organisation(let command):
+      organisations[command.id] == nil ? Organisation.unknown(command.id) : nil
     case .alias(let command): aliases[command.name] == nil ? AliasTarget.unknown(command.name) : nil
     case .key(let command): keys[command.id] == nil ? Key.unknown(command.id) : nil
     }
@@ -74,13 +84,23 @@ extension ControlState {
       return try ownEvents(
         for: .alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)),
         isUnresolved: isUnresolved)
-    case .alias(.remove):
-      return try ownEvents(for: command, isUnresolved: false)
+    case .combo(.set(let name, let models, let allowUnresolved)):
+      let isUnresolved = try checkCombo(name, models, allowUnresolved: allowUnresolved)
+      return try ownEvents(for: command, isUnresolved: isUnresolved)
+    case .policy(.set(let id, let accounts, let threshold, let allowUnresolved)):
+      let isUnresolved = try checkPolicy(
+        id, accounts, threshold, allowUnresolved: allowUnresolved)
+      return try ownEvents(for: command, isUnresolved: isUnresolved)
+    case .organisation(let organisation):
+      let events = try ownEvents(for: command, isUnresolved: false)
+      try check(organisation)
+      return events
     case .key(let command):
       let events = try ownEvents(for: .key(command), isUnresolved: false)
       try check(command)
       return events
-    case .settings:
+    case .alias(.remove), .combo(.remove), .policy(.remove), .health, .model, .settings, .pricing,
+      .access:
       return try ownEvents(for: command, isUnresolved: false)
     }
   }
@@ -99,6 +119,27 @@ extension ControlState {
       return try AliasTarget.decide(
         command, aliases[command.name], isUnresolved: isUnresolved
       ).map(Event.alias)
+    case .health(let command):
+      return try AccountHealth.decide(command, health[command.account] ?? .unknown)
+        .map(Event.health)
+    case .model(let command):
+      guard let provider = providers[command.id.provider] else {
+        throw Provider.unknown(command.id.provider)
+      }
+      return try provider.decide(command).map(Event.model)
+    case .combo(let command):
+      return try Combo.decide(command, combos[command.name], isUnresolved: isUnresolved)
+        .map(Event.combo)
+    case .policy(let command):
+      return try Policy.decide(command, policies[command.id], isUnresolved: isUnresolved)
+        .map(Event.policy)
+    case .organisation(let command):
+      return try Organisation.decide(command, organisations[command.id])
+        .map(Event.organisation)
+    case .pricing(let command):
+      return try Pricing.decide(command, pricing).map(Event.pricing)
+    case .access(.note(let event)):
+      return [.access(event)]
     case .key(let command):
       return try Key.decide(command, keys[command.id]).map(Event.key)
     case .settings(let command):

@@ -28,6 +28,10 @@ public struct Refusal: Error, Sendable, Hashable {
     case unknownAccount = "unknown_account"
     case unknownKey = "unknown_key"
     case unknownAlias = "unknown_alias"
+    case unknownModel = "unknown_model"
+    case unknownCombo = "unknown_combo"
+    case unknownPolicy = "unknown_policy"
+    case unknownOrganisation = "unknown_organisation"
     /// There is one by this id; creating never overwrites.
     case alreadyExists = "already_exists"
     /// The name already means something else to clients or people.
@@ -46,6 +50,8 @@ public struct Refusal: Error, Sendable, Hashable {
     case notActive = "not_active"
     /// A provider still has accounts; the message names them.
     case providerInUse = "provider_in_use"
+    /// An organisation still has keys or policies; the message names them.
+    case organisationInUse = "organisation_in_use"
   }
 
   /// The caller based the command on another revision than the current one.

@@ -4,10 +4,12 @@ extension Key {
   /// A revoked key stays, so its id is never used again.
   static func decide(_ command: KeyCommand, _ state: Key?) throws(Refusal) -> [KeyEvent] {
     switch (command, state, state?.status) {
-    case (.create(let created), .none, _):
+    case (.create(let created, let rights), .none, _):
       try check(created)
-      return [.created(created)]
-    case (.create(let created), .some, _):
+      var key: Key?
+      evolve(&key, .created(created), revision: 0, time: UnixNanoseconds(0))
+      return [.created(created)] + (try key?.events(for: rights) ?? [])
+    case (.create(let created, _), .some, _):
       throw Refusal(
         code: .alreadyExists, field: "id", value: created.id.rawValue,
         message: "there is a key \(created.id.rawValue)", remedy: "Create one with another id.")
@@ -17,6 +19,9 @@ extension Key {
       if let name = wanted.name { try Bounds.label(name, "name", most: 128) }
       let changed = key.difference(wanted)
       return changed.isEmpty ? [] : [.changed(changed)]
+    case (.changeRights(_, let rights), .some(let key), .active),
+      (.changeRights(_, let rights), .some(let key), .paused):
+      return try key.events(for: rights)
     case (.pause(let id), .some, .active): return [.paused(id)]
     case (.pause, .some, .paused): return []
     case (.resume(let id), .some, .paused): return [.resumed(id)]
@@ -25,11 +30,11 @@ extension Key {
       return [.revoked(id)]
     case (.revoke, .some, .revoked): return []
 
-    case (.change, .some, .revoked), (.pause, .some, .revoked), (.resume, .some, .revoked):
+    case (.changeRights, .some, .revoked), (.change, .some, .revoked), (.pause, .some, .revoked), (.resume, .some, .revoked):
       throw Refusal(
         code: .notActive, field: "id", value: command.id.rawValue,
         message: "the key \(command.id.rawValue) is revoked for good", remedy: "Create a new key.")
-    case (.change, .none, _), (.pause, .none, _), (.resume, .none, _), (.revoke, .none, _),
+    case (.changeRights, .none, _), (.changeRights, .some, .none), (.change, .none, _), (.pause, .none, _), (.resume, .none, _), (.revoke, .none, _),
       (.change, .some, .none), (.pause, .some, .none), (.resume, .some, .none),
       (.revoke, .some, .none):
       throw unknown(command.id)
@@ -50,6 +55,16 @@ extension Key {
     case .paused: state?.status = .paused
     case .resumed: state?.status = .active
     case .revoked: state?.status = .revoked
+    case .accessChanged(let it):
+      if let models = it.allowedModels { state?.allowedModels = models }
+      if let accounts = it.allowedAccounts { state?.allowedAccounts = accounts }
+      switch it.expiry {
+      case .never: state?.expiresAt = nil
+      case .at(let time): state?.expiresAt = time
+      case nil: break
+      }
+    case .limitsSet(let it): state?.limits = it.limits
+    case .budgetsSet(let it): state?.budgets = it.budgets
     }
     state?.revision = revision
     state?.updatedAt = time
@@ -60,6 +75,35 @@ extension Key {
       code: .unknownKey, field: "id", value: Refusal.bounded(id.rawValue),
       message: "there is no such key", remedy: "List the keys to see their ids.")
   }
+
+  /// Only what differs, at most one event of each sort.
+  private func events(for wanted: KeyRights) throws(Refusal) -> [KeyEvent] {
+    if let models = wanted.allowedModels {
+      try Bounds.within(models.count, 0...Self.allowedMax, "number of allowed models")
+      for pattern in models { try Bounds.modelName(pattern, "allowed_models") }
+    }
+    if let accounts = wanted.allowedAccounts {
+      try Bounds.within(accounts.count, 0...Self.allowedMax, "number of allowed accounts")
+    }
+    let expiry: KeyEvent.Expiry = expiresAt.map { .at($0) } ?? .never
+    let access = KeyEvent.AccessChanged(
+      id: id, allowedModels: wanted.allowedModels == allowedModels ? nil : wanted.allowedModels,
+      allowedAccounts: wanted.allowedAccounts == allowedAccounts ? nil : wanted.allowedAccounts,
+      expiry: wanted.expiry == expiry ? nil : wanted.expiry)
+    var events: [KeyEvent] = []
+    if access != .init(id: id) { events.append(.accessChanged(access)) }
+    if let limits = wanted.limits {
+      try limits.check()
+      if limits != self.limits { events.append(.limitsSet(.init(id: id, limits: limits))) }
+    }
+    if let budgets = wanted.budgets {
+      try Budget.check(budgets)
+      if budgets != self.budgets { events.append(.budgetsSet(.init(id: id, budgets: budgets))) }
+    }
+    return events
+  }
+
+  private static let allowedMax = 500
 
   private mutating func take(_ changed: KeyEvent.Changed) {
     name = changed.name ?? name

@@ -14,6 +14,14 @@ public struct Key: Sendable, Hashable {
   public var diagnostics: Bool
   /// After this the key is refused; nil: never.
   public var expiresAt: UnixNanoseconds?
+  /// Names or `*` wildcards that it may ask for; empty: all.
+  public var allowedModels: [String]
+  /// Accounts that may serve it; empty: all.
+  public var allowedAccounts: [AccountID]
+  /// Of this key alone, beside those of its organisation.
+  public var limits: Limits
+  /// Of this key alone, beside those of its organisation.
+  public var budgets: [Budget]
   /// What may be done with it.
   public var status: Status
   /// Of `key/<id>`.
@@ -26,8 +34,9 @@ public struct Key: Sendable, Hashable {
   /// Made of its parts.
   public init(
     id: KeyID, name: String, organisation: OrganisationID, fingerprint: Fingerprint,
-    masked: String, diagnostics: Bool, expiresAt: UnixNanoseconds?, status: Status,
-    revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
+    masked: String, diagnostics: Bool, expiresAt: UnixNanoseconds?,
+    allowedModels: [String] = [], allowedAccounts: [AccountID] = [], limits: Limits = .none,
+    budgets: [Budget] = [], status: Status, revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
   ) {
     self.id = id
     self.name = name
@@ -36,6 +45,10 @@ public struct Key: Sendable, Hashable {
     self.masked = masked
     self.diagnostics = diagnostics
     self.expiresAt = expiresAt
+    self.allowedModels = allowedModels
+    self.allowedAccounts = allowedAccounts
+    self.limits = limits
+    self.budgets = budgets
     self.status = status
     self.revision = revision
     self.createdAt = createdAt
@@ -57,8 +70,10 @@ public struct Key: Sendable, Hashable {
 
 /// What can be asked of a key.
 public enum KeyCommand: Sendable, Hashable {
-  case create(KeyEvent.Created)
+  case create(KeyEvent.Created, rights: KeyRights = KeyRights())
   case change(KeyEvent.Changed)
+  /// What the rights leave nil stays as it is.
+  case changeRights(KeyID, KeyRights)
   case pause(KeyID)
   case resume(KeyID)
   case revoke(KeyID)
@@ -66,9 +81,36 @@ public enum KeyCommand: Sendable, Hashable {
   /// Which key the command is about.
   public var id: KeyID {
     switch self {
-    case .create(let it): it.id
+    case .create(let it, _): it.id
+    case .changeRights(let id, _): id
     case .change(let it): it.id
     case .pause(let id), .resume(let id), .revoke(let id): id
     }
+  }
+}
+
+/// Where a key leads, how far and for how long; nil is "unchanged", and for a new key "no bound".
+public struct KeyRights: Sendable, Hashable {
+  /// Names or `*` wildcards; empty: all models. At most 500.
+  public var allowedModels: [String]?
+  /// Empty: all accounts. At most 500.
+  public var allowedAccounts: [AccountID]?
+  /// When the key ends.
+  public var expiry: KeyEvent.Expiry?
+  /// All limits, whatever held before.
+  public var limits: Limits?
+  /// All budgets, whatever held before.
+  public var budgets: [Budget]?
+
+  /// Made of its parts.
+  public init(
+    allowedModels: [String]? = nil, allowedAccounts: [AccountID]? = nil,
+    expiry: KeyEvent.Expiry? = nil, limits: Limits? = nil, budgets: [Budget]? = nil
+  ) {
+    self.allowedModels = allowedModels
+    self.allowedAccounts = allowedAccounts
+    self.expiry = expiry
+    self.limits = limits
+    self.budgets = budgets
   }
 }

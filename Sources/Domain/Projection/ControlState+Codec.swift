@@ -7,9 +7,19 @@ extension ControlState: Payload {
     providers.write(to: &writer)
     accounts.write(to: &writer)
     removedAccounts.write(to: &writer)
+    writer.count(health.count)
+    for (account, health) in health.sorted(by: { $0.key < $1.key }) {
+      account.write(to: &writer)
+      health.write(to: &writer)
+    }
     aliases.write(to: &writer)
+    combos.write(to: &writer)
+    policies.write(to: &writer)
+    organisations.write(to: &writer)
     keys.write(to: &writer)
     settings.write(to: &writer)
+    pricing.write(to: &writer)
+    access.write(to: &writer)
     writer.count(revisions.count)
     for (stream, revision) in revisions.sorted(by: { $0.key < $1.key }) {
       writer.text(stream)
@@ -23,9 +33,17 @@ extension ControlState: Payload {
     providers = try reader.table(\.id)
     accounts = try reader.table(\.id)
     removedAccounts = try reader.table(\.id)
+    health = try reader.table { (reader) throws(DecodingFailure) in
+      (try AccountID(from: &reader), try AccountHealth(from: &reader))
+    }
     aliases = try reader.table(\.name)
+    combos = try reader.table(\.name)
+    policies = try reader.table(\.id)
+    organisations = try reader.table(\.id)
     keys = try reader.table(\.id)
     settings = try Settings(from: &reader)
+    pricing = try Pricing(from: &reader)
+    access = try AccessState(from: &reader)
     revisions = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try reader.varint())
     }
@@ -60,6 +78,10 @@ extension Provider: Payload {
     writer.text(prefix)
     models.write(to: &writer)
     excludedModels.write(to: &writer)
+    discoveredModels.write(to: &writer)
+    writer.flag(discoveredAt != nil)
+    discoveredAt?.write(to: &writer)
+    disabledModels.write(to: &writer)
     writer.flag(isEnabled)
     writer.varint(revision)
     writer.time(createdAt)
@@ -74,6 +96,9 @@ extension Provider: Payload {
     prefix = try reader.text()
     models = try [ProviderModel](from: &reader)
     excludedModels = try [String](from: &reader)
+    discoveredModels = try [String](from: &reader)
+    discoveredAt = try reader.flag() ? try reader.time() : nil
+    disabledModels = try [String](from: &reader)
     isEnabled = try reader.flag()
     revision = try reader.varint()
     createdAt = try reader.time()
@@ -86,13 +111,17 @@ extension Account: Payload {
     static let isEnabled: UInt64 = 1 << 0
     static let fingerprint: UInt64 = 1 << 1
     static let position: UInt64 = 1 << 2
-    static let all: UInt64 = 0b111
+    static let degradation: UInt64 = 1 << 3
+    static let expiresAt: UInt64 = 1 << 4
+    static let all: UInt64 = 0b1_1111
   }
 
   func write(to writer: inout RecordWriter) {
     writer.varint(
       Flag.isEnabled.when(isEnabled) | Flag.fingerprint.when(credentialFingerprint != nil)
-        | Flag.position.when(credentialPosition != nil))
+        | Flag.position.when(credentialPosition != nil)
+        | Flag.degradation.when(degradation != nil)
+        | Flag.expiresAt.when(credentialExpiresAt != nil))
     id.write(to: &writer)
     provider.write(to: &writer)
     writer.text(name)
@@ -101,6 +130,11 @@ extension Account: Payload {
     writer.varint(credentialGeneration)
     if let credentialFingerprint { writer.fingerprint(credentialFingerprint) }
     credentialPosition?.write(to: &writer)
+    if let degradation {
+      writer.text(degradation.reason)
+      writer.time(degradation.since)
+    }
+    credentialExpiresAt?.write(to: &writer)
     writer.varint(revision)
     writer.time(createdAt)
     writer.time(updatedAt)
@@ -117,6 +151,10 @@ extension Account: Payload {
     credentialGeneration = try reader.varint()
     credentialFingerprint = flags & Flag.fingerprint == 0 ? nil : try reader.fingerprint()
     credentialPosition = try reader.optional(flags, Flag.position)
+    degradation =
+      flags & Flag.degradation == 0
+      ? nil : Degradation(reason: try reader.text(), since: try reader.time())
+    credentialExpiresAt = try reader.optional(flags, Flag.expiresAt)
     revision = try reader.varint()
     createdAt = try reader.time()
     updatedAt = try reader.time()
@@ -158,6 +196,10 @@ extension Key: Payload {
     writer.fingerprint(fingerprint)
     writer.text(masked)
     expiresAt?.write(to: &writer)
+    allowedModels.write(to: &writer)
+    allowedAccounts.write(to: &writer)
+    limits.write(to: &writer)
+    budgets.write(to: &writer)
     switch status {
     case .active: writer.byte(1)
     case .paused: writer.byte(2)
@@ -177,6 +219,10 @@ extension Key: Payload {
     fingerprint = try reader.fingerprint()
     masked = try reader.text()
     expiresAt = try reader.optional(flags, Flag.expiresAt)
+    allowedModels = try [String](from: &reader)
+    allowedAccounts = try [AccountID](from: &reader)
+    limits = try Limits(from: &reader)
+    budgets = try [Budget](from: &reader)
     switch try reader.byte() {
     case 1: status = .active
     case 2: status = .paused
@@ -203,6 +249,7 @@ extension Settings: Payload {
         | Flag.adminPassword.when(adminPasswordPosition != nil))
     writer.byte(fallbackStrategy.rawValue)
     writer.varint(maxBodyBytes)
+    trustedProxies.write(to: &writer)
     adminPasswordPosition?.write(to: &writer)
     writer.varint(revision)
     writer.time(createdAt)
@@ -215,9 +262,199 @@ extension Settings: Payload {
     forceModelPrefix = flags & Flag.forceModelPrefix != 0
     fallbackStrategy = try reader.one(of: Strategy.self)
     maxBodyBytes = try reader.varint()
+    trustedProxies = try [String](from: &reader)
     adminPasswordPosition = try reader.optional(flags, Flag.adminPassword)
     revision = try reader.varint()
     createdAt = try reader.time()
     updatedAt = try reader.time()
+  }
+}
+
+extension AccountHealth: Payload {
+  private enum Flag {
+    static let cooldown: UInt64 = 1 << 0
+    static let lastError: UInt64 = 1 << 1
+    static let testedAt: UInt64 = 1 << 2
+    static let testMicroseconds: UInt64 = 1 << 3
+    static let all: UInt64 = 0b1111
+  }
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(
+      Flag.cooldown.when(cooldown != nil) | Flag.lastError.when(lastError != nil)
+        | Flag.testedAt.when(testedAt != nil)
+        | Flag.testMicroseconds.when(testMicroseconds != nil))
+    cooldown?.write(to: &writer)
+    writer.count(modelCooldowns.count)
+    for (model, cooldown) in modelCooldowns.sorted(by: { $0.key < $1.key }) {
+      writer.text(model)
+      cooldown.write(to: &writer)
+    }
+    writer.byte(testStatus.rawValue)
+    lastError?.write(to: &writer)
+    testedAt?.write(to: &writer)
+    testMicroseconds?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Flag.all)
+    cooldown = try reader.optional(flags, Flag.cooldown)
+    modelCooldowns = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try Cooldown(from: &reader))
+    }
+    testStatus = try reader.one(of: TestStatus.self)
+    lastError = try reader.optional(flags, Flag.lastError)
+    testedAt = try reader.optional(flags, Flag.testedAt)
+    testMicroseconds = try reader.optional(flags, Flag.testMicroseconds)
+  }
+}
+
+extension AccountHealth.Cooldown: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.time(until)
+    writer.text(rule)
+    writer.time(startedAt)
+    writer.varint(position)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    until = try reader.time()
+    rule = try reader.text()
+    startedAt = try reader.time()
+    position = try reader.varint()
+  }
+}
+
+extension AccountHealth.LastError: Payload {
+  private enum Flag {
+    static let status: UInt64 = 1 << 0
+    static let errorClass: UInt64 = 1 << 1
+    static let code: UInt64 = 1 << 2
+    static let all: UInt64 = 0b111
+  }
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(
+      Flag.status.when(status != nil) | Flag.errorClass.when(errorClass != nil)
+        | Flag.code.when(code != nil))
+    status?.write(to: &writer)
+    if let errorClass { writer.byte(errorClass.rawValue) }
+    code?.write(to: &writer)
+    writer.time(at)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Flag.all)
+    status = try reader.optional(flags, Flag.status)
+    errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
+    code = try reader.optional(flags, Flag.code)
+    at = try reader.time()
+  }
+}
+
+extension Combo: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(name)
+    models.write(to: &writer)
+    writer.flag(isUnresolved)
+    writer.varint(revision)
+    writer.time(createdAt)
+    writer.time(updatedAt)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    name = try reader.text()
+    models = try [String](from: &reader)
+    isUnresolved = try reader.flag()
+    revision = try reader.varint()
+    createdAt = try reader.time()
+    updatedAt = try reader.time()
+  }
+}
+
+extension Policy: Payload {
+  func write(to writer: inout RecordWriter) {
+    id.write(to: &writer)
+    accounts.write(to: &writer)
+    failoverThreshold.write(to: &writer)
+    writer.flag(isUnresolved)
+    writer.varint(revision)
+    writer.time(createdAt)
+    writer.time(updatedAt)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    id = try PolicyID(from: &reader)
+    accounts = try [PolicyAccount](from: &reader)
+    failoverThreshold = try reader.uint32()
+    isUnresolved = try reader.flag()
+    revision = try reader.varint()
+    createdAt = try reader.time()
+    updatedAt = try reader.time()
+  }
+}
+
+extension Organisation: Payload {
+  func write(to writer: inout RecordWriter) {
+    id.write(to: &writer)
+    writer.text(name)
+    limits.write(to: &writer)
+    budgets.write(to: &writer)
+    writer.flag(isPaused)
+    writer.varint(revision)
+    writer.time(createdAt)
+    writer.time(updatedAt)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    id = try OrganisationID(from: &reader)
+    name = try reader.text()
+    limits = try Limits(from: &reader)
+    budgets = try [Budget](from: &reader)
+    isPaused = try reader.flag()
+    revision = try reader.varint()
+    createdAt = try reader.time()
+    updatedAt = try reader.time()
+  }
+}
+
+extension Pricing: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.count(prices.count)
+    for (id, price) in prices.sorted(by: { $0.key < $1.key }) {
+      id.write(to: &writer)
+      price.write(to: &writer)
+    }
+    writer.varint(revision)
+    writer.time(createdAt)
+    writer.time(updatedAt)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    prices = try reader.table { (reader) throws(DecodingFailure) in
+      (try PriceID(from: &reader), try Price(from: &reader))
+    }
+    revision = try reader.varint()
+    createdAt = try reader.time()
+    updatedAt = try reader.time()
+  }
+}
+
+extension AccessState: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.count(revoked.count)
+    for (session, expiresAt) in revoked.sorted(by: { $0.key < $1.key }) {
+      writer.id(session)
+      writer.time(expiresAt)
+    }
+    writer.flag(revokedThrough != nil)
+    revokedThrough?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    revoked = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.id(), try reader.time())
+    }
+    revokedThrough = try reader.flag() ? try reader.time() : nil
   }
 }

@@ -51,7 +51,8 @@ public struct GatewayProjection: Sendable, Hashable {
       return
     }
     switch event {
-    case .provider, .account, .credential, .alias, .key, .settings:
+    case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
+      .key, .settings, .pricing, .access:
       state.apply(recorded, revision: revision)
       unknownBeforeState = unknownEvents
       let part =
@@ -172,7 +173,8 @@ extension GatewayProjection {
       case .providerAdded, .providerChanged, .providerEnabled, .providerDisabled, .providerRemoved,
         .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,
         .credentialIssued, .credentialRevoked, .aliasSet, .aliasRemoved, .keyCreated, .keyChanged,
-        .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet:
+        .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
+        .providerModelsDiscovered, .accountDegraded, .accountRestored, .accountCredentialSet, .credentialExpirySet, .healthCooldownStarted, .healthCooldownEnded, .healthTested, .healthNoted, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved, .policySet, .policyRemoved, .organisationCreated, .organisationRenamed, .organisationLimitsSet, .organisationBudgetsSet, .organisationPaused, .organisationResumed, .organisationRemoved, .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet, .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked, .accessAllSessionsRevoked:
         self = .configuration
       case nil:
         self = kind.hasPrefix("request.") || kind.hasPrefix("gateway.") ? .nothing : .configuration

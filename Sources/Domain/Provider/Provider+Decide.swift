@@ -22,7 +22,14 @@ extension Provider {
     case (.remove(let id), .some):
       return [.removed(id)]
 
-    case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none):
+    case (.discover(let it), .some(let provider)):
+      try Bounds.within(it.models.count, 0...Bounds.modelsPerProvider, "number of models")
+      for model in it.models { try Bounds.modelName(model, "models") }
+      let isNew = provider.discoveredAt == nil || provider.discoveredModels != it.models
+      return isNew ? [.modelsDiscovered(it)] : []
+
+    case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none),
+      (.discover, .none):
       throw unknown(command.id)
     }
   }
@@ -41,6 +48,9 @@ extension Provider {
     case .enabled: state?.isEnabled = true
     case .disabled: state?.isEnabled = false
     case .removed: state = nil
+    case .modelsDiscovered(let it):
+      state?.discoveredModels = it.models
+      state?.discoveredAt = time
     }
     state?.revision = revision
     state?.updatedAt = time

@@ -14,6 +14,12 @@ public struct Provider: Sendable, Hashable {
   public var models: [ProviderModel]
   /// Model names or `*` wildcards never offered.
   public var excludedModels: [String]
+  /// What the provider said it offers beyond `models`, sorted; the last good answer.
+  public var discoveredModels: [String]
+  /// When it said so; nil: it was never asked with success.
+  public var discoveredAt: UnixNanoseconds?
+  /// Models that operators took out, by the provider's own name, sorted.
+  public var disabledModels: [String]
   /// Whether requests may go there.
   public var isEnabled: Bool
   /// Of `provider/<id>`.
@@ -26,8 +32,9 @@ public struct Provider: Sendable, Hashable {
   /// Made of its parts.
   public init(
     id: ProviderID, name: String, dialect: UpstreamProtocol, baseURL: String, prefix: String,
-    models: [ProviderModel], excludedModels: [String], isEnabled: Bool, revision: UInt64,
-    createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
+    models: [ProviderModel], excludedModels: [String], discoveredModels: [String] = [],
+    discoveredAt: UnixNanoseconds? = nil, disabledModels: [String] = [], isEnabled: Bool,
+    revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
   ) {
     self.id = id
     self.name = name
@@ -36,6 +43,9 @@ public struct Provider: Sendable, Hashable {
     self.prefix = prefix
     self.models = models
     self.excludedModels = excludedModels
+    self.discoveredModels = discoveredModels
+    self.discoveredAt = discoveredAt
+    self.disabledModels = disabledModels
     self.isEnabled = isEnabled
     self.revision = revision
     self.createdAt = createdAt
@@ -51,12 +61,15 @@ public enum ProviderCommand: Sendable, Hashable {
   case disable(ProviderID)
   /// Only after its accounts are removed.
   case remove(ProviderID)
+  /// What an account of it was told that it offers; the same list again is no event.
+  case discover(ProviderEvent.ModelsDiscovered)
 
   /// Whom the command is about.
   public var id: ProviderID {
     switch self {
     case .add(let it): it.id
     case .change(let it): it.id
+    case .discover(let it): it.id
     case .enable(let id), .disable(let id), .remove(let id): id
     }
   }

@@ -36,6 +36,20 @@ extension ProviderEvent.Added: Payload {
   }
 }
 
+extension ProviderEvent.ModelsDiscovered: Payload {
+  func write(to writer: inout RecordWriter) {
+    id.write(to: &writer)
+    account.write(to: &writer)
+    models.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    id = try ProviderID(from: &reader)
+    account = try AccountID(from: &reader)
+    models = try [String](from: &reader)
+  }
+}
+
 extension ProviderEvent.Changed: Payload {
   private enum Flag {
     static let name: UInt64 = 1 << 0

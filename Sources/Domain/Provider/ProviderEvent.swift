@@ -20,6 +20,7 @@ public enum ProviderEvent: Sendable, Hashable {
   case disabled(ProviderID)
   /// A tombstone: the id may be added again later, as a new revision of the same stream.
   case removed(ProviderID)
+  case modelsDiscovered(ModelsDiscovered)
 
   /// Everything a provider begins with.
   public struct Added: Sendable, Hashable {
@@ -50,6 +51,23 @@ public enum ProviderEvent: Sendable, Hashable {
       self.prefix = prefix
       self.models = models
       self.excludedModels = excludedModels
+    }
+  }
+
+  /// The provider was asked which models it offers, and this is its whole answer.
+  public struct ModelsDiscovered: Sendable, Hashable {
+    /// Whom it is about.
+    public var id: ProviderID
+    /// With whose credential it was asked.
+    public var account: AccountID
+    /// The provider's own names, sorted, each once: at most 2,000.
+    public var models: [String]
+
+    /// Made of its parts.
+    public init(id: ProviderID, account: AccountID, models: [String]) {
+      self.id = id
+      self.account = account
+      self.models = models
     }
   }
 

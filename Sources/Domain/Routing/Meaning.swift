@@ -1,6 +1,8 @@
 /// What a name that clients may write stands for.
 enum Meaning: Sendable {
   case target(Target)
+  /// A combo's models, those that mean one provider, in its order; never empty.
+  case combo([Target])
   /// A bare name that only disabled providers offer, and more than one of them: indexes of these.
   case disabled([Int])
   /// Names that say which one is meant.
@@ -13,6 +15,8 @@ enum Meaning: Sendable {
     /// Index into the providers, sorted by id.
     var provider: Int
     var upstreamModel: String
+    /// `prefix/model`, as a key's allowed models are matched with.
+    var qualified: String
     /// Seconds since the Unix epoch at which the name was made.
     var createdAt: Int64
   }
@@ -20,8 +24,8 @@ enum Meaning: Sendable {
 
 /// Works out what every name means; used once per snapshot.
 ///
-/// The steps are those of the contract: `prefix/model`, then aliases, then bare names. A later step never takes
-/// a name that an earlier one could have meant, so that nothing falls through.
+/// The steps are those of the contract: `prefix/model`, then aliases, combos, policies and bare names. A later
+/// step never takes a name that an earlier one could have meant, so that nothing falls through.
 struct NameIndex {
   private(set) var meanings: [String: Meaning] = [:]
   private let providers: [Provider]
@@ -70,7 +74,8 @@ struct NameIndex {
       let name = start + offer.name
       meanings[name] = .target(
         Meaning.Target(
-          provider: index, upstreamModel: offer.upstreamModel, createdAt: created))
+          provider: index, upstreamModel: offer.upstreamModel, qualified: name,
+          createdAt: created))
       let own = Offering(provider: index, upstreamModel: offer.upstreamModel)
       if offering[offer.name]?.others.append(own) == nil {
         offering[offer.name] = Offerings(first: own)
@@ -91,6 +96,26 @@ struct NameIndex {
         ListedModel(
           id: alias.name, ownedBy: providers[target.provider].id.rawValue,
           createdAt: target.createdAt))
+    }
+  }
+
+  /// A combo means its models as prefixed or bare names; those that mean nothing now are passed over.
+  mutating func add(_ combo: Combo) {
+    guard meanings[combo.name] == nil else { return }
+    let created = seconds(combo.createdAt)
+    var targets: [Meaning.Target] = []
+    for model in combo.models {
+      if case .target(let target) = meaning(ofTarget: model, created: created) {
+        targets.append(target)
+      }
+    }
+    guard !targets.isEmpty else {
+      meanings[combo.name] = .dangling(target: combo.models.first ?? combo.name)
+      return
+    }
+    meanings[combo.name] = .combo(targets)
+    if targets.contains(where: { providers[$0.provider].isEnabled }) {
+      aliases.append(ListedModel(id: combo.name, ownedBy: "combo", createdAt: created))
     }
   }
 
@@ -149,9 +174,11 @@ struct NameIndex {
   }
 
   private func target(_ offering: Offering) -> Meaning.Target {
-    Meaning.Target(
+    let provider = providers[offering.provider]
+    return Meaning.Target(
       provider: offering.provider, upstreamModel: offering.upstreamModel,
-      createdAt: seconds(providers[offering.provider].createdAt))
+      qualified: provider.prefix + "/" + offering.upstreamModel,
+      createdAt: seconds(provider.createdAt))
   }
 
   private func candidates(_ name: String, _ offering: [Offering]) -> [String] {

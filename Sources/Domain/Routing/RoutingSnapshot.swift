@@ -12,11 +12,60 @@ public struct SnapshotAccount: Sendable, Hashable {
   public let priority: UInt32
   /// 0…10000; share among accounts where the strategy is weighted.
   public let weight: UInt32
-  /// Why no request may go there; nil: usable.
+  /// Why no request may go there, whatever the time; nil: nothing but time may stand against it.
   public let obstacle: RejectionReason?
+  /// Cooldowns and the credential's end; nil, as for nearly all: the time stands against nothing.
+  let timed: Timed?
 
-  /// Enabled, with a credential, at an enabled provider.
-  public var isUsable: Bool { obstacle == nil }
+  /// What stands against an account until, or from, some time.
+  struct Timed: Sendable, Hashable {
+    var coolsUntil: UnixNanoseconds?
+    var modelsCoolUntil: [String: UnixNanoseconds]
+    var expiresAt: UnixNanoseconds?
+  }
+
+  /// Why a request for a model may not go there at `now`; nil: it may.
+  public func obstacle(
+    to upstreamModel: String, at now: UnixNanoseconds
+  ) -> RejectionReason? {
+    if let obstacle { return obstacle }
+    guard let timed else { return nil }
+    if let until = timed.coolsUntil, now < until { return .cooling(until: until) }
+    if let until = timed.modelsCoolUntil[upstreamModel], now < until {
+      return .modelCooling(until: until)
+    }
+    if let end = timed.expiresAt, now >= end { return .credentialExpired(at: end) }
+    return nil
+  }
+}
+
+/// Who serves a model under a policy, with everything worked out.
+struct PolicyGroup: Sendable {
+  var id: PolicyID
+  /// In the order of the policy.
+  var members: [Member]
+
+  struct Member: Sendable {
+    /// Index into `RoutingSnapshot.accounts`.
+    var account: Int
+    /// nil: the account's provider does not offer the model now.
+    var upstreamModel: String?
+    var weight: UInt32
+  }
+}
+
+/// Where a key may lead, for keys that may not lead everywhere.
+struct Fence: Sendable {
+  var models: [String]
+  var accounts: Set<AccountID>
+
+  func admits(account: AccountID) -> Bool { accounts.isEmpty || accounts.contains(account) }
+
+  /// By the name that the client wrote, or by the one that it stands for.
+  func admits(model name: String, _ qualified: String) -> Bool {
+    models.isEmpty
+      || models.contains { matches(name, wildcard: $0) || matches(qualified, wildcard: $0) }
+  }
 }
 
 /// A provider as routing sees it.
@@ -61,6 +110,9 @@ public final class RoutingSnapshot: Sendable {
   /// What each name that a client may write means.
   let meanings: [String: Meaning]
   let listed: [ListedModel]
+  /// By every name that clients may write for the policy's model, then by organisation.
+  let policies: [String: [OrganisationID: PolicyGroup]]
+  let fences: [KeyID: Fence]
   private let keys: [Fingerprint: Key]
 
   /// Works out everything that decisions on this state need.
@@ -72,28 +124,99 @@ public final class RoutingSnapshot: Sendable {
     var index = NameIndex(sorted)
     let isPrefixForced = state.settings.forceModelPrefix
     for alias in state.aliases.values { index.add(alias) }
+    for combo in state.combos.values { index.add(combo) }
+    policies = Self.policies(of: state, index, sorted, accounts)
     index.addBareNames(isPrefixForced: isPrefixForced)
     meanings = index.meanings
     listed = index.listed()
     // Two keys never share a fingerprint; if a log says otherwise, the first by id has it.
     keys = [Fingerprint: Key](
-      state.keys.values.lazy.map { ($0.fingerprint, $0) },
-      uniquingKeysWith: { $0.id < $1.id ? $0 : $1 })
+      state.keys.values.lazy.map { key in
+        var key = key
+        // Who may not come in by its organisation may not by its key.
+        if key.status == .active, state.organisations[key.organisation]?.isPaused == true {
+          key.status = .paused
+        }
+        return (key.fingerprint, key)
+      }, uniquingKeysWith: { $0.id < $1.id ? $0 : $1 })
+    var fences: [KeyID: Fence] = [:]
+    for key in state.keys.values where !key.allowedModels.isEmpty || !key.allowedAccounts.isEmpty {
+      fences[key.id] = Fence(models: key.allowedModels, accounts: Set(key.allowedAccounts))
+    }
+    self.fences = fences
   }
 
   /// The key with this fingerprint, whatever its status: the caller refuses paused, revoked and expired ones.
+  ///
+  /// While its organisation is paused, so is the key.
   public func key(_ fingerprint: Fingerprint) -> Key? { keys[fingerprint] }
 
-  /// What clients may ask for: `prefix/model` of enabled providers and aliases of these, sorted by id.
+  /// What clients may ask for: `prefix/model` of enabled providers, aliases of these and combos, sorted by id.
   public func models() -> [ListedModel] { listed }
 
-  /// The model by any name that `route` accepts, under that name; nil if it is unknown, ambiguous or disabled.
-  public func model(_ name: String) -> ListedModel? {
-    guard case .target(let target) = meanings[name], providers[target.provider].isEnabled else {
-      return nil
+  /// Whether the key may not ask for everything.
+  public func isFenced(_ key: KeyID) -> Bool { fences[key] != nil }
+
+  /// What a client with this key may ask for, sorted by id.
+  public func models(for key: KeyID?) -> [ListedModel] {
+    guard let key, let fence = fences[key], !fence.models.isEmpty else { return listed }
+    return listed.filter { isAllowed($0.id, fence) }
+  }
+
+  private func isAllowed(_ name: String, _ fence: Fence) -> Bool {
+    switch meanings[name] {
+    case .target(let target): fence.admits(model: name, target.qualified)
+    case .combo(let targets):
+      targets.contains { fence.admits(model: name, $0.qualified) }
+    case .disabled, .ambiguous, .dangling, nil: fence.admits(model: name, name)
     }
-    return ListedModel(
-      id: name, ownedBy: providers[target.provider].id.rawValue, createdAt: target.createdAt)
+  }
+
+  /// The model by any name that `route` accepts, under that name; nil if it is unknown, ambiguous or disabled.
+  public func model(_ name: String, for key: KeyID? = nil) -> ListedModel? {
+    if let key, let fence = fences[key], !isAllowed(name, fence) { return nil }
+    switch meanings[name] {
+    case .target(let target):
+      guard providers[target.provider].isEnabled else { return nil }
+      return ListedModel(
+        id: name, ownedBy: providers[target.provider].id.rawValue, createdAt: target.createdAt)
+    case .combo(let targets):
+      guard let target = targets.first(where: { providers[$0.provider].isEnabled }) else {
+        return nil
+      }
+      return ListedModel(id: name, ownedBy: "combo", createdAt: target.createdAt)
+    case .disabled, .ambiguous, .dangling, nil: return nil
+    }
+  }
+
+  /// The groups of all policies, by the names that lead to them: the model itself unless something else has
+  /// that name, and every alias of it.
+  private static func policies(
+    of state: ControlState, _ index: NameIndex, _ providers: [Provider],
+    _ accounts: [SnapshotAccount]
+  ) -> [String: [OrganisationID: PolicyGroup]] {
+    guard !state.policies.isEmpty else { return [:] }
+    let indexes = Dictionary(
+      uniqueKeysWithValues: accounts.enumerated().map { ($0.element.id, $0.offset) })
+    let aliases = Dictionary(grouping: state.aliases.values, by: \.target)
+    var groups: [String: [OrganisationID: PolicyGroup]] = [:]
+    for policy in state.policies.values {
+      let model = policy.id.model
+      let members = policy.accounts.compactMap { share -> PolicyGroup.Member? in
+        guard let account = indexes[share.account] else { return nil }
+        let provider = providers[accounts[account].providerIndex]
+        return PolicyGroup.Member(
+          account: account, upstreamModel: provider.upstreamModel(of: model),
+          weight: share.weight)
+      }
+      let group = PolicyGroup(id: policy.id, members: members)
+      // Only bare names are missing from the index yet.
+      if index.meanings[model] == nil { groups[model, default: [:]][policy.id.organisation] = group }
+      for alias in aliases[model] ?? [] {
+        groups[alias.name, default: [:]][policy.id.organisation] = group
+      }
+    }
+    return groups
   }
 
   private static func places(
@@ -115,7 +238,8 @@ public final class RoutingSnapshot: Sendable {
           SnapshotAccount(
             id: account.id, name: account.name, provider: provider.id, providerIndex: index,
             priority: account.priority, weight: account.weight,
-            obstacle: obstacle(of: account, at: provider)))
+            obstacle: obstacle(of: account, at: provider),
+            timed: timed(account, state.health[account.id])))
       }
       providers.append(
         SnapshotProvider(
@@ -129,6 +253,19 @@ public final class RoutingSnapshot: Sendable {
   private static func obstacle(of account: Account, at provider: Provider) -> RejectionReason? {
     if !provider.isEnabled { return .providerDisabled }
     if !account.isEnabled { return .disabled }
+    if account.degradation != nil { return .degraded }
     return account.credentialFingerprint == nil ? .noCredential : nil
+  }
+
+  private static func timed(
+    _ account: Account, _ health: AccountHealth?
+  ) -> SnapshotAccount.Timed? {
+    let timed = SnapshotAccount.Timed(
+      coolsUntil: health?.cooldown?.until,
+      modelsCoolUntil: health?.modelCooldowns.mapValues(\.until) ?? [:],
+      expiresAt: account.credentialExpiresAt)
+    let isEmpty =
+      timed.coolsUntil == nil && timed.modelsCoolUntil.isEmpty && timed.expiresAt == nil
+    return isEmpty ? nil : timed
   }
 }

@@ -35,12 +35,18 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
   case fillFirst = 1
   /// The only candidate not tried.
   case only = 2
+  /// Drawn among the accounts of a policy by their weights and the decision's dice.
+  case weighted = 3
+  /// The best account of the first model of a combo that has one left.
+  case combo = 4
 
   /// As shown by `replay`.
   public var name: String {
     switch self {
     case .fillFirst: "fill-first"
     case .only: "only"
+    case .weighted: "weighted"
+    case .combo: "combo"
     }
   }
 }
@@ -76,8 +82,25 @@ public enum RejectionReason: Sendable, Hashable {
   case disabled
   case providerDisabled
   case noCredential
+  /// By an operator.
+  case degraded
+  /// The whole account, until then.
+  case cooling(until: UnixNanoseconds)
+  /// The model asked for at this account, until then.
+  case modelCooling(until: UnixNanoseconds)
+  case credentialExpired(at: UnixNanoseconds)
+  /// The key may not use this account, or this model of it.
+  case notAllowed
+  /// The account does not offer the policy's model any more.
+  case notOffered
+  /// Its weight under the policy is 0.
+  case noWeight
   case alreadyTried
   case lowerPriority(than: AccountID)
+  /// The dice chose another account of the policy.
+  case notDrawn(chosen: AccountID)
+  /// An earlier model of the combo could serve.
+  case laterInCombo(than: AccountID)
 
   /// As shown by `replay`.
   public var name: String {
@@ -85,8 +108,17 @@ public enum RejectionReason: Sendable, Hashable {
     case .disabled: "disabled"
     case .providerDisabled: "provider_disabled"
     case .noCredential: "no_credential"
+    case .degraded: "degraded"
+    case .cooling: "cooling"
+    case .modelCooling: "model_cooling"
+    case .credentialExpired: "credential_expired"
+    case .notAllowed: "not_allowed"
+    case .notOffered: "not_offered"
+    case .noWeight: "no_weight"
     case .alreadyTried: "already_tried"
     case .lowerPriority: "lower_priority"
+    case .notDrawn: "not_drawn"
+    case .laterInCombo: "later_in_combo"
     }
   }
 }
@@ -97,6 +129,8 @@ public enum RoutingRefusal: Error, Sendable, Hashable {
   case unknownModel(near: [String])
   /// A bare name that several providers offer, or a bare name while prefixes are required.
   case ambiguousModel(candidates: [String])
+  /// The model is known, and the key may not ask for it.
+  case modelNotAllowed
   /// The model is known, yet every account is unusable or was tried.
   case noAccount(rejected: [Rejection])
 

@@ -10,6 +10,21 @@ extension Settings {
       }
       let changed = state.difference(wanted)
       return changed == SettingsEvent.Changed() ? [] : [.changed(changed)]
+    case .setTrustedProxies(let networks):
+      try Bounds.within(networks.count, 0...64, "number of trusted proxies")
+      for network in networks {
+        guard 2...64 ~= network.utf8.count,
+          network.utf8.allSatisfy({
+            0x30...0x39 ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 || $0 == 0x3A
+              || $0 == 0x2E || $0 == 0x2F
+          })
+        else {
+          throw .invalid(
+            "trusted_proxies", network, "a trusted proxy is an address, or an address/bits")
+        }
+      }
+      return networks == state.trustedProxies
+        ? [] : [.trustedProxiesSet(.init(networks: networks))]
     case .setAdminPassword:
       // Two passwords cannot be compared here: only the sealed part knows them.
       return [.adminPasswordSet]
@@ -27,6 +42,7 @@ extension Settings {
       forceModelPrefix = it.forceModelPrefix ?? forceModelPrefix
       maxBodyBytes = it.maxBodyBytes ?? maxBodyBytes
     case .adminPasswordSet: adminPasswordPosition = position
+    case .trustedProxiesSet(let it): trustedProxies = it.networks
     }
     if self.revision == 0 { createdAt = time }
     self.revision = revision

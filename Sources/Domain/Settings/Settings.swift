@@ -8,6 +8,8 @@ public struct Settings: Sendable, Hashable {
   public var forceModelPrefix: Bool
   /// 1 KiB…256 MiB.
   public var maxBodyBytes: UInt64
+  /// From whose addresses forwarded headers are believed: addresses or `address/bits`.
+  public var trustedProxies: [String]
   /// Position of the event whose sealed part holds the password's hash; nil: none was set.
   public var adminPasswordPosition: UInt64?
   /// Of `settings`.
@@ -20,19 +22,20 @@ public struct Settings: Sendable, Hashable {
   /// What holds before anything was set.
   public static let initial = Settings(
     fallbackStrategy: .fillFirst, requireAPIKey: true, forceModelPrefix: false,
-    maxBodyBytes: 32 << 20, adminPasswordPosition: nil, revision: 0,
+    maxBodyBytes: 32 << 20, trustedProxies: [], adminPasswordPosition: nil, revision: 0,
     createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
 
   /// Made of its parts.
   public init(
     fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
-    adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
+    trustedProxies: [String] = [], adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
     updatedAt: UnixNanoseconds
   ) {
     self.fallbackStrategy = fallbackStrategy
     self.requireAPIKey = requireAPIKey
     self.forceModelPrefix = forceModelPrefix
     self.maxBodyBytes = maxBodyBytes
+    self.trustedProxies = trustedProxies
     self.adminPasswordPosition = adminPasswordPosition
     self.revision = revision
     self.createdAt = createdAt
@@ -43,6 +46,8 @@ public struct Settings: Sendable, Hashable {
 /// What can be asked of the settings.
 public enum SettingsCommand: Sendable, Hashable {
   case change(SettingsEvent.Changed)
+  /// All of them, whatever held before.
+  case setTrustedProxies([String])
   /// The hash travels in the event's sealed part; always an event.
   case setAdminPassword
 }

@@ -28,3 +28,11 @@ extension SettingsEvent.Changed: Payload {
     maxBodyBytes = try reader.optional(flags, Flag.maxBodyBytes)
   }
 }
+
+extension SettingsEvent.TrustedProxiesSet: Payload {
+  func write(to writer: inout RecordWriter) { networks.write(to: &writer) }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    networks = try [String](from: &reader)
+  }
+}

@@ -15,6 +15,16 @@ public enum SettingsEvent: Sendable, Hashable {
   case changed(Changed)
   /// The administrator's password was set; its scrypt hash is the event's sealed part.
   case adminPasswordSet
+  case trustedProxiesSet(TrustedProxiesSet)
+
+  /// From whose addresses forwarded headers are believed; an empty list: from nobody's.
+  public struct TrustedProxiesSet: Sendable, Hashable {
+    /// Addresses or `address/bits`, at most 64.
+    public var networks: [String]
+
+    /// Made of its parts.
+    public init(networks: [String]) { self.networks = networks }
+  }
 
   /// Only the fields that changed; nil is "unchanged".
   public struct Changed: Sendable, Hashable {

@@ -73,7 +73,9 @@ struct CompletenessCheck {
     case .request(.deniedSummary(let it)): out.summarisedRequests += it.count
     case .request: inFlight.apply(recorded)
     case .gateway(let event): apply(event, entry)
-    case .provider, .account, .credential, .alias, .key, .settings: break
+    case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
+      .key, .settings, .pricing, .access:
+      break
     }
   }
 

@@ -68,7 +68,7 @@ public struct RemadeDecision: Sendable, Hashable {
           account: account, name: EventLine.name(account, book.state), rejection: rejection,
           reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
       }
-      inForce = RemadeDecision.inForce(attempt.account, finished.modelAsked, book)
+      inForce = RemadeDecision.inForce(attempt.account, facts, book)
     }
     let isLast = index + 1 == finished.attempts.count
     let difference = RemadeDecision.difference(
@@ -108,13 +108,21 @@ public struct RemadeDecision: Sendable, Hashable {
   }
 
   private static func inForce(
-    _ account: AccountID, _ model: String, _ book: SnapshotShelf.Book
+    _ account: AccountID, _ facts: RequestFacts, _ book: SnapshotShelf.Book
   ) -> [ConfigurationChange] {
+    let model = facts.model
     var streams: [String] = []
     if let known = book.state.accounts[account] { streams.append(known.provider.stream) }
     streams.append(account.stream)
     streams.append(account.credentialStream)
+    streams.append(account.healthStream)
     if book.state.aliases[model] != nil { streams.append(aliasStream(model)) }
+    if book.state.combos[model] != nil { streams.append(comboStream(model)) }
+    if let key = facts.key { streams.append(key.stream) }
+    let bare = book.state.aliases[model]?.target ?? model
+    for organisation in [facts.organisation, PolicyID.everyone].compactMap(\.self) {
+      streams.append(PolicyID(organisation: organisation, model: bare).stream)
+    }
     streams.append(settingsStream)
     return streams.compactMap { stream in
       book.changes[stream].map { ConfigurationChange($0, stream: stream) }
@@ -126,14 +134,26 @@ public struct RemadeDecision: Sendable, Hashable {
     case .disabled: "disabled"
     case .providerDisabled: "its provider is disabled"
     case .noCredential: "no credential"
+    case .degraded: "degraded by an operator"
+    case .cooling(let until): "cooling until \(rfc3339(until))"
+    case .modelCooling(let until): "this model of it is cooling until \(rfc3339(until))"
+    case .credentialExpired(let end): "its credential expired at \(rfc3339(end))"
+    case .notAllowed: "the key may not use it"
+    case .notOffered: "its provider does not offer the model"
+    case .noWeight: "its weight under the policy is 0"
     case .alreadyTried: "already tried by this request"
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
+    case .notDrawn(let chosen):
+      "the policy's weights and the request's dice chose \(EventLine.name(chosen, state))"
+    case .laterInCombo(let better):
+      "later in the combo than \(EventLine.name(better, state))"
     }
   }
 
   private static func text(_ refusal: RoutingRefusal, _ state: ControlState) -> String {
     switch refusal {
     case .unknownModel: "the model is unknown"
+    case .modelNotAllowed: "the key may not ask for the model"
     case .ambiguousModel(let candidates): "the model is ambiguous: \(Shown.list(candidates))"
     case .noAccount(let rejected):
       "no account: "

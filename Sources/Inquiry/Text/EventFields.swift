@@ -9,9 +9,16 @@ enum EventFields {
     case .provider(let event): provider(event)
     case .account(let event): account(event)
     case .credential(let event): credential(event)
+    case .health(let event): health(event)
+    case .model(let event): model(event)
     case .alias(let event): alias(event)
+    case .combo(let event): combo(event)
+    case .policy(let event): policy(event)
+    case .organisation(let event): organisation(event)
     case .key(let event): key(event)
     case .settings(let event): settings(event)
+    case .pricing(let event): pricing(event)
+    case .access(let event): access(event)
     case .request(let event): request(event)
     case .gateway(let event): gateway(event)
     }
@@ -71,6 +78,11 @@ enum EventFields {
       return members
     case .enabled(let id), .disabled(let id), .removed(let id):
       return [.init("id", .text(id.rawValue))]
+    case .modelsDiscovered(let it):
+      return [
+        .init("id", .text(it.id.rawValue)), .init("account", .text(it.account.rawValue)),
+        .init("models", texts(it.models)),
+      ]
     }
   }
 
@@ -88,7 +100,13 @@ enum EventFields {
       optional("priority", it.priority.map { .count(UInt64($0)) }, &members)
       optional("weight", it.weight.map { .count(UInt64($0)) }, &members)
       return members
-    case .enabled(let id), .disabled(let id), .removed(let id):
+    case .degraded(let it):
+      return [.init("id", .text(it.id.rawValue)), .init("reason", .text(it.reason))]
+    case .credentialSet(let it):
+      return [
+        .init("id", .text(it.id.rawValue)), .init("generation", .count(it.generation)),
+      ]
+    case .enabled(let id), .disabled(let id), .restored(let id), .removed(let id):
       return [.init("id", .text(id.rawValue))]
     }
   }
@@ -102,6 +120,11 @@ enum EventFields {
         .init("fingerprint", .text(Shown.hex(it.fingerprint.rawValue))),
       ]
     case .revoked(let id): [.init("account", .text(id.rawValue))]
+    case .expirySet(let it):
+      [
+        .init("account", .text(it.account.rawValue)), .init("generation", .count(it.generation)),
+        .init("expiresAt", .text(it.expiresAt.map { rfc3339($0) })),
+      ]
     }
   }
 
@@ -133,6 +156,21 @@ enum EventFields {
       return members
     case .paused(let id), .resumed(let id), .revoked(let id):
       return [.init("id", .text(id.rawValue))]
+    case .accessChanged(let it):
+      var members: Members = [.init("id", .text(it.id.rawValue))]
+      optional("allowedModels", it.allowedModels.map(texts), &members)
+      optional(
+        "allowedAccounts", it.allowedAccounts.map { texts($0.map(\.rawValue)) }, &members)
+      switch it.expiry {
+      case .never: members.append(.init("expiresAt", .null))
+      case .at(let time): members.append(.init("expiresAt", .text(rfc3339(time))))
+      case nil: break
+      }
+      return members
+    case .limitsSet(let it):
+      return [.init("id", .text(it.id.rawValue)), .init("limits", limits(it.limits))]
+    case .budgetsSet(let it):
+      return [.init("id", .text(it.id.rawValue)), .init("budgets", budgets(it.budgets))]
     }
   }
 
@@ -146,6 +184,7 @@ enum EventFields {
       optional("maxBodyBytes", it.maxBodyBytes.map { .count($0) }, &members)
       return members
     case .adminPasswordSet: return []
+    case .trustedProxiesSet(let it): return [.init("networks", texts(it.networks))]
     }
   }
 
@@ -254,7 +293,7 @@ enum EventFields {
 
   static func texts(_ texts: [String]) -> JSONTree { .array(texts.map { .text($0) }) }
 
-  private static func optional(_ name: String, _ value: JSONTree?, _ members: inout Members) {
+  static func optional(_ name: String, _ value: JSONTree?, _ members: inout Members) {
     if let value { members.append(.init(name, value)) }
   }
 }

@@ -29,9 +29,16 @@ enum EventLine {
     case .provider(let event): provider(event, state)
     case .account(let event): account(event, state)
     case .credential(let event): credential(event, state)
+    case .health(let event): health(event, state)
+    case .model(let event): model(event)
     case .alias(let event): alias(event, state)
+    case .combo(let event): combo(event, state)
+    case .policy(let event): policy(event, state)
+    case .organisation(let event): organisation(event, state)
     case .key(let event): key(event, state)
     case .settings(let event): settings(event, state)
+    case .pricing(let event): pricing(event, state)
+    case .access(let event): access(event)
     case .request(let event): request(event, state)
     case .gateway(let event): gateway(event)
     }
@@ -72,6 +79,8 @@ enum EventLine {
     case .enabled: return "\(title) enabled"
     case .disabled: return "\(title) disabled"
     case .removed: return "\(title) removed"
+    case .modelsDiscovered(let it):
+      return "\(title) told \(name(it.account, state)) its models: \(Shown.list(it.models))"
     }
   }
 
@@ -90,6 +99,10 @@ enum EventLine {
       return "\(title) changed: \(fields.text)"
     case .enabled: return "\(title) enabled"
     case .disabled: return "\(title) disabled"
+    case .degraded(let it): return "\(title) degraded: \(Shown.text(it.reason))"
+    case .restored: return "\(title) restored"
+    case .credentialSet(let it):
+      return "\(title): an operator issued credential generation \(it.generation)"
     case .removed: return "\(title) removed"
     }
   }
@@ -100,6 +113,9 @@ enum EventLine {
       "credential of \(name(it.account, state)) issued: generation \(it.generation), fingerprint "
         + Shown.fingerprint(it.fingerprint)
     case .revoked(let id): "credential of \(name(id, state)) revoked"
+    case .expirySet(let it):
+      "credential of \(name(it.account, state)), generation \(it.generation), "
+        + (it.expiresAt.map { "expires \(rfc3339($0))" } ?? "has no known end")
     }
   }
 
@@ -132,6 +148,28 @@ enum EventLine {
     case .paused: return "\(title) paused"
     case .resumed: return "\(title) resumed"
     case .revoked: return "\(title) revoked"
+    case .accessChanged(let it):
+      let old = state.keys[it.id]
+      var fields = FieldChanges()
+      fields.add("allowed-models", old?.allowedModels, it.allowedModels, Shown.list)
+      fields.add("allowed-accounts", old?.allowedAccounts, it.allowedAccounts) { accounts in
+        accounts.isEmpty ? "none" : accounts.map { name($0, state) }.joined(separator: ", ")
+      }
+      fields.add(
+        "expires-at", old.map { $0.expiresAt.map { .at($0) } ?? .never }, it.expiry
+      ) { (expiry: KeyEvent.Expiry) in
+        switch expiry {
+        case .never: "never"
+        case .at(let time): rfc3339(time)
+        }
+      }
+      return "\(title) changed: \(fields.text)"
+    case .limitsSet(let it):
+      return "\(title) limits set: \(state.keys[it.id].map { limits($0.limits) + " " } ?? "")→ "
+        + limits(it.limits)
+    case .budgetsSet(let it):
+      return "\(title) budgets set: \(state.keys[it.id].map { budgets($0.budgets) + " " } ?? "")→ "
+        + budgets(it.budgets)
     }
   }
 
@@ -146,6 +184,9 @@ enum EventLine {
       fields.add("max-body-bytes", old.maxBodyBytes, it.maxBodyBytes) { String($0) }
       return "settings changed: \(fields.text)"
     case .adminPasswordSet: return "administrator's password set"
+    case .trustedProxiesSet(let it):
+      return "trusted proxies set: \(Shown.list(state.settings.trustedProxies)) → "
+        + Shown.list(it.networks)
     }
   }
 

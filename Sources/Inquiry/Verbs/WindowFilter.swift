@@ -98,6 +98,15 @@ public struct WindowFilter: Sendable, Hashable {
       case .provider(let event): providers = [event.id]
       case .account(let event): add(event.id, state)
       case .credential(let event): add(event.account, state)
+      case .health(let event): add(event.account, state)
+      case .model(let event):
+        providers = [event.id.provider]
+        models = [event.id.name]
+      case .combo(.set(let it)): models = Set(it.models).union([it.name])
+      case .combo(.removed(let name)): models = [name]
+      case .policy(let event):
+        models = [event.id.model]
+        if case .set(let it) = event { for share in it.accounts { add(share.account, state) } }
       case .alias(.set(let it)): models = [it.name, it.target]
       case .alias(.removed(let name)): models = [name]
       case .key(let event): keys = [event.id]
@@ -119,7 +128,9 @@ public struct WindowFilter: Sendable, Hashable {
         keys = it.key.map { [$0] } ?? []
         models = [it.modelAsked]
       case .request(.interrupted(let it)): keys = it.key.map { [$0] } ?? []
-      case .request(.deliveryFailed), .request(.deniedSummary), .settings, .gateway: break
+      case .request(.deliveryFailed), .request(.deniedSummary), .organisation, .settings, .pricing,
+        .access, .gateway:
+        break
       }
     }
 

@@ -79,6 +79,12 @@ extension ErrorCode {
     case .modelNotFound:
       .request(
         404, "No provider offers this model.", "Choose one of `GET /v1/models`.")
+    case .modelNotAllowed:
+      Row(
+        status: 403, openAIType: "permission_error",
+        summary: "The key may not ask for this model.",
+        remedy: "Choose one of `GET /v1/models`, or have the key's allowed models changed.",
+        isRetryable: false)
     case .noAccountAvailable:
       .server(
         503, "No account can take the request now.",
@@ -171,22 +177,33 @@ extension ErrorCode {
         "The resource is not in a state that allows this.", "Read it to see the state it is in.")
     case .providerInUse:
       .conflict("The provider still has accounts.", "Remove its accounts first.")
+    case .organisationInUse:
+      .conflict(
+        "The organisation is still needed.", "Revoke its keys and remove its policies first.")
     case .unknownTarget:
       .request(
-        400, "The alias points to nothing that is known.",
+        400, "The name points to nothing that is known.",
         "Choose a known `provider/model`, or allow an unresolved target explicitly.")
     case .ambiguousTarget:
       .request(
-        400, "The alias points to a name that several providers offer.",
+        400, "The name points to one that several providers offer.",
         "Write the target as `prefix/model`.")
     case .aliasOfAlias:
-      .request(400, "The alias points to another alias.", "Point it at a model.")
+      .request(400, "An alias or a combo points to another one.", "Point it at models.")
     case .unknownProvider:
       .request(404, "There is no such provider.", "See `GET /api/provider-nodes`.")
     case .unknownAccount:
       .request(404, "There is no such account.", "See `GET /api/providers`.")
     case .unknownAlias:
       .request(404, "There is no such alias.", "See `GET /api/models/alias`.")
+    case .unknownModel:
+      .request(404, "The provider has no such model.", "See `GET /api/models`.")
+    case .unknownCombo:
+      .request(404, "There is no such combo.", "See `GET /api/combos`.")
+    case .unknownPolicy:
+      .request(404, "There is no such policy.", "See `GET /v1/admin/routing/policies`.")
+    case .unknownOrganisation:
+      .request(404, "There is no such organisation.", "See `GET /api/organisations`.")
     case .unknownKey:
       .request(404, "There is no such key.", "See `GET /api/keys`.")
     }

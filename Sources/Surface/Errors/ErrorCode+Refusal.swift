@@ -9,6 +9,10 @@ extension ErrorCode {
     case .unknownAccount: self = .unknownAccount
     case .unknownKey: self = .unknownKey
     case .unknownAlias: self = .unknownAlias
+    case .unknownModel: self = .unknownModel
+    case .unknownCombo: self = .unknownCombo
+    case .unknownPolicy: self = .unknownPolicy
+    case .unknownOrganisation: self = .unknownOrganisation
     case .alreadyExists: self = .alreadyExists
     case .nameCollision: self = .nameCollision
     case .unknownTarget: self = .unknownTarget
@@ -18,6 +22,7 @@ extension ErrorCode {
     case .keyExists: self = .keyExists
     case .notActive: self = .notActive
     case .providerInUse: self = .providerInUse
+    case .organisationInUse: self = .organisationInUse
     }
   }
 }

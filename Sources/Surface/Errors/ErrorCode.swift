@@ -24,6 +24,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case requestTimeout = "request_timeout"
   // The model and where it goes.
   case modelNotFound = "model_not_found"
+  case modelNotAllowed = "model_not_allowed"
   case noAccountAvailable = "no_account_available"
   // Upstream.
   case rateLimited = "rate_limited"
@@ -52,11 +53,16 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case keyExists = "key_exists"
   case notActive = "not_active"
   case providerInUse = "provider_in_use"
+  case organisationInUse = "organisation_in_use"
   case unknownTarget = "unknown_target"
   case ambiguousTarget = "ambiguous_target"
   case aliasOfAlias = "alias_of_alias"
   case unknownProvider = "unknown_provider"
   case unknownAccount = "unknown_account"
   case unknownAlias = "unknown_alias"
+  case unknownModel = "unknown_model"
+  case unknownCombo = "unknown_combo"
+  case unknownPolicy = "unknown_policy"
+  case unknownOrganisation = "unknown_organisation"
   case unknownKey = "unknown_key"
 }

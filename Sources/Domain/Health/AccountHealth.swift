@@ -1,0 +1,184 @@
+/// What is known of an account's state; expiry follows from the clock of whoever asks.
+public struct AccountHealth: Sendable, Hashable {
+  /// Of the whole account; also one whose time is over.
+  public var cooldown: Cooldown?
+  /// By the provider's own model name; also those whose time is over.
+  public var modelCooldowns: [String: Cooldown]
+  /// What the last test, or an operator, said.
+  public var testStatus: TestStatus
+  /// nil: none, or cleared.
+  public var lastError: LastError?
+  /// When the last test was made.
+  public var testedAt: UnixNanoseconds?
+  /// How long the last test took.
+  public var testMicroseconds: UInt64?
+
+  /// Nothing is known.
+  public static let unknown = AccountHealth()
+
+  init() {
+    modelCooldowns = [:]
+    testStatus = .unknown
+  }
+
+  /// A bounded time in which the account, or one of its models, is not chosen.
+  public struct Cooldown: Sendable, Hashable {
+    /// Until when.
+    public var until: UnixNanoseconds
+    /// Which rule asked for it.
+    public var rule: String
+    /// When it began.
+    public var startedAt: UnixNanoseconds
+    /// Position of the event that began it.
+    public var position: UInt64
+  }
+
+  /// The last thing that went wrong, as far as it is worth telling.
+  public struct LastError: Sendable, Hashable {
+    /// Upstream's status; nil: no answer came.
+    public var status: UInt16?
+    /// What was at fault.
+    public var errorClass: ErrorClass?
+    /// Stable short code; never upstream's text.
+    public var code: String?
+    /// When it was noticed.
+    public var at: UnixNanoseconds
+  }
+
+  /// Whether the whole account cools at `now`.
+  public func isCooling(at now: UnixNanoseconds) -> Bool {
+    if let cooldown { now < cooldown.until } else { false }
+  }
+}
+
+/// What can be asked about an account's health.
+public enum HealthCommand: Sendable, Hashable {
+  case startCooldown(HealthEvent.CooldownStarted)
+  /// Ending what does not cool is no event; nil ends all.
+  case endCooldown(AccountID, scope: CooldownScope?, reason: HealthEvent.EndReason)
+  /// A valid one ends every cooldown of the account.
+  case recordTest(HealthEvent.Tested)
+  case note(HealthEvent.Noted)
+
+  /// Whom the command is about.
+  public var account: AccountID {
+    switch self {
+    case .startCooldown(let it): it.account
+    case .endCooldown(let account, _, _): account
+    case .recordTest(let it): it.account
+    case .note(let it): it.account
+    }
+  }
+}
+
+extension AccountHealth {
+  /// The rules of an account's health.
+  static func decide(
+    _ command: HealthCommand, _ state: AccountHealth
+  ) throws(Refusal) -> [HealthEvent] {
+    switch command {
+    case .startCooldown(let wanted):
+      guard 1...64 ~= wanted.rule.utf8.count,
+        wanted.rule.utf8.allSatisfy({
+          0x61...0x7A ~= $0 || 0x30...0x39 ~= $0 || $0 == 0x5F
+        })
+      else {
+        throw .invalid("rule", wanted.rule, "rule must be 1 to 64 of a-z 0-9 _")
+      }
+      if case .model(let name) = wanted.scope { try Bounds.modelName(name, "model") }
+      try check(code: wanted.errorCode)
+      if let current = state.cooldown(wanted.scope), current.until == wanted.until,
+        current.rule == wanted.rule
+      {
+        return []
+      }
+      return [.cooldownStarted(wanted)]
+    case .endCooldown(let account, let scope, let reason):
+      let cools =
+        if let scope { state.cooldown(scope) != nil } else {
+          state.cooldown != nil || !state.modelCooldowns.isEmpty
+        }
+      return cools
+        ? [.cooldownEnded(.init(account: account, scope: scope, reason: reason))] : []
+    case .recordTest(let tested):
+      try check(code: tested.errorCode)
+      let ended =
+        tested.isValid
+        ? try decide(
+          .endCooldown(tested.account, scope: nil, reason: .passedTest), state) : []
+      return [.tested(tested)] + ended
+    case .note(let wanted):
+      if case .set(_, let code) = wanted.error { try check(code: code) }
+      var noted = wanted
+      if noted.testStatus == state.testStatus { noted.testStatus = nil }
+      switch noted.error {
+      case .cleared where state.lastError == nil: noted.error = nil
+      case .set(let status, let code)
+      where state.lastError?.status == status && state.lastError?.code == code
+        && state.lastError != nil:
+        noted.error = nil
+      case .cleared, .set, nil: break
+      }
+      return noted == .init(account: noted.account) ? [] : [.noted(noted)]
+    }
+  }
+
+  /// Takes in a fact; total.
+  mutating func evolve(_ event: HealthEvent, position: UInt64, time: UnixNanoseconds) {
+    switch event {
+    case .cooldownStarted(let it):
+      let cooldown = Cooldown(
+        until: it.until, rule: it.rule, startedAt: time, position: position)
+      switch it.scope {
+      case .account: self.cooldown = cooldown
+      case .model(let name): modelCooldowns[name] = cooldown
+      }
+      if it.status != nil || it.errorCode != nil {
+        testStatus = .unavailable
+        lastError = LastError(status: it.status, errorClass: nil, code: it.errorCode, at: time)
+      }
+    case .cooldownEnded(let it):
+      switch it.scope {
+      case .account: cooldown = nil
+      case .model(let name): modelCooldowns[name] = nil
+      case nil:
+        cooldown = nil
+        modelCooldowns = [:]
+      }
+    case .tested(let it):
+      testedAt = time
+      testMicroseconds = it.latencyMicroseconds
+      testStatus = it.isValid ? .active : .error
+      lastError =
+        it.isValid
+        ? nil
+        : LastError(
+          status: it.status, errorClass: it.errorClass, code: it.errorCode, at: time)
+    case .noted(let it):
+      testStatus = it.testStatus ?? testStatus
+      switch it.error {
+      case .cleared: lastError = nil
+      case .set(let status, let code):
+        lastError = LastError(status: status, errorClass: nil, code: code, at: time)
+      case nil: break
+      }
+    }
+  }
+
+  private func cooldown(_ scope: CooldownScope) -> Cooldown? {
+    switch scope {
+    case .account: cooldown
+    case .model(let name): modelCooldowns[name]
+    }
+  }
+
+  private static func check(code: String?) throws(Refusal) {
+    guard let code else { return }
+    let isFit =
+      1...64 ~= code.utf8.count
+      && code.utf8.allSatisfy { 0x61...0x7A ~= $0 || 0x30...0x39 ~= $0 || $0 == 0x5F }
+    guard isFit else {
+      throw .invalid("error_code", code, "error_code must be 1 to 64 of a-z 0-9 _")
+    }
+  }
+}
