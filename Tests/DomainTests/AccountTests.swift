@@ -83,7 +83,10 @@ private func change(_ it: AccountEvent.Changed) -> Command { .account(.change(it
     Scenario(
       "a new secret is the next generation",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7)],
-      when: .account(.issueCredential(a1, fingerprint(8))), then: .events([.issued("a1", 2, 8)])),
+      when: .account(.issueCredential(a1, fingerprint(8))),
+      then: .events([
+        .issued("a1", 2, 8), .account(.credentialSet(.init(id: a1, generation: 2))),
+      ])),
     Scenario(
       "the same secret again is no event",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7)],
@@ -91,11 +94,17 @@ private func change(_ it: AccountEvent.Changed) -> Command { .account(.change(it
     Scenario(
       "an older secret is a new generation, never the old one",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7), .issued("a1", 2, 8)],
-      when: .account(.issueCredential(a1, fingerprint(7))), then: .events([.issued("a1", 3, 7)])),
+      when: .account(.issueCredential(a1, fingerprint(7))),
+      then: .events([
+        .issued("a1", 3, 7), .account(.credentialSet(.init(id: a1, generation: 3))),
+      ])),
     Scenario(
       "a revoked secret can be issued again, as a new generation",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7), .credential(.revoked(a1))],
-      when: .account(.issueCredential(a1, fingerprint(7))), then: .events([.issued("a1", 2, 7)])),
+      when: .account(.issueCredential(a1, fingerprint(7))),
+      then: .events([
+        .issued("a1", 2, 7), .account(.credentialSet(.init(id: a1, generation: 2))),
+      ])),
     Scenario(
       "a missing account gets no credential", given: [p1],
       when: .account(.issueCredential(a1, fingerprint(7))),

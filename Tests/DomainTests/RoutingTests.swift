@@ -202,8 +202,17 @@ func explains() {
 
 private let asked = [
   "p1/m1", "p2/m2", "p3/big", "p4/a/b", "p1/p2/m1", "p2/m1", "m1", "m2", "a/b", "big", "fast",
-  "smart", "x", "p1", "nowhere", "p1/", "/m1",
+  "smart", "c1", "x", "p1", "nowhere", "p1/", "/m1",
 ]
+
+/// Any client's, under any policy and any fence.
+private func randomFacts(_ model: String, _ random: inout SeededRandom) -> RequestFacts {
+  RequestFacts(
+    model: model,
+    organisation: random.oneIn(3)
+      ? nil : OrganisationID(["default", "o1", "o2"][random.int(0...2)]),
+    key: random.oneIn(2) ? KeyID("k\(random.int(1...4))") : nil, operation: .chatCompletions)
+}
 
 @Test("decision and explanation never drift apart", arguments: UInt64(0)..<60)
 func explanationAgrees(seed: UInt64) {
@@ -211,16 +220,23 @@ func explanationAgrees(seed: UInt64) {
   let snapshot = RoutingSnapshot(folded(randomHistory(seed: seed, steps: 80)))
   for model in asked {
     let tried = (1...6).filter { _ in random.oneIn(3) }.map { AccountID("a\($0)") }
-    let outcome = route(
-      snapshot, facts(model), now: second(1), seed: 0, local: .none, tried: tried)
+    let facts = randomFacts(model, &random)
+    let now = second(UInt64(random.int(0...100)))
+    let dice = random.next()
+    let outcome = route(snapshot, facts, now: now, seed: dice, local: .none, tried: tried)
     let explained = candidates(
-      snapshot, facts(model), now: second(1), seed: 0, local: .none, tried: tried)
+      snapshot, facts, now: now, seed: dice, local: .none, tried: tried)
     let chosen = explained.filter { $0.rejection == nil }.map(\.account)
     switch outcome {
     case .success(let decision):
       #expect(chosen == [decision.account], "seed \(seed), \(model)")
-      #expect(!tried.contains(decision.account), "seed \(seed), \(model)")
-      #expect(snapshot.accounts[decision.accountIndex].isUsable, "seed \(seed), \(model)")
+      #expect(
+        decision.rule == .combo || !tried.contains(decision.account), "seed \(seed), \(model)")
+      let account = snapshot.accounts[decision.accountIndex]
+      #expect(
+        account.obstacle(to: decision.upstreamModel, at: now) == nil, "seed \(seed), \(model)")
+    case .failure(.modelNotAllowed):
+      #expect(chosen.isEmpty && facts.key != nil, "seed \(seed), \(model)")
     case .failure(.noAccount(let rejected)):
       #expect(chosen.isEmpty)
       #expect(explained.map(\.account) == rejected.map(\.account), "seed \(seed), \(model)")
@@ -256,7 +272,10 @@ func aliasesResolve(seed: UInt64) {
     switch outcome {
     case .success, .failure(.noAccount):
       // What is refused as a target although routing knows it can only be an alias itself.
-      #expect(isAccepted || state.aliases[target] != nil, "seed \(seed), \(target)")
+      #expect(
+        isAccepted || state.aliases[target] != nil || state.combos[target] != nil
+          || state.policies.keys.contains { $0.model == target }, "seed \(seed), \(target)")
+    case .failure(.modelNotAllowed): Issue.record("no key was given")
     case .failure(.unknownModel): #expect(!isAccepted, "seed \(seed), \(target)")
     case .failure(.ambiguousModel):
       #expect(

@@ -65,11 +65,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     switch when {
     case .provider(.add), .account(.add), .key(.create):
       #expect(throws: Refusal.self) { try second.get() }
-    case .provider(.remove), .account(.remove), .alias(.remove):
+    case .organisation(.create): #expect(throws: Refusal.self) { try second.get() }
+    case .provider(.remove), .account(.remove), .alias(.remove), .combo(.remove),
+      .policy(.remove), .organisation(.remove):
       #expect(throws: Refusal.self) { try second.get() }
-    case .settings(.setAdminPassword):
+    case .settings(.setAdminPassword), .access, .health(.recordTest):
       #expect((try? second.get())?.count == 1)
-    case .provider, .account, .alias, .key, .settings:
+    case .provider, .account, .health, .model, .alias, .combo, .policy, .organisation, .key,
+      .settings, .pricing:
       #expect(second == .success([]))
     }
   }

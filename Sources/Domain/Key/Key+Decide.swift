@@ -30,11 +30,13 @@ extension Key {
       return [.revoked(id)]
     case (.revoke, .some, .revoked): return []
 
-    case (.changeRights, .some, .revoked), (.change, .some, .revoked), (.pause, .some, .revoked), (.resume, .some, .revoked):
+    case (.changeRights, .some, .revoked), (.change, .some, .revoked), (.pause, .some, .revoked),
+      (.resume, .some, .revoked):
       throw Refusal(
         code: .notActive, field: "id", value: command.id.rawValue,
         message: "the key \(command.id.rawValue) is revoked for good", remedy: "Create a new key.")
-    case (.changeRights, .none, _), (.changeRights, .some, .none), (.change, .none, _), (.pause, .none, _), (.resume, .none, _), (.revoke, .none, _),
+    case (.changeRights, .none, _), (.changeRights, .some, .none), (.change, .none, _),
+      (.pause, .none, _), (.resume, .none, _), (.revoke, .none, _),
       (.change, .some, .none), (.pause, .some, .none), (.resume, .some, .none),
       (.revoke, .some, .none):
       throw unknown(command.id)

@@ -36,7 +36,8 @@ public struct Key: Sendable, Hashable {
     id: KeyID, name: String, organisation: OrganisationID, fingerprint: Fingerprint,
     masked: String, diagnostics: Bool, expiresAt: UnixNanoseconds?,
     allowedModels: [String] = [], allowedAccounts: [AccountID] = [], limits: Limits = .none,
-    budgets: [Budget] = [], status: Status, revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
+    budgets: [Budget] = [], status: Status, revision: UInt64, createdAt: UnixNanoseconds,
+    updatedAt: UnixNanoseconds
   ) {
     self.id = id
     self.name = name

@@ -54,7 +54,8 @@ public struct GatewayProjection: Sendable, Hashable {
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
       .key, .settings, .pricing, .access:
       state.apply(recorded, revision: revision)
-      unknownBeforeState = unknownEvents
+      // Only what moves the routing view on; signing in and out does not.
+      if state.position == recorded.position { unknownBeforeState = unknownEvents }
       let part =
         event == .settings(.adminPasswordSet) ? GatewayProjection.passwordChange : event.stream
       changes[part] = LastChange(recorded, epoch: epoch)
@@ -174,7 +175,14 @@ extension GatewayProjection {
         .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,
         .credentialIssued, .credentialRevoked, .aliasSet, .aliasRemoved, .keyCreated, .keyChanged,
         .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
-        .providerModelsDiscovered, .accountDegraded, .accountRestored, .accountCredentialSet, .credentialExpirySet, .healthCooldownStarted, .healthCooldownEnded, .healthTested, .healthNoted, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved, .policySet, .policyRemoved, .organisationCreated, .organisationRenamed, .organisationLimitsSet, .organisationBudgetsSet, .organisationPaused, .organisationResumed, .organisationRemoved, .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet, .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked, .accessAllSessionsRevoked:
+        .providerModelsDiscovered, .accountDegraded, .accountRestored, .accountCredentialSet,
+        .credentialExpirySet, .healthCooldownStarted, .healthCooldownEnded, .healthTested,
+        .healthNoted, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved, .policySet,
+        .policyRemoved, .organisationCreated, .organisationRenamed, .organisationLimitsSet,
+        .organisationBudgetsSet, .organisationPaused, .organisationResumed, .organisationRemoved,
+        .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,
+        .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
+        .accessAllSessionsRevoked:
         self = .configuration
       case nil:
         self = kind.hasPrefix("request.") || kind.hasPrefix("gateway.") ? .nothing : .configuration

@@ -211,7 +211,9 @@ public final class RoutingSnapshot: Sendable {
       }
       let group = PolicyGroup(id: policy.id, members: members)
       // Only bare names are missing from the index yet.
-      if index.meanings[model] == nil { groups[model, default: [:]][policy.id.organisation] = group }
+      if index.meanings[model] == nil {
+        groups[model, default: [:]][policy.id.organisation] = group
+      }
       for alias in aliases[model] ?? [] {
         groups[alias.name, default: [:]][policy.id.organisation] = group
       }

@@ -28,7 +28,8 @@ public struct Settings: Sendable, Hashable {
   /// Made of its parts.
   public init(
     fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
-    trustedProxies: [String] = [], adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
+    trustedProxies: [String] = [], adminPasswordPosition: UInt64?, revision: UInt64,
+    createdAt: UnixNanoseconds,
     updatedAt: UnixNanoseconds
   ) {
     self.fallbackStrategy = fallbackStrategy

@@ -62,7 +62,8 @@ extension EventLine {
   }
 
   static func policy(_ event: PolicyEvent, _ state: ControlState) -> String {
-    let title = "policy of \(Shown.text(event.id.organisation.rawValue)) for "
+    let title =
+      "policy of \(Shown.text(event.id.organisation.rawValue)) for "
       + Shown.text(event.id.model)
     switch event {
     case .set(let it):
