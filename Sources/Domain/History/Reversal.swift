@@ -237,7 +237,9 @@ private struct ReversalPlan {
             wanted != holder, !holder.hasPrefix("between-")
           else { continue }
           step = .account(.change(.init(id: it.id, name: name)))
-        case .provider, .account, .alias, .key, .settings: continue
+        case .provider, .account, .health, .model, .alias, .combo, .policy, .organisation, .key,
+          .settings, .pricing, .access:
+          continue
         }
         var outcome = state
         if perform([step], &outcome) { return (step, outcome) }

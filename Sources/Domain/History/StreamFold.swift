@@ -61,11 +61,16 @@ extension Event {
   public var isWhole: Bool {
     switch self {
     case .provider(.added), .provider(.removed), .account(.added), .account(.removed), .alias,
-      .key(.created), .credential(.issued):
+      .key(.created), .credential(.issued), .model, .combo, .policy, .organisation(.created),
+      .organisation(.removed):
       true
-    case .provider(.changed), .provider(.enabled), .provider(.disabled), .account(.changed),
-      .account(.enabled), .account(.disabled), .credential(.revoked), .key(.changed),
-      .key(.paused), .key(.resumed), .key(.revoked), .settings, .request, .gateway:
+    case .provider(.changed), .provider(.enabled), .provider(.disabled),
+      .provider(.modelsDiscovered), .account(.changed), .account(.enabled), .account(.disabled),
+      .account(.degraded), .account(.restored), .account(.credentialSet), .credential(.revoked),
+      .credential(.expirySet), .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
+      .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),
+      .organisation(.limitsSet), .organisation(.budgetsSet), .organisation(.paused),
+      .organisation(.resumed), .health, .settings, .pricing, .access, .request, .gateway:
       false
     }
   }
