@@ -75,11 +75,12 @@ import Testing
           + "models gpt-4o-mini, gpt-4o as big",
         "account mock/a1: new, id mock-a1, priority 1, weight 80, credential \(Self.shown("sk-upstream-number-1"))",
         "account mock/a2: new, id mock-a2, priority 2, weight 20, credential \(Self.shown("sk-upstream-number-2"))",
+        "organisation acme: new, named by the key default",
         "key default: new, id key-default, ****, organisation acme, diagnostics true",
         "settings: max-body-bytes 33554432 → 1048576", "alias fast: new → mock/gpt-4o-mini",
       ])
-    #expect(rows.map(\.kind) == [.added, .added, .added, .added, .changed, .added])
-    #expect(rows.map(\.line) == [2, 7, 8, 10, 12, 11])
+    #expect(rows.map(\.kind) == [.added, .added, .added, .added, .added, .changed, .added])
+    #expect(rows.map(\.line) == [2, 7, 8, 10, 10, 12, 11])
     #expect(rows.compactMap { $0.secret?.revealed }.count == 3)
     #expect(ledger.state.accounts[AccountID("mock-a1")]?.credentialGeneration == 1)
     #expect(ledger.state.aliases["fast"]?.isUnresolved == false)

@@ -162,6 +162,9 @@ struct ConfigurationTests {
 
   @Test func `a key is shown once, paused, resumed and revoked`() async throws {
     try await prepared { box, token, _, _ in
+      try await box.control.execute(provenance: .system) { _ in
+        [Change(.organisation(.create(.init(id: OrganisationID("acme"), name: "Acme"))))]
+      }
       let made = try await box.call(
         .post, "/api/keys", #"{"name":"ci","organization":"acme","diagnostics":true}"#, as: token,
         showsSecret: true)

@@ -118,6 +118,11 @@ struct EvidenceTests {
   {
     try await TestBox.with { box in
       let token = try await box.signIn()
+      try await box.control.execute(provenance: .system) { _ in
+        ["acme", "initech"].map {
+          Change(.organisation(.create(.init(id: OrganisationID($0), name: $0))))
+        }
+      }
       func key(_ organisation: String, _ diagnostics: Bool) async throws -> (String, String) {
         let reply = try await box.call(
           .post, "/api/keys",

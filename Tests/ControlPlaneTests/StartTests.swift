@@ -216,7 +216,7 @@ struct StartTests {
         .replacing("aliases: {fast: mock/gpt-4o-mini}", with: "aliases:\n\(aliases)")
       let applied = try await box.control.apply(try plan(text), provenance: provenance)
       #expect(box.control.state.aliases.count == 4200)
-      #expect(applied.events == 4200 + 1 + 2 * 2 + 1 + 1)
+      #expect(applied.events == 4200 + 1 + 2 * 2 + 1 + 1 + 1)
       #expect(try ControlState(reading: box.store.reader) == box.control.state)
     }
   }

@@ -2,7 +2,9 @@ import Domain
 import Support
 
 /// Commands over few names, so that collisions, removals and returns are common.
-func randomCommand(_ random: inout SeededRandom) -> Command {
+///
+/// - Parameter kinds: how many of the kinds of command may come up.
+func randomCommand(_ random: inout SeededRandom, kinds: Int = 35) -> Command {
   let provider = ProviderID("p\(random.int(1...4))")
   let account = AccountID("a\(random.int(1...6))")
   let alias = ["fast", "smart", "p1", "m1", "x"][random.int(0...4)]
@@ -13,7 +15,7 @@ func randomCommand(_ random: inout SeededRandom) -> Command {
   let policy = PolicyID(
     organisation: random.oneIn(2) ? PolicyID.everyone : organisation,
     model: ["m1", "m2", "big"][random.int(0...2)])
-  switch random.int(0...34) {
+  switch random.int(0...kinds - 1) {
   case 0, 1, 2:
     return .provider(
       .add(
@@ -162,12 +164,14 @@ private func randomModels(_ random: inout SeededRandom) -> [ProviderModel] {
 }
 
 /// A history as `steps` random commands make it; refused ones leave no trace.
-func randomHistory(seed: UInt64, steps: Int) -> [Recorded] {
+func randomHistory(seed: UInt64, steps: Int, kinds: Int = 35) -> [Recorded] {
   var random = SeededRandom(seed: seed)
   var state = ControlState.initial
   var history: [Recorded] = []
   for _ in 0..<steps {
-    guard let proposed = try? decide(randomCommand(&random), state) else { continue }
+    guard let proposed = try? decide(randomCommand(&random, kinds: kinds), state) else {
+      continue
+    }
     for record in recorded(proposed.map(\.event), from: UInt64(history.count) + 1) {
       state.apply(record)
       history.append(record)

@@ -51,13 +51,13 @@ private func expectReached(
 @Test("any configuration is reached from any other by the commands given", arguments: seeds)
 func reachesAnything(seed: UInt64) throws {
   try expectReached(
-    folded(randomHistory(seed: seed, steps: 120)),
-    folded(randomHistory(seed: seed &+ 5_000, steps: 120)), seed)
+    folded(randomHistory(seed: seed, steps: 120, kinds: 22)),
+    folded(randomHistory(seed: seed &+ 5_000, steps: 120, kinds: 22)), seed)
 }
 
 @Test("the way back leads to every moment, and the way forth to the end again", arguments: seeds)
 func goesBackAndForth(seed: UInt64) throws {
-  let history = randomHistory(seed: seed, steps: 60)
+  let history = randomHistory(seed: seed, steps: 60, kinds: 22)
   let end = folded(history)
   for cut in stride(from: 0, through: history.count, by: 7) {
     let then = folded(Array(history[..<cut]))
@@ -70,8 +70,8 @@ func goesBackAndForth(seed: UInt64) throws {
 @Test("only what is asked for changes", arguments: seeds)
 func changesNothingElse(seed: UInt64) throws {
   var random = SeededRandom(seed: seed)
-  let before = folded(randomHistory(seed: seed, steps: 100))
-  let wanted = folded(randomHistory(seed: seed &+ 9_000, steps: 100))
+  let before = folded(randomHistory(seed: seed, steps: 100, kinds: 22))
+  let wanted = folded(randomHistory(seed: seed &+ 9_000, steps: 100, kinds: 22))
   var accepted = 0
   for subject in all(before, wanted) where random.oneIn(2) {
     let reversal = before.reversal(toward: [(subject, wanted.image(of: subject))])
@@ -186,7 +186,7 @@ func imagesName() throws {
   "a stream's own events tell the resource, who set what, and from where to begin", arguments: seeds
 )
 func foldsOneStream(seed: UInt64) throws {
-  let history = randomHistory(seed: seed, steps: 120)
+  let history = randomHistory(seed: seed, steps: 120, kinds: 22)
   let end = folded(history)
   let streams = Set(history.compactMap(\.event?.stream))
   for stream in streams {

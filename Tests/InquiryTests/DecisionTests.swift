@@ -18,7 +18,9 @@ import Testing
     #expect(report.decisions[1].candidates.map(\.rejection) == [.alreadyTried, nil])
     #expect(
       report.decisions[0].inForce.map(\.stream)
-        == ["provider/mock", "account/mock-a1", "credential/mock-a1", "settings"])
+        == [
+          "provider/mock", "account/mock-a1", "credential/mock-a1", "key/key-default", "settings",
+        ])
     #expect(report.exitCode == .same)
   }
 

@@ -284,12 +284,17 @@ extension TestLog {
           .add(
             .init(id: AccountID("mock-a2"), provider: mock, name: "a2", priority: 2, weight: 20),
             credential: Fingerprint([UInt8](repeating: 0xA2, count: 32)))),
-        .key(
-          .create(
-            .init(
-              id: KeyID("key-default"), name: "default", organisation: OrganisationID("acme"),
-              fingerprint: Fingerprint([UInt8](repeating: 0xC1, count: 32)), masked: "sb-1…cdef",
-              diagnostics: true, expiresAt: nil))),
+      ], TestLog.file)
+    // As logs hold it that were begun before organisations had events of their own.
+    try log.append(
+      .key(
+        .created(
+          .init(
+            id: KeyID("key-default"), name: "default", organisation: OrganisationID("acme"),
+            fingerprint: Fingerprint([UInt8](repeating: 0xC1, count: 32)), masked: "sb-1…cdef",
+            diagnostics: true, expiresAt: nil))), TestLog.file)
+    try log.run(
+      [
         .settings(.change(.init(maxBodyBytes: 1 << 20))),
         .alias(.set(name: "fast", target: "mock/gpt-4o-mini", allowUnresolved: false)),
       ], TestLog.file)
