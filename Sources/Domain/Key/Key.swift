@@ -92,9 +92,9 @@ public enum KeyCommand: Sendable, Hashable {
 
 /// Where a key leads, how far and for how long; nil is "unchanged", and for a new key "no bound".
 public struct KeyRights: Sendable, Hashable {
-  /// Names or `*` wildcards; empty: all models. At most 500.
+  /// Names or `*` wildcards, at most 500; empty: all models.
   public var allowedModels: [String]?
-  /// Empty: all accounts. At most 500.
+  /// At most 500; empty: all accounts.
   public var allowedAccounts: [AccountID]?
   /// When the key ends.
   public var expiry: KeyEvent.Expiry?
