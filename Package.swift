@@ -155,7 +155,7 @@ let package = Package(
     .testTarget(
       name: "ControlPlaneTests",
       dependencies: [
-        "ControlPlane", "ConfigFile", "Domain", "EventStore", "Surface", "Support",
+        "ControlPlane", "ConfigFile", "Domain", "EventStore", "Inquiry", "Surface", "Support",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

@@ -14,6 +14,8 @@ struct AdminService: Sendable {
   let limiter = LoginLimiter()
   /// Reads of the log, one at a time: they share the disk with the writer.
   let reads = Sideline(label: "signalbox.evidence", limit: 64)
+  /// Looks at a day of requests, which take seconds: beside the reads, not before them.
+  let effects = Sideline(label: "signalbox.effect", limit: 8)
   let hosts: HostGuard
   let proxies: TrustedProxies
 
@@ -81,6 +83,8 @@ struct AdminService: Sendable {
     case .auditRequest: try await auditRequest(call)
     case .usageLogs: try await usageLogs(call)
     case .streamHistory: try await streamHistory(call)
+    case .revertStream: try await revertStream(call)
+    case .restoreConfiguration: try await restoreConfiguration(call)
     case .health: health()
     case .ping: await ping()
     case .healthz: healthz()

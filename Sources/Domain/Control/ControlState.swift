@@ -52,6 +52,13 @@ public struct ControlState: Sendable, Hashable {
   /// The stream's last revision as counted or told by `apply`; 0 if it has no event.
   public func revision(ofStream stream: String) -> UInt64 { revisions[stream] ?? 0 }
 
+  /// How many events operators' intent is made of: grows with every edit, and with nothing else.
+  public var configurationRevision: UInt64 {
+    revisions.reduce(0) { sum, entry in
+      Subject(stream: entry.key)?.isIntent ?? false ? sum + entry.value : sum
+    }
+  }
+
   /// Takes in the next event of the log.
   ///
   /// Total: irrelevant and unknown events change nothing, and no event can be refused.

@@ -31,6 +31,8 @@ extension Endpoint {
     case .auditRequest: .auditRequest
     case .usageLogs: .usageLogs
     case .streamHistory: .streamHistory
+    case .revertStream: .revertStream
+    case .restoreConfiguration: .restoreConfiguration
     case .health: .health
     case .ping: .ping
     case .healthz: .healthz

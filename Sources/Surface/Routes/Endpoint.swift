@@ -29,6 +29,8 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case auditRequest
   case usageLogs
   case streamHistory
+  case revertStream
+  case restoreConfiguration
   case health
   case ping
   case healthz

@@ -50,6 +50,11 @@ public enum Routes {
     configure(
       .authzInventory, .get, "/api/settings/authz-inventory",
       "List who may call what, and the checks in force"),
+    configure(
+      .revertStream, .post, "/api/config/revert", "Set one resource back to an earlier revision"),
+    configure(
+      .restoreConfiguration, .post, "/api/config/restore",
+      "Set the whole configuration back to what it was at a moment"),
   ]
 
   private static let evidence: [RouteRow] = [

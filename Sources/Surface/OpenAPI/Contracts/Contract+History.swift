@@ -9,6 +9,59 @@ extension Contract {
       .field(
         "missing", Schema.count.described("Steps of the page that cannot be read any more.")),
     ], errors: [.notFound, .logUnreadable])
+
+  static let revertStream = write(
+    [
+      .field("stream", .text(1...512).example("alias/fast")),
+      .field("to", Schema.integer(1...Int64.max).described("A revision of the stream.")),
+      .optional(
+        "allowUnresolved",
+        Schema.bool.orNull.described("Take an alias's target that is not known any more.")
+          .byDefault(false)),
+    ] + planFields,
+    [.field("stream", .string), .field("to", .revision)] + wayBackFields,
+    errors: ErrorCode.ofChanges + [.notFound, .logUnreadable])
+
+  static let restoreConfiguration = write(
+    [
+      .field(
+        "at",
+        .text(1...128).example("2026-11-20T14:00:00Z").described(
+          "A position (`123`, `2:123`), an RFC 3339 time, a time ago (`-15m`), `request:<id>` or"
+            + " `event:<id>`."))
+    ] + planFields, wayBackFields, errors: ErrorCode.ofChanges + [.notFound, .logUnreadable])
+
+  private static let planFields: [Schema.Field] = [
+    .optional(
+      "plan",
+      Schema.bool.orNull.described("Only show what would change and what it would do.")
+        .byDefault(false)),
+    .optional(
+      "effectSeconds",
+      Schema.integer(0...60).orNull.described(
+        "How long a plan may look at the requests of the last 24 h; 0: not at all."
+      )
+      .byDefault(5)),
+  ]
+
+  private static let wayBackFields: [Schema.Field] = [
+    .field("plan", .bool),
+    .field("at", Schema.place.described("The event gone back to.")), .field("event", .uuid),
+    .field("time", Schema.time.described("Of that event.")),
+    .field("events", Schema.count.described("Written; 0 for a plan, or if it is so already.")),
+    .field("position", Schema.place.orNull.described("Of the last event written.")),
+    .field("revision", .revision), .field("changes", .array(of: .resourceChange)),
+    .field("caveats", .array(of: .caveat)), .field("effect", Schema.routingEffect.orNull),
+  ]
+}
+
+extension ErrorCode {
+  /// How the rules may refuse a batch of changes.
+  static let ofChanges: [ErrorCode] = [
+    .nameCollision, .alreadyExists, .keyExists, .notActive, .providerInUse, .unknownTarget,
+    .ambiguousTarget, .aliasOfAlias, .unknownProvider, .unknownAccount, .unknownAlias, .unknownKey,
+    .bodyTooLarge,
+  ]
 }
 
 extension Schema {
@@ -17,6 +70,38 @@ extension Schema {
   /// A field before and after.
   static let fieldChange = object([
     .field("field", .string), .field("before", .any), .field("after", .any),
+  ])
+
+  /// A resource before and after.
+  static let resourceChange = object([
+    .field("stream", .string), .field("title", .string),
+    .field("change", choice(["added", "changed", "removed"])),
+    .field("fields", .array(of: .fieldChange)),
+  ])
+
+  /// What does not come back, or goes with what is taken away.
+  static let caveat = object([
+    .field("stream", .string), .field("message", .string), .field("remedy", .string),
+  ])
+
+  /// Which requests would go elsewhere.
+  static let routingEffect = object([
+    .field("since", .time), .field("looked", .count), .field("changed", .count),
+    .field("notRouted", .count), .field("complete", .bool), .field("scannedTo", place.orNull),
+    .field("gaps", .count),
+    .field(
+      "groups",
+      .array(
+        of: .object([
+          .field("model", .string), .field("from", routingOutcome), .field("to", routingOutcome),
+          .field("requests", .count), .field("examples", .array(of: .uuid)),
+        ]))), .field("others", .count), .field("limits", .array(of: .string)),
+  ])
+
+  private static let routingOutcome = object([
+    .field("account", Schema.string.orNull), .field("name", Schema.string.orNull),
+    .field("model", Schema.string.orNull),
+    .field("refused", Schema.string.orNull.described("Why it goes nowhere; null: it goes.")),
   ])
 
   fileprivate static let historyStep = object([
