@@ -24,7 +24,7 @@ struct AcceptLossCommand: AsyncParsableCommand {
         signalbox accept-loss --data ./data --positions 4711..4730 --reason 'disk sda, no backup'
 
       Exit codes: 0 accepted; 1 nothing is damaged, or failed; 3 something else is damaged than what
-      was named, and nothing was accepted; 5 another process has the directory open; 64 wrong usage.
+      was named, and nothing was accepted; 5 another process has the directory open; 2 wrong usage.
       """)
 
   @OptionGroup var data: DataOptions

@@ -48,7 +48,6 @@ enum Console {
   private static func explain(_ refused: Refused) {
     let field = refused.field.map { ", field \($0)" } ?? ""
     warn(Shown.text("signalbox: refused (\(refused.code)\(field)): \(refused.message)"))
-    if let revision = refused.revision { warn("signalbox: the revision is \(revision) now") }
     if let remedy = refused.remedy { warn(Shown.text("signalbox: \(remedy)")) }
   }
 

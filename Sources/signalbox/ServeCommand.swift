@@ -18,8 +18,8 @@ struct ServeCommand: AsyncParsableCommand {
       Environment: SIGNALBOX_DATA, SIGNALBOX_LISTEN, SIGNALBOX_ADMIN_PASSWORD, SIGNALBOX_MASTER_KEY,
       JWT_SECRET.
 
-      Exit codes: 0 stopped on request; 1 could not start, or failed; 3 the log is damaged; 5 another
-      process has the directory open; 64 wrong usage; 130 ended at once by a second signal.
+      Exit codes: 0 stopped on request; 1 could not start, or failed; 2 wrong usage; 3 the log is damaged;
+      5 another process has the directory open; 130 ended at once by a second signal.
       """)
 
   @OptionGroup var data: DataOptions

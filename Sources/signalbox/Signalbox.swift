@@ -9,7 +9,20 @@ struct Signalbox: AsyncParsableCommand {
     // become longer (RLIMIT_FSIZE).
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
-    await main(nil)
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch  where exitCode(for: error) == .validationFailure {
+      // As `replay` says it; the argument parser's own is 64.
+      Console.warn(fullMessage(for: error))
+      Glibc.exit(ExitStatus.usage)
+    } catch {
+      exit(withError: error)
+    }
   }
 
   static let configuration = CommandConfiguration(
@@ -22,14 +35,20 @@ struct Signalbox: AsyncParsableCommand {
       Examples:
         signalbox serve --data ./data --config gateway.yaml
         signalbox apply gateway.yaml --data ./data --plan
+        signalbox accounts add a2 --provider mock --api-key-env UPSTREAM_KEY --data ./data
         signalbox checkpoint --data ./data
 
-      Exit codes: 0 done; 1 failed or refused; 3 the log is damaged; 5 another process has the data
-      directory open; 64 wrong usage; 130 ended at once by a second signal.
+      Verbs that administrate work beside a running gateway, through its control socket, and without
+      one. They are the API's requests; the log says `local:<uid>` did it.
+
+      Exit codes: 0 done; 1 failed or refused; 2 wrong usage; 3 the log is damaged; 5 another process
+      has the data directory open; 130 ended at once by a second signal.
       """,
     version: Build.version,
     subcommands: [
-      ServeCommand.self, ApplyCommand.self, CheckpointCommand.self, AcceptLossCommand.self,
+      ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
+      AliasCommand.self, KeysCommand.self, SettingsCommand.self, CheckpointCommand.self,
+      AcceptLossCommand.self,
     ])
 }
 
@@ -38,9 +57,10 @@ enum Build {
   static let version = "0.1.0"
 }
 
-/// How the program ends, beyond 0 and what the argument parser uses for wrong usage (64).
+/// How the program ends, beyond 0.
 enum ExitStatus {
   static let failed = ExitCode(1)
+  static let usage: Int32 = 2
   static let damaged = ExitCode(3)
   static let locked = ExitCode(5)
   /// As a shell shows an interrupted program.

@@ -253,7 +253,7 @@ class AcceptedLossTests(DirectoryCase):
         self.assertEqual(code, 1, text)
         self.assertIn("nothing here needs to be accepted", text)
         code, text = run("signalbox", "accept-loss", "--data", self.data, "--reason", "r")
-        self.assertEqual(code, 64, text)
+        self.assertEqual(code, 2, text)
 
 
 class LockTests(Spine):

@@ -1,0 +1,236 @@
+"""Administration from the command line: beside a gateway through its control socket, and without one."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import threading
+
+from support import Case, Spine, exchange, message, program, window
+
+#: Ids and times, which no two runs share.
+VARYING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|sk-sb-\w+…?\w*"
+    r"|\d{4}-\d\d-\d\dT[\d:.]+Z|\b[0-9a-f]{12}\b|\b[0-9a-f]{64}\b")
+
+
+def signalbox(data, *words, secret=None, environment=None, user=None):
+    prefix = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
+    return subprocess.run(
+        [*prefix, program("signalbox"), *words, "--data", str(data)], input=secret,
+        capture_output=True, text=True, timeout=60,
+        env={"PATH": "/usr/bin:/bin", **(environment or {})})
+
+
+def operator_events(data):
+    """What operators did, without what differs between two runs of the same."""
+    rows = []
+    for event in window(data):
+        if event["kind"].startswith(("gateway.", "request.")):
+            continue
+        fields = {name: value for name, value in event["fields"].items()}
+        rows.append((event["kind"], VARYING.sub("*", json.dumps(fields, sort_keys=True, ensure_ascii=False))))
+    return rows
+
+
+#: Every verb once; `{…}` is an id that an earlier answer showed.
+STORY = [
+    ("providers add second --base-url http://127.0.0.1:9/v1 --model gpt-4o=big --model o1", None),
+    ("providers list", None),
+    ("providers change second --prefix two --no-excluded-models --if-match 1", None),
+    ("providers show second", None),
+    ("accounts add s1 --provider second --api-key-stdin --priority 2", "sk-second-1\n"),
+    ("accounts add s2 --provider second --api-key-env SECOND", None),
+    ("accounts change s2 --weight 7 --api-key-stdin", "sk-second-3"),
+    ("accounts disable s1", None),
+    ("accounts enable s1", None),
+    ("accounts list", None),
+    ("accounts show s2 --json", None),
+    ("accounts remove s2", None),
+    ("alias set quick two/o1", None),
+    ("alias set slow two/o9 --allow-unresolved", None),
+    ("alias list", None),
+    ("alias show quick", None),
+    ("alias remove quick", None),
+    ("keys create night --organisation acme --diagnostics", None),
+    ("keys list", None),
+    ("settings change --fallback-strategy fill-first --max-body-bytes 65536", None),
+    ("settings show", None),
+    ("providers disable second", None),
+    # What is refused is refused alike.
+    ("providers remove second", None),
+    ("providers change second --name late --if-match 1", None),
+    ("accounts add s3 --provider nowhere --api-key-stdin", "sk-second-4"),
+    ("alias show gone", None),
+    ("keys revoke gone", None),
+]
+
+
+class StoryTests(Spine):
+    def tell(self, data):
+        told = []
+        for words, secret in STORY:
+            done = signalbox(
+                data, *words.split(), secret=secret, environment={"SECOND": "sk-second-2"})
+            told.append((words, done.returncode, VARYING.sub("*", done.stdout + done.stderr)))
+        return told
+
+    def test_every_verb_does_the_same_beside_a_gateway_and_without_one(self):
+        self.box.stop()
+        alone = self.directory / "alone"
+        shutil.copytree(self.box.data, alone)
+        self.box.start()
+        self.children.append(self.box.child)
+        self.maxDiff = None
+        beside, without = self.tell(self.box.data), self.tell(alone)
+        self.assertEqual(beside, without)
+        self.assertEqual([code for _, code, _ in beside], [0] * (len(STORY) - 5) + [1] * 5, beside)
+        self.assertEqual(operator_events(self.box.data), operator_events(alone))
+        for data in (self.box.data, alone):
+            mine = [event["provenance"] for event in window(data)
+                    if event["provenance"].get("source") == "cli"]
+            self.assertGreaterEqual(len(mine), 14)
+            self.assertEqual({event["actor"] for event in mine}, {f"local:{os.getuid()}"})
+            self.assertEqual({event.get("address") for event in mine}, {None})
+            for path in data.rglob("*"):
+                if path.is_file():
+                    content = path.read_bytes()
+                    for number in (1, 2, 3, 4):
+                        self.assertNotIn(b"sk-second-%d" % number, content, path)
+
+    def test_a_created_key_is_shown_once_and_is_good_at_once(self):
+        made = signalbox(self.box.data, "keys", "create", "fresh", "--organisation", "acme")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        key = re.search(r"^key \(shown once\): (\S+)$", made.stdout, re.M)[1]
+        self.assertEqual(self.box.chat(message(), key=key).status, 200)
+        listed = signalbox(self.box.data, "keys", "list", "--json")
+        self.assertNotIn(key, listed.stdout)
+        row = next(row for row in json.loads(listed.stdout)["keys"] if row["name"] == "fresh")
+        self.assertEqual(signalbox(self.box.data, "keys", "pause", row["id"]).returncode, 0)
+        self.assertEqual(self.box.chat(message(), key=key).status, 401)
+        self.assertEqual(signalbox(self.box.data, "keys", "resume", row["id"]).returncode, 0)
+        self.assertEqual(self.box.chat(message(), key=key).status, 200)
+
+    def test_what_the_tables_show_cannot_move_a_cursor(self):
+        done = signalbox(self.box.data, "providers", "change", "mock", "--name", "a\x1b[2Jb\u202ec")
+        shown = signalbox(self.box.data, "providers", "show", "mock")
+        for text in (done.stdout + done.stderr, shown.stdout + shown.stderr):
+            self.assertNotIn("\x1b", text)
+            self.assertNotIn("\u202e", text)
+
+    def test_wrong_usage_is_2_and_changes_nothing(self):
+        before = len(window(self.box.data))
+        for words in ("accounts add", "accounts change a1 --if-match new", "keys purge x",
+                      "accounts add x --provider mock --api-key sk-in-clear", "nonsense"):
+            with self.subTest(words):
+                self.assertEqual(signalbox(self.box.data, *words.split()).returncode, 2)
+        self.assertEqual(len(window(self.box.data)), before)
+
+
+class SocketTests(Spine):
+    @property
+    def socket(self):
+        return self.box.data / "control.sock"
+
+    def test_the_socket_is_the_owners_and_goes_with_the_gateway(self):
+        mode = self.socket.stat().st_mode
+        self.assertTrue(stat.S_ISSOCK(mode))
+        self.assertEqual(stat.S_IMODE(mode), 0o600)
+        self.assertEqual(stat.S_IMODE(self.box.data.stat().st_mode), 0o700)
+        self.assertEqual(self.box.stop(), 0)
+        self.assertFalse(self.socket.exists())
+
+    def test_after_kill_9_the_command_line_works_alone_and_the_next_gateway_too(self):
+        self.box.kill()
+        self.assertTrue(self.socket.exists())
+        done = signalbox(self.box.data, "accounts", "disable", "a1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.box.start()
+        self.children.append(self.box.child)
+        shown = signalbox(self.box.data, "accounts", "show", "a1", "--json")
+        self.assertIs(json.loads(shown.stdout)["connection"]["isActive"], False)
+        done = signalbox(self.box.data, "accounts", "enable", "a1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.box.chat(message()).status, 200)
+
+    def test_a_held_directory_without_a_socket_is_said_to_be_held(self):
+        self.socket.unlink()
+        done = signalbox(self.box.data, "accounts", "disable", "a1")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("control.sock", done.stderr)
+
+    def test_a_gateway_that_stands_still_loses_no_change(self):
+        self.box.child.process.send_signal(signal.SIGSTOP)
+        results = []
+        asking = threading.Thread(target=lambda: results.append(
+            signalbox(self.box.data, "providers", "change", "mock", "--name", "patient")))
+        asking.start()
+        asking.join(0.5)
+        self.assertTrue(asking.is_alive())
+        self.box.child.process.send_signal(signal.SIGCONT)
+        asking.join(30)
+        self.assertEqual(results[0].returncode, 0, results[0].stderr)
+
+    def test_other_users_are_kept_out_also_when_the_modes_are_loosened(self):
+        if os.getuid() != 0:
+            self.skipTest("only root can become another user")
+        refused = signalbox(self.box.data, "accounts", "list", user=65534)
+        self.assertEqual(refused.returncode, 1, refused.stdout)
+        self.assertNotIn("a1", refused.stdout)
+        for path in (self.directory, self.box.data, self.socket):
+            path.chmod(0o777)
+        refused = signalbox(self.box.data, "accounts", "disable", "a1", user=65534)
+        self.assertEqual(refused.returncode, 1, refused.stdout)
+        self.assertIn("went away", refused.stderr)
+        self.box.data.chmod(0o700)
+        shown = signalbox(self.box.data, "accounts", "show", "a1", "--json")
+        self.assertIs(json.loads(shown.stdout)["connection"]["isActive"], True)
+
+    def test_the_listener_is_never_local(self):
+        # The very bytes that the socket takes are nobody's on the listener.
+        for headers in ({}, {"x-local-user": "0", "host": "localhost"}):
+            self.assertEqual(
+                exchange(self.box.port, "GET", "/api/providers", None, headers).status, 401)
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(str(self.socket))
+            door.sendall(b"GET /api/providers HTTP/1.1\r\nhost: elsewhere.example\r\n\r\n")
+            answer = http.client.HTTPResponse(door)
+            answer.begin()
+            self.assertEqual(answer.status, 200)
+            self.assertIn(b'"a1"', answer.read())
+
+    def test_many_at_once_lose_nothing(self):
+        names = [f"n{number}" for number in range(12)]
+        results = []
+
+        def add(name):
+            results.append(signalbox(self.box.data, "alias", "set", name, "mock/gpt-4o"))
+
+        threads = [threading.Thread(target=add, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual([done.returncode for done in results], [0] * 12, results)
+        listed = json.loads(signalbox(self.box.data, "alias", "list", "--json").stdout)
+        self.assertLessEqual(set(names), set(listed["aliases"]))
+
+
+class LongPathTests(Case):
+    def test_a_long_path_has_a_socket_too(self):
+        data = self.directory / ("d" * 60) / ("e" * 60)
+        data.parent.mkdir()
+        started = self.gateway(None)
+        started.stop()
+        shutil.move(started.data, data)
+        started.data = data
+        started.start()
+        self.children.append(started.child)
+        done = signalbox(data, "settings", "show")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue((data / "control.sock").exists())
