@@ -12,22 +12,25 @@ import Synchronization
 public final class DataPlane: Sendable {
   /// The port that is listened on.
   public let port: Int
+  /// The port of the second address; nil: there is none.
+  public let administrationPort: Int?
 
   private let plane: PlaneContext
   private let group: MultiThreadedEventLoopGroup
   private let loops: [NIOLoopBound<LoopContext>]
-  private let listener: any Channel
+  private let listeners: [any Channel]
   private let stopping = Mutex<Task<Int, Never>?>(nil)
 
   private init(
     plane: PlaneContext, group: MultiThreadedEventLoopGroup, loops: [NIOLoopBound<LoopContext>],
-    listener: any Channel
+    listener: any Channel, administration: (any Channel)?
   ) {
     self.plane = plane
     self.group = group
     self.loops = loops
-    self.listener = listener
+    listeners = [listener] + (administration.map { [$0] } ?? [])
     port = listener.localAddress?.port ?? 0
+    administrationPort = administration?.localAddress?.port
   }
 
   /// Starts to listen.
@@ -62,8 +65,15 @@ public final class DataPlane: Sendable {
             NIOLoopBound(LoopContext(plane: plane, eventLoop: eventLoop), eventLoop: eventLoop)
           }.get())
       }
-      let listener = try await listen(plane, group, loops)
-      return DataPlane(plane: plane, group: group, loops: loops, listener: listener)
+      let main = ListenerAddress(host: options.host, port: options.port)
+      let listener = try await listen(main, .main, plane, group, loops)
+      var administration: (any Channel)?
+      if let address = options.administration {
+        administration = try await listen(address, .administration, plane, group, loops)
+      }
+      return DataPlane(
+        plane: plane, group: group, loops: loops, listener: listener,
+        administration: administration)
     } catch {
       try? await group.shutdownGracefully()
       throw error
@@ -71,7 +81,8 @@ public final class DataPlane: Sendable {
   }
 
   private static func listen(
-    _ plane: PlaneContext, _ group: MultiThreadedEventLoopGroup,
+    _ address: ListenerAddress, _ role: ListenerRole, _ plane: PlaneContext,
+    _ group: MultiThreadedEventLoopGroup,
     _ loops: [NIOLoopBound<LoopContext>]
   ) async throws -> any Channel {
     let byLoop = Dictionary(
@@ -94,11 +105,15 @@ public final class DataPlane: Sendable {
             throw ChannelError.ioOnClosedChannel
           }
           isRefused ? counters.connectionsRefused.count() : counters.connectionsAccepted.count()
-          try channel.pipeline.syncOperations.addHandler(
-            ClientConnection(context: loop.value, isRefused: isRefused))
+          let pipeline = channel.pipeline.syncOperations
+          if let identity = plane.options.identity {
+            try pipeline.addHandler(NIOSSLServerHandler(context: identity.context))
+          }
+          try pipeline.addHandler(
+            ClientConnection(context: loop.value, role: role, isRefused: isRefused))
         }
       }
-      .bind(host: plane.options.host, port: plane.options.port).get()
+      .bind(host: address.host, port: address.port).get()
   }
 
   /// Connections beyond the limit that are told so at a time; more are closed without a word.
@@ -154,7 +169,7 @@ public final class DataPlane: Sendable {
   }
 
   private func stop(_ drain: TimeAmount) async -> Int {
-    try? await listener.close().get()
+    for listener in listeners { try? await listener.close().get() }
     let emptied = loops.map { loop in
       loop.eventLoop.flatSubmit {
         loop.value.beginDrain()

@@ -9,6 +9,10 @@ public struct DataPlaneOptions: Sendable {
   public var host: String
   /// 0: any free port.
   public var port: Int
+  /// A second address on which nothing but the fallback answers; nil: there is none.
+  public var administration: ListenerAddress?
+  /// What is shown over TLS on both addresses; nil: plain HTTP.
+  public var identity: ServerIdentity?
   /// Event loops; at least 1.
   public var loops: Int
   /// Length of the kernel's queue of connections not yet accepted.
@@ -54,6 +58,8 @@ public struct DataPlaneOptions: Sendable {
   public init(host: String = "127.0.0.1", port: Int = 8080) {
     self.host = host
     self.port = port
+    administration = nil
+    identity = nil
     loops = System.coreCount
     backlog = 1024
     maxConnections = 16_384
@@ -83,4 +89,26 @@ public enum UpstreamTrust: Sendable, Hashable {
   case system
   /// Only these certificates (PEM), for private authorities and tests.
   case pem([UInt8])
+}
+
+/// Where a listener is bound.
+public struct ListenerAddress: Sendable, Hashable {
+  /// An address or a name.
+  public var host: String
+  /// 0: any free port.
+  public var port: Int
+
+  /// An address of these parts.
+  public init(host: String, port: Int) {
+    self.host = host
+    self.port = port
+  }
+}
+
+/// By which of the gateway's addresses a connection came.
+public enum ListenerRole: Sendable, Hashable {
+  /// The one where clients ask.
+  case main
+  /// The one for administration alone.
+  case administration
 }

@@ -16,11 +16,13 @@ public struct FallbackRequest: Sendable {
   public var remoteAddress: String
   /// The gateway's id for this request; answered as `x-signalbox-request-id`.
   public var requestID: RequestID
+  /// The address it came to.
+  public var listener: ListenerRole
 
   /// A request as read.
   public init(
     method: HTTPRequest.Method, uri: String, headers: HTTPFields, body: ByteBuffer,
-    remoteAddress: String, requestID: RequestID
+    remoteAddress: String, requestID: RequestID, listener: ListenerRole = .main
   ) {
     self.method = method
     self.uri = uri
@@ -28,6 +30,7 @@ public struct FallbackRequest: Sendable {
     self.body = body
     self.remoteAddress = remoteAddress
     self.requestID = requestID
+    self.listener = listener
   }
 }
 

@@ -91,7 +91,8 @@ enum Console {
       warn("signalbox: \(WeakPassword.remedy)")
       return ExitStatus.failed
     case is ExitCode, is ValidationError, is CleanExit: return error
-    case is ConfigFault, is VaultError, is ControlError, is FileText.Unreadable:
+    case is ConfigFault, is VaultError, is ControlError, is FileText.Unreadable,
+      is TLSFiles.Unusable:
       warn("signalbox: \(error)")
       return ExitStatus.failed
     default:

@@ -15,6 +15,8 @@ struct Gateway {
     var directory: String
     var data: DataOptions
     var address: ListenAddress
+    var adminAddress: ListenAddress?
+    var tls: TLSFiles?
     var config: String?
     var recording: RecordingMode
     var segmentBytes: Int
@@ -47,6 +49,7 @@ struct Gateway {
     }
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
+    let identity = try options.tls?.identity()
     try checkFirstPassword()
     warnOfUnbuilt()
 
@@ -62,7 +65,7 @@ struct Gateway {
     do {
       report(store.report)
       if let error = store.report.reserveFailure { notes.tell(reserveFailure: error) }
-      try await serve(store, file, certificates, signals)
+      try await serve(store, file, certificates, identity, signals)
     } catch {
       // The error that is on its way says more than one of closing would.
       try? store.close()
@@ -123,7 +126,8 @@ struct Gateway {
   }
 
   private func serve(
-    _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?, _ signals: Signals
+    _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?,
+    _ identity: ServerIdentity?, _ signals: Signals
   ) async throws {
     let board = SnapshotBoard.empty()
     let key = try options.data.masterKey(in: options.directory, for: store)
@@ -156,10 +160,14 @@ struct Gateway {
       let responder = await responder(control)
       let door = await openDoor(responder)
       do {
-        let plane = try await listen(control, board, responder, certificates)
+        let plane = try await listen(control, board, responder, certificates, identity)
         // Beside the listener: comparing takes as long as a sign-in.
         let telling = Task { await tellOfPassword(control) }
-        defer { telling.cancel() }
+        let reloading = Task { await reload(identity) }
+        defer {
+          telling.cancel()
+          reloading.cancel()
+        }
         (reason, cut) = try await wait(plane, signals)
       } catch {
         await door?.close()
@@ -219,8 +227,9 @@ struct Gateway {
     return await AdminResponder(
       control: control,
       options: AdminOptions(
-        listenHost: options.address.host, allowedHosts: options.allowedHosts,
-        isLoopback: options.address.isLoopback,
+        listenHost: options.address.host, administrationHost: options.adminAddress?.host,
+        allowedHosts: options.allowedHosts,
+        isLoopback: options.tls == nil && (options.adminAddress ?? options.address).isLoopback,
         trustedProxies: options.trustedProxies, sessionSecret: secret,
         recording: options.recording,
         build: BuildInfo(version: Build.version)), logger: logger)
@@ -240,25 +249,42 @@ struct Gateway {
 
   private func listen(
     _ control: ControlPlane, _ board: SnapshotBoard, _ responder: AdminResponder,
-    _ certificates: [UInt8]?
+    _ certificates: [UInt8]?, _ identity: ServerIdentity?
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
     plane.recording = options.recording
+    plane.identity = identity
+    plane.administration = options.adminAddress.map {
+      ListenerAddress(host: $0.host, port: $0.port)
+    }
     if let certificates { plane.upstreamTrust = .pem(certificates) }
     logger.info("HTTP server starting", metadata: ["listen": "\(options.address)"])
     let started = try await DataPlane.start(
       options: plane, board: board, store: control.store,
       fingerprinter: VaultFingerprinter(vault: control.vault),
       fallback: AdminFallback(responder: responder), logger: logger)
+    let scheme = identity == nil ? "http" : "https"
     let address = ListenAddress(host: options.address.host, port: started.port)
+    var lines = ["listening on \(scheme)://\(address)"]
+    if let admin = options.adminAddress, let port = started.administrationPort {
+      let address = ListenAddress(host: admin.host, port: port)
+      lines.append("administration on \(scheme)://\(address)")
+    }
     do {
-      try Console.say("listening on http://\(address)")
+      for line in lines { try Console.say(line) }
     } catch {
       // Whoever reads it went away; clients did not.
       logger.warning("\(error)", metadata: ["listen": "\(address)"])
     }
     return started
+  }
+
+  /// Reads the certificate again at each SIGHUP, so that renewing it cuts no connection.
+  private func reload(_ identity: ServerIdentity?) async {
+    guard let identity, let files = options.tls else { return }
+    files.warn(of: identity, logger)
+    for await _ in Signals.hangUps() { files.reload(identity, logger) }
   }
 
   /// Until the first signal, and then until what is in flight ended or the time is over.

@@ -34,8 +34,22 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "A second address for administration. Not in this build.", visibility: .hidden))
-  var adminListen: String?
+      "A second address for administration, which is then refused on the first one.",
+      valueName: "host:port"))
+  var adminListen: ListenAddress?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Speak TLS with this certificate: PEM, the server's own first, then its issuers'. Read again at SIGHUP.",
+      valueName: "file"))
+  var tlsCert: String?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("The private key of the certificate: PEM, no passphrase.", valueName: "file")
+  )
+  var tlsKey: String?
 
   @Option(
     name: .long,
@@ -99,9 +113,13 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
-    if adminListen != nil {
+    guard (tlsCert == nil) == (tlsKey == nil) else {
       throw ValidationError(
-        "--admin-listen is not in this build; administration answers on --listen.")
+        "--tls-cert and --tls-key belong together; \(tlsCert == nil ? "--tls-cert" : "--tls-key") is missing."
+      )
+    }
+    guard tlsCert == nil || !insecureHttp else {
+      throw ValidationError("--insecure-http contradicts --tls-cert: leave one of them out.")
     }
     guard segmentBytes >= 65_536 else {
       throw ValidationError("--segment-bytes must be at least 65536.")
@@ -114,15 +132,20 @@ struct ServeCommand: AsyncParsableCommand {
   func run() async throws {
     do {
       let address = try listenAddress()
-      guard address.isLoopback || insecureHttp else {
-        throw ValidationError(
-          "\(address) can be reached by other machines, and keys and prompts would pass in clear."
-            + " Listen on 127.0.0.1 behind a proxy that speaks TLS, or accept it with"
-            + " --insecure-http.")
+      for one in [address, adminListen].compactMap({ $0 }) {
+        guard one.isLoopback || insecureHttp || tlsCert != nil else {
+          throw ValidationError(
+            "\(one) can be reached by other machines, and keys and prompts would pass in clear."
+              + " Give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks TLS,"
+              + " or accept it with --insecure-http.")
+        }
       }
+      var tls: TLSFiles?
+      if let tlsCert, let tlsKey { tls = TLSFiles(certificate: tlsCert, key: tlsKey) }
       try await Gateway(
         options: Gateway.Options(
-          directory: try data.directory(), data: data, address: address, config: config,
+          directory: try data.directory(), data: data, address: address, adminAddress: adminListen,
+          tls: tls, config: config,
           recording: recording.mode, segmentBytes: segmentBytes, allowedHosts: allowedHost,
           trustedProxies: trustedProxy, upstreamCA: upstreamCa, drainSeconds: drainSeconds)
       ).run()

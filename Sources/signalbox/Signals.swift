@@ -23,4 +23,17 @@ struct Signals: Sendable {
     continuation.onTermination = { _ in for source in kept { source.cancel() } }
     return Signals(names: stream)
   }
+
+  /// One element for each SIGHUP from now on; without this it ends the process.
+  static func hangUps() -> AsyncStream<Void> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    signal(SIGHUP, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(
+      signal: SIGHUP, queue: DispatchQueue(label: "signalbox.hangup"))
+    source.setEventHandler { continuation.yield() }
+    source.resume()
+    continuation.onTermination = { _ in source.cancel() }
+    return stream
+  }
 }

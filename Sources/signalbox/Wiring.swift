@@ -8,10 +8,11 @@ struct AdminFallback: Fallback {
   let responder: AdminResponder
 
   func respond(to request: FallbackRequest) async -> FallbackResponse {
-    let answer = await responder.respond(
-      to: AdminRequest(
-        method: request.method, uri: request.uri, headers: request.headers, body: request.body,
-        remoteAddress: request.remoteAddress, requestID: request.requestID))
+    var asked = AdminRequest(
+      method: request.method, uri: request.uri, headers: request.headers, body: request.body,
+      remoteAddress: request.remoteAddress, requestID: request.requestID)
+    asked.isOnAdministrationListener = request.listener == .administration
+    let answer = await responder.respond(to: asked)
     return FallbackResponse(status: answer.status, headers: answer.headers, body: answer.body)
   }
 }

@@ -14,6 +14,8 @@ struct AdminCall: Sendable {
   /// The client's, as far as our proxies tell; without port.
   var remoteAddress: String
   var requestID: RequestID
+  /// It came to an address that is for administration alone.
+  var isOnAdministrationListener = false
   /// Whether the client spoke TLS to a proxy of ours; nil: there was none, or it did not say.
   var isForwardedSecurely: Bool?
   /// Who asks; set by the admission, but for local callers, whom the door knows.

@@ -4,9 +4,12 @@ public import Domain
 public struct AdminOptions: Sendable {
   /// The host part of the listen address.
   public var listenHost: String
+  /// The host part of a second address, where alone administration answers then; nil: there is none.
+  public var administrationHost: String?
   /// Further host names by which this gateway is called.
   public var allowedHosts: [String]
-  /// Only this machine can reach the listener: cookies do without `Secure`.
+  /// Only this machine can reach the listener of administration, and it speaks no TLS: cookies do without
+  /// `Secure`.
   public var isLoopback: Bool
   /// Whose forwarded headers are believed; empty: nobody's.
   public var trustedProxies: [AddressBlock]
@@ -19,11 +22,13 @@ public struct AdminOptions: Sendable {
 
   /// How administration is reached; the defaults are those of a gateway on this machine only.
   public init(
-    listenHost: String = "127.0.0.1", allowedHosts: [String] = [], isLoopback: Bool = true,
+    listenHost: String = "127.0.0.1", administrationHost: String? = nil,
+    allowedHosts: [String] = [], isLoopback: Bool = true,
     trustedProxies: [AddressBlock] = [], sessionSecret: Secret? = nil,
     recording: RecordingMode = .standard, build: BuildInfo
   ) {
     self.listenHost = listenHost
+    self.administrationHost = administrationHost
     self.allowedHosts = allowedHosts
     self.isLoopback = isLoopback
     self.trustedProxies = trustedProxies

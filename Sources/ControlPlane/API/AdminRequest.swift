@@ -21,6 +21,8 @@ public struct AdminRequest: Sendable {
   /// That is over the control socket, and within a program that opened the log; nil for everything
   /// that came over a network.
   public let localUser: UInt32?
+  /// It came to an address that is for administration alone.
+  public var isOnAdministrationListener = false
 
   /// A request as the listener read it: whatever it says, it is not local.
   public init(

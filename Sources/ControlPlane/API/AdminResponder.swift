@@ -58,7 +58,8 @@ public struct AdminResponder: Sendable {
       let context = AdminContext(
         source: AdminContextSource(
           logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID,
-          localUser: request.localUser))
+          localUser: request.localUser,
+          isOnAdministrationListener: request.isOnAdministrationListener))
       let response = try await router.respond(
         to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
       // The router itself answers what it has no route for; the handlers' answers are never 404 here.
@@ -152,12 +153,14 @@ struct AdminContext: RequestContext {
   let remoteAddress: String
   let requestID: Domain.RequestID
   let localUser: UInt32?
+  let isOnAdministrationListener: Bool
 
   init(source: AdminContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
     remoteAddress = source.remoteAddress
     requestID = source.requestID
     localUser = source.localUser
+    isOnAdministrationListener = source.isOnAdministrationListener
   }
 }
 
@@ -167,6 +170,7 @@ struct AdminContextSource: RequestContextSource {
   let remoteAddress: String
   let requestID: Domain.RequestID
   let localUser: UInt32?
+  let isOnAdministrationListener: Bool
 }
 
 extension AdminAnswer {

@@ -8,13 +8,27 @@ extension AdminService {
     // Who opened the socket in the data directory could as well open the log: no credential would
     // keep anything from them, and no browser comes this way.
     if case .local = call.caller { return }
-    for check in AccessCheck.checks(of: call.row, control.state.settings) {
+    for check in AccessCheck.checks(of: call.row, posture) {
       try await pass(check, &call)
     }
   }
 
+  /// What decides which checks are in force.
+  var posture: AccessCheck.Posture {
+    AccessCheck.Posture(
+      requiresClientKey: control.state.settings.requireAPIKey,
+      hasAdministrationListener: administrationHosts != nil)
+  }
+
   private func pass(_ check: AccessCheck, _ call: inout AdminCall) async throws {
+    let hosts = call.isOnAdministrationListener ? administrationHosts ?? hosts : hosts
     switch check {
+    case .administrationListener:
+      guard call.isOnAdministrationListener else {
+        throw APIFault(
+          .notFound, "Administration answers on another address of this gateway.",
+          remedy: "Ask the address given by --admin-listen.")
+      }
     case .hostAllowList:
       guard hosts.accepts(call.headers[.hostField]) else { throw APIFault(.forbiddenHost) }
     case .sameOrigin:
@@ -28,7 +42,9 @@ extension AdminService {
       guard let session = await session(of: call) else { throw APIFault(.unauthorized) }
       call.caller = .admin(session)
     case .adminCredentialOrClientKey:
-      if let session = await session(of: call) {
+      // Where administration has an address of its own, a session counts nowhere else.
+      let mayBeAdmin = administrationHosts == nil || call.isOnAdministrationListener
+      if mayBeAdmin, let session = await session(of: call) {
         call.caller = .admin(session)
       } else if let key = key(of: call) {
         call.caller = .key(key)

@@ -17,6 +17,8 @@ struct AdminService: Sendable {
   /// Looks at a day of requests, which take seconds: beside the reads, not before them.
   let effects = Sideline(label: "signalbox.effect", limit: 8)
   let hosts: HostGuard
+  /// Of the address that is for administration alone; nil: there is none.
+  let administrationHosts: HostGuard?
   let proxies: TrustedProxies
 
   init(control: ControlPlane, options: AdminOptions, sessions: Sessions, logger: Logger) {
@@ -26,6 +28,9 @@ struct AdminService: Sendable {
     self.logger = logger
     proxies = TrustedProxies(options.trustedProxies)
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
+    administrationHosts = options.administrationHost.map {
+      HostGuard(listenHost: $0, allowed: options.allowedHosts)
+    }
   }
 
   var edge: Edge { control.edge }
@@ -46,6 +51,7 @@ struct AdminService: Sendable {
       headers: request.headers, body: Array(body.readableBytesView),
       remoteAddress: client.address, requestID: context.requestID)
     call.isForwardedSecurely = client.isSecure
+    call.isOnAdministrationListener = context.isOnAdministrationListener
     if let user = context.localUser { call.caller = .local(uid: user) }
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.

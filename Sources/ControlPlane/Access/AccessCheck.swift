@@ -1,8 +1,9 @@
-import Domain
 import Surface
 
 /// A check between a request and its handler; the admission runs those of the row, the inventory lists them.
 enum AccessCheck: String, Sendable, Hashable, CaseIterable {
+  /// The request came to the address that is for administration alone.
+  case administrationListener = "administration-listener"
   /// The `Host` header names this gateway.
   case hostAllowList = "host-allow-list"
   /// A browser's write comes from a page of this gateway's.
@@ -18,9 +19,21 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
   /// Nothing gets past: the row is for the control socket alone.
   case controlSocketOnly = "control-socket-only"
 
+  /// What decides which checks are in force, beyond the row.
+  struct Posture: Sendable, Hashable {
+    /// Clients are asked for a key.
+    var requiresClientKey: Bool
+    /// Administration has an address of its own.
+    var hasAdministrationListener: Bool
+  }
+
   /// What a request to the row has to pass, in this order.
-  static func checks(of row: RouteRow, _ settings: Settings) -> [AccessCheck] {
+  static func checks(of row: RouteRow, _ posture: Posture) -> [AccessCheck] {
     var checks: [AccessCheck] = []
+    let isAdministration = row.tier == .admin && !row.admitsKeys || row.group == .signIn
+    if isAdministration, posture.hasAdministrationListener {
+      checks.append(.administrationListener)
+    }
     if row.tier == .admin || row.group == .signIn {
       checks.append(.hostAllowList)
       // A browser tells where a write comes from; another site's page has no business here.
@@ -29,7 +42,7 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
     switch row.tier {
     case .public: if row.endpoint == .login { checks.append(.loginRateLimit) }
     case .admin: checks.append(row.admitsKeys ? .adminCredentialOrClientKey : .adminCredential)
-    case .client: if settings.requireAPIKey { checks.append(.clientKey) }
+    case .client: if posture.requiresClientKey { checks.append(.clientKey) }
     case .local: checks.append(.controlSocketOnly)
     }
     return checks
@@ -38,6 +51,7 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
   /// One line for the inventory.
   var summary: String {
     switch self {
+    case .administrationListener: "only on the address given by --admin-listen"
     case .hostAllowList: "the Host header names this gateway (listen address, --allowed-host)"
     case .sameOrigin: "a write with an Origin comes from this gateway's own pages"
     case .adminCredential: "an administrator's session, as cookie or bearer token"

@@ -41,6 +41,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   static let lingerNanoseconds: Int64 = 5_000_000_000
 
   let context: LoopContext
+  let role: ListenerRole
   /// The client's address without port; empty if unknown.
   private(set) var remoteAddress = ""
   var index = -1
@@ -65,8 +66,9 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   private var lastBuffered = 0
   private var stalledSince = Int64.max
 
-  init(context: LoopContext, isRefused: Bool) {
+  init(context: LoopContext, role: ListenerRole, isRefused: Bool) {
     self.context = context
+    self.role = role
     self.isRefused = isRefused
     decoder = RequestDecoder(limits: context.plane.limits)
   }
@@ -257,7 +259,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   private func begin(_ head: HTTP1RequestHead) {
     keepsAlive = head.keepsAlive
     context.refreshRouting()
-    let operation = Admission.operation(of: head)
+    let operation = role == .main ? Admission.operation(of: head) : nil
     bodyLimit =
       operation == nil
       ? FallbackCall.bodyBytes : Int(context.routing.snapshot.settings.maxBodyBytes)

@@ -25,7 +25,8 @@ final class FallbackCall {
   func start(_ body: ByteBuffer) {
     let request = FallbackRequest(
       method: HTTPRequest.Method(rawValue: head.method.text) ?? .get, uri: head.target,
-      headers: headers(), body: body, remoteAddress: connection.remoteAddress, requestID: id)
+      headers: headers(), body: body, remoteAddress: connection.remoteAddress, requestID: id,
+      listener: connection.role)
     let eventLoop = connection.context.eventLoop
     let fallback = connection.context.plane.fallback
     let me = NIOLoopBound(self, eventLoop: eventLoop)
