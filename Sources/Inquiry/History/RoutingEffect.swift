@@ -216,6 +216,7 @@ extension RoutingRefusal {
     switch self {
     case .unknownModel: "unknown_model"
     case .ambiguousModel: "ambiguous_model"
+    case .modelNotAllowed: "model_not_allowed"
     case .noAccount: "no_account"
     }
   }
