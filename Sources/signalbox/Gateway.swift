@@ -157,10 +157,12 @@ struct Gateway {
     let reason: String
     do {
       try await configure(control, file)
-      let responder = await responder(control)
+      let probe = PlaneProbe()
+      let responder = await responder(control, probe)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(control, board, responder, certificates, identity)
+        probe.serve(plane)
         // Beside the listener: comparing takes as long as a sign-in.
         let telling = Task { await tellOfPassword(control) }
         let reloading = Task { await reload(identity) }
@@ -222,7 +224,7 @@ struct Gateway {
       ])
   }
 
-  private func responder(_ control: ControlPlane) async -> AdminResponder {
+  private func responder(_ control: ControlPlane, _ probe: PlaneProbe) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
       control: control,
@@ -232,7 +234,8 @@ struct Gateway {
         isLoopback: options.tls == nil && (options.adminAddress ?? options.address).isLoopback,
         trustedProxies: options.trustedProxies, sessionSecret: secret,
         recording: options.recording,
-        build: BuildInfo(version: Build.version)), logger: logger)
+        upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
+        build: BuildInfo(version: Build.version)), probe: probe, logger: logger)
   }
 
   /// The control socket; without it the gateway still serves, and only the command line has to wait.

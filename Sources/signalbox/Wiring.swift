@@ -2,6 +2,7 @@ import ControlPlane
 import DataPlane
 import Domain
 import NIOCore
+import Synchronization
 
 /// Hands what the data plane does not serve to the control plane's router.
 struct AdminFallback: Fallback {
@@ -15,6 +16,27 @@ struct AdminFallback: Fallback {
     let answer = await responder.respond(to: asked)
     return FallbackResponse(status: answer.status, headers: answer.headers, body: answer.body)
   }
+}
+
+/// Lets the control plane make calls to upstreams, once there is a data plane.
+final class PlaneProbe: AccountProbe {
+  private let plane = Mutex<DataPlane?>(nil)
+
+  /// The data plane serves, and so can ask.
+  func serve(_ started: DataPlane) { plane.withLock { $0 = started } }
+
+  func test(_ account: AccountID, model: String) async -> ProbeReport {
+    await plane.withLock { $0 }?.test(account, model: model) ?? Self.notYet.probe
+  }
+
+  func models(of account: AccountID) async -> ModelListReport {
+    await plane.withLock { $0 }?.models(of: account) ?? Self.notYet
+  }
+
+  /// The listener is open a moment before the start is known here.
+  private static let notYet = ModelListReport(
+    probe: ProbeReport(
+      status: nil, errorClass: .gateway, errorCode: "overloaded", microseconds: 0))
 }
 
 /// Fingerprints clients' keys under the vault's key.

@@ -20,6 +20,7 @@ final class TestBox: Sendable {
   let clock: TestClock
   let sink: PublishedSink
   let made: FirstStart
+  let probe: ScriptedProbe
   /// Everything that answers said, except those that are meant to show a secret.
   private let said = Mutex<[String]>([])
 
@@ -31,7 +32,7 @@ final class TestBox: Sendable {
 
   private init(
     directory: String, store: EventStore, control: ControlPlane, responder: AdminResponder,
-    clock: TestClock, sink: PublishedSink, made: FirstStart
+    clock: TestClock, sink: PublishedSink, made: FirstStart, probe: ScriptedProbe
   ) {
     self.directory = directory
     self.store = store
@@ -40,13 +41,14 @@ final class TestBox: Sendable {
     self.clock = clock
     self.sink = sink
     self.made = made
+    self.probe = probe
   }
 
   /// Opens (or opens again) a gateway's control side.
   static func open(
     _ directory: String, clock: TestClock = TestClock(), masterKey: String? = nil,
     sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
-    segmentBytes: Int = 64 << 20
+    segmentBytes: Int = 64 << 20, canProbe: Bool = true
   ) async throws -> TestBox {
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
@@ -59,15 +61,16 @@ final class TestBox: Sendable {
         store: store, vault: vault, edge: clock.edge, passwordCost: 4
       ) { sink.take($0, $1) }
       let made = try await control.firstStart(adminPassword: password.map { Secret($0) })
+      let probe = ScriptedProbe()
       let responder = await AdminResponder(
         control: control,
         options: AdminOptions(
           isLoopback: isLoopback, sessionSecret: sessionSecret,
-          build: BuildInfo(version: "0.0.0-test")),
+          build: BuildInfo(version: "0.0.0-test")), probe: canProbe ? probe : nil,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,
-        sink: sink, made: made)
+        sink: sink, made: made, probe: probe)
     } catch {
       try store.close()
       throw error

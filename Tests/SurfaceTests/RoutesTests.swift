@@ -37,7 +37,12 @@ private let hits: [Hit] = [
   .init("GET", "/api/models/alias", .listAliases),
   .init("PUT", "/api/models/alias", .setAlias),
   .init("DELETE", "/api/models/alias?alias=a/b", .removeAlias),
+  .init("GET", "/api/models/mock/org/m", .getProviderModel, ["id": "mock/org/m"]),
+  .init("PUT", "/api/models/mock%2Forg%2Fm", .changeProviderModel, ["id": "mock/org/m"]),
   .init("GET", "/api/providers", .listAccounts),
+  .init("POST", "/api/providers/a1/test", .testAccount, ["id": "a1"]),
+  .init(
+    "POST", "/v1/admin/routing/backends/a1/degrade?x", .degradeBackend, ["id": "a1"]),
   .init("PUT", "/api/providers/a%2Fb", .changeAccount, ["id": "a/b"]),
   .init("DELETE", "/api/provider-nodes/mock", .removeProvider, ["id": "mock"]),
   .init("PATCH", "/api/settings", .changeSettings),

@@ -52,6 +52,11 @@ struct AdminCall: Sendable {
     return try ObjectReader(try JSONValue.parse(body))
   }
 
+  /// The fields of a body that may be left out.
+  func fieldsIfAny() throws -> ObjectReader {
+    body.isEmpty ? try ObjectReader(.object([])) : try fields()
+  }
+
   /// `application/json` with any parameters.
   private static func isJSON(_ contentType: String) -> Bool {
     contentType.prefix { $0 != ";" }.lowercased().trimmedOfSpaces == "application/json"

@@ -17,6 +17,8 @@ public struct AdminOptions: Sendable {
   public var sessionSecret: Secret?
   /// When clients get the end of their answers: decides whether a full disk stops requests.
   public var recording: RecordingMode
+  /// How long an upstream may take to begin its answer, in milliseconds.
+  public var upstreamTimeoutMilliseconds: Int64
   /// Which build answers.
   public var build: BuildInfo
 
@@ -25,7 +27,8 @@ public struct AdminOptions: Sendable {
     listenHost: String = "127.0.0.1", administrationHost: String? = nil,
     allowedHosts: [String] = [], isLoopback: Bool = true,
     trustedProxies: [AddressBlock] = [], sessionSecret: Secret? = nil,
-    recording: RecordingMode = .standard, build: BuildInfo
+    recording: RecordingMode = .standard, upstreamTimeoutMilliseconds: Int64 = 300_000,
+    build: BuildInfo
   ) {
     self.listenHost = listenHost
     self.administrationHost = administrationHost
@@ -34,6 +37,7 @@ public struct AdminOptions: Sendable {
     self.trustedProxies = trustedProxies
     self.sessionSecret = sessionSecret
     self.recording = recording
+    self.upstreamTimeoutMilliseconds = upstreamTimeoutMilliseconds
     self.build = build
   }
 }

@@ -18,9 +18,13 @@ public struct AdminResponder: Sendable {
   private let logger: Logger
 
   /// Registers every row of the control plane's.
-  public init(control: ControlPlane, options: AdminOptions, logger: Logger) async {
+  ///
+  /// - Parameter probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
+  public init(
+    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil, logger: Logger
+  ) async {
     let service = AdminService(
-      control: control, options: options,
+      control: control, options: options, probe: probe,
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault), logger: logger)
     self.service = service
     self.logger = logger

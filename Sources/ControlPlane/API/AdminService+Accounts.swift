@@ -9,9 +9,17 @@ extension AdminService {
     let provider = try query.text("provider")
     let name = try query.text("name")
     let isActive = try query.bool("isActive")
+    let testStatus = try query.choice("testStatus", of: TestStatus.allCases.map(\.name))
+    let isDegraded = try query.bool("degraded")
     let text = try query.text("q")
-    let accounts = control.state.accounts.values.filter { account in
-      (provider ?? account.provider.rawValue) == account.provider.rawValue
+    let (state, now) = (control.state, edge.now())
+    let accounts = state.accounts.values.filter { account in
+      let health = state.health[account.id] ?? .unknown
+      guard testStatus.map({ $0 == health.shownStatus(at: now).name }) ?? true,
+        isDegraded.map({ $0 == (account.degradation != nil) }) ?? true
+      else { return false }
+      return
+        (provider ?? account.provider.rawValue) == account.provider.rawValue
         && (name ?? account.name) == account.name
         && (isActive ?? account.isEnabled) == account.isEnabled
         && matches(text, account.name, account.id.rawValue)
@@ -22,11 +30,12 @@ extension AdminService {
         Page.Key(
           .number(Int64($0.priority)), .text($0.provider.rawValue), .text($0.name),
           .text($0.id.rawValue))
-      }, Self.json)
+      }, { json($0, state) })
   }
 
   func getAccount(_ call: AdminCall) throws -> AdminAnswer {
-    one(try Self.account(try call.parameter("id"), control.state))
+    let state = control.state
+    return one(try Self.account(try call.parameter("id"), state), state)
   }
 
   func addAccount(_ call: AdminCall) async throws -> AdminAnswer {
@@ -44,7 +53,7 @@ extension AdminService {
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
       _ in [Change(.account(.add(added, credential: fingerprint)), secret: secret)]
     }
-    var answer = one(try Self.account(added.id.rawValue, outcome.state))
+    var answer = one(try Self.account(added.id.rawValue, outcome.state), outcome.state)
     answer.status = .created
     return answer
   }
@@ -57,6 +66,7 @@ extension AdminService {
     let weight = try fields.changedInt("weight", in: 0...10_000).map { UInt32($0) }
     let isActive = try fields.changedBool("isActive")
     let secret = try fields.changedCredential("apiKey")
+    let wanted = try WantedHealth(&fields, now: edge.now())
     try fields.finish()
     let fingerprint = secret.map { control.vault.fingerprint($0) }
     // Resolved once: a name may be changed by this very command.
@@ -76,9 +86,9 @@ extension AdminService {
       if let secret, let fingerprint {
         changes.append(Change(.account(.issueCredential(id, fingerprint)), secret: secret))
       }
-      return changes
+      return changes + wanted.changes(of: id, state)
     }
-    return one(try Self.account(id.rawValue, outcome.state))
+    return one(try Self.account(id.rawValue, outcome.state), outcome.state)
   }
 
   func removeAccount(_ call: AdminCall) async throws -> AdminAnswer {
@@ -110,22 +120,33 @@ extension AdminService {
     }
   }
 
-  private func one(_ account: Account) -> AdminAnswer {
-    .json(["connection": Self.json(account)], revision: account.revision)
+  private func one(_ account: Account, _ state: ControlState) -> AdminAnswer {
+    .json(["connection": json(account, state)], revision: account.revision)
   }
 
   /// Without the credential: only that there is one, and by which fingerprint it is known.
-  static func json(_ account: Account) -> JSONValue {
-    [
-      "id": JSONValue(account.id.rawValue), "provider": JSONValue(account.provider.rawValue),
-      "name": JSONValue(account.name), "authType": "apikey",
-      "priority": JSONValue(account.priority), "weight": JSONValue(account.weight),
-      "isActive": JSONValue(account.isEnabled), "testStatus": "unknown",
-      "hasCredential": JSONValue(account.credentialFingerprint != nil),
-      "credentialGeneration": JSONValue(account.credentialGeneration),
-      "fingerprint": JSONValue(account.credentialFingerprint.map { KeyText.short($0) }),
-      "createdAt": JSONValue(account.createdAt), "updatedAt": JSONValue(account.updatedAt),
-      "revision": JSONValue(account.revision),
-    ]
+  func json(_ account: Account, _ state: ControlState) -> JSONValue {
+    let health = state.health[account.id] ?? .unknown
+    return .object(
+      [
+        .init("id", JSONValue(account.id.rawValue)),
+        .init("provider", JSONValue(account.provider.rawValue)),
+        .init("name", JSONValue(account.name)), .init("authType", "apikey"),
+        .init("priority", JSONValue(account.priority)), .init("weight", JSONValue(account.weight)),
+        .init("isActive", JSONValue(account.isEnabled)),
+      ] + health.members(at: edge.now()) + [
+        .init(
+          "degraded",
+          account.degradation.map {
+            ["reason": JSONValue($0.reason), "since": JSONValue($0.since)]
+          } ?? .null),
+        .init("hasCredential", JSONValue(account.credentialFingerprint != nil)),
+        .init("credentialGeneration", JSONValue(account.credentialGeneration)),
+        .init("expiresAt", JSONValue(account.credentialExpiresAt)),
+        .init("fingerprint", JSONValue(account.credentialFingerprint.map { KeyText.short($0) })),
+        .init("createdAt", JSONValue(account.createdAt)),
+        .init("updatedAt", JSONValue(account.updatedAt)),
+        .init("revision", JSONValue(account.revision)),
+      ])
   }
 }

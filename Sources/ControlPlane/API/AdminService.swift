@@ -9,6 +9,7 @@ import Surface
 struct AdminService: Sendable {
   let control: ControlPlane
   let options: AdminOptions
+  let probe: (any AccountProbe)?
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -21,9 +22,13 @@ struct AdminService: Sendable {
   let administrationHosts: HostGuard?
   let proxies: TrustedProxies
 
-  init(control: ControlPlane, options: AdminOptions, sessions: Sessions, logger: Logger) {
+  init(
+    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?, sessions: Sessions,
+    logger: Logger
+  ) {
     self.control = control
     self.options = options
+    self.probe = probe
     self.sessions = sessions
     self.logger = logger
     proxies = TrustedProxies(options.trustedProxies)
@@ -75,6 +80,16 @@ struct AdminService: Sendable {
     case .getAccount: try getAccount(call)
     case .changeAccount: try await changeAccount(call)
     case .removeAccount: try await removeAccount(call)
+    case .testAccount: try await testAccount(call)
+    case .endCooldown: try await endCooldown(call)
+    case .discoverModels: try await discoverModels(call)
+    case .listBackends: try listBackends(call)
+    case .getBackendHealth: try getBackendHealth(call)
+    case .degradeBackend: try await degradeBackend(call)
+    case .restoreBackend: try await restoreBackend(call)
+    case .listProviderModels: try listProviderModels(call)
+    case .getProviderModel: try getProviderModel(call)
+    case .changeProviderModel: try await changeProviderModel(call)
     case .listAliases: try listAliases(call)
     case .setAlias: try await setAlias(call)
     case .removeAlias: try await removeAlias(call)

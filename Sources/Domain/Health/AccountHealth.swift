@@ -12,6 +12,8 @@ public struct AccountHealth: Sendable, Hashable {
   public var testedAt: UnixNanoseconds?
   /// How long the last test took.
   public var testMicroseconds: UInt64?
+  /// Failed tests and errors that began a cooldown since the last good test or success.
+  public var consecutiveErrors: UInt64
 
   /// Nothing is known.
   public static let unknown = AccountHealth()
@@ -19,6 +21,7 @@ public struct AccountHealth: Sendable, Hashable {
   init() {
     modelCooldowns = [:]
     testStatus = .unknown
+    consecutiveErrors = 0
   }
 
   /// A bounded time in which the account, or one of its models, is not chosen.
@@ -135,9 +138,11 @@ extension AccountHealth {
       }
       if it.status != nil || it.errorCode != nil {
         testStatus = .unavailable
+        consecutiveErrors += 1
         lastError = LastError(status: it.status, errorClass: nil, code: it.errorCode, at: time)
       }
     case .cooldownEnded(let it):
+      if it.reason == .success { consecutiveErrors = 0 }
       switch it.scope {
       case .account: cooldown = nil
       case .model(let name): modelCooldowns[name] = nil
@@ -149,6 +154,7 @@ extension AccountHealth {
       testedAt = time
       testMicroseconds = it.latencyMicroseconds
       testStatus = it.isValid ? .active : .error
+      consecutiveErrors = it.isValid ? 0 : consecutiveErrors + 1
       lastError =
         it.isValid
         ? nil

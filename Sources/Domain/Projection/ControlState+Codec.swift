@@ -294,6 +294,7 @@ extension AccountHealth: Payload {
     lastError?.write(to: &writer)
     testedAt?.write(to: &writer)
     testMicroseconds?.write(to: &writer)
+    writer.varint(consecutiveErrors)
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
@@ -306,6 +307,7 @@ extension AccountHealth: Payload {
     lastError = try reader.optional(flags, Flag.lastError)
     testedAt = try reader.optional(flags, Flag.testedAt)
     testMicroseconds = try reader.optional(flags, Flag.testMicroseconds)
+    consecutiveErrors = try reader.varint()
   }
 }
 

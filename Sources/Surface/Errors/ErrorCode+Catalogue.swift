@@ -206,6 +206,14 @@ extension ErrorCode {
       .request(404, "There is no such organisation.", "See `GET /api/organisations`.")
     case .unknownKey:
       .request(404, "There is no such key.", "See `GET /api/keys`.")
+    case .discoveryFailed:
+      .server(
+        502, "The provider did not tell which models it offers.",
+        "See `reason`; what is known from before stays in force.", isRetryable: true)
+    case .gatewayNotRunning:
+      .server(
+        503, "No gateway runs here, so that nothing can be asked upstream.",
+        "Start it with `signalbox serve`, then try again.", isRetryable: false)
     }
   }
 }

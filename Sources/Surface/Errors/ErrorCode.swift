@@ -65,4 +65,6 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case unknownPolicy = "unknown_policy"
   case unknownOrganisation = "unknown_organisation"
   case unknownKey = "unknown_key"
+  case discoveryFailed = "discovery_failed"
+  case gatewayNotRunning = "gateway_not_running"
 }

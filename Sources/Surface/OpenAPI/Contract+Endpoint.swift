@@ -17,6 +17,16 @@ extension Endpoint {
     case .getAccount: .getAccount
     case .changeAccount: .changeAccount
     case .removeAccount: .removeAccount
+    case .testAccount: .testAccount
+    case .endCooldown: .endCooldown
+    case .discoverModels: .discoverModels
+    case .listBackends: .listBackends
+    case .getBackendHealth: .getBackendHealth
+    case .degradeBackend: .degradeBackend
+    case .restoreBackend: .restoreBackend
+    case .listProviderModels: .listProviderModels
+    case .getProviderModel: .getProviderModel
+    case .changeProviderModel: .changeProviderModel
     case .listAliases: .listAliases
     case .setAlias: .setAlias
     case .removeAlias: .removeAlias

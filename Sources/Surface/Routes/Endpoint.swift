@@ -15,6 +15,16 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case getAccount
   case changeAccount
   case removeAccount
+  case testAccount
+  case endCooldown
+  case discoverModels
+  case listBackends
+  case getBackendHealth
+  case degradeBackend
+  case restoreBackend
+  case listProviderModels
+  case getProviderModel
+  case changeProviderModel
   case listAliases
   case setAlias
   case removeAlias

@@ -31,6 +31,8 @@ public enum RouteGroup: String, Sendable, Hashable, CaseIterable {
   case models
   case signIn = "sign-in"
   case configuration
+  /// What is known of accounts' state, and what operators say about it.
+  case health
   case evidence
   case state
 }

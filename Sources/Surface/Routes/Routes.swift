@@ -1,7 +1,7 @@
 /// All endpoints of the gateway, and the one way to find the row of a request.
 public enum Routes {
   /// Every row; no two share method and path.
-  public static let all: [RouteRow] = inference + signIn + configuration + evidence + state
+  public static let all: [RouteRow] = inference + signIn + configuration + health + evidence + state
 
   private static let inference: [RouteRow] = ["/v1", "/api/v1"].flatMap { base in
     [
@@ -37,6 +37,12 @@ public enum Routes {
     configure(.getAccount, .get, "/api/providers/{id}", "Show an account"),
     configure(.changeAccount, .put, "/api/providers/{id}", "Change an account"),
     configure(.removeAccount, .delete, "/api/providers/{id}", "Remove an account"),
+    configure(.listProviderModels, .get, "/api/models", "List the providers' models"),
+    configure(
+      .getProviderModel, .get, "/api/models/{id}", "Show a provider's model", takesRest: true),
+    configure(
+      .changeProviderModel, .put, "/api/models/{id}", "Take a model out, or put it back",
+      takesRest: true),
     configure(.listAliases, .get, "/api/models/alias", "List the aliases"),
     configure(.setAlias, .put, "/api/models/alias", "Set an alias"),
     configure(.removeAlias, .delete, "/api/models/alias", "Remove an alias"),
@@ -55,6 +61,27 @@ public enum Routes {
     configure(
       .restoreConfiguration, .post, "/api/config/restore",
       "Set the whole configuration back to what it was at a moment"),
+  ]
+
+  private static let health: [RouteRow] = [
+    account(
+      .testAccount, .post, "/api/providers/{id}/test", "Make a real call with an account"),
+    account(
+      .endCooldown, .post, "/api/providers/{id}/cooldown/end", "End an account's cooldown"),
+    account(
+      .discoverModels, .post, "/api/providers/{id}/models/refresh",
+      "Ask an account which models its provider offers"),
+    account(
+      .listBackends, .get, "/v1/admin/routing/backends", "List the accounts and their health"),
+    account(
+      .getBackendHealth, .get, "/v1/admin/routing/backends/{id}/health",
+      "Show an account's health"),
+    account(
+      .degradeBackend, .post, "/v1/admin/routing/backends/{id}/degrade",
+      "Take an account out of routing until it is restored"),
+    account(
+      .restoreBackend, .post, "/v1/admin/routing/backends/{id}/healthy",
+      "Put an account back into routing, and test it"),
   ]
 
   private static let evidence: [RouteRow] = [
@@ -81,9 +108,18 @@ public enum Routes {
   ]
 
   private static func configure(
+    _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ summary: String,
+    takesRest: Bool = false
+  ) -> RouteRow {
+    RouteRow(
+      endpoint, method, path, .admin, .configuration, summary, by: .controlPlane,
+      takesRest: takesRest)
+  }
+
+  private static func account(
     _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ summary: String
   ) -> RouteRow {
-    RouteRow(endpoint, method, path, .admin, .configuration, summary, by: .controlPlane)
+    RouteRow(endpoint, method, path, .admin, .health, summary, by: .controlPlane)
   }
 
   private static func look(_ endpoint: Endpoint, _ path: String, _ summary: String) -> RouteRow {

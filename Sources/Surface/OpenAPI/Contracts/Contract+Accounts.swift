@@ -4,7 +4,8 @@ extension Contract {
     "connections", of: .named(.account),
     filters: [
       .filter("provider", .identifier), .filter("isActive", .bool),
-      .filter("name", .text(1...256)), .search,
+      .filter("name", .text(1...256)), .filter("testStatus", .testStatus),
+      .filter("degraded", .bool), .search,
     ])
   static let addAccount = write(
     [
@@ -19,6 +20,17 @@ extension Contract {
       .optional("name", .label(64)), .optional("priority", .priority),
       .optional("weight", .weight), .optional("isActive", .bool),
       .optional("apiKey", .credential),
+      .optional(
+        "expiresAt",
+        Schema.time.orNull.described("When the credential stops working; null: not known.")),
+      .optional("testStatus", .testStatus),
+      .optional(
+        "rateLimitedUntil",
+        Schema.time.orNull.described(
+          "No request goes there before; at most 366 days ahead. Null ends every cooldown.")),
+      .optional(
+        "lastError", Schema.object([.field("code", .errorWord)]).orNull.described("Null clears it.")
+      ), .optional("errorCode", Schema.integer(100...599).orNull),
     ], [.field("connection", .named(.account))],
     errors: [.unknownAccount, .nameCollision, .sampleKey])
   static let removeAccount = removal(
@@ -30,7 +42,21 @@ extension Schema {
     [
       .field("id", .identifier), .field("provider", .identifier), .field("name", .string),
       .field("authType", .choice(["apikey"])), .field("priority", .priority),
-      .field("weight", .weight), .field("isActive", .bool), .field("testStatus", .string),
+      .field("weight", .weight), .field("isActive", .bool), .field("testStatus", .testStatus),
+      .field(
+        "rateLimitedUntil", Schema.time.orNull.described("Null: the account does not cool.")),
+      .field(
+        "modelCooldowns",
+        Schema.map(of: .time).described("Models of it that cool, by the provider's own name.")),
+      .field("lastError", Schema.lastError.orNull),
+      .field("errorCode", Schema.integer.orNull.described("Upstream's status of that error.")),
+      .field("lastErrorAt", Schema.time.orNull), .field("lastTested", Schema.time.orNull),
+      .field("latencyMs", Schema.count.orNull.described("Of the last test.")),
+      .field(
+        "degraded",
+        Schema.object([.field("reason", .string), .field("since", .time)]).orNull.described(
+          "An operator took it out; only an operator puts it back.")),
+      .field("expiresAt", Schema.time.orNull.described("Of the credential; null: not known.")),
       .field("hasCredential", .bool),
       .field("credentialGeneration", .count.described("How many credentials the account has had.")),
       .field("fingerprint", .string.orNull.described("By which the credential is known in logs.")),
