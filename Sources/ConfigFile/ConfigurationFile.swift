@@ -30,6 +30,13 @@ public enum ConfigurationFile {
       aliases: try aliases(fields, environment), settings: try settings(fields, environment))
   }
 
+  /// The names of the environment's variables that the text refers to, each once, in its order.
+  ///
+  /// - Throws: what `parse` would throw before it reads any value.
+  public static func variables(in text: String) throws(ConfigFault) -> [String] {
+    EnvironmentReference.names(in: try EnvironmentReference.mark(text))
+  }
+
   // MARK: Providers
 
   private static func providers(

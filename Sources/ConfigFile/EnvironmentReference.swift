@@ -59,6 +59,18 @@ enum EnvironmentReference {
   /// Whether a marked text refers to a variable.
   static func isReferring(_ marked: String) -> Bool { marked.unicodeScalars.contains(open) }
 
+  /// The variables that a marked text refers to, each once, in its order.
+  static func names(in marked: String) -> [String] {
+    var names: [String] = []
+    for part in marked.unicodeScalars.split(separator: open).dropFirst(
+      marked.unicodeScalars.first == open ? 0 : 1)
+    {
+      let name = String(String.UnicodeScalarView(part.prefix { $0 != close }))
+      if !names.contains(name) { names.append(name) }
+    }
+    return names
+  }
+
   /// The marked text as the author wrote it, for messages about names.
   static func unmark(_ marked: String) -> String {
     var out = String.UnicodeScalarView()

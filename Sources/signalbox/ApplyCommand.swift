@@ -6,6 +6,8 @@ import EventStore
 import Glibc
 import Surface
 
+import enum Inquiry.Shown
+
 /// `signalbox apply`: a declarative file becomes events, or a plan of them.
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,8 +17,8 @@ struct ApplyCommand: AsyncParsableCommand {
       Writes only what differs; applying the same file twice writes nothing. What the file does not
       mention is reported and stays. A secret in the file seeds an account's first generation only.
 
-      Works on a directory that no gateway has open. With --plan nothing is written, and the gateway
-      may run.
+      Works beside a running gateway, which applies it at once, and without one. The file and the
+      variables that it names are read here. With --plan nothing is written.
 
       Examples:
         signalbox apply gateway.yaml --data ./data --plan
@@ -39,18 +41,43 @@ struct ApplyCommand: AsyncParsableCommand {
     do {
       let directory = try data.directory()
       let text = try FileText.text(file, limit: ConfigurationFile.bytesMax)
-      let plan = try ConfigurationFile.parse(text, environment: Environment.all)
-      let result =
-        self.plan
-        ? try look(plan, directory) : try await write(plan, directory)
-      try report(result)
-    } catch let error as StoreError where error.code == .locked {
-      Console.warn("signalbox: \(error)")
-      Console.warn("signalbox: beside a gateway, make the change through its API")
-      throw ExitStatus.locked
+      let named = Set(try ConfigurationFile.variables(in: text))
+      // Only what the file names leaves this process.
+      let environment = Environment.all.filter { named.contains($0.key) }
+      let request = ControlRequest(
+        .post, "/api/config/apply",
+        body: [
+          "file": JSONValue(text), "plan": .bool(plan),
+          "environment": .object(
+            environment.sorted { $0.key < $1.key }.map {
+              JSONValue.Member($0.key, JSONValue($0.value))
+            }),
+        ])
+      try report(try await answer(to: request, text, environment, directory))
     } catch {
       throw Console.explain(error)
     }
+  }
+
+  private func answer(
+    to request: ControlRequest, _ text: String, _ environment: [String: String],
+    _ directory: String
+  ) async throws -> JSONValue {
+    let administration = Administration(data: data, mayCreate: true)
+    let reply: ControlReply
+    if !plan {
+      reply = try await administration.send(request)
+    } else if let planned = try await ControlCaller.send(
+      request, directory: directory, patience: administration.patience)
+    {
+      reply = planned
+    } else {
+      // A plan writes nothing, and so it needs no lock either.
+      let file = try ConfigurationFile.parse(text, environment: environment)
+      return try look(file, directory).json(isPlan: true)
+    }
+    guard reply.status == 200 else { throw Refused(reply) }
+    return try reply.json()
   }
 
   private func look(
@@ -73,66 +100,31 @@ struct ApplyCommand: AsyncParsableCommand {
     return try ControlPlane.plan(file, against: state, vault: vault)
   }
 
-  private func write(
-    _ file: ConfigurationPlan, _ directory: String
-  ) async throws -> AppliedConfiguration {
-    let store = try EventStore.open(
-      directory: directory, options: StoreOptions(dictionary: compressionDictionary()))
-    let result: AppliedConfiguration
-    do {
-      let key = try data.masterKey(in: directory, for: store)
-      if let warning = key.warning { Console.warn("signalbox: \(warning)") }
-      let control = try ControlPlane.open(
-        store: store, vault: try Vault(directory: directory, masterKey: key)
-      ) { _, _ in }
-      try await control.noteRecovery()
-      result = try await control.apply(
-        file, provenance: Provenance(actor: "local:\(getuid())", source: .file))
-    } catch {
-      // The error that is on its way says more than one of closing would.
-      try? store.close()
-      throw error
-    }
-    try store.close()
-    return result
-  }
-
-  private func report(_ result: AppliedConfiguration) throws {
+  private func report(_ answer: JSONValue) throws {
     if json {
-      try Console.say(String(decoding: Self.json(result, isPlan: plan).bytes, as: UTF8.self))
+      try Console.say(String(decoding: answer.bytes, as: UTF8.self))
       return
     }
-    for row in result.rows { try Console.say("\(Self.mark(row.kind)) \(row.text)") }
-    for row in result.unmanaged { try Console.say("? \(row.text)") }
-    let counts = PlannedChange.Kind.allCases.map { kind in
-      "\(result.rows.count { $0.kind == kind }) \(kind.rawValue)"
+    let rows = answer["changes"]?.array ?? []
+    for row in rows {
+      try Console.say("\(Self.mark(row["kind"]?.string)) \(Shown.text(row["text"]?.string ?? ""))")
     }
-    let end = plan ? "planned, nothing written" : "\(result.events) events written"
+    for row in answer["unmanaged"]?.array ?? [] {
+      try Console.say("? \(Shown.text(row["text"]?.string ?? ""))")
+    }
+    let counts = PlannedChange.Kind.allCases.map { kind in
+      "\(rows.count { $0["kind"]?.string == kind.rawValue }) \(kind.rawValue)"
+    }
+    let end = plan ? "planned, nothing written" : "\(answer["events"]?.int ?? 0) events written"
     try Console.say("\(counts.joined(separator: ", ")); \(end)")
   }
 
-  private static func mark(_ kind: PlannedChange.Kind) -> String {
-    switch kind {
-    case .added: "+"
-    case .changed: "~"
-    case .unchanged: "="
+  private static func mark(_ kind: String?) -> String {
+    switch kind.flatMap(PlannedChange.Kind.init) {
+    case .added?: "+"
+    case .changed?: "~"
+    case .unchanged?: "="
+    case nil: " "
     }
-  }
-
-  private static func json(_ result: AppliedConfiguration, isPlan: Bool) -> JSONValue {
-    [
-      "plan": .bool(isPlan), "events": JSONValue(result.events),
-      "changes": .array(
-        result.rows.map { row in
-          [
-            "kind": JSONValue(row.kind.rawValue), "line": JSONValue(row.line),
-            "text": JSONValue(row.text),
-          ]
-        }),
-      "unmanaged": .array(
-        result.unmanaged.map { row in
-          ["what": JSONValue(row.what), "id": JSONValue(row.id), "text": JSONValue(row.text)]
-        }),
-    ]
   }
 }

@@ -46,8 +46,9 @@ enum Console {
 
   /// What the administration refused, in its own words.
   private static func explain(_ refused: Refused) {
+    let line = refused.line.map { ", line \($0)" } ?? ""
     let field = refused.field.map { ", field \($0)" } ?? ""
-    warn(Shown.text("signalbox: refused (\(refused.code)\(field)): \(refused.message)"))
+    warn(Shown.text("signalbox: refused (\(refused.code)\(line)\(field)): \(refused.message)"))
     if let remedy = refused.remedy { warn(Shown.text("signalbox: \(remedy)")) }
   }
 

@@ -47,7 +47,8 @@ struct Signalbox: AsyncParsableCommand {
     version: Build.version,
     subcommands: [
       ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
-      AliasCommand.self, KeysCommand.self, SettingsCommand.self, CheckpointCommand.self,
+      AliasCommand.self, KeysCommand.self, SettingsCommand.self, AdminCommand.self,
+      CheckpointCommand.self,
       AcceptLossCommand.self,
     ])
 }

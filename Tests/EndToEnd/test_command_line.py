@@ -234,3 +234,145 @@ class LongPathTests(Case):
         done = signalbox(data, "settings", "show")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue((data / "control.sock").exists())
+
+
+FILE = """\
+providers:
+  - id: filed
+    protocol: openai
+    base-url: http://127.0.0.1:9/v1
+    models: [{name: o1}]
+    accounts:
+      - {name: f1, api-key: "${FILE_KEY}"}
+"""
+
+
+class ApplyTests(Spine):
+    def apply(self, text, *options, name="applied.yaml", environment=None):
+        path = self.directory / name
+        path.write_text(text)
+        return signalbox(
+            self.box.data, "apply", str(path), *options,
+            environment={"FILE_KEY": "sk-second-9", "OTHER_SECRET": "sk-not-named",
+                         **(environment or {})})
+
+    def operator_count(self):
+        return len(operator_events(self.box.data))
+
+    def test_a_file_enters_beside_a_gateway_as_it_does_without_one(self):
+        before = self.operator_count()
+        planned = self.apply(FILE + "aliases: {filed: filed/o1}\n", "--plan")
+        self.assertEqual(planned.returncode, 0, planned.stderr)
+        self.assertIn("+ provider filed", planned.stdout)
+        self.assertIn("nothing written", planned.stdout)
+        self.assertEqual(self.operator_count(), before)
+        done = self.apply(FILE + "aliases: {filed: filed/o1}\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(planned.stdout.splitlines()[:-1], done.stdout.splitlines()[:-1])
+        event = next(event for event in window(self.box.data)
+                     if event["kind"] == "alias.set.v1" and event["fields"]["name"] == "filed")
+        self.assertEqual(event["provenance"]["actor"], f"local:{os.getuid()}")
+        self.assertEqual(event["provenance"]["source"], "file")
+        after = self.operator_count()
+        self.assertEqual(self.apply(FILE + "aliases: {filed: filed/o1}\n").returncode, 0)
+        self.assertEqual(self.operator_count(), after)
+        # The very next request knows it.
+        self.assertEqual(self.box.chat(message(model="filed")).status, 502)
+        for text in (planned.stdout, done.stdout, self.box.text(), json.dumps(window(self.box.data))):
+            self.assertNotIn("sk-second-9", text)
+            self.assertNotIn("sk-not-named", text)
+        # And the same plan without a gateway.
+        self.box.stop()
+        again = self.apply(FILE + "aliases: {filed: filed/o1}\n", "--plan")
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("0 added, 0 changed", again.stdout)
+
+    def test_two_files_at_once_both_enter_and_nothing_enters_twice(self):
+        aliases = [f"n{number}" for number in range(40)]
+        halves = [", ".join(f"{name}: mock/gpt-4o" for name in aliases[:30]),
+                  ", ".join(f"{name}: mock/gpt-4o" for name in aliases[10:])]
+        results = {}
+
+        def run(number):
+            results[number] = self.apply(
+                f"{FILE}aliases: {{{halves[number % 2]}}}\n", "--json", name=f"{number}.yaml")
+
+        threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        for done in results.values():
+            self.assertEqual(done.returncode, 0, done.stderr)
+        told = window(self.box.data)
+        set_names = [event["fields"]["name"] for event in told if event["kind"] == "alias.set.v1"]
+        for name in aliases:
+            self.assertEqual(set_names.count(name), 1, name)
+        self.assertEqual(
+            [event["fields"]["id"] for event in told
+             if event["kind"].startswith("provider.added.")].count("filed"), 1)
+        mine = [event for event in told if event["provenance"].get("actor") == f"local:{os.getuid()}"
+                and event["fields"].get("id") != "mock"]
+        written = sum(json.loads(done.stdout)["events"] for done in results.values())
+        self.assertGreaterEqual(len(mine), written)
+        self.assertEqual(self.box.chat(message(model="n39")).status, 200)
+
+    def test_what_is_wrong_is_named_by_line_and_nothing_is_written(self):
+        before = self.operator_count()
+        for text, words, environment in (
+            (FILE + "aliases: {half", ["invalid_configuration"], None),
+            (FILE + "colours: [red]\n", ["colours", "line 8"], None),
+            (FILE.replace("FILE_KEY", "NOBODY_SET_THIS"), ["NOBODY_SET_THIS", "line 7"], None),
+            (FILE + "aliases: {a: filed/nothing}\n", ["refused"], None),
+        ):
+            with self.subTest(words):
+                refused = self.apply(text, environment=environment)
+                self.assertEqual(refused.returncode, 1, refused.stdout)
+                for word in words:
+                    self.assertIn(word, refused.stderr)
+        self.assertEqual(self.operator_count(), before)
+
+
+class ResetPasswordTests(Spine):
+    def sign_in(self, password):
+        return exchange(
+            self.box.port, "POST", "/api/auth/login",
+            json.dumps({"password": password}).encode()).status
+
+    def reset(self, *options, secret=None):
+        return signalbox(self.box.data, "admin", "reset-password", *options, secret=secret)
+
+    def test_beside_a_gateway_every_session_ends_and_the_new_password_holds(self):
+        self.assertEqual(self.box.admin("GET", "/api/settings").status, 200)
+        done = self.reset()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        made = re.search(r"^admin password \(shown once\): (\S+)$", done.stdout, re.M)[1]
+        self.assertEqual(self.box.admin("GET", "/api/settings").status, 401)
+        self.assertEqual(self.sign_in("e2e-admin-password"), 401)
+        self.assertEqual(self.sign_in(made), 200)
+        for path in self.box.data.rglob("*"):
+            if path.is_file():
+                self.assertNotIn(made.encode(), path.read_bytes(), path)
+        self.assertNotIn(made, self.box.text())
+
+    def test_without_a_gateway_it_holds_from_the_next_start(self):
+        self.box.stop()
+        done = self.reset("--password-stdin", secret="a quite new signal box\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("quite", done.stdout + done.stderr)
+        del self.box.environment["SIGNALBOX_ADMIN_PASSWORD"]
+        self.restart(self.box)
+        self.assertEqual(self.sign_in("a quite new signal box"), 200)
+
+    def test_a_weak_one_is_refused_and_the_old_one_holds(self):
+        for secret in ("short\n", "password1234\n"):
+            refused = self.reset("--password-stdin", secret=secret)
+            self.assertEqual(refused.returncode, 1, refused.stdout)
+            self.assertIn("weak_password", refused.stderr)
+        self.assertEqual(self.sign_in("e2e-admin-password"), 200)
+
+    def test_the_listener_has_no_such_path(self):
+        for path in ("/api/auth/reset-password", "/api/config/apply"):
+            for headers in ({}, self.box.login()):
+                self.assertEqual(
+                    exchange(self.box.port, "POST", path, b"{}", headers).status, 404, path)

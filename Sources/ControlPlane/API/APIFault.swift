@@ -1,3 +1,4 @@
+import ConfigFile
 import Domain
 import EventStore
 import HTTPTypes
@@ -41,9 +42,20 @@ struct APIFault: Error, Sendable {
       self.init(
         .weakPassword, "The new password \(flaw.sentence).", field: "newPassword",
         remedy: WeakPassword.remedy)
+    case let fault as ConfigFault: self.init(file: fault)
     case is Sideline.Full: self.init(.overloaded)
     default: return nil
     }
+  }
+
+  private init(file fault: ConfigFault) {
+    self.init(
+      .invalidConfiguration, fault.message, field: fault.path.isEmpty ? nil : fault.path,
+      remedy: fault.remedy.isEmpty ? nil : fault.remedy,
+      details: [
+        JSONValue.Member("reason", JSONValue(fault.code.rawValue)),
+        JSONValue.Member("line", JSONValue(fault.line)),
+      ])
   }
 
   private init(refusal: Refusal) {

@@ -70,6 +70,7 @@ struct AdminService: Sendable {
     switch call.row.endpoint {
     case .login: try await login(call)
     case .logout: await logout(call)
+    case .resetPassword: try await resetPassword(call)
     case .listProviders: try listProviders(call)
     case .addProvider: try await addProvider(call)
     case .getProvider: try getProvider(call)
@@ -100,6 +101,7 @@ struct AdminService: Sendable {
     case .revokeKey: try await revokeKey(call)
     case .getSettings: getSettings()
     case .changeSettings: try await changeSettings(call)
+    case .applyConfiguration: try await applyConfiguration(call)
     case .authzInventory: authzInventory()
     case .auditRequest: try await auditRequest(call)
     case .usageLogs: try await usageLogs(call)

@@ -140,6 +140,10 @@ extension ErrorCode {
       .request(
         401, "The password is wrong.",
         "Check it; `signalbox admin reset-password` sets a new one on the gateway's machine.")
+    case .invalidConfiguration:
+      .request(
+        400, "The configuration file cannot be taken; nothing of it was applied.",
+        "Correct the field named, on the line named.")
     case .weakPassword:
       .request(
         400, "The new password is too easy to guess.", "Choose at least 12 characters by chance.")

@@ -42,6 +42,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   // Administration.
   case unauthorized = "unauthorized"
   case invalidPassword = "invalid_password"
+  case invalidConfiguration = "invalid_configuration"
   case weakPassword = "weak_password"
   case sampleKey = "sample_key"
   case tooManyAttempts = "too_many_attempts"

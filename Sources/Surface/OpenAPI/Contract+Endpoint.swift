@@ -7,6 +7,7 @@ extension Endpoint {
     case .getModel: .getModel
     case .login: .login
     case .logout: .logout
+    case .resetPassword: .resetPassword
     case .listProviders: .listProviders
     case .addProvider: .addProvider
     case .getProvider: .getProvider
@@ -37,6 +38,7 @@ extension Endpoint {
     case .revokeKey: .revokeKey
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
+    case .applyConfiguration: .applyConfiguration
     case .authzInventory: .authzInventory
     case .auditRequest: .auditRequest
     case .usageLogs: .usageLogs

@@ -5,6 +5,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case getModel
   case login
   case logout
+  case resetPassword
   case listProviders
   case addProvider
   case getProvider
@@ -35,6 +36,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case revokeKey
   case getSettings
   case changeSettings
+  case applyConfiguration
   case authzInventory
   case auditRequest
   case usageLogs

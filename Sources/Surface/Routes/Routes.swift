@@ -24,6 +24,9 @@ public enum Routes {
     RouteRow(
       .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session",
       by: .controlPlane),
+    RouteRow(
+      .resetPassword, .post, "/api/auth/reset-password", .local, .signIn,
+      "Set the administrator's password without the current one", by: .controlPlane),
   ]
 
   private static let configuration: [RouteRow] = [
@@ -53,6 +56,9 @@ public enum Routes {
     configure(.revokeKey, .delete, "/api/keys/{id}", "Revoke a key"),
     configure(.getSettings, .get, "/api/settings", "Show the settings"),
     configure(.changeSettings, .patch, "/api/settings", "Change settings"),
+    RouteRow(
+      .applyConfiguration, .post, "/api/config/apply", .local, .configuration,
+      "Make the configuration what a file says, or show what would change", by: .controlPlane),
     configure(
       .authzInventory, .get, "/api/settings/authz-inventory",
       "List who may call what, and the checks in force"),

@@ -95,8 +95,8 @@ struct Refused: Error, Hashable {
   var message: String
   var field: String?
   var remedy: String?
-  /// The current one, where another was expected.
-  var revision: UInt64?
+  /// Of a file that was sent, from 1.
+  var line: Int64?
 
   /// Reads an answer in the shape of administration (`{"error":{…}}`) or of the API Router's paths
   /// (`{"error":"…","code":"…"}`).
@@ -108,6 +108,6 @@ struct Refused: Error, Hashable {
     message = error?["message"]?.string ?? error?.string ?? "The answer has no reason."
     field = error?["field"]?.string
     remedy = error?["remedy"]?.string
-    revision = error?["revision"]?.uint
+    line = error?["line"]?.int
   }
 }

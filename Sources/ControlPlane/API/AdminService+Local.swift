@@ -1,0 +1,69 @@
+import ConfigFile
+import Domain
+public import Surface
+
+/// What only the machine's own users may ask for, over the control socket.
+extension AdminService {
+  /// `/api/config/apply`: a file of the caller's, with the variables of the caller's environment.
+  func applyConfiguration(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    let text = try fields.string("file")
+    var environment: [String: String] = [:]
+    if var given = try fields.optionalObject("environment") {
+      for name in try ConfigurationFile.variables(in: text) {
+        if let value = try given.optionalString(name) { environment[name] = value }
+      }
+      try given.finish()
+    }
+    let isPlan = try fields.optionalBool("plan") ?? false
+    try fields.finish()
+    let file = try ConfigurationFile.parse(text, environment: environment)
+    guard !isPlan else {
+      let plan = try ControlPlane.plan(file, against: control.state, vault: control.vault)
+      return .json(plan.json(isPlan: true))
+    }
+    var provenance = call.provenance
+    provenance.source = .file
+    return .json(try await control.apply(file, provenance: provenance).json(isPlan: false))
+  }
+
+  /// `/api/auth/reset-password`: for whoever owns the data directory, and has forgotten the password.
+  ///
+  /// Ends every session, for those are bound to the password that they were got with.
+  func resetPassword(_ call: AdminCall) async throws -> AdminAnswer {
+    var given: Secret?
+    if !call.body.isEmpty {
+      var fields = try call.fields()
+      given = try fields.optionalString("newPassword").map { Secret($0) }
+      try fields.finish()
+    }
+    let password = given ?? KeyText.makePassword(edge)
+    let change = try await control.passwordChange(password)
+    try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) { _ in [change] }
+    var members = [JSONValue.Member("success", true)]
+    if given == nil {
+      members.append(.init("password", JSONValue(String(decoding: password.bytes, as: UTF8.self))))
+    }
+    return .json(.object(members))
+  }
+}
+
+extension AppliedConfiguration {
+  /// As the API answers it.
+  public func json(isPlan: Bool) -> JSONValue {
+    [
+      "plan": .bool(isPlan), "events": JSONValue(events),
+      "changes": .array(
+        rows.map { row in
+          [
+            "kind": JSONValue(row.kind.rawValue), "line": JSONValue(row.line),
+            "text": JSONValue(row.text),
+          ]
+        }),
+      "unmanaged": .array(
+        unmanaged.map { row in
+          ["what": JSONValue(row.what), "id": JSONValue(row.id), "text": JSONValue(row.text)]
+        }),
+    ]
+  }
+}
