@@ -23,6 +23,7 @@ struct ApplyCommand: AsyncParsableCommand {
       Examples:
         signalbox apply gateway.yaml --data ./data --plan
         UPSTREAM_KEY=sk-… signalbox apply gateway.yaml --data ./data
+        signalbox apply gateway.yaml --data ./data --if-match 41    # only what the plan showed
         signalbox apply - --data ./data --json < gateway.yaml
       """)
 
@@ -30,6 +31,8 @@ struct ApplyCommand: AsyncParsableCommand {
   var file: String
 
   @OptionGroup var data: DataOptions
+
+  @OptionGroup var writing: WriteOptions
 
   @Flag(name: .long, help: "Show what would change; write nothing.")
   var plan = false
@@ -52,7 +55,7 @@ struct ApplyCommand: AsyncParsableCommand {
             environment.sorted { $0.key < $1.key }.map {
               JSONValue.Member($0.key, JSONValue($0.value))
             }),
-        ])
+        ], ifMatch: writing.ifMatch)
       try report(try await answer(to: request, text, environment, directory))
     } catch {
       throw Console.explain(error)
@@ -74,7 +77,11 @@ struct ApplyCommand: AsyncParsableCommand {
     } else {
       // A plan writes nothing, and so it needs no lock either.
       let file = try ConfigurationFile.parse(text, environment: environment)
-      return try look(file, directory).json(isPlan: true)
+      let planned = try look(file, directory)
+      if let seen = writing.ifMatch.flatMap({ UInt64($0) }), seen != planned.revision {
+        throw Refusal.revisionMismatch(current: planned.revision)
+      }
+      return planned.json(isPlan: true)
     }
     guard reply.status == 200 else { throw Refused(reply) }
     return try reply.json()
@@ -115,7 +122,11 @@ struct ApplyCommand: AsyncParsableCommand {
     let counts = PlannedChange.Kind.allCases.map { kind in
       "\(rows.count { $0["kind"]?.string == kind.rawValue }) \(kind.rawValue)"
     }
-    let end = plan ? "planned, nothing written" : "\(answer["events"]?.int ?? 0) events written"
+    let revision = answer["revision"]?.uint ?? 0
+    let end =
+      plan
+      ? "planned at revision \(revision), nothing written"
+      : "\(answer["events"]?.int ?? 0) events written"
     try Console.say("\(counts.joined(separator: ", ")); \(end)")
   }
 

@@ -256,6 +256,14 @@ private let environment = [
     #expect(fault.code == .syntax)
   }
 
+  @Test(arguments: [
+    ("a: ${A}\nb: [${B_1}, '${A}']", ["A", "B_1"]), ("${X}", ["X"]), ("a: $${A} ${", []),
+    ("# ${COMMENT}", ["COMMENT"]), ("", []), ("a: ${A}${B}", ["A", "B"]),
+  ])
+  func `the variables that a text names, each once`(text: String, names: [String]) throws {
+    #expect(try ConfigurationFile.variables(in: text) == names)
+  }
+
   @Test func `comments may hold stars, ampersands and dollars`() throws {
     let plan = try ConfigurationFile.parse(
       "# R&D *important* ${NOPE}\naliases: {a: b} # see *this* & that\n", environment: [:])

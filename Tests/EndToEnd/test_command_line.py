@@ -261,29 +261,35 @@ class ApplyTests(Spine):
 
     def test_a_file_enters_beside_a_gateway_as_it_does_without_one(self):
         before = self.operator_count()
-        planned = self.apply(FILE + "aliases: {filed: filed/o1}\n", "--plan")
+        planned = self.apply(FILE + "aliases: {dossier: filed/o1}\n", "--plan")
         self.assertEqual(planned.returncode, 0, planned.stderr)
         self.assertIn("+ provider filed", planned.stdout)
         self.assertIn("nothing written", planned.stdout)
         self.assertEqual(self.operator_count(), before)
-        done = self.apply(FILE + "aliases: {filed: filed/o1}\n")
+        revision = int(re.search(r"at revision (\d+)", planned.stdout)[1])
+        stale = self.apply(FILE, "--if-match", str(revision - 1))
+        self.assertEqual(stale.returncode, 1, stale.stdout)
+        self.assertIn("revision_mismatch", stale.stderr)
+        self.assertEqual(self.operator_count(), before)
+        done = self.apply(
+            FILE + "aliases: {dossier: filed/o1}\n", "--if-match", str(revision))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(planned.stdout.splitlines()[:-1], done.stdout.splitlines()[:-1])
         event = next(event for event in window(self.box.data)
-                     if event["kind"] == "alias.set.v1" and event["fields"]["name"] == "filed")
+                     if event["kind"] == "alias.set.v1" and event["fields"]["name"] == "dossier")
         self.assertEqual(event["provenance"]["actor"], f"local:{os.getuid()}")
         self.assertEqual(event["provenance"]["source"], "file")
         after = self.operator_count()
-        self.assertEqual(self.apply(FILE + "aliases: {filed: filed/o1}\n").returncode, 0)
+        self.assertEqual(self.apply(FILE + "aliases: {dossier: filed/o1}\n").returncode, 0)
         self.assertEqual(self.operator_count(), after)
         # The very next request knows it.
-        self.assertEqual(self.box.chat(message(model="filed")).status, 502)
+        self.assertEqual(self.box.chat(message(model="dossier")).status, 502)
         for text in (planned.stdout, done.stdout, self.box.text(), json.dumps(window(self.box.data))):
             self.assertNotIn("sk-second-9", text)
             self.assertNotIn("sk-not-named", text)
         # And the same plan without a gateway.
         self.box.stop()
-        again = self.apply(FILE + "aliases: {filed: filed/o1}\n", "--plan")
+        again = self.apply(FILE + "aliases: {dossier: filed/o1}\n", "--plan")
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertIn("0 added, 0 changed", again.stdout)
 
@@ -365,14 +371,14 @@ class ResetPasswordTests(Spine):
         self.assertEqual(self.sign_in("a quite new signal box"), 200)
 
     def test_a_weak_one_is_refused_and_the_old_one_holds(self):
-        for secret in ("short\n", "password1234\n"):
+        for secret in ("short\n", "signalbox-admin\n", "1234567890abcdefgh\n"):
             refused = self.reset("--password-stdin", secret=secret)
             self.assertEqual(refused.returncode, 1, refused.stdout)
             self.assertIn("weak_password", refused.stderr)
         self.assertEqual(self.sign_in("e2e-admin-password"), 200)
 
     def test_the_listener_has_no_such_path(self):
-        for path in ("/api/auth/reset-password", "/api/config/apply"):
+        for path in ("/api/settings/reset-password", "/api/config/apply"):
             for headers in ({}, self.box.login()):
                 self.assertEqual(
                     exchange(self.box.port, "POST", path, b"{}", headers).status, 404, path)

@@ -56,10 +56,10 @@ private let spoken: [Spoken] = [
   .init("keys resume k", #"PUT /api/keys/k {"isActive":true}"#),
   .init("keys change k --no-diagnostics", #"PUT /api/keys/k {"diagnostics":false}"#),
   .init("keys revoke k", "DELETE /api/keys/k"),
-  .init("admin reset-password", "POST /api/auth/reset-password {}"),
+  .init("admin reset-password", "POST /api/settings/reset-password {}"),
   .init(
     "admin reset-password --password-env PATH",
-    #"POST /api/auth/reset-password {"newPassword":"$PATH"}"#),
+    #"POST /api/settings/reset-password {"newPassword":"$PATH"}"#),
   .init("settings", "GET /api/settings"),
   .init(
     "settings change --no-require-api-key --max-body-bytes 2048",

@@ -131,9 +131,14 @@ struct RoutesTests {
       #expect((row.group == .inference) == (row.tier == .client))
       #expect(row.admitsKeys == (row.endpoint == .auditRequest))
       #expect((row.plane == .dataPlane) == [.inference, .models].contains(row.group))
-      if row.group == .configuration || row.group == .evidence { #expect(row.tier == .admin) }
+      if row.group == .evidence { #expect(row.tier == .admin) }
+      if row.group == .configuration { #expect([.admin, .local].contains(row.tier)) }
       #expect(!row.takesRest || row.path.hasSuffix("}"))
     }
+    #expect(
+      Routes.all.filter { $0.tier == .local }.map(\.path) == [
+        "/api/settings/reset-password", "/api/config/apply",
+      ])
     #expect(
       Routes.all.filter { $0.tier == .public }.map(\.path) == [
         "/v1/models", "/v1/models/{id}", "/api/v1/models", "/api/v1/models/{id}",

@@ -18,16 +18,22 @@ extension AdminService {
     let isPlan = try fields.optionalBool("plan") ?? false
     try fields.finish()
     let file = try ConfigurationFile.parse(text, environment: environment)
-    guard !isPlan else {
-      let plan = try ControlPlane.plan(file, against: control.state, vault: control.vault)
-      return .json(plan.json(isPlan: true))
+    let applied: AppliedConfiguration
+    if isPlan {
+      let state = control.state
+      if let seen = call.ifMatch, seen != state.configurationRevision {
+        throw Refusal.revisionMismatch(current: state.configurationRevision)
+      }
+      applied = try ControlPlane.plan(file, against: state, vault: control.vault)
+    } else {
+      var provenance = call.provenance
+      provenance.source = .file
+      applied = try await control.apply(file, provenance: provenance, ifMatch: call.ifMatch)
     }
-    var provenance = call.provenance
-    provenance.source = .file
-    return .json(try await control.apply(file, provenance: provenance).json(isPlan: false))
+    return .json(applied.json(isPlan: isPlan), revision: applied.revision)
   }
 
-  /// `/api/auth/reset-password`: for whoever owns the data directory, and has forgotten the password.
+  /// `/api/settings/reset-password`: for whoever owns the data directory, and has forgotten the password.
   ///
   /// Ends every session, for those are bound to the password that they were got with.
   func resetPassword(_ call: AdminCall) async throws -> AdminAnswer {
@@ -39,12 +45,15 @@ extension AdminService {
     }
     let password = given ?? KeyText.makePassword(edge)
     let change = try await control.passwordChange(password)
-    try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) { _ in [change] }
-    var members = [JSONValue.Member("success", true)]
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      _ in [change]
+    }
+    let revision = outcome.state.settings.revision
+    var members = [JSONValue.Member("success", true), .init("revision", JSONValue(revision))]
     if given == nil {
       members.append(.init("password", JSONValue(String(decoding: password.bytes, as: UTF8.self))))
     }
-    return .json(.object(members))
+    return .json(.object(members), revision: revision)
   }
 }
 
@@ -63,7 +72,7 @@ extension AppliedConfiguration {
       "unmanaged": .array(
         unmanaged.map { row in
           ["what": JSONValue(row.what), "id": JSONValue(row.id), "text": JSONValue(row.text)]
-        }),
+        }), "revision": JSONValue(revision),
     ]
   }
 }

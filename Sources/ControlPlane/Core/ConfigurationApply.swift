@@ -11,6 +11,8 @@ public struct AppliedConfiguration: Sendable {
   public var unmanaged: [Unmanaged]
   /// Events written; 0: it was already so, or only planned.
   public var events: Int
+  /// Of the whole configuration, as it was compared with (a plan) or became.
+  public var revision: UInt64
 }
 
 extension ControlPlane {
@@ -22,15 +24,20 @@ extension ControlPlane {
   /// A file of up to 1,000 changes enters whole or not at all. A larger one is decided whole first
   /// and then enters in parts; a crash in between leaves a part, and applying it again completes it.
   ///
+  /// - Parameter ifMatch: The revision that the whole configuration must have; nil: any.
   /// - Throws: `ConfigFault` where the log has what the file cannot change, else as `execute`.
   public func apply(
-    _ file: ConfigurationPlan, provenance: Provenance
+    _ file: ConfigurationPlan, provenance: Provenance, ifMatch: UInt64? = nil
   ) async throws -> AppliedConfiguration {
     let first = Mutex<[PlannedChange]?>(nil)
     var events = 0
     while true {
       let vault = vault
+      let isBegun = events > 0
       let outcome = try await execute(provenance: provenance) { state in
+        if let ifMatch, !isBegun, ifMatch != state.configurationRevision {
+          throw Refusal.revisionMismatch(current: state.configurationRevision)
+        }
         let rows = try file.changes(against: state) { vault.fingerprint(Secret($0)) }
         first.withLock { if $0 == nil { $0 = rows } }
         let changes = rows.compactMap { row in
@@ -48,7 +55,7 @@ extension ControlPlane {
       if outcome.events.isEmpty {
         return AppliedConfiguration(
           rows: first.withLock { $0 } ?? [], unmanaged: file.unmanaged(in: outcome.state),
-          events: events)
+          events: events, revision: outcome.state.configurationRevision)
       }
     }
   }
@@ -62,6 +69,7 @@ extension ControlPlane {
     let rows = try file.changes(against: state) { vault.fingerprint(Secret($0)) }
     _ = try decide(rows.compactMap(\.command), state)
     return AppliedConfiguration(
-      rows: rows, unmanaged: file.unmanaged(in: state), events: 0)
+      rows: rows, unmanaged: file.unmanaged(in: state), events: 0,
+      revision: state.configurationRevision)
   }
 }

@@ -218,7 +218,6 @@ extension RoutingRefusal {
     case .ambiguousModel: "ambiguous_model"
     case .modelNotAllowed: "model_not_allowed"
     case .noAccount: "no_account"
-    case .modelNotAllowed: "model_not_allowed"
     }
   }
 }

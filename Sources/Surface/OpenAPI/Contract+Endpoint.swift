@@ -7,7 +7,6 @@ extension Endpoint {
     case .getModel: .getModel
     case .login: .login
     case .logout: .logout
-    case .resetPassword: .resetPassword
     case .listProviders: .listProviders
     case .addProvider: .addProvider
     case .getProvider: .getProvider
@@ -38,6 +37,7 @@ extension Endpoint {
     case .revokeKey: .revokeKey
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
+    case .resetPassword: .resetPassword
     case .applyConfiguration: .applyConfiguration
     case .authzInventory: .authzInventory
     case .auditRequest: .auditRequest

@@ -5,7 +5,6 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case getModel
   case login
   case logout
-  case resetPassword
   case listProviders
   case addProvider
   case getProvider
@@ -36,6 +35,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case revokeKey
   case getSettings
   case changeSettings
+  case resetPassword
   case applyConfiguration
   case authzInventory
   case auditRequest

@@ -24,9 +24,6 @@ public enum Routes {
     RouteRow(
       .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session",
       by: .controlPlane),
-    RouteRow(
-      .resetPassword, .post, "/api/auth/reset-password", .local, .signIn,
-      "Set the administrator's password without the current one", by: .controlPlane),
   ]
 
   private static let configuration: [RouteRow] = [
@@ -56,6 +53,9 @@ public enum Routes {
     configure(.revokeKey, .delete, "/api/keys/{id}", "Revoke a key"),
     configure(.getSettings, .get, "/api/settings", "Show the settings"),
     configure(.changeSettings, .patch, "/api/settings", "Change settings"),
+    RouteRow(
+      .resetPassword, .post, "/api/settings/reset-password", .local, .configuration,
+      "Set the administrator's password without the current one", by: .controlPlane),
     RouteRow(
       .applyConfiguration, .post, "/api/config/apply", .local, .configuration,
       "Make the configuration what a file says, or show what would change", by: .controlPlane),

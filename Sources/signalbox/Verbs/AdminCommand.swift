@@ -28,7 +28,7 @@ struct ResetPassword: AdminVerb {
   func request() throws -> ControlRequest {
     var body = RequestBody()
     body.set("newPassword", try password.secret())
-    return ControlRequest(.post, "/api/auth/reset-password", body: .object(body.members))
+    return ControlRequest(.post, "/api/settings/reset-password", body: .object(body.members))
   }
 
   func text(_ answer: JSONValue) -> String {

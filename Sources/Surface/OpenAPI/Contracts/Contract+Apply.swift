@@ -1,5 +1,18 @@
-// `/api/config/apply`: the declarative file.
+// What is asked for over the control socket alone.
 extension Contract {
+  static let resetPassword = Contract(
+    body: .object([
+      .optional(
+        "newPassword",
+        Schema.string.orNull.described("Left out: one is made, and answered this once."))
+    ]), bodyIsOptional: true,
+    answers: [
+      .ok(
+        .object([
+          .field("success", .constant(true)), .optional("password", .string),
+          .field("revision", .revision),
+        ]), revision: true)
+    ], errors: [.weakPassword], honoursIfMatch: true)
   static let applyConfiguration = Contract(
     body: .object([
       .field("file", Schema.string.described("The file's text, YAML.")),
@@ -27,6 +40,7 @@ extension Contract {
             Schema.array(
               of: .object([.field("what", .string), .field("id", .string), .field("text", .string)])
             ).described("What the log has and the file does not mention; it stays.")),
-        ]))
-    ], errors: [.invalidConfiguration])
+          .field("revision", Schema.count.described("Of the whole configuration.")),
+        ]), revision: true)
+    ], errors: [.invalidConfiguration], honoursIfMatch: true)
 }

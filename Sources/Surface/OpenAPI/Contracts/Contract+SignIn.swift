@@ -10,16 +10,6 @@ extension Contract {
           .field("expiresAt", .time),
         ]), headers: [.setCookie])
     ], errors: [.invalidPassword, .tooManyAttempts])
-  static let resetPassword = Contract(
-    body: .object([
-      .optional(
-        "newPassword",
-        Schema.string.orNull.described("Left out: one is made, and answered this once."))
-    ]), bodyIsOptional: true,
-    answers: [
-      .ok(
-        .object([.field("success", .constant(true)), .optional("password", .string)]))
-    ], errors: [.weakPassword])
   static let logout = Contract(
     answers: [.ok(.object([.field("success", .constant(true))]), headers: [.setCookie])])
 }
