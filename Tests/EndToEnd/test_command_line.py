@@ -11,7 +11,7 @@ import stat
 import subprocess
 import threading
 
-from support import Case, Spine, exchange, message, program, window
+from support import ADMIN_PASSWORD, Case, Spine, exchange, message, program, window
 
 #: Ids and times, which no two runs share.
 VARYING = re.compile(
@@ -354,7 +354,7 @@ class ResetPasswordTests(Spine):
         self.assertEqual(done.returncode, 0, done.stderr)
         made = re.search(r"^admin password \(shown once\): (\S+)$", done.stdout, re.M)[1]
         self.assertEqual(self.box.admin("GET", "/api/settings").status, 401)
-        self.assertEqual(self.sign_in("e2e-admin-password"), 401)
+        self.assertEqual(self.sign_in(ADMIN_PASSWORD), 401)
         self.assertEqual(self.sign_in(made), 200)
         for path in self.box.data.rglob("*"):
             if path.is_file():
@@ -375,7 +375,7 @@ class ResetPasswordTests(Spine):
             refused = self.reset("--password-stdin", secret=secret)
             self.assertEqual(refused.returncode, 1, refused.stdout)
             self.assertIn("weak_password", refused.stderr)
-        self.assertEqual(self.sign_in("e2e-admin-password"), 200)
+        self.assertEqual(self.sign_in(ADMIN_PASSWORD), 200)
 
     def test_the_listener_has_no_such_path(self):
         for path in ("/api/settings/reset-password", "/api/config/apply"):
