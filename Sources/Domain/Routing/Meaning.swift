@@ -50,11 +50,14 @@ struct NameIndex {
     var all: [Offering] { [first] + others }
   }
 
-  /// - Parameter providers: sorted by id.
-  init(_ providers: [Provider]) {
+  /// - Parameters:
+  ///   - providers: sorted by id.
+  ///   - others: how many names will be added beside those of providers.
+  init(_ providers: [Provider], others: Int) {
     self.providers = providers
     let count = providers.reduce(0) { $0 + $1.models.count }
-    meanings.reserveCapacity(3 * count)
+    meanings.reserveCapacity(3 * count + others)
+    aliases.reserveCapacity(others)
     offering.reserveCapacity(count)
     prefixed.reserveCapacity(count)
     // Two providers never share a prefix; if a log says otherwise, the first by id has it.

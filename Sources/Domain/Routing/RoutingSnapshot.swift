@@ -121,7 +121,7 @@ public final class RoutingSnapshot: Sendable {
     settings = state.settings
     let sorted = state.providers.values.sorted { $0.id < $1.id }
     (providers, accounts) = Self.places(of: sorted, state)
-    var index = NameIndex(sorted)
+    var index = NameIndex(sorted, others: state.aliases.count + state.combos.count)
     let isPrefixForced = state.settings.forceModelPrefix
     for alias in state.aliases.values { index.add(alias) }
     for combo in state.combos.values { index.add(combo) }
