@@ -6,16 +6,16 @@ import EventStore
 import Glibc
 import Surface
 
-import enum Inquiry.Shown
-
 /// `signalbox apply`: a declarative file becomes events, or a plan of them.
 struct ApplyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
     abstract: "Make the configuration what a file says.",
     discussion: """
-      Writes only what differs; applying the same file twice writes nothing. What the file does not
-      mention is reported and stays. A secret in the file seeds an account's first generation only.
+      Writes only what differs; applying the same file twice writes nothing. What was edited elsewhere
+      (by the API, the command line, another node) since a file set it is left as it is and told;
+      --overwrite takes the file's word. What the file does not mention stays. A secret in the file seeds
+      an account's first generation only.
 
       Works beside a running gateway, which applies it at once, and without one. The file and the
       variables that it names are read here. With --plan nothing is written.
@@ -34,8 +34,11 @@ struct ApplyCommand: AsyncParsableCommand {
 
   @OptionGroup var writing: WriteOptions
 
-  @Flag(name: .long, help: "Show what would change; write nothing.")
+  @Flag(name: .long, help: "Show what would change and what that would do; write nothing.")
   var plan = false
+
+  @Flag(name: .long, help: "Take the file's word also for what was edited elsewhere.")
+  var overwrite = false
 
   @Flag(name: .long, help: "Print one JSON object instead of lines.")
   var json = false
@@ -50,7 +53,7 @@ struct ApplyCommand: AsyncParsableCommand {
       let request = ControlRequest(
         .post, "/api/config/apply",
         body: [
-          "file": JSONValue(text), "plan": .bool(plan),
+          "file": JSONValue(text), "plan": .bool(plan), "overwrite": .bool(overwrite),
           "environment": .object(
             environment.sorted { $0.key < $1.key }.map {
               JSONValue.Member($0.key, JSONValue($0.value))
@@ -77,7 +80,8 @@ struct ApplyCommand: AsyncParsableCommand {
     } else {
       // A plan writes nothing, and so it needs no lock either.
       let file = try ConfigurationFile.parse(text, environment: environment)
-      let planned = try look(file, directory)
+      let planned = try Self.compare(
+        file, data, overwrite: overwrite, effectSeconds: 5)
       if let seen = writing.ifMatch.flatMap({ UInt64($0) }), seen != planned.revision {
         throw Refusal.revisionMismatch(current: planned.revision)
       }
@@ -87,16 +91,20 @@ struct ApplyCommand: AsyncParsableCommand {
     return try reply.json()
   }
 
-  private func look(
-    _ file: ConfigurationPlan, _ directory: String
+  /// What applying a file would do to the log in a directory; reads only, also beside a gateway.
+  static func compare(
+    _ file: ConfigurationPlan, _ data: DataOptions, overwrite: Bool = false,
+    effectSeconds: Int64 = 0
   ) throws -> AppliedConfiguration {
+    let directory = try data.directory()
     guard access(directory, F_OK) == 0, !FileText.isEmptyDirectory(directory) else {
       // Nothing there yet: everything of the file would be new; the key shapes fingerprints only.
       let key = try data.masterKey(in: directory) ?? .ephemeral()
       let vault = try Vault(directory: directory, masterKey: key, mayWrite: false)
       return try ControlPlane.plan(file, against: .initial, vault: vault)
     }
-    let state = try ControlState(reading: try LogReader.open(directory: directory))
+    let log = try LogReader.open(directory: directory)
+    let state = try ControlState(reading: log)
     guard let key = try data.masterKey(in: directory) else {
       throw VaultError(
         .wrongMasterKey,
@@ -104,38 +112,13 @@ struct ApplyCommand: AsyncParsableCommand {
           + " --master-key-file")
     }
     let vault = try Vault(directory: directory, masterKey: key, mayWrite: false)
-    return try ControlPlane.plan(file, against: state, vault: vault)
+    return try ControlPlane.plan(
+      file, against: state, vault: vault, log: log, overwrite: overwrite,
+      effect: (Edge.system.now(), effectSeconds))
   }
 
   private func report(_ answer: JSONValue) throws {
-    if json {
-      try Console.say(String(decoding: answer.bytes, as: UTF8.self))
-      return
-    }
-    let rows = answer["changes"]?.array ?? []
-    for row in rows {
-      try Console.say("\(Self.mark(row["kind"]?.string)) \(Shown.text(row["text"]?.string ?? ""))")
-    }
-    for row in answer["unmanaged"]?.array ?? [] {
-      try Console.say("? \(Shown.text(row["text"]?.string ?? ""))")
-    }
-    let counts = PlannedChange.Kind.allCases.map { kind in
-      "\(rows.count { $0["kind"]?.string == kind.rawValue }) \(kind.rawValue)"
-    }
-    let revision = answer["revision"]?.uint ?? 0
-    let end =
-      plan
-      ? "planned at revision \(revision), nothing written"
-      : "\(answer["events"]?.int ?? 0) events written"
-    try Console.say("\(counts.joined(separator: ", ")); \(end)")
-  }
-
-  private static func mark(_ kind: String?) -> String {
-    switch kind.flatMap(PlannedChange.Kind.init) {
-    case .added?: "+"
-    case .changed?: "~"
-    case .unchanged?: "="
-    case nil: " "
-    }
+    try Console.say(
+      json ? String(decoding: answer.bytes, as: UTF8.self) : PlanText.applied(answer))
   }
 }

@@ -8,6 +8,8 @@ import Glibc
 import Logging
 import NIOCore
 
+import enum Inquiry.Shown
+
 /// One life of the gateway, from opening the log to closing it.
 struct Gateway {
   /// What the command line asked for.
@@ -197,9 +199,8 @@ struct Gateway {
   private func configure(_ control: ControlPlane, _ file: ConfigurationPlan?) async throws {
     if let file {
       let applied = try await control.apply(file, provenance: provenance)
-      for row in applied.rows where row.kind != .unchanged {
-        logger.info("configuration: \(row.text)")
-      }
+      for line in applied.changeLines { logger.info("configuration: \(Shown.text(line))") }
+      for line in applied.keptLines { logger.warning("configuration: \(Shown.text(line))") }
       for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }
     }
     do {
@@ -224,6 +225,15 @@ struct Gateway {
       ])
   }
 
+  /// The file of the command line, to be read again; standard input is over when it was read.
+  private var configuration: ConfigurationSource? {
+    guard let path = options.config, path != "-" else { return nil }
+    return ConfigurationSource(path: path) {
+      try ConfigurationFile.parse(
+        FileText.text(path, limit: ConfigurationFile.bytesMax), environment: Environment.all)
+    }
+  }
+
   private func responder(_ control: ControlPlane, _ probe: PlaneProbe) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
@@ -235,6 +245,7 @@ struct Gateway {
         trustedProxies: options.trustedProxies, sessionSecret: secret,
         recording: options.recording,
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
+        configuration: configuration,
         build: BuildInfo(version: Build.version)), probe: probe, logger: logger)
   }
 

@@ -48,6 +48,7 @@ struct Signalbox: AsyncParsableCommand {
     subcommands: [
       ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
       AliasCommand.self, KeysCommand.self, SettingsCommand.self, AdminCommand.self,
+      HistoryCommand.self, RevertCommand.self, RestoreConfigCommand.self, DriftCommand.self,
       CheckpointCommand.self,
       AcceptLossCommand.self,
     ])

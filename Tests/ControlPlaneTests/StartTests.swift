@@ -186,7 +186,8 @@ struct StartTests {
       let plan = try plan(Self.file.replacing("name: default", with: "name: client"))
       let last = box.store.lastWritten
       let planned = try ControlPlane.plan(
-        plan, against: try ControlState(reading: box.store.reader), vault: box.control.vault)
+        plan, against: try ControlState(reading: box.store.reader), vault: box.control.vault,
+        log: box.store.reader)
       #expect(box.store.lastWritten == last)
       let applied = try await box.control.apply(plan, provenance: provenance)
       #expect(planned.rows.map(\.text) == applied.rows.map(\.text))

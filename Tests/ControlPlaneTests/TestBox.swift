@@ -48,7 +48,8 @@ final class TestBox: Sendable {
   static func open(
     _ directory: String, clock: TestClock = TestClock(), masterKey: String? = nil,
     sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
-    segmentBytes: Int = 64 << 20, canProbe: Bool = true
+    segmentBytes: Int = 64 << 20, canProbe: Bool = true,
+    configuration: ConfigurationSource? = nil
   ) async throws -> TestBox {
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
@@ -65,7 +66,7 @@ final class TestBox: Sendable {
       let responder = await AdminResponder(
         control: control,
         options: AdminOptions(
-          isLoopback: isLoopback, sessionSecret: sessionSecret,
+          isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
           build: BuildInfo(version: "0.0.0-test")), probe: canProbe ? probe : nil,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
       return TestBox(

@@ -1,3 +1,4 @@
+public import ConfigFile
 public import Domain
 
 /// What the administration must know of how it is reached.
@@ -19,6 +20,8 @@ public struct AdminOptions: Sendable {
   public var recording: RecordingMode
   /// How long an upstream may take to begin its answer, in milliseconds.
   public var upstreamTimeoutMilliseconds: Int64
+  /// The file that the gateway was started with; nil: there is none.
+  public var configuration: ConfigurationSource?
   /// Which build answers.
   public var build: BuildInfo
 
@@ -28,6 +31,7 @@ public struct AdminOptions: Sendable {
     allowedHosts: [String] = [], isLoopback: Bool = true,
     trustedProxies: [AddressBlock] = [], sessionSecret: Secret? = nil,
     recording: RecordingMode = .standard, upstreamTimeoutMilliseconds: Int64 = 300_000,
+    configuration: ConfigurationSource? = nil,
     build: BuildInfo
   ) {
     self.listenHost = listenHost
@@ -38,6 +42,21 @@ public struct AdminOptions: Sendable {
     self.sessionSecret = sessionSecret
     self.recording = recording
     self.upstreamTimeoutMilliseconds = upstreamTimeoutMilliseconds
+    self.configuration = configuration
     self.build = build
+  }
+}
+
+/// A configuration file that can be read again.
+public struct ConfigurationSource: Sendable {
+  /// As the command line named it.
+  public var path: String
+  /// Reads and checks it as it is now; blocks on the disk.
+  public var read: @Sendable () throws -> ConfigurationPlan
+
+  /// A file and how it is read.
+  public init(path: String, read: @escaping @Sendable () throws -> ConfigurationPlan) {
+    self.path = path
+    self.read = read
   }
 }

@@ -1,6 +1,7 @@
 import ConfigFile
 import Domain
-public import Surface
+import EventStore
+import Surface
 
 /// What only the machine's own users may ask for, over the control socket.
 extension AdminService {
@@ -15,22 +16,29 @@ extension AdminService {
       }
       try given.finish()
     }
-    let isPlan = try fields.optionalBool("plan") ?? false
+    let overwrite = try fields.optionalBool("overwrite") ?? false
+    let options = try PlanOptions(&fields)
     try fields.finish()
     let file = try ConfigurationFile.parse(text, environment: environment)
     let applied: AppliedConfiguration
-    if isPlan {
+    if options.isPlan {
       let state = control.state
       if let seen = call.ifMatch, seen != state.configurationRevision {
         throw Refusal.revisionMismatch(current: state.configurationRevision)
       }
-      applied = try ControlPlane.plan(file, against: state, vault: control.vault)
+      let (vault, log, now) = (control.vault, control.store.reader, edge.now())
+      applied = try await effects.run {
+        try ControlPlane.plan(
+          file, against: state, vault: vault, log: log, overwrite: overwrite,
+          effect: (now, options.effectSeconds))
+      }
     } else {
       var provenance = call.provenance
       provenance.source = .file
-      applied = try await control.apply(file, provenance: provenance, ifMatch: call.ifMatch)
+      applied = try await control.apply(
+        file, provenance: provenance, ifMatch: call.ifMatch, overwrite: overwrite)
     }
-    return .json(applied.json(isPlan: isPlan), revision: applied.revision)
+    return .json(applied.json(isPlan: options.isPlan), revision: applied.revision)
   }
 
   /// `/api/settings/reset-password`: for whoever owns the data directory, and has forgotten the password.
@@ -54,25 +62,5 @@ extension AdminService {
       members.append(.init("password", JSONValue(String(decoding: password.bytes, as: UTF8.self))))
     }
     return .json(.object(members), revision: revision)
-  }
-}
-
-extension AppliedConfiguration {
-  /// As the API answers it.
-  public func json(isPlan: Bool) -> JSONValue {
-    [
-      "plan": .bool(isPlan), "events": JSONValue(events),
-      "changes": .array(
-        rows.map { row in
-          [
-            "kind": JSONValue(row.kind.rawValue), "line": JSONValue(row.line),
-            "text": JSONValue(row.text),
-          ]
-        }),
-      "unmanaged": .array(
-        unmanaged.map { row in
-          ["what": JSONValue(row.what), "id": JSONValue(row.id), "text": JSONValue(row.text)]
-        }), "revision": JSONValue(revision),
-    ]
   }
 }

@@ -108,6 +108,7 @@ struct AdminService: Sendable {
     case .streamHistory: try await streamHistory(call)
     case .revertStream: try await revertStream(call)
     case .restoreConfiguration: try await restoreConfiguration(call)
+    case .configurationDrift: try await configurationDrift()
     case .health: health()
     case .ping: await ping()
     case .healthz: healthz()

@@ -25,6 +25,8 @@ public final class ControlPlane: Sendable {
   private let sideline = Sideline(label: "signalbox.vault", limit: 256)
   /// One at a time: each hash takes 32 MiB.
   let hashing = Sideline(label: "signalbox.password", limit: 16)
+  /// Reads whole streams of the configuration, to see who wrote them.
+  let streams = Sideline(label: "signalbox.streams", limit: 16)
   private let publish: Publish
   private let turnstile = Turnstile(limit: 256)
   private let current: Mutex<View>

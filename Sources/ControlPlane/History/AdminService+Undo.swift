@@ -118,15 +118,10 @@ extension AdminService {
     of proposed: ControlState, on current: ControlState, seconds: Int64
   ) async throws -> JSONValue {
     guard seconds > 0 else { return .null }
-    let log = control.store.reader
-    let since = UnixNanoseconds(edge.now().rawValue - 24 * 3_600 * 1_000_000_000)
-    let effect = try await effects.run {
-      let end = ContinuousClock.now + .seconds(seconds)
-      return try Replay.effect(of: proposed, on: current, in: log, since: since) {
-        ContinuousClock.now >= end
-      }
+    let (log, now) = (control.store.reader, edge.now())
+    return try await effects.run {
+      try ControlPlane.effect(of: proposed, on: current, log, now: now, seconds: seconds)
     }
-    return JSONValue(effect)
   }
 }
 
@@ -147,23 +142,33 @@ struct ConfigurationDiff: Sendable {
     var stream: String
     var title: String
     var change: String
-    var fields: [Image.Difference]
+    var fields: [(difference: Image.Difference, writer: StreamFold.Writer?)]
+    /// Who took it away, if it is not there now.
+    var writer: StreamFold.Writer?
   }
 
   var rows: [Row] = []
 
-  /// - Parameter streams: only these.
-  init(from before: ControlState, to after: ControlState, streams: Set<String>) {
+  /// - Parameters:
+  ///   - streams: only these.
+  ///   - fold: what a stream says of who set what, where that is known.
+  init(
+    from before: ControlState, to after: ControlState, streams: Set<String>,
+    fold: (String) -> StreamFold? = { _ in nil }
+  ) {
     let known = Set(before.subjects)
     let all = before.subjects + after.subjects.filter { !known.contains($0) }
     for subject in all where streams.contains(subject.stream) {
       let (old, new) = (before.image(of: subject), after.image(of: subject))
       let fields = Image.difference(old, new)
       guard !fields.isEmpty else { continue }
+      let fold = fold(subject.stream)
       rows.append(
         Row(
           stream: subject.stream, title: (new == nil ? before : after).title(of: subject),
-          change: old == nil ? "added" : new == nil ? "removed" : "changed", fields: fields))
+          change: old == nil ? "added" : new == nil ? "removed" : "changed",
+          fields: fields.map { ($0, fold?.writers[$0.field]) },
+          writer: old == nil ? fold?.presence : nil))
     }
   }
 
@@ -172,7 +177,15 @@ struct ConfigurationDiff: Sendable {
       rows.map { row in
         [
           "stream": JSONValue(row.stream), "title": JSONValue(row.title),
-          "change": JSONValue(row.change), "fields": .array(row.fields.map { JSONValue($0) }),
+          "change": JSONValue(row.change), "removedBy": JSONValue(row.writer),
+          "fields": .array(
+            row.fields.map { field in
+              [
+                "field": JSONValue(field.difference.field),
+                "before": JSONValue(field.difference.before),
+                "after": JSONValue(field.difference.after), "setBy": JSONValue(field.writer),
+              ]
+            }),
         ]
       })
   }
@@ -183,17 +196,63 @@ extension ControlState {
   func title(of subject: Subject) -> String {
     switch subject {
     case .provider(let id): "provider \(id.rawValue)"
-    case .account(let id), .credential(let id):
+    case .account(let id), .credential(let id), .health(let id):
       (accounts[id] ?? removedAccounts[id]).map { "account \($0.provider.rawValue)/\($0.name)" }
         ?? "account \(id.rawValue)"
     case .alias(let name): "alias \(name)"
     case .key(let id): keys[id].map { "key \($0.name)" } ?? "key \(id.rawValue)"
+    case .combo(let name): "combo \(name)"
+    case .policy(let id): "policy \(id.organisation.rawValue)/\(id.model)"
+    case .organisation(let id): "organisation \(id.rawValue)"
+    case .model(let id): "model \(id.provider.rawValue)/\(id.name)"
     case .settings: "settings"
+    case .pricing: "pricing"
+    }
+  }
+}
+
+extension Image.Value {
+  /// On one line, for people; control characters are the printer's to escape.
+  var shown: String {
+    switch self {
+    case .none: "nothing"
+    case .flag(let flag): String(flag)
+    case .number(let number): String(number)
+    case .text(let text): text
+    case .time(let time): rfc3339(time)
+    case .list(let values):
+      values.isEmpty ? "none" : values.map(\.shown).joined(separator: ", ")
+    case .record(let members):
+      members.filter { $0.value != .none }.map { "\($0.name)=\($0.value.shown)" }
+        .joined(separator: " ")
     }
   }
 }
 
 extension JSONValue {
+  /// `{actor, source, time, at}`, or null.
+  init(_ writer: StreamFold.Writer?) {
+    guard let writer else {
+      self = .null
+      return
+    }
+    self = [
+      "actor": JSONValue(writer.provenance.actor),
+      "source": JSONValue(writer.provenance.source.name),
+      "address": JSONValue(writer.provenance.address), "time": JSONValue(writer.time),
+      "at": JSONValue("\(writer.epoch):\(writer.position)"),
+    ]
+  }
+
+  /// What a file left as somebody else made it.
+  init(_ kept: KeptElsewhere) {
+    self = [
+      "stream": JSONValue(kept.stream), "title": JSONValue(kept.title),
+      "field": JSONValue(kept.field), "log": JSONValue(kept.log), "file": JSONValue(kept.file),
+      "setBy": JSONValue(kept.writer),
+    ]
+  }
+
   /// `{stream, message, remedy}`.
   init(_ caveat: Reversal.Caveat) {
     self = [

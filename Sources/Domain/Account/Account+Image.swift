@@ -7,6 +7,7 @@ extension Account {
       .setting("priority", Image.Value(priority))
       .setting("weight", Image.Value(weight))
       .setting("isActive", .flag(isEnabled))
+      .setting("degraded", Image.Value(degradation?.reason))
   }
 
   /// Which generation of the credential is in force, and how it is known.
@@ -15,6 +16,7 @@ extension Account {
     return Image(.credential(id))
       .showing("credentialGeneration", Image.Value(credentialGeneration))
       .showing("fingerprint", Image.Value(credentialFingerprint?.short))
+      .showing("expiresAt", Image.Value(credentialExpiresAt))
   }
 
   /// What makes the account be as the image says; one that was not there begins without a credential.
@@ -37,6 +39,10 @@ extension Account {
     let isActive = after["isActive"].flag ?? true
     if isActive != before?["isActive"].flag ?? true {
       commands.append(.account(isActive ? .enable(id) : .disable(id)))
+    }
+    let reason = after["degraded"].text
+    if reason != before?["degraded"].text {
+      commands.append(.account(reason.map { .degrade(id, reason: $0) } ?? .restore(id)))
     }
     return commands
   }

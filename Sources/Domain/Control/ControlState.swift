@@ -138,12 +138,23 @@ public struct ControlState: Sendable, Hashable {
     self.position = position
   }
 
-  /// Lets a credential's generations be counted where the account itself is not known.
-  mutating func hold(placeholder id: AccountID) {
-    accounts[id] = Account(
-      id: id, provider: ProviderID(""), name: "", priority: 1, weight: 1, isEnabled: true,
-      credentialGeneration: 0, credentialFingerprint: nil, credentialPosition: nil, revision: 0,
-      createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
+  /// Puts in what a stream's own events need to be told alone: the account of a credential or of health,
+  /// the provider of a model.
+  mutating func holdPlace(for subject: Subject) {
+    switch subject {
+    case .credential(let id), .health(let id):
+      accounts[id] = Account(
+        id: id, provider: ProviderID(""), name: "", priority: 1, weight: 1, isEnabled: true,
+        credentialGeneration: 0, credentialFingerprint: nil, credentialPosition: nil, revision: 0,
+        createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
+    case .model(let id):
+      providers[id.provider] = Provider(
+        id: id.provider, name: "", dialect: .openai, baseURL: "", prefix: "", models: [],
+        excludedModels: [], isEnabled: true, revision: 0, createdAt: UnixNanoseconds(0),
+        updatedAt: UnixNanoseconds(0))
+    case .provider, .account, .alias, .key, .combo, .policy, .organisation, .settings, .pricing:
+      break
+    }
   }
 
   @discardableResult

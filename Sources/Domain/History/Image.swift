@@ -54,7 +54,7 @@ public struct Image: Sendable, Hashable {
 
   /// Whose image it is.
   public let subject: Subject
-  /// In the order in which they are shown; every image of a kind of resource has the same.
+  /// In the order in which they are shown; but for prices, every image of a kind of resource has the same.
   public private(set) var fields: [Field] = []
 
   init(_ subject: Subject) { self.subject = subject }
@@ -64,22 +64,20 @@ public struct Image: Sendable, Hashable {
     fields.first { $0.name == name }?.value ?? .none
   }
 
-  /// The image with one field set otherwise.
-  ///
-  /// - Precondition: there is such a field.
-  public func with(_ name: String, _ value: Value) -> Image {
-    guard let index = fields.firstIndex(where: { $0.name == name }) else {
-      preconditionFailure("an image of \(subject.stream) has no field \(name)")
-    }
+  /// The image with some fields as another one has them, or does not have them.
+  public func keeping(_ names: Set<String>, of other: Image) -> Image {
     var image = self
-    image.fields[index].value = value
+    image.fields.removeAll { names.contains($0.name) }
+    image.fields += other.fields.filter { names.contains($0.name) }
     return image
   }
 
   /// What differs, in the order of the fields; nil is a resource that is not there.
   public static func difference(_ before: Image?, _ after: Image?) -> [Difference] {
-    guard let shape = after ?? before else { return [] }
-    return shape.fields.compactMap { field in
+    var fields = after?.fields ?? []
+    let known = Set(fields.map(\.name))
+    fields += (before?.fields ?? []).filter { !known.contains($0.name) }
+    return fields.compactMap { field in
       let difference = Difference(
         field: field.name, before: before?[field.name] ?? .none,
         after: after?[field.name] ?? .none, isSettable: field.isSettable)

@@ -30,23 +30,29 @@ extension ControlState {
   /// What to command so that the configuration becomes another one, in whole.
   ///
   /// Credentials, the secrets and the revocation of keys, and the administrator's password stay as they are.
+  /// What cannot be as it was any more is left out and named.
   public func reversal(toward wanted: ControlState) -> Reversal {
     let known = Set(subjects)
     let all = subjects + wanted.subjects.filter { !known.contains($0) }
     return reversal(
-      toward: all.map { ($0, wanted.image(of: $0)) }, allowUnresolved: true)
+      toward: all.map { ($0, wanted.image(of: $0)) }, allowUnresolved: true, isWhole: true)
   }
 
   /// What to command so that these resources become as the images say; nil: not there.
   ///
-  /// Nothing else changes. What cannot be is left out and named. A batch that the rules refuse is given
-  /// all the same, so that whoever executes it says why.
+  /// Nothing else changes. What the rules refuse is given all the same, so that whoever executes it says why.
   ///
-  /// - Parameter allowUnresolved: aliases may point at what nobody offers.
+  /// - Parameter allowUnresolved: aliases, combos and policies may point at what nobody offers.
   public func reversal(
     toward wanted: [(subject: Subject, image: Image?)], allowUnresolved: Bool = false
   ) -> Reversal {
-    var plan = ReversalPlan(self, allowUnresolved: allowUnresolved)
+    reversal(toward: wanted, allowUnresolved: allowUnresolved, isWhole: false)
+  }
+
+  private func reversal(
+    toward wanted: [(subject: Subject, image: Image?)], allowUnresolved: Bool, isWhole: Bool
+  ) -> Reversal {
+    var plan = ReversalPlan(self, allowUnresolved: allowUnresolved, isWhole: isWhole)
     for (subject, image) in wanted { plan.add(subject, image) }
     return plan.reversal
   }
@@ -60,7 +66,10 @@ extension ControlState {
     return outcome
   }
 
-  fileprivate mutating func perform(_ command: Command) throws(Refusal) {
+  /// Takes in what a command leads to; the events' positions and times are made up.
+  ///
+  /// - Throws: the refusal; nothing changed then.
+  public mutating func perform(_ command: Command) throws(Refusal) {
     for one in try decide(command, self) {
       apply(one.event, position: position + 1, time: UnixNanoseconds(0))
     }
@@ -73,22 +82,28 @@ private struct ReversalPlan {
   private struct Unit {
     var rank: Int
     var commands: [Command]
+    /// What to say if the rules let it not be; nil: then the whole is refused.
+    var otherwise: Reversal.Caveat?
   }
 
   private let state: ControlState
   private let allowUnresolved: Bool
+  /// One thing that cannot be does not keep the others from going back.
+  private let isWhole: Bool
   private var units: [Unit] = []
   private var caveats: [Reversal.Caveat] = []
 
-  init(_ state: ControlState, allowUnresolved: Bool) {
+  init(_ state: ControlState, allowUnresolved: Bool, isWhole: Bool) {
     self.state = state
     self.allowUnresolved = allowUnresolved
+    self.isWhole = isWhole
   }
 
   var reversal: Reversal {
+    let (commands, impossible) = ordered()
     var reversal = Reversal()
-    reversal.commands = ordered()
-    reversal.caveats = caveats
+    reversal.commands = commands
+    reversal.caveats = caveats + impossible
     return reversal
   }
 
@@ -111,10 +126,54 @@ private struct ReversalPlan {
         units.append(Unit(rank: 0, commands: [.alias(.remove(name: name))]))
       }
     case .key(let id): add(id, before, after)
+    case .combo(let name):
+      if let after {
+        let commands = Combo.commands(name, after, allowUnresolved: allowUnresolved)
+        units.append(Unit(rank: 21, commands: commands))
+      } else {
+        units.append(Unit(rank: 0, commands: [.combo(.remove(name: name))]))
+      }
+    case .policy(let id):
+      if let after {
+        let commands = Policy.commands(id, after, allowUnresolved: allowUnresolved)
+        units.append(Unit(rank: 22, commands: commands))
+      } else {
+        units.append(Unit(rank: 0, commands: [.policy(.remove(id))]))
+      }
+    case .organisation(let id): add(id, before, after)
+    case .model(let id): add(id, before, after)
     case .settings:
       if let after { units.append(Unit(rank: 9, commands: Settings.commands(after))) }
-    case .credential: break
+    case .pricing:
+      if let after { units.append(Unit(rank: 9, commands: Pricing.commands(before, after))) }
+    case .credential, .health: break
     }
+  }
+
+  /// An organisation that did not exist then may be needed by keys that do not go away.
+  private mutating func add(_ id: OrganisationID, _ before: Image?, _ after: Image?) {
+    if let after {
+      units.append(Unit(rank: 8, commands: Organisation.commands(id, before, after)))
+    } else {
+      units.append(
+        Unit(
+          rank: 30, commands: [.organisation(.remove(id))],
+          otherwise: .init(
+            stream: id.stream, message: "the organisation stays: keys of it are left",
+            remedy: "Revoke its keys, then remove it.")))
+    }
+  }
+
+  /// Models are taken out one by one; that goes with their provider, and needs their name to be known.
+  private mutating func add(_ id: ModelID, _ before: Image?, _ after: Image?) {
+    guard let isActive = after?["isActive"].flag else { return }
+    guard isActive != before?["isActive"].flag ?? true else { return }
+    units.append(
+      Unit(
+        rank: 13, commands: [.model(isActive ? .enable(id) : .disable(id))],
+        otherwise: .init(
+          stream: id.stream, message: "the provider does not offer the model any more",
+          remedy: "Read the provider's list of models again, then disable it.")))
   }
 
   /// An account never moves to another provider: it goes there and comes back here.
@@ -150,7 +209,16 @@ private struct ReversalPlan {
           stream: id.stream, message: "the key is revoked, and a revoked key stays as it is",
           remedy: "Create a new key."))
     case (.some(let before), .some(let after)):
-      units.append(Unit(rank: 12, commands: Key.commands(id, before, after)))
+      if let rights = Key.rights(id, before, after) {
+        units.append(
+          Unit(
+            rank: 12, commands: [rights],
+            otherwise: .init(
+              stream: id.stream,
+              message: "the key's rights stay as they are: they named an account that is gone",
+              remedy: "Set its allowed accounts anew.")))
+      }
+      units.append(Unit(rank: 13, commands: Key.commands(id, before, after)))
     case (.some(let before), .none):
       guard before["status"] != revoked else { return }
       if before["status"].text == Key.Status.active.rawValue {
@@ -174,9 +242,10 @@ private struct ReversalPlan {
   ///
   /// Ranks are right for nearly all. Names that pass from one to another may want another order, which is
   /// found by trying; names that change places need a name in between.
-  private func ordered() -> [Command] {
+  private func ordered() -> (commands: [Command], impossible: [Reversal.Caveat]) {
     var scratch = state
     var commands: [Command] = []
+    var impossible: [Reversal.Caveat] = []
     var rest = units.enumerated().sorted {
       ($0.element.rank, $0.offset) < ($1.element.rank, $1.offset)
     }
@@ -191,15 +260,36 @@ private struct ReversalPlan {
         }
       }
       if refused.count == rest.count {
-        guard let step = Self.nameBetween(refused, scratch) else {
-          return commands + refused.flatMap(\.commands)
+        if let step = Self.nameBetween(refused, scratch) {
+          scratch = step.outcome
+          commands.append(step.command)
+        } else {
+          for unit in refused {
+            if let caveat = unit.otherwise ?? (isWhole ? Self.caveat(unit, scratch) : nil) {
+              impossible.append(caveat)
+            } else {
+              // Whoever executes these hears why they are refused.
+              commands += unit.commands
+            }
+          }
+          return (commands, impossible)
         }
-        scratch = step.outcome
-        commands.append(step.command)
       }
       rest = refused
     }
-    return commands
+    return (commands, impossible)
+  }
+
+  private static func caveat(_ unit: Unit, _ state: ControlState) -> Reversal.Caveat? {
+    do throws(Refusal) {
+      _ = try state.after(unit.commands)
+      return nil
+    } catch {
+      return unit.commands.first.map {
+        .init(
+          stream: $0.stream, message: "it stays as it is: \(error.message)", remedy: error.remedy)
+      }
+    }
   }
 
   /// Whether the rules let all of it be; else nothing of it is.

@@ -6,11 +6,15 @@ public struct StreamFold: Sendable {
   public private(set) var writers: [String: Writer] = [:]
   /// The event that made the resource be there, or not be there any more; nil: none did.
   public private(set) var presence: Writer?
+  /// Whether a file took the resource away once; who brought it back since meant it.
+  public private(set) var wasRemovedByFile = false
   /// A scratch: nothing is in it but this resource.
   private var state: ControlState
 
   /// Who set a value.
   public struct Writer: Sendable, Hashable {
+    /// In which epoch of the log.
+    public var epoch: UInt64
     /// Place in the log.
     public var position: UInt64
     /// The author's clock.
@@ -25,10 +29,7 @@ public struct StreamFold: Sendable {
   public init(_ subject: Subject) {
     self.subject = subject
     state = .initial
-    if case .credential(let id) = subject {
-      // Generations are counted in an account; which one it is does not matter here.
-      state.hold(placeholder: id)
-    }
+    state.holdPlace(for: subject)
   }
 
   /// The resource after the events taken in; nil: it is not there.
@@ -38,16 +39,17 @@ public struct StreamFold: Sendable {
   ///
   /// - Returns: what it changed.
   @discardableResult
-  public mutating func apply(_ recorded: Recorded) -> [Image.Difference] {
+  public mutating func apply(_ recorded: Recorded, epoch: UInt64 = 0) -> [Image.Difference] {
     let before = image
     state.apply(recorded)
     let after = image
     let differences = Image.difference(before, after)
     let writer = Writer(
-      position: recorded.position, time: recorded.time, kind: recorded.kind,
+      epoch: epoch, position: recorded.position, time: recorded.time, kind: recorded.kind,
       provenance: recorded.provenance)
     if (before == nil) != (after == nil) {
       presence = writer
+      if after == nil, recorded.provenance.source == .file { wasRemovedByFile = true }
       writers = [:]
       for field in after?.fields ?? [] { writers[field.name] = writer }
     }

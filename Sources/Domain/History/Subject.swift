@@ -4,15 +4,28 @@ public enum Subject: Sendable, Hashable {
   case account(AccountID)
   case alias(String)
   case key(KeyID)
+  case combo(String)
+  case policy(PolicyID)
+  case organisation(OrganisationID)
+  /// Whether one model of a provider is used.
+  case model(ModelID)
   case settings
+  case pricing
   /// An account's generations of secrets: shown, never set back.
   case credential(AccountID)
+  /// What is known of an account's health: shown, never set back.
+  case health(AccountID)
 
   /// Whom the events of a stream are about; nil: nothing that is configured.
   public init?(stream: String) {
-    if stream == settingsStream {
+    switch stream {
+    case settingsStream:
       self = .settings
       return
+    case pricingStream:
+      self = .pricing
+      return
+    case _: break
     }
     guard let (kind, name) = splitAtFirstSlash(stream), !name.isEmpty else { return nil }
     switch kind {
@@ -20,7 +33,16 @@ public enum Subject: Sendable, Hashable {
     case "account": self = .account(AccountID(name))
     case "alias": self = .alias(name)
     case "key": self = .key(KeyID(name))
+    case "combo": self = .combo(name)
+    case "policy":
+      guard let (organisation, model) = splitAtFirstSlash(name) else { return nil }
+      self = .policy(PolicyID(organisation: OrganisationID(organisation), model: model))
+    case "organisation": self = .organisation(OrganisationID(name))
+    case "model":
+      guard let (provider, model) = splitAtFirstSlash(name) else { return nil }
+      self = .model(ModelID(provider: ProviderID(provider), name: model))
     case "credential": self = .credential(AccountID(name))
+    case "health": self = .health(AccountID(name))
     case _: return nil
     }
   }
@@ -32,16 +54,24 @@ public enum Subject: Sendable, Hashable {
     case .account(let id): id.stream
     case .alias(let name): aliasStream(name)
     case .key(let id): id.stream
+    case .combo(let name): comboStream(name)
+    case .policy(let id): id.stream
+    case .organisation(let id): id.stream
+    case .model(let id): id.stream
     case .settings: settingsStream
+    case .pricing: pricingStream
     case .credential(let id): id.credentialStream
+    case .health(let id): id.healthStream
     }
   }
 
   /// Whether an operator sets it, so that it can be set back.
   public var isIntent: Bool {
     switch self {
-    case .provider, .account, .alias, .key, .settings: true
-    case .credential: false
+    case .provider, .account, .alias, .key, .combo, .policy, .organisation, .model, .settings,
+      .pricing:
+      true
+    case .credential, .health: false
     }
   }
 }
@@ -50,9 +80,17 @@ extension ControlState {
   /// Everything configured that an operator sets, revoked keys and the settings included, in the order of
   /// plans: what others refer to first, then by name.
   public var subjects: [Subject] {
-    [.settings] + providers.keys.sorted().map { .provider($0) }
-      + accounts.keys.sorted().map { .account($0) } + keys.keys.sorted().map { .key($0) }
-      + aliases.keys.sorted().map { .alias($0) }
+    var all: [Subject] = [.settings, .pricing]
+    all += organisations.keys.sorted().map { .organisation($0) }
+    for provider in providers.values.sorted(by: { $0.id < $1.id }) {
+      all.append(.provider(provider.id))
+      all += provider.disabledModels.map { .model(ModelID(provider: provider.id, name: $0)) }
+    }
+    all += accounts.keys.sorted().map { .account($0) }
+    all += keys.keys.sorted().map { .key($0) }
+    all += aliases.keys.sorted().map { .alias($0) }
+    all += combos.keys.sorted().map { .combo($0) }
+    return all + policies.keys.sorted().map { .policy($0) }
   }
 
   /// The resource as it stands; nil: it is not there.
@@ -62,8 +100,14 @@ extension ControlState {
     case .account(let id): accounts[id]?.image
     case .alias(let name): aliases[name]?.image
     case .key(let id): keys[id]?.image
+    case .combo(let name): combos[name]?.image
+    case .policy(let id): policies[id]?.image
+    case .organisation(let id): organisations[id]?.image
+    case .model(let id): providers[id.provider]?.image(of: id)
     case .settings: settings.image
+    case .pricing: pricing.image
     case .credential(let id): accounts[id]?.credentialImage ?? removedAccounts[id]?.credentialImage
+    case .health(let id): health[id]?.image(of: id)
     }
   }
 

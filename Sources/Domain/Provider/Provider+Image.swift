@@ -9,6 +9,12 @@ extension Provider {
       .setting("models", .list(models.map(\.imageValue)))
       .setting("excludedModels", Image.Value(excludedModels))
       .setting("isActive", .flag(isEnabled))
+      .showing("discoveredModels", Image.Value(discoveredModels))
+  }
+
+  /// Whether one of its models is used.
+  func image(of model: ModelID) -> Image {
+    Image(.model(model)).setting("isActive", .flag(!disabledModels.contains(model.name)))
   }
 
   /// What makes the provider be as the image says.

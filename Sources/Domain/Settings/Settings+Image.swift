@@ -6,6 +6,7 @@ extension Settings {
       .setting("requireApiKey", .flag(requireAPIKey))
       .setting("forceModelPrefix", .flag(forceModelPrefix))
       .setting("maxBodyBytes", .number(maxBodyBytes))
+      .setting("trustedProxies", Image.Value(trustedProxies))
   }
 
   /// What makes the settings be as the image says.
@@ -17,7 +18,8 @@ extension Settings {
           .init(
             fallbackStrategy: strategy, requireAPIKey: after["requireApiKey"].flag,
             forceModelPrefix: after["forceModelPrefix"].flag,
-            maxBodyBytes: after["maxBodyBytes"].number)))
+            maxBodyBytes: after["maxBodyBytes"].number))),
+      .settings(.setTrustedProxies((after["trustedProxies"].list ?? []).compactMap(\.text))),
     ]
   }
 }

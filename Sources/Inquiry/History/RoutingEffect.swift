@@ -113,7 +113,9 @@ private struct EffectComparison {
   private static let finished = Array(WireKind.requestFinished.rawValue.utf8)
   private static let gaps = ["gateway.gap.", "gateway.gap_opened."].map { Array($0.utf8) }
   /// What the gateway answers when routing itself finds no way.
-  private static let routingCodes: Set<String> = ["model_not_found", "no_account_available"]
+  private static let routingCodes: Set<String> = [
+    "model_not_found", "no_account_available", "model_not_allowed",
+  ]
 
   init(_ current: ControlState, _ proposed: ControlState, since: UnixNanoseconds) {
     self.current = (current, RoutingSnapshot(current))

@@ -57,7 +57,10 @@ extension Replay {
       try log.forwards(ofStream: stream, from: Revision(start)) { stored in
         guard stored.revision.rawValue <= newest else { return false }
         let entry = Entry(stored)
-        let changes = entry.recorded.flatMap { fold?.apply($0) } ?? []
+        let changes =
+          entry.recorded.flatMap {
+            fold?.apply($0, epoch: stored.epoch.rawValue)
+          } ?? []
         if stored.revision.rawValue >= oldest {
           steps.append(StreamHistory.Step(entry, changes: changes))
         }
@@ -96,7 +99,7 @@ extension Replay {
         expected = stored.revision.rawValue + 1
         if let recorded = entry.recorded {
           if recorded.event?.isWhole ?? false { unreadable = nil }
-          let changes = fold.apply(recorded)
+          let changes = fold.apply(recorded, epoch: stored.epoch.rawValue)
           if stored.revision.rawValue == wanted {
             end = StreamHistory.Step(entry, changes: changes)
           }

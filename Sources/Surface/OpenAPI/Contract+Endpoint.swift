@@ -45,6 +45,7 @@ extension Endpoint {
     case .streamHistory: .streamHistory
     case .revertStream: .revertStream
     case .restoreConfiguration: .restoreConfiguration
+    case .configurationDrift: .configurationDrift
     case .health: .health
     case .ping: .ping
     case .healthz: .healthz

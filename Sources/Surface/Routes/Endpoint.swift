@@ -43,6 +43,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case streamHistory
   case revertStream
   case restoreConfiguration
+  case configurationDrift
   case health
   case ping
   case healthz

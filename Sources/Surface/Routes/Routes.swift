@@ -67,6 +67,9 @@ public enum Routes {
     configure(
       .restoreConfiguration, .post, "/api/config/restore",
       "Set the whole configuration back to what it was at a moment"),
+    configure(
+      .configurationDrift, .get, "/api/config/drift",
+      "Compare the gateway's configuration file, as it is now, with the log"),
   ]
 
   private static let health: [RouteRow] = [

@@ -31,7 +31,17 @@ extension Contract {
             + " `event:<id>`."))
     ] + planFields, wayBackFields, errors: ErrorCode.ofChanges + [.notFound, .logUnreadable])
 
-  private static let planFields: [Schema.Field] = [
+  static let configurationDrift = read(
+    [
+      .field(
+        "file", Schema.string.orNull.described("null: the gateway was started without one.")),
+      .field(
+        "fault",
+        Schema.string.orNull.described("Why the file cannot be compared now; null: it was.")),
+      .field("comparison", Schema.object(Schema.appliedFields).orNull),
+    ], errors: [.logUnreadable])
+
+  static let planFields: [Schema.Field] = [
     .optional(
       "plan",
       Schema.bool.orNull.described("Only show what would change and what it would do.")
@@ -60,6 +70,7 @@ extension ErrorCode {
   static let ofChanges: [ErrorCode] = [
     .nameCollision, .alreadyExists, .keyExists, .notActive, .providerInUse, .unknownTarget,
     .ambiguousTarget, .aliasOfAlias, .unknownProvider, .unknownAccount, .unknownAlias, .unknownKey,
+    .unknownModel, .unknownCombo, .unknownPolicy, .unknownOrganisation, .organisationInUse,
     .bodyTooLarge,
   ]
 }
@@ -76,8 +87,50 @@ extension Schema {
   static let resourceChange = object([
     .field("stream", .string), .field("title", .string),
     .field("change", choice(["added", "changed", "removed"])),
-    .field("fields", .array(of: .fieldChange)),
+    .field("removedBy", writer), .field("fields", .array(of: .fieldSet)),
   ])
+
+  /// A field before and after, and who set what was before.
+  private static let fieldSet = object([
+    .field("field", .string), .field("before", .any), .field("after", .any),
+    .field("setBy", writer),
+  ])
+
+  private static let writer = object([
+    .field("actor", .string), .field("source", source), .field("address", string.orNull),
+    .field("time", .time), .field("at", .place),
+  ]).orNull
+
+  /// What a file comes to.
+  static let appliedFields: [Field] = [
+    .field("plan", .bool),
+    .field("drift", Schema.bool.described("Whether the file and the log say different things.")),
+    .field("events", Schema.count.described("Written; 0 for a plan, or if it is so already.")),
+    .field("changes", .array(of: .resourceChange)),
+    .field(
+      "credentials", .array(of: .string).described("Accounts that get a secret of the file.")),
+    .field(
+      "kept",
+      .array(
+        of: .object([
+          .field("stream", .string), .field("title", .string),
+          .field("field", Schema.string.orNull.described("null: the whole of it.")),
+          .field("log", .any), .field("file", .any), .field("setBy", writer),
+        ])
+      ).described("What was edited elsewhere and is left as it is.")),
+    .field(
+      "rows",
+      .array(
+        of: .object([.field("kind", .string), .field("line", .count), .field("text", .string)])
+      ).described("What the file says of each thing, as one line.")),
+    .field(
+      "unmanaged",
+      .array(
+        of: .object([.field("what", .string), .field("id", .string), .field("text", .string)])
+      ).described("What the file does not mention; it stays.")),
+    .field("effect", routingEffect.orNull),
+    .field("revision", Schema.count.described("Of the whole configuration.")),
+  ]
 
   /// What does not come back, or goes with what is taken away.
   static let caveat = object([
