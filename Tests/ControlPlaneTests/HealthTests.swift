@@ -220,7 +220,8 @@ struct HealthTests {
     ("testStatus", #""good""#), ("testStatus", "null"), ("rateLimitedUntil", #""soon""#),
     ("rateLimitedUntil", "1900000000"), ("rateLimitedUntil", #""2030-01-01T00:00:00Z""#),
     ("rateLimitedUntil", #""2039-01-01T00:00:00Z""#), ("lastError", #""[429]: slow down""#),
-    ("lastError", #"{"code":"Slow down!"}"#), ("lastError", "{}"), ("errorCode", "42"),
+    ("lastError", #"{"code":"Slow down!"}"#), ("lastError", "{}"),
+    ("lastError", #"{"code":"status_429","type":"account"}"#), ("errorCode", "42"),
     ("errorCode", #""429""#), ("expiresAt", #""never""#),
   ])
   func `a health field out of bounds is refused by name, and nothing is changed`(
@@ -233,6 +234,20 @@ struct HealthTests {
       #expect(reply.status == 400, "\(reply.text)")
       #expect(
         reply.field?.hasPrefix(field) == true || reply.field == "errorCode", "\(reply.text)")
+      #expect(box.store.lastWritten == last)
+    }
+  }
+
+  @Test func `an error may be written back as it was read, and changes nothing then`() async throws
+  {
+    try await prepared { box, token, _ in
+      box.probe.fail(401, .account, "status_401")
+      _ = try await box.call(.post, "/api/providers/a1/test", as: token)
+      let last = box.store.lastWritten
+      let body = #"{"lastError":{"code":"status_401","type":"account"},"errorCode":401}"#
+      let again = try await box.call(.put, "/api/providers/a1", body, as: token)
+      #expect(again.status == 200, "\(again.text)")
+      #expect(again.json["connection"]?["lastError"]?["type"]?.string == "account")
       #expect(box.store.lastWritten == last)
     }
   }

@@ -69,8 +69,30 @@ struct ProbeTests {
         #expect(report.errorCode == code)
         #expect(report.isRateLimited == (status == 429))
       }
-      // The rest of each short answer was read, so that the connection serves again.
-      #expect(upstream.connections == 1)
+      // The rest of each short answer was read, so that the connection serves again; a question put anew
+      // does not wait for that.
+      #expect(upstream.connections == (status == 400 ? 2 : 1))
+    }
+  }
+
+  @Test("asks once more in newer words where upstream finds fault with the question")
+  func newerModels() async throws {
+    try await run({ call in
+      if call.text.contains("max_completion_tokens") {
+        call.answer(plainAnswer)
+      } else {
+        call.answer(#"{"error":{"code":"unsupported_parameter"}}"#, status: 400)
+      }
+    }) { gateway, upstream in
+      let report = await gateway.test("a1")
+      #expect(report.isValid)
+      #expect(report.status == 200)
+      #expect(upstream.callCount == 2)
+      _ = await upstream.next()
+      #expect(
+        await upstream.next().text
+          == #"{"model":"m","messages":[{"role":"user","content":"Say OK."}],"max_completion_tokens":1}"#
+      )
     }
   }
 

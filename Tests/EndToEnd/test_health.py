@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 
+from test_command_line import signalbox
 from support import (
     CLIENT_KEY, Case, Spine, configuration, eventually, exchange, message, of_kind, scenario)
 
@@ -188,6 +189,31 @@ class ProbeTests(Spine):
         self.assertEqual(test["errorCode"], "timeout")
         self.assertGreaterEqual(test["latencyMs"], 10_000)
         self.assertLess(time.monotonic() - began, 15)
+
+
+class VerbTests(Spine):
+    def run_verb(self, *words):
+        return signalbox(self.box.data, "accounts", *words, "--json")
+
+    def test_the_verbs_do_what_the_api_does_and_need_a_gateway_only_to_ask_upstream(self):
+        degraded = self.run_verb("degrade", "a1", "--reason", "refunds pending")
+        self.assertEqual(degraded.returncode, 0, degraded.stderr)
+        self.assertEqual(self.box.chat(message()).status, 200)
+        self.assertEqual(self.upstream.state()["requests"]["byAccount"], {"a2": 1})
+        test = self.run_verb("test", "a1", "--model", "gpt-4o")
+        self.assertTrue(json.loads(test.stdout)["valid"], test.stderr)
+        found = self.run_verb("discover", "a1")
+        self.assertEqual(json.loads(found.stdout)["models"], ["gpt-4o", "gpt-4o-mini"])
+        self.box.stop()
+        refused = self.run_verb("test", "a1")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("gateway_not_running", refused.stdout)
+        restored = self.run_verb("restore", "a1")
+        self.assertEqual(restored.returncode, 0, restored.stderr)
+        self.assertIsNone(json.loads(restored.stdout)["probe"])
+        self.restart(self.box)
+        self.assertEqual(self.box.chat(message()).status, 200)
+        self.assertEqual(self.upstream.state()["requests"]["byAccount"]["a1"], 2)
 
 
 class DiscoveryTests(Spine):

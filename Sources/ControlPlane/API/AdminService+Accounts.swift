@@ -86,7 +86,7 @@ extension AdminService {
       if let secret, let fingerprint {
         changes.append(Change(.account(.issueCredential(id, fingerprint)), secret: secret))
       }
-      return changes + wanted.changes(of: id, state)
+      return try changes + wanted.changes(of: id, state)
     }
     return one(try Self.account(id.rawValue, outcome.state), outcome.state)
   }

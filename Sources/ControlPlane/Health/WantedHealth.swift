@@ -10,11 +10,17 @@ struct WantedHealth: Sendable {
 
   private var testStatus: TestStatus?
   private var rateLimitedUntil: Given<UnixNanoseconds>
-  /// The error's code.
-  private var lastError: Given<String>
+  private var lastError: Given<LastError>
   /// The error's status.
   private var errorCode: Given<Int64>
   private var expiresAt: Given<UnixNanoseconds>
+
+  /// `lastError` as a client writes it.
+  private struct LastError: Sendable {
+    var code: String
+    /// Whose fault it was: only a call finds that, so it may only be said again.
+    var type: String?
+  }
 
   init(_ fields: inout ObjectReader, now: UnixNanoseconds) throws {
     if let name = try fields.changedString("testStatus") {
@@ -54,8 +60,8 @@ struct WantedHealth: Sendable {
     }
   }
 
-  /// `{"code"}` or null; an upstream's text is nothing that is kept.
-  private static func error(_ fields: inout ObjectReader) throws -> Given<String> {
+  /// `{"code","type"}` or null; an upstream's text is nothing that is kept.
+  private static func error(_ fields: inout ObjectReader) throws -> Given<LastError> {
     guard let value = fields.raw("lastError") else { return .absent }
     if value.isNull { return .null }
     guard value.members != nil else {
@@ -64,14 +70,23 @@ struct WantedHealth: Sendable {
         remedy: "Send null to clear it, or an object with a code such as status_429.")
     }
     var inner = try ObjectReader(value, path: "lastError")
-    let code = try inner.string("code")
+    let error = LastError(
+      code: try inner.string("code"), type: try inner.optionalString("type"))
     try inner.finish()
-    return .value(code)
+    return .value(error)
   }
 
   /// The commands that make it so.
-  func changes(of id: AccountID, _ state: ControlState) -> [Change] {
+  func changes(of id: AccountID, _ state: ControlState) throws -> [Change] {
     var changes: [Change] = []
+    if let type = lastError.value?.type {
+      let last = state.health[id]?.lastError
+      guard last?.code == lastError.value?.code, last?.errorClass?.name == type else {
+        throw APIFault(
+          .invalidField, "lastError.type is not that of the last error.", field: "lastError.type",
+          remedy: "Leave it out: whose fault an error was only a call can find.")
+      }
+    }
     switch rateLimitedUntil {
     case .absent: break
     case .null: changes += AdminService.endingCooldown(of: id, state)
@@ -105,7 +120,7 @@ struct WantedHealth: Sendable {
     switch lastError {
     case .absent: break
     case .null: code = nil
-    case .value(let text): code = text
+    case .value(let error): code = error.code
     }
     switch errorCode {
     case .absent: break

@@ -20,7 +20,7 @@ final class Probe {
   var mayRetryStale = true
 
   private let account: AccountID
-  private let question: ProbeQuestion
+  private var question: ProbeQuestion
   private var done: ((ModelListReport) -> Void)?
   private let startedAt: Int64
   private let overAt: Int64
@@ -124,6 +124,15 @@ extension Probe: UpstreamCaller {
 
   func upstreamHead(_ head: HTTP1ResponseHead) {
     guard done != nil else { return }
+    if head.status == 400, let second = question.second {
+      let former = upstream
+      upstream = nil
+      question = second
+      mayRetryStale = true
+      startCall()
+      former?.detach()
+      return
+    }
     answer = head
     switch AttemptVerdict.of(status: head.status) {
     case .relay: awaitMore()

@@ -5,7 +5,7 @@ import Surface
 /// What a probe asks an account.
 enum ProbeQuestion: Sendable, Hashable {
   /// One token of this model, named as upstream names it.
-  case chat(model: String)
+  case chat(model: String, limit: TokenLimit = .maxTokens)
   /// Which models there are.
   case models
 
@@ -20,12 +20,12 @@ enum ProbeQuestion: Sendable, Hashable {
   var body: [UInt8]? {
     switch self {
     case .models: nil
-    case .chat(let model):
-      ([
-        "model": JSONValue(model),
-        "messages": [["role": "user", "content": "Say OK."]],
-        "max_tokens": 1,
-      ] as JSONValue).bytes
+    case .chat(let model, let limit):
+      JSONValue.object([
+        .init("model", JSONValue(model)),
+        .init("messages", [["role": "user", "content": "Say OK."]]),
+        .init(limit.rawValue, 1),
+      ]).bytes
     }
   }
 
@@ -56,6 +56,20 @@ enum ProbeQuestion: Sendable, Hashable {
         }
       }
     }
+  }
+}
+
+extension ProbeQuestion {
+  /// By which field an answer is kept short: some models of OpenAI's refuse the older one.
+  enum TokenLimit: String, Sendable, Hashable {
+    case maxTokens = "max_tokens"
+    case maxCompletionTokens = "max_completion_tokens"
+  }
+
+  /// What to ask instead where upstream finds fault with the question; nil: nothing.
+  var second: ProbeQuestion? {
+    guard case .chat(let model, .maxTokens) = self else { return nil }
+    return .chat(model: model, limit: .maxCompletionTokens)
   }
 }
 

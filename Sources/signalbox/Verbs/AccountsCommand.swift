@@ -13,11 +13,14 @@ struct AccountsCommand: ParsableCommand {
         signalbox accounts add a1 --provider mock --api-key-env UPSTREAM_KEY
         pass show upstream/new | signalbox accounts change a1 --api-key-stdin
         signalbox accounts disable a1
+        signalbox accounts degrade a1 --reason "refunds pending"
       """,
     subcommands: [
       ListVerb<AccountResource>.self, ShowVerb<AccountResource>.self, AddVerb<NewAccount>.self,
       ChangeVerb<ChangedAccount>.self, SwitchVerb<AccountResource, Enabled>.self,
       SwitchVerb<AccountResource, Disabled>.self, RemoveVerb<AccountResource>.self,
+      TestAccountVerb.self, EndCooldownVerb.self, DegradeVerb.self, RestoreVerb.self,
+      DiscoverModelsVerb.self,
     ], defaultSubcommand: ListVerb<AccountResource>.self)
 }
 

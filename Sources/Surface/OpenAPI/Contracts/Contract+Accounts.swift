@@ -29,7 +29,9 @@ extension Contract {
         Schema.time.orNull.described(
           "No request goes there before; at most 366 days ahead. Null ends every cooldown.")),
       .optional(
-        "lastError", Schema.object([.field("code", .errorWord)]).orNull.described("Null clears it.")
+        "lastError",
+        Schema.object([.field("code", .errorWord), .optional("type", .errorType)]).orNull.described(
+          "Null clears it.")
       ), .optional("errorCode", Schema.integer(100...599).orNull),
     ], [.field("connection", .named(.account))],
     errors: [.unknownAccount, .nameCollision, .sampleKey])

@@ -68,9 +68,11 @@ extension Schema {
   /// A stable code such as `status_429`.
   static let errorWord = string(1...64, matching: "[a-z0-9_]{1,64}")
 
+  static let errorType = choice(ErrorClass.allCases.map(\.name)).orNull.described(
+    "Whose fault it was; found by a call, so that a change can only repeat it.")
+
   static let lastError = object([
-    .field("code", .string.orNull),
-    .field("type", choice(ErrorClass.allCases.map(\.name)).orNull.described("Whose fault it was.")),
+    .field("code", .string.orNull), .field("type", .errorType),
   ])
 
   static let accountTest = object([
