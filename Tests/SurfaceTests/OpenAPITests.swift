@@ -42,7 +42,8 @@ struct OpenAPITests {
     let responses = try #require(operation["responses"]?.members)
     #expect(!contract.answers.isEmpty)
     for answer in contract.answers {
-      let response = try #require(operation["responses"]?["\(answer.status)"])
+      let response = try #require(
+        operation["responses"]?[answer.status.map { "\($0)" } ?? "default"])
       #expect(response["content"]?[answer.mediaType] != nil)
       for header in answer.headers { #expect(response["headers"]?[header.rawValue] != nil) }
     }

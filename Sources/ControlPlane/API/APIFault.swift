@@ -126,3 +126,12 @@ struct APIFault: Error, Sendable {
     return body.hasSuffix(".") ? body : body + "."
   }
 }
+
+extension Refusal {
+  /// The same with its field called as the body calls it.
+  func naming(_ names: [String: String]) -> Refusal {
+    var refusal = self
+    refusal.field = names[field] ?? field
+    return refusal
+  }
+}

@@ -27,23 +27,26 @@ extension AdminService {
     let target = try fields.string("model")
     let allowUnresolved = try fields.optionalBool("allowUnresolved") ?? false
     try fields.finish()
-    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      state in
-      let set = Change(.alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)))
-      if call.mustExist, state.aliases[name] == nil {
-        throw Refusal.revisionMismatch(current: state.revision(ofStream: set.command.stream))
+    let outcome: ControlPlane.Outcome
+    do {
+      outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+        state in
+        let set = Change(
+          .alias(.set(name: name, target: target, allowUnresolved: allowUnresolved)))
+        if call.mustExist, state.aliases[name] == nil {
+          throw Refusal.revisionMismatch(current: state.revision(ofStream: set.command.stream))
+        }
+        return [set]
       }
-      return [set]
+    } catch let refusal as Refusal {
+      throw refusal.naming(["name": "alias", "target": "model"])
     }
     guard let alias = outcome.state.aliases[name] else { throw APIFault(.unknownAlias) }
     return .json(Self.json(alias), revision: alias.revision)
   }
 
   func removeAlias(_ call: AdminCall) async throws -> AdminAnswer {
-    guard let name = call.query["alias"], !name.isEmpty else {
-      throw APIFault(
-        .missingField, "The query has no alias.", field: "alias", remedy: "Add ?alias=<name>.")
-    }
+    guard let name = call.query["alias"] else { throw APIFault(.missingField, field: "alias") }
     try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) { state in
       guard state.aliases[name] != nil else { throw APIFault(.unknownAlias) }
       return [Change(.alias(.remove(name: name)))]

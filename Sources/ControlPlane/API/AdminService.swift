@@ -61,8 +61,7 @@ struct AdminService: Sendable {
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.
     call.query = try Query(
-      target: request.head.path ?? "",
-      known: row.tier == .public ? nil : row.endpoint.contract.query.map(\.name))
+      target: request.head.path ?? "", row.tier == .public ? nil : row.endpoint.contract)
     return try await handle(call)
   }
 

@@ -13,9 +13,9 @@ struct Query: Sendable {
 
   /// Reads `?a=b&c` of a request's target.
   ///
-  /// - Parameter known: the names that mean something here; nil: others are passed over, and of a
-  ///   repeated one the first counts.
-  init(target: String, known: [String]?) throws {
+  /// - Parameter contract: which parameters mean something here, and what they may be; nil: nothing is
+  ///   refused, and of a repeated one the first counts.
+  init(target: String, _ contract: Contract?) throws {
     guard let mark = target.firstIndex(of: "?") else { return }
     let pairs = target[target.index(after: mark)...].split(separator: "&")
     guard pairs.count <= Self.maximumCount else {
@@ -31,14 +31,19 @@ struct Query: Sendable {
         throw APIFault(
           .malformedRequest, "The query has a percent-escape that is broken or not UTF-8.")
       }
-      if let known, !known.contains(name) { throw Self.unknown(name, known) }
+      if let contract { try Self.check(name, value, contract) }
       if values[name] != nil {
-        if known == nil { continue }
+        if contract == nil { continue }
         throw APIFault(
           .duplicateField, "The query has \(name) twice.", field: name,
           remedy: "Send the parameter once.")
       }
       values[name] = value
+    }
+    if let missing = contract?.query.first(where: { $0.isRequired && values[$0.name] == nil }) {
+      throw APIFault(
+        .missingField, "The query has no \(missing.name).", field: missing.name,
+        remedy: "Add ?\(missing.name)=<value>.")
     }
   }
 
@@ -92,6 +97,14 @@ struct Query: Sendable {
     APIFault(
       .invalidField, "The parameter \(name) \(what).", field: name,
       details: [.init("value", JSONValue(Refusal.bounded(value)))])
+  }
+
+  /// Refuses what the contract does not name or let in.
+  private static func check(_ name: String, _ value: String, _ contract: Contract) throws {
+    guard let parameter = contract.query.first(where: { $0.name == name }) else {
+      throw unknown(name, contract.query.map(\.name))
+    }
+    if let fault = parameter.schema.fault(inText: value) { throw invalid(name, value, fault) }
   }
 
   private static func unknown(_ name: String, _ known: [String]) -> APIFault {

@@ -340,7 +340,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     case .exchange(let exchange): exchange.deny(code, status: status, message: message)
     case .fallback(let call):
       call.cancel()
-      answerFault(code, status: status, message: message)
+      answerFault(code, status: status, message: message, to: call.head)
     case .nothing: answerFault(code, status: status, message: message)
     }
   }
@@ -371,17 +371,21 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     deadline = now() + Self.lingerNanoseconds
   }
 
-  /// An answer outside of any exchange, and the connection's last.
-  private func answerFault(_ code: ErrorCode, status: Int, message: String?) {
+  /// An answer outside of any exchange, and the connection's last; `head`, if it was read so far.
+  private func answerFault(
+    _ code: ErrorCode, status: Int, message: String?, to head: HTTP1RequestHead? = nil
+  ) {
     let wall = context.plane.clock.wallNanoseconds
     let id = RequestID(context.ids.next(wallNanoseconds: wall))
     keepsAlive = false
     serving = .nothing
-    var answer = AnswerHead(status: status, requestID: id, clientRequestID: nil, keepsAlive: false)
+    var answer = AnswerHead(
+      status: status, requestID: id, clientRequestID: head.flatMap { Admission.clientRequestID(of: $0) },
+      keepsAlive: false)
     answer.shouldRetry = code.isRetryable
-    write([
-      answer.whole(openAIErrorBody(code: code, message: message), context: context)
-    ])
+    let shape = head.map { ErrorShape(path: $0.path) } ?? .openAI
+    let body = shape.body(code, message: message, requestID: uuidText(id.rawValue))
+    write([answer.whole(body, context: context)])
     flush()
     end()
   }

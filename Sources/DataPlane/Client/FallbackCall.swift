@@ -7,7 +7,7 @@ final class FallbackCall {
   /// The largest body that the fallback is given.
   static let bodyBytes = 1 << 20
 
-  private let head: HTTP1RequestHead
+  let head: HTTP1RequestHead
   private unowned let connection: ClientConnection
   private let id: RequestID
   private let clientRequestID: String?

@@ -36,10 +36,16 @@ public enum JSONValue: Sendable, Hashable {
 
   /// The text, if this is a string.
   public var string: String? { if case .string(let text) = self { text } else { nil } }
-  /// The number, if this is an integer that fits.
-  public var int: Int64? { if case .number(let text) = self { Int64(text) } else { nil } }
+  /// The number, if this is an integer that fits; `39.0` and `1e3` are integers too.
+  public var int: Int64? {
+    guard case .number(let text) = self else { return nil }
+    return Int64(text) ?? Double(text).flatMap(Int64.init(exactly:))
+  }
   /// The number, if this is an integer that fits and is not negative.
-  public var uint: UInt64? { if case .number(let text) = self { UInt64(text) } else { nil } }
+  public var uint: UInt64? {
+    guard case .number(let text) = self else { return nil }
+    return UInt64(text) ?? Double(text).flatMap(UInt64.init(exactly:))
+  }
   /// The truth value, if this is one.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
   /// The elements, if this is an array.

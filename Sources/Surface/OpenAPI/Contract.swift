@@ -42,8 +42,8 @@ public struct Contract: Sendable, Hashable {
 
   /// One answer that is no error of the catalogue.
   public struct Answer: Sendable, Hashable {
-    /// The HTTP status.
-    public var status: Int
+    /// The HTTP status; nil: any that is not named.
+    public var status: Int?
     /// One sentence without a full stop.
     public var note: String
     /// Of the body.
@@ -114,7 +114,7 @@ extension Contract {
 extension Contract.Answer {
   /// An answer with a JSON body and perhaps a revision.
   public init(
-    status: Int, _ schema: Schema, note: String? = nil, revision: Bool = false,
+    status: Int?, _ schema: Schema, note: String? = nil, revision: Bool = false,
     headers: [Contract.Header] = []
   ) {
     self.init(
@@ -138,7 +138,7 @@ extension Contract.Parameter {
       name: "limit", schema: .integer(1...Int64(pageSize)).byDefault(JSONValue(pageSize)),
       note: "The most elements of the page."),
     .init(
-      name: "after", schema: .string(2...4096, matching: "([0-9a-f]{2})+"),
+      name: "after", schema: .text(1...4096),
       note: "`next` of the page before."),
   ]
 

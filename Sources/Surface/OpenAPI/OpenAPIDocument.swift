@@ -160,7 +160,7 @@ private struct OperationText {
 
   private var headParameters: [JSONValue] {
     guard contract.honoursIfMatch else { return [] }
-    let tag = Schema.string(1...22, matching: #"(\*|"[0-9]{1,20}")"#)
+    let tag = Schema.string(1...22, matching: #"(\*|"[0-9]{1,20}"|[0-9]{1,20})"#)
     return [
       [
         "name": "If-Match", "in": "header", "required": false,
@@ -175,12 +175,14 @@ private struct OperationText {
 
   private var responses: [JSONValue.Member] {
     let codes = ErrorCode.allCases.filter(Set(row.commonErrors + contract.errors).contains)
-    let statuses = Set(contract.answers.map(\.status) + codes.map(\.status)).sorted()
-    return statuses.map { status in
+    let statuses = Set(contract.answers.compactMap(\.status) + codes.map(\.status)).sorted()
+    let named = statuses.map { status in
       let answers = contract.answers.filter { $0.status == status }
       let errors = codes.filter { $0.status == status }
-      return .init(String(status), response(answers, errors))
+      return JSONValue.Member(String(status), response(answers, errors))
     }
+    let others = contract.answers.filter { $0.status == nil }
+    return others.isEmpty ? named : named + [.init("default", response(others, []))]
   }
 
   /// Everything that one status may mean.

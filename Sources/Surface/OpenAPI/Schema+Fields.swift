@@ -32,6 +32,12 @@ extension Schema {
   /// `epoch:position` of an event.
   public static let place = string(3...41, matching: "[0-9]+:[0-9]+")
 
+  /// One event of a stream, each as the lines of its fields.
+  public static let event = object([
+    .field("data", .string), .optional("event", .string), .optional("id", .string),
+    .optional("retry", .string),
+  ]).described("Of each event.")
+
   private static let visible = #"[^\u0000-\u0020\u007F-\u00A0\u00AD]"#
   private static let visibleOrSpace = #"[^\u0000-\u001F\u007F-\u00A0\u00AD]"#
   private static let visibleNoSlash = #"[^\u0000-\u0020\u007F-\u00A0\u00AD/]"#

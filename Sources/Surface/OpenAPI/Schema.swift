@@ -163,9 +163,49 @@ extension Schema {
     Schema(keywords.filter { $0.name != "default" } + [.init("default", value)])
   }
 
+  /// The same where one of these fields means nothing without all the others.
+  public func together(_ names: [String]) -> Schema {
+    Schema(
+      keywords + [
+        .init(
+          "dependentRequired",
+          .object(
+            names.map { name in
+              .init(name, .array(names.filter { $0 != name }.map { JSONValue($0) }))
+            }))
+      ])
+  }
+
   /// The same with an example.
   public func example(_ value: JSONValue) -> Schema {
     Schema(keywords.filter { $0.name != "examples" } + [.init("examples", [value])])
+  }
+
+  /// What is wrong with this text as the value of a parameter; nil: nothing.
+  ///
+  /// Looks at type, bounds and words, not at patterns: no text holds control characters anyway.
+  public func fault(inText text: String) -> String? {
+    func keyword(_ name: String) -> JSONValue? { keywords.first { $0.name == name }?.value }
+    switch keyword("type")?.string {
+    case "boolean": return text == "true" || text == "false" ? nil : "is neither true nor false"
+    case "integer":
+      let range = (keyword("minimum")?.int ?? .min)...(keyword("maximum")?.int ?? .max)
+      let isNumber = text.utf8.count <= 20 && text.utf8.first != UInt8(ascii: "+")
+      if isNumber, let number = Int64(text), range.contains(number) { return nil }
+      return "is not an integer from \(range.lowerBound) to \(range.upperBound)"
+    case _:
+      if let words = keyword("enum")?.array?.compactMap(\.string) {
+        return words.contains(text) ? nil : "is none of \(words.joined(separator: ", "))"
+      }
+      let lengths = (keyword("minLength")?.int ?? 0)...(keyword("maxLength")?.int ?? 512)
+      let scalars = text.unicodeScalars
+      let isFit =
+        lengths.contains(Int64(scalars.count))
+        && scalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+      return isFit
+        ? nil
+        : "is not \(lengths.lowerBound) to \(lengths.upperBound) characters without controls"
+    }
   }
 
   /// As a part of the document.

@@ -3,7 +3,7 @@ extension Contract {
   static let listAccounts = page(
     "connections", of: .named(.account),
     filters: [
-      .filter("provider", .identifier), .filter("isActive", .bool),
+      .filter("provider", .text(1...64)), .filter("isActive", .bool),
       .filter("name", .text(1...256)), .filter("testStatus", .testStatus),
       .filter("degraded", .bool), .search,
     ])

@@ -14,7 +14,9 @@ extension Contract {
       .ok(.open([]), note: "The provider's answer"),
       Answer(
         status: 200, note: "The provider's answer as server-sent events, with `stream`",
-        schema: .string, mediaType: "text/event-stream"),
+        schema: .event, mediaType: "text/event-stream"),
+      Answer(status: 400, .any, note: "The provider's own refusal of the request"),
+      Answer(status: nil, .any, note: "The provider's own answer with another status"),
     ],
     errors: [
       .modelNotFound, .noAccountAvailable, .rateLimited, .upstreamError, .upstreamUnreachable,

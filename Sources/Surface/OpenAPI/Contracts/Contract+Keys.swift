@@ -3,7 +3,7 @@ extension Contract {
   static let listKeys = page(
     "keys", of: .named(.key),
     filters: [
-      .filter("organisation", .identifier), .filter("status", .keyStatus),
+      .filter("organisation", .text(1...64)), .filter("status", .keyStatus),
       .filter("isActive", .bool), .filter("name", .text(1...512)), .search,
     ])
   static let createKey = write(

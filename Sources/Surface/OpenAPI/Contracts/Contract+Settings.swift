@@ -12,7 +12,8 @@ extension Contract {
         "newPassword",
         .string(12...1024).described(
           "Needs `currentPassword`; none that everybody knows; ends every session.")),
-    ]), answers: [.ok(.named(.settings), revision: true)],
+    ]).together(["currentPassword", "newPassword"]),
+    answers: [.ok(.named(.settings), revision: true)],
     errors: [.invalidPassword, .weakPassword, .tooManyAttempts], honoursIfMatch: true)
 }
 
