@@ -16,7 +16,7 @@ extension Contract {
       .optional("expiresAt", Schema.time.orNull.described("A time to come.")),
     ], status: 201,
     [.field("key", .string.described("The secret: shown this once."))] + Schema.keyFields,
-    errors: [.alreadyExists, .keyExists])
+    errors: [.alreadyExists, .keyExists, .unknownOrganisation])
   static let getKey = read([.field("key", .named(.key))], revision: true, errors: [.unknownKey])
   static let changeKey = write(
     [
