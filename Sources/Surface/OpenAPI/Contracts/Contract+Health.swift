@@ -32,7 +32,9 @@ extension Contract {
 
   static let listBackends = page(
     "backends", of: .named(.backend),
-    filters: [.filter("provider", .text(1...64)), .filter("health_status", .backendStatus), .search],
+    filters: [
+      .filter("provider", .text(1...64)), .filter("health_status", .backendStatus), .search,
+    ],
     also: [.field("count", Schema.count.described("Of all pages."))])
   static let getBackendHealth = read(
     Schema.backendFields + [.field("status", .backendStatus), .optional("last_error", .lastError)],

@@ -3,7 +3,8 @@ extension Contract {
   static let listProviderModels = page(
     "models", of: .named(.providerModel),
     filters: [
-      .filter("provider", .text(1...64)), .filter("isActive", .bool), .filter("source", .modelSource),
+      .filter("provider", .text(1...64)), .filter("isActive", .bool),
+      .filter("source", .modelSource),
       .search,
     ])
   static let getProviderModel = read(
