@@ -88,7 +88,8 @@ extension RouteRow {
     case .public:
       if group == .models { codes += [.invalidAPIKey, .keyPaused, .keyRevoked, .keyExpired] }
       if group == .signIn { codes += [.forbiddenHost] }
-    case .local: break
+    // Beside the control socket nobody is let in, nor told that there is something.
+    case .local: codes.append(.notFound)
     }
     if path.contains("{") { codes.append(.notFound) }
     if contract.body != nil {

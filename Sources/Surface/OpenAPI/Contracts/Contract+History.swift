@@ -169,6 +169,6 @@ extension Schema {
       Schema.count.orNull.described("The revision that the author had seen; null: none stated.")),
     .field("changes", .array(of: .fieldChange)),
     .field(
-      "fields", Schema.object([]).orNull.described("The event itself; null: not readable here.")),
+      "fields", Schema.map(of: .any).orNull.described("The event itself; null: not readable here.")),
   ])
 }
