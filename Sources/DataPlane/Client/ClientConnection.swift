@@ -380,7 +380,8 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     keepsAlive = false
     serving = .nothing
     var answer = AnswerHead(
-      status: status, requestID: id, clientRequestID: head.flatMap { Admission.clientRequestID(of: $0) },
+      status: status, requestID: id,
+      clientRequestID: head.flatMap { Admission.clientRequestID(of: $0) },
       keepsAlive: false)
     answer.shouldRetry = code.isRetryable
     let shape = head.map { ErrorShape(path: $0.path) } ?? .openAI
