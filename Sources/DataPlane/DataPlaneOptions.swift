@@ -45,9 +45,9 @@ public struct DataPlaneOptions: Sendable {
   public var upstreamIdleConnections: Int
   /// Whose certificates an `https` upstream may show.
   public var upstreamTrust: UpstreamTrust
-  /// Link-local and metadata addresses (169.254.0.0/16, fe80::/10, fd00:ec2::/32) are refused after
+  /// Unspecified, link-local and metadata addresses (`IPAddress.isForbiddenUpstream`) are refused after
   /// resolution; loopback and private networks are allowed.
-  public var refusesLinkLocalUpstreams: Bool
+  public var refusesForbiddenUpstreams: Bool
 
   /// When a client gets the end of its answer.
   public var recording: RecordingMode
@@ -75,7 +75,7 @@ public struct DataPlaneOptions: Sendable {
     upstreamKeepAlive = .seconds(55)
     upstreamIdleConnections = 256
     upstreamTrust = .system
-    refusesLinkLocalUpstreams = true
+    refusesForbiddenUpstreams = true
     recording = .standard
     version = "0"
   }

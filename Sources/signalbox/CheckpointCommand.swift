@@ -62,6 +62,7 @@ struct CheckpointCommand: AsyncParsableCommand {
   }
 
   private func sign(_ directory: String) async throws {
+    try data.checkMasterKey(in: directory)
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(dictionary: compressionDictionary()))
     do {

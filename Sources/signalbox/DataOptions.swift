@@ -48,6 +48,12 @@ struct DataOptions: ParsableArguments {
       mayCreate: false)
   }
 
+  /// Refuses a wrong or missing master key before the log is opened for writing.
+  func checkMasterKey(in directory: String) throws {
+    try MasterKey.verify(
+      text: Environment.value("SIGNALBOX_MASTER_KEY"), file: masterKeyFile, directory: directory)
+  }
+
   /// The master key of an open store; made in the directory with the log's first life.
   func masterKey(in directory: String, for store: EventStore) throws -> MasterKey {
     try MasterKey.load(

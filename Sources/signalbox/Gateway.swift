@@ -55,6 +55,7 @@ struct Gateway {
     try checkFirstPassword()
     warnOfUnbuilt()
 
+    try options.data.checkMasterKey(in: options.directory)
     let notes = StateNotes(
       directory: options.directory, recording: options.recording, logger: logger)
     let store = try EventStore.open(

@@ -405,4 +405,100 @@ struct AccessTests {
       #expect(try await !policies().contains("client-key"))
     }
   }
+
+  @Test func `signing out holds over a restart, of one session and of all`() async throws {
+    try await withDirectory { directory in
+      let clock = TestClock()
+      var box = try await TestBox.open(directory, clock: clock)
+      let (one, other) = (try await box.signIn(), try await box.signIn())
+      #expect(try await box.call(.post, "/api/auth/logout", as: one).status == 200)
+      try box.store.close()
+      box = try await TestBox.open(directory, clock: clock)
+      #expect(try await box.call(.get, "/api/settings", as: one).status == 401)
+      #expect(try await box.call(.get, "/api/settings", as: other).status == 200)
+      // Nobody without a session ends those of others.
+      for session in [nil, one] {
+        let refused = try await box.call(.post, "/api/auth/logout", #"{"all":true}"#, as: session)
+        #expect(refused.status == 401)
+      }
+      #expect(try await box.call(.get, "/api/settings", as: other).status == 200)
+      #expect(
+        try await box.call(.post, "/api/auth/logout", #"{"all":true}"#, as: other).status == 200)
+      #expect(try await box.call(.get, "/api/settings", as: other).status == 401)
+      clock.advance(milliseconds: 1)
+      let third = try await box.signIn()
+      #expect(try await box.call(.get, "/api/settings", as: third).status == 200)
+      try box.store.close()
+      box = try await TestBox.open(directory, clock: clock)
+      #expect(try await box.call(.get, "/api/settings", as: other).status == 401)
+      #expect(try await box.call(.get, "/api/settings", as: third).status == 200)
+      try box.store.close()
+    }
+  }
+
+  @Test(arguments: [#"{"everywhere":true}"#, #"{"all":1}"#, "[]", "all"])
+  func `a body that says nothing of signing out is refused, and the session stays`(body: String)
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      #expect(try await box.call(.post, "/api/auth/logout", body, as: token).status == 400)
+      #expect(try await box.call(.get, "/api/settings", as: token).status == 200)
+    }
+  }
+
+  @Test func `a cookie that opens nothing any more is taken back`() async throws {
+    try await TestBox.with { box in
+      let refused = try await box.call(
+        .get, "/api/settings", headers: [("cookie", "auth_token=of.another.secret")])
+      #expect(refused.status == 401)
+      #expect(refused.headers[.setCookie]?.hasPrefix("auth_token=; Path=/; Max-Age=0") == true)
+      let bearer = try await box.call(.get, "/api/settings", as: "of.another.secret")
+      #expect(bearer.status == 401)
+      #expect(bearer.headers[.setCookie] == nil)
+    }
+  }
+
+  @Test func `what came of each attempt is in the log, with address and without password`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let right = "{\"password\":\"\(TestBox.password)\"}"
+      _ = try await box.call(.post, "/api/auth/login", right, showsSecret: true)
+      for number in 0..<(LoginLimiter.failures + 3) {
+        _ = try await box.call(.post, "/api/auth/login", "{\"password\":\"guess-\(number)\"}")
+      }
+      let token = try await {
+        let reply = try await box.call(
+          .post, "/api/auth/login", right, address: "203.0.113.10", showsSecret: true)
+        return try #require(reply.json["token"]?.string)
+      }()
+      _ = try await box.call(.post, "/api/auth/logout", as: token)
+      _ = try await box.call(.post, "/api/auth/logout", as: token)
+      var told: [String] = []
+      for stored in try box.store.reader.events(ofStream: "access", from: Revision(1)) {
+        let event = try recorded(stored)
+        guard case .access(let fact) = event.event else { throw Unexpected("\(event.kind)") }
+        let what =
+          switch fact {
+          case .loginSucceeded: "in"
+          case .loginRefused(let it): "\(it.reason) \(it.count)"
+          case .sessionRevoked: "out"
+          case .allSessionsRevoked: "all out"
+          }
+        told.append("\(event.provenance.actor) \(event.provenance.address ?? "-") \(what)")
+      }
+      #expect(
+        told == ["admin 203.0.113.9 in"]
+          + Array(repeating: "anyone 203.0.113.9 wrong_password 1", count: LoginLimiter.failures)
+          + ["anyone 203.0.113.9 locked 1", "admin 203.0.113.10 in", "admin 203.0.113.10 out"])
+      for (path, data) in try filesUnder(box.directory) {
+        #expect(!data.contains(sequence: Array("guess-".utf8)), "\(path)")
+      }
+    }
+  }
+}
+
+extension Data {
+  fileprivate func contains(sequence: [UInt8]) -> Bool { range(of: Data(sequence)) != nil }
 }

@@ -15,24 +15,24 @@ struct LoginLimiterTests {
     let admitted = (0..<20).count { _ in isAdmitted(limiter, "a") }
     #expect(admitted == LoginLimiter.failures)
     let refused = limiter.admit("a", now: UnixNanoseconds(1))
-    #expect(refused == .refused(seconds: 60, isFirst: false, failures: LoginLimiter.failures))
+    #expect(refused == .refused(seconds: 60, untold: 0))
   }
 
-  @Test func `the first refusal after an attempt is told from those that follow`() {
+  @Test func `refusals are told of once between two attempts, those before with the next`() {
     let limiter = LoginLimiter()
     for _ in 0..<LoginLimiter.failures { _ = isAdmitted(limiter, "a") }
-    var firsts: [Bool] = []
+    var told: [UInt64] = []
     for second: Int64 in [0, 1, 2, 60, 61, 62] {
-      if case .refused(_, let isFirst, _) = limiter.admit(
+      if case .refused(_, let untold) = limiter.admit(
         "a", now: UnixNanoseconds(second * 1_000_000_000 + 1))
       {
-        firsts.append(isFirst)
+        told.append(untold)
       }
       if second == 60 {
         for _ in 1..<LoginLimiter.failures { _ = isAdmitted(limiter, "a", 60) }
       }
     }
-    #expect(firsts == [true, false, false, true, false])
+    #expect(told == [1, 0, 0, 3, 0])
   }
 
   @Test func `strangers together are bounded, whoever knew the password is not kept out by them`() {

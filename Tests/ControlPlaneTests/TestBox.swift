@@ -168,6 +168,8 @@ final class TestClock: Sendable {
 
   var now: UnixNanoseconds { UnixNanoseconds(time.withLock { $0 }) }
 
+  func advance(milliseconds: Int64) { time.withLock { $0 += milliseconds * 1_000_000 } }
+
   func advance(seconds: Int64) { time.withLock { $0 += seconds * 1_000_000_000 } }
 
   var edge: Edge {

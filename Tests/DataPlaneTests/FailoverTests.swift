@@ -242,6 +242,34 @@ struct FailoverTests {
     }
   }
 
+  @Test(
+    "a redirect is not followed: the credential stays where it belongs",
+    arguments: [301, 302, 303, 307, 308])
+  func redirect(_ status: Int) async throws {
+    let thief = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    let upstream = try await ScriptedUpstream.start { call in
+      call.answer(
+        "{}", status: status,
+        headers: "location: http://127.0.0.1:\(thief.port)/v1/chat/completions\r\n")
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1"])) { gateway in
+      let client = try await gateway.client()
+      for body in [plainBody, streamBody] {
+        try await client.send(chat(body))
+        let response = try await client.response()
+        #expect(response.status == 502)
+        #expect(response.headers["location"] == nil)
+        #expect(!response.text.contains("\(thief.port)"))
+      }
+      let finished = try await gateway.finished(2)
+      #expect(
+        finished.flatMap { $0.attempts.map(\.errorCode) } == [
+          "status_\(status)", "status_\(status)",
+        ])
+      #expect(upstream.callCount == 2 && thief.connections == 0)
+    }
+  }
+
   static let errorAnswer = #"{"id":"x","error":{"message":"quota of sk-secret"}}"#
 
   @Test("an answer that is an error in spite of its status fails over", arguments: [1, 2])

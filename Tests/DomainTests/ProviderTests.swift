@@ -165,6 +165,13 @@ func decidesProviders(_ scenario: Scenario) { scenario.check() }
     "http://h:/v1", "http://h:8x/v1", "http://[::1/v1", "http://[x]/v1", "http://[::1]x/v1",
     "http://h/a/../b", "http://h/ v1", "http://hé/v1", "http://h\\v1", "HTTP://h/v1",
     "http://h/\u{1}", "http://" + String(repeating: "h", count: 600),
+    "http://169.254.169.254/latest", "http://169.254.1.1:80", "http://2852039166/",
+    "http://0xA9FEA9FE",
+    "http://0251.0376.0251.0376/v1", "http://169.16689662", "http://169.254.169.254./v1",
+    "http://0.0.0.0:8080/v1", "http://0/v1", "http://[::]/v1", "http://[fe80::1]/v1",
+    "http://[::ffff:169.254.169.254]/v1", "http://[::ffff:a9fe:a9fe]/v1",
+    "http://[fd00:ec2::254]/v1",
+    "http://[64:ff9b::a9fe:a9fe]/v1", "http://100.100.100.200/v1", "http://168.63.129.16",
   ])
 func refusesBaseURL(_ text: String) {
   let refusal = #expect(throws: Refusal.self) { try decide(url(text), .initial) }
@@ -172,6 +179,17 @@ func refusesBaseURL(_ text: String) {
   #expect(refusal?.field == "base_url")
   #expect(refusal?.value == "")
   #expect(refusal?.message.contains("secret") == false)
+}
+
+@Test(
+  "loopback, private and public hosts are taken",
+  arguments: [
+    "http://127.0.0.1:9000/v1", "http://localhost", "http://[::1]:9000/v1", "http://10.0.0.1",
+    "http://192.168.1.1/v1", "https://api.example.com/v1", "http://169.254.example.com",
+    "http://1e100.net",
+  ])
+func takesBaseURL(_ text: String) throws {
+  #expect(try !decide(url(text), .initial).isEmpty)
 }
 
 @Test("a provider in use names its accounts, at most ten of them")

@@ -92,3 +92,48 @@ class StartTests(Case):
         again = self.apply()
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertIn("0 events written", again.stdout)
+
+    def contents(self):
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns)
+                for path in self.data.rglob("*") if path.is_file()}
+
+    def test_under_a_wrong_or_missing_master_key_nothing_is_written(self):
+        self.assertEqual(self.apply().returncode, 0)
+        other = self.directory / "other.key"
+        other.write_text("A" * 43 + "=\n")
+        other.chmod(0o600)
+        nonsense = self.directory / "nonsense.key"
+        nonsense.write_text("not a key\n")
+        nonsense.chmod(0o600)
+        before = self.contents()
+        self.assertTrue(before)
+        cases = [
+            (("--master-key-file", str(other)), {}, "wrongMasterKey"),
+            (("--master-key-file", str(self.directory / "lost.key")), {}, "does not exist"),
+            (("--master-key-file", str(nonsense)), {}, "32 bytes"),
+            ((), {"SIGNALBOX_MASTER_KEY": "A" * 43 + "="}, "wrongMasterKey"),
+            ((), {"SIGNALBOX_MASTER_KEY": "short"}, "32 bytes"),
+        ]
+        for more, environment, why in cases:
+            for verb, options in [
+                    ("serve", ("--listen", "127.0.0.1:0")), ("apply", (str(self.file),)),
+                    ("checkpoint", ())]:
+                with self.subTest(f"{verb}: {why}"):
+                    done = subprocess.run(
+                        [program("signalbox"), verb, *options, *more, "--data", str(self.data)],
+                        capture_output=True, text=True, timeout=60,
+                        env={"PATH": "/usr/bin:/bin", **environment})
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertIn(why, done.stderr)
+                    self.assertNotIn("shown once", done.stdout)
+                    self.assertEqual(self.contents(), before)
+        (self.data / "keys" / "master.key").rename(self.directory / "kept.key")
+        before = self.contents()
+        missing = self.run_once("serve", "--listen", "127.0.0.1:0", stdout=subprocess.PIPE)
+        self.assertEqual(missing.returncode, 1, missing.stderr)
+        self.assertIn("wrongMasterKey", missing.stderr)
+        self.assertEqual(self.contents(), before)
+        # With the right one from elsewhere all is as it was.
+        again = self.apply("--master-key-file", str(self.directory / "kept.key"))
+        self.assertEqual(again.returncode, 0, again.stderr)
+        self.assertIn("0 events written", again.stdout)

@@ -39,7 +39,7 @@ extension AdminService {
           remedy: "Call the administration from its own origin, or without a browser.")
       }
     case .adminCredential:
-      guard let session = await session(of: call) else { throw APIFault(.unauthorized) }
+      guard let session = await session(of: call) else { throw unauthorized(call) }
       call.caller = .admin(session)
     case .adminCredentialOrClientKey:
       // Where administration has an address of its own, a session counts nowhere else.
@@ -49,7 +49,7 @@ extension AdminService {
       } else if let key = key(of: call) {
         call.caller = .key(key)
       } else {
-        throw APIFault(.unauthorized)
+        throw unauthorized(call)
       }
     case .loginRateLimit:
       // Where the password is looked at: a request without one is no attempt.
@@ -60,11 +60,23 @@ extension AdminService {
     }
   }
 
-  private func session(of call: AdminCall) async -> Sessions.Session? {
-    guard let token = call.bearer ?? call.cookie else { return nil }
-    return await sessions.session(
-      token, now: edge.now(),
-      passwordPosition: control.state.settings.adminPasswordPosition)
+  /// Who a session belongs to is asked of the state as it is now: what ended it may have come meanwhile.
+  func session(of call: AdminCall) async -> Sessions.Session? {
+    guard let token = call.bearer ?? call.cookie,
+      let session = await sessions.session(token, now: edge.now())
+    else { return nil }
+    let state = control.state
+    guard session.passwordPosition == state.settings.adminPasswordPosition,
+      !session.isOver(by: state.access)
+    else { return nil }
+    return session
+  }
+
+  /// The refusal of a request without a session; a browser need not show what opens nothing again.
+  private func unauthorized(_ call: AdminCall) -> APIFault {
+    let isCookie = call.bearer == nil && call.cookie != nil
+    return APIFault(
+      .unauthorized, headers: isCookie ? [.setCookie: cookie("", maxAge: 0, call)] : [:])
   }
 
   private func key(of call: AdminCall) -> Key? {
@@ -74,47 +86,5 @@ extension AdminService {
     return control.state.keys.values.first { key in
       key.fingerprint == fingerprint && key.status == .active && !key.isExpired(at: now)
     }
-  }
-
-  func login(_ call: AdminCall) async throws -> AdminAnswer {
-    var fields = try call.fields()
-    let password = Secret(try fields.string("password"))
-    try fields.finish()
-    let position = try await check(password, call)
-    let (token, session) = try await sessions.issue(
-      id: edge.mintID(), now: edge.now(), passwordPosition: position)
-    let text = String(decoding: token.bytes, as: UTF8.self)
-    var answer = AdminAnswer.json([
-      "success": true, "token": JSONValue(text), "expiresAt": JSONValue(session.expiresAt),
-    ])
-    answer.headers[.setCookie] = cookie(text, maxAge: Sessions.lifetime, call)
-    return answer
-  }
-
-  func logout(_ call: AdminCall) async -> AdminAnswer {
-    if let session = await session(of: call) { sessions.revoke(session, now: edge.now()) }
-    var answer = AdminAnswer.json(["success": true])
-    answer.headers[.setCookie] = cookie("", maxAge: 0, call)
-    return answer
-  }
-
-  /// Checks the administrator's password under the limit of its address.
-  func check(_ password: Secret, _ call: AdminCall) async throws -> UInt64 {
-    let address = call.remoteAddress
-    if case .refused(let seconds, _, _) = limiter.admit(address, now: edge.now()) {
-      throw APIFault(.tooManyAttempts, headers: [.retryAfter: String(seconds)])
-    }
-    guard let position = try await control.position(ofPassword: password) else {
-      throw APIFault(.invalidPassword)
-    }
-    limiter.succeeded(address, now: edge.now())
-    return position
-  }
-
-  /// `Secure` wherever TLS is spoken, and wherever it should be.
-  func cookie(_ token: String, maxAge: Int64, _ call: AdminCall) -> String {
-    let isSecure = call.isForwardedSecurely ?? !options.isLoopback
-    let secure = isSecure ? "; Secure" : ""
-    return "auth_token=\(token); Path=/; Max-Age=\(maxAge); HttpOnly; SameSite=Lax\(secure)"
   }
 }

@@ -68,7 +68,7 @@ struct AdminService: Sendable {
   private func handle(_ call: AdminCall) async throws -> AdminAnswer {
     switch call.row.endpoint {
     case .login: try await login(call)
-    case .logout: await logout(call)
+    case .logout: try await logout(call)
     case .resetPassword: try await resetPassword(call)
     case .listProviders: try listProviders(call)
     case .addProvider: try await addProvider(call)

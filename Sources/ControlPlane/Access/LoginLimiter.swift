@@ -21,14 +21,17 @@ final class LoginLimiter: Sendable {
   /// Whether an attempt may be made.
   enum Verdict: Sendable, Hashable {
     case admitted
-    /// Too many failures; seconds to wait, at least 1. `isFirst`: the first refusal since the last attempt made,
-    /// after `failures` of them.
-    case refused(seconds: Int64, isFirst: Bool, failures: Int)
+    /// Too many failures; seconds to wait, at least 1.
+    ///
+    /// `untold`: refusals to be told of now, this one included; 0 but for the first one after an attempt.
+    case refused(seconds: Int64, untold: UInt64)
   }
 
   private struct Count {
     var times: [Int64] = []
     var isTold = false
+    /// Refusals since the last that was told.
+    var untold: UInt64 = 0
 
     mutating func forget(before time: Int64) { times.removeAll { $0 <= time } }
 
@@ -37,10 +40,11 @@ final class LoginLimiter: Sendable {
       forget(before: now - LoginLimiter.window)
       guard times.count >= limit else { return nil }
       let wait = LoginLimiter.window - (now - times[times.count - limit])
-      defer { isTold = true }
-      return .refused(
-        seconds: max(1, (wait + 999_999_999) / 1_000_000_000), isFirst: !isTold,
-        failures: times.count)
+      untold += 1
+      let told = isTold ? 0 : untold
+      if !isTold { untold = 0 }
+      isTold = true
+      return .refused(seconds: max(1, (wait + 999_999_999) / 1_000_000_000), untold: told)
     }
 
     mutating func add(_ now: Int64) {

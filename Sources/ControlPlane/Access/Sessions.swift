@@ -6,17 +6,29 @@ import Synchronization
 /// Administrators' sessions: signed tokens that carry themselves, so that they survive a restart.
 ///
 /// HS256 under a key derived from the master key, and from `JWT_SECRET` where one is set. A token is
-/// good for 24 h, until the password changes, or until its bearer logs out.
+/// good for 24 h, until the password changes, or until its bearer logs out: the caller asks the state for
+/// the last two, which the log keeps.
 final class Sessions: Sendable {
   /// How long a session lasts, in seconds.
   static let lifetime: Int64 = 24 * 60 * 60
-  /// Logged-out tokens remembered until they expire; beyond it the one that expires first is dropped.
+  /// Tokens logged out in this life, remembered until they expire whatever became of the record; beyond it
+  /// the one that expires first is dropped.
   static let revocations = 4096
 
   /// An open session.
   struct Session: Sendable, Hashable {
-    var id: String
+    var id: UInt128
     var expiresAt: UnixNanoseconds
+    /// Of the password that it was got with.
+    var passwordPosition: UInt64
+
+    /// Whether it was ended before its time.
+    func isOver(by access: AccessState) -> Bool {
+      if access.revoked[id] != nil { return true }
+      guard let through = access.revokedThrough else { return false }
+      // The id says in milliseconds when it was opened, the token's own time in seconds only.
+      return Int64(truncatingIfNeeded: id >> 80) <= through.rawValue / 1_000_000
+    }
   }
 
   /// What a token says.
@@ -34,7 +46,7 @@ final class Sessions: Sendable {
 
   private static let subject = "admin"
   private let keys = JWTKeyCollection()
-  private let revoked = Mutex<[String: Int64]>([:])
+  private let revoked = Mutex<[UInt128: Int64]>([:])
 
   /// - Parameter secret: `JWT_SECRET`; nil: the vault's key alone.
   init(secret: Secret?, vault: Vault) async {
@@ -58,23 +70,22 @@ final class Sessions: Sendable {
       pwd: passwordPosition)
     let token = try await keys.sign(claims)
     let session = Session(
-      id: claims.jti, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000))
+      id: id, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000),
+      passwordPosition: passwordPosition)
     return (Secret(token), session)
   }
 
-  /// The session of a token; nil if it is not ours, too old, closed, or from before the password.
-  func session(
-    _ token: String, now: UnixNanoseconds, passwordPosition: UInt64?
-  ) async -> Session? {
+  /// The session of a token; nil if it is not ours, too old, or was closed in this life.
+  func session(_ token: String, now: UnixNanoseconds) async -> Session? {
     // Longer than any token of ours: not worth an HMAC.
-    guard token.utf8.count <= 1024, let passwordPosition,
-      let claims = try? await keys.verify(token, as: Claims.self),
-      claims.sub == Self.subject, claims.pwd == passwordPosition
+    guard token.utf8.count <= 1024, let claims = try? await keys.verify(token, as: Claims.self),
+      claims.sub == Self.subject, let id = parseUUID(claims.jti)
     else { return nil }
     let seconds = now.rawValue / 1_000_000_000
     guard seconds < claims.exp, claims.exp - claims.iat == Self.lifetime else { return nil }
-    guard revoked.withLock({ $0[claims.jti] == nil }) else { return nil }
-    return Session(id: claims.jti, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000))
+    guard revoked.withLock({ $0[id] == nil }) else { return nil }
+    return Session(
+      id: id, expiresAt: UnixNanoseconds(claims.exp * 1_000_000_000), passwordPosition: claims.pwd)
   }
 
   /// Closes a session for the rest of this process's life.

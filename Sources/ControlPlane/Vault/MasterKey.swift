@@ -1,6 +1,7 @@
 import Crypto
 public import EventStore
 import FoundationEssentials
+import Glibc
 
 /// The key that wraps every data key; whoever has it and the data directory can read all secrets.
 public struct MasterKey: Sendable {
@@ -71,10 +72,32 @@ public struct MasterKey: Sendable {
     if let key = try load(text: text, file: file, directory: directory, mayCreate: isNew) {
       return key
     }
-    throw VaultError(
+    throw missing("\(directory)/keys")
+  }
+
+  /// Refuses a master key that is not the directory's, or one that is not there, before the log is opened for
+  /// writing: opening writes, and nothing shall be written under the wrong key. Writes nothing itself.
+  ///
+  /// - Throws: `VaultError`; `StoreError` if the log cannot be looked at.
+  public static func verify(text: String?, file: String?, directory: String) throws {
+    if let key = try load(text: text, file: file, directory: directory, mayCreate: false) {
+      _ = try Vault(directory: directory, masterKey: key, mayWrite: false)
+      return
+    }
+    let keys = "\(directory)/keys"
+    let wasKeptElsewhere = try KeyFile.read("\(keys)/master.check") != nil
+    guard wasKeptElsewhere || access("\(directory)/seg", F_OK) == 0 else { return }
+    guard try wasKeptElsewhere || LogReader.open(directory: directory).last != .origin else {
+      return
+    }
+    throw missing(keys)
+  }
+
+  private static func missing(_ keys: String) -> VaultError {
+    VaultError(
       .wrongMasterKey,
       "this log was begun under a master key that is not here; set SIGNALBOX_MASTER_KEY, pass"
-        + " --master-key-file, or bring the key directory back", path: "\(directory)/keys")
+        + " --master-key-file, or bring the key directory back", path: keys)
   }
 
   /// A key that exists in this process only: for tests, and for plans against an empty directory.

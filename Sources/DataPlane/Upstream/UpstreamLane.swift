@@ -54,7 +54,7 @@ final class UpstreamLane {
 
   private func connected(_ channel: any Channel, _ pending: PendingConnect) {
     guard !pending.isOver else { return channel.close(promise: nil) }
-    if pool.options.refusesLinkLocalUpstreams, channel.remoteAddress?.isLinkLocal ?? false {
+    if pool.options.refusesForbiddenUpstreams, channel.remoteAddress?.isForbiddenUpstream ?? false {
       channel.close(promise: nil)
       return pending.complete(.failure(.addressRefused))
     }

@@ -1,6 +1,6 @@
 /// Rules for where a provider is reached.
 ///
-/// What the name resolves to is checked when it is resolved.
+/// An address is judged here, in every form that a resolver takes; what a name resolves to, when it is.
 enum BaseURL {
   /// The URL without trailing slashes: `http` or `https`, a host, perhaps a port and a path, nothing else.
   static func checked(_ text: String) throws(Refusal) -> String {
@@ -53,6 +53,7 @@ enum BaseURL {
         2...45 ~= address.utf8.count && address.contains(":")
         && address.utf8.allSatisfy { isHexadecimal($0) || $0 == UInt8(ascii: ":") || $0 == dot }
       guard isAddress else { throw refuse("has no IPv6 address between [ and ]") }
+      try check(IPAddress(address), refuse)
       let behind = authority[authority.index(after: close)...]
       guard behind.isEmpty || behind.first == ":" else { throw refuse("has text behind ]") }
       if !behind.isEmpty { port = behind.dropFirst() }
@@ -61,6 +62,7 @@ enum BaseURL {
       guard 1...253 ~= host.utf8.count, host.utf8.allSatisfy(isHostByte) else {
         throw refuse("must have a host of letters, digits, dots and hyphens")
       }
+      try check(IPAddress(anyFormOf: host.last == "." ? host.dropLast() : host), refuse)
       if host.endIndex < authority.endIndex { port = authority[host.endIndex...].dropFirst() }
     }
     if let port {
@@ -69,6 +71,14 @@ enum BaseURL {
         && 1...65_535 ~= (UInt32(port) ?? 0)
       guard isPort else { throw refuse("must have a port of 1 to 65535") }
     }
+  }
+
+  private static func check(
+    _ address: IPAddress?, _ refuse: (String) -> Refusal
+  ) throws(Refusal) {
+    guard address?.isForbiddenUpstream == true else { return }
+    throw refuse(
+      "must not lead to the unspecified address, a link-local one or a cloud's metadata")
   }
 
   private static let dot = UInt8(ascii: ".")

@@ -22,7 +22,7 @@ public enum Routes {
       .login, .post, "/api/auth/login", .public, .signIn, "Open an administrator's session",
       by: .controlPlane),
     RouteRow(
-      .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session",
+      .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session, or all of them",
       by: .controlPlane),
   ]
 

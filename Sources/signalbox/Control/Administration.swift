@@ -48,6 +48,7 @@ struct Administration {
 
   private func withinThisProgram(_ request: ControlRequest) async throws -> ControlReply {
     let directory = try mayCreate ? data.directory() : data.existingLog()
+    try data.checkMasterKey(in: directory)
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(dictionary: compressionDictionary()))
     let reply: ControlReply

@@ -11,5 +11,9 @@ extension Contract {
         ]), headers: [.setCookie])
     ], errors: [.invalidPassword, .tooManyAttempts])
   static let logout = Contract(
-    answers: [.ok(.object([.field("success", .constant(true))]), headers: [.setCookie])])
+    body: .object([
+      .optional("all", Schema.bool.orNull.described("End every session, not only the caller's."))
+    ]), bodyIsOptional: true,
+    answers: [.ok(.object([.field("success", .constant(true))]), headers: [.setCookie])],
+    errors: [.unauthorized, .recordingUnavailable])
 }

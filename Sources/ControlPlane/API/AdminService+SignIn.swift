@@ -1,0 +1,111 @@
+import Domain
+import HTTPTypes
+import Surface
+
+/// `/api/auth`: the administrator's sessions. What comes of each attempt is in the stream `access`.
+extension AdminService {
+  func login(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fields()
+    let password = Secret(try fields.string("password"))
+    try fields.finish()
+    let position = try await check(password, call)
+    let id = edge.mintID()
+    let (token, session) = try await sessions.issue(
+      id: id, now: edge.now(), passwordPosition: position)
+    await note(
+      .loginSucceeded(AccessEvent.LoginSucceeded(session: id, expiresAt: session.expiresAt)), call,
+      actor: "admin")
+    let text = String(decoding: token.bytes, as: UTF8.self)
+    var answer = AdminAnswer.json([
+      "success": true, "token": JSONValue(text), "expiresAt": JSONValue(session.expiresAt),
+    ])
+    answer.headers[.setCookie] = cookie(text, maxAge: Sessions.lifetime, call)
+    return answer
+  }
+
+  /// Ends the caller's session, or with `all` every one; what has ended stays so over restarts.
+  func logout(_ call: AdminCall) async throws -> AdminAnswer {
+    var ofAll = false
+    if !call.body.isEmpty {
+      var fields = try call.fields()
+      ofAll = try fields.optionalBool("all") ?? false
+      try fields.finish()
+    }
+    var call = call
+    let session = await session(of: call)
+    if let session { call.caller = .admin(session) }
+    if ofAll {
+      if case .anyone = call.caller { throw APIFault(.unauthorized) }
+      try await end(.allSessionsRevoked, call)
+    } else if let session {
+      // At once, even if the log takes nothing now.
+      sessions.revoke(session, now: edge.now())
+      try await end(
+        .sessionRevoked(
+          AccessEvent.SessionRevoked(session: session.id, expiresAt: session.expiresAt)), call)
+    }
+    var answer = AdminAnswer.json(["success": true])
+    answer.headers[.setCookie] = cookie("", maxAge: 0, call)
+    return answer
+  }
+
+  /// Checks the administrator's password under the limit of its address.
+  ///
+  /// - Returns: The password's position.
+  func check(_ password: Secret, _ call: AdminCall) async throws -> UInt64 {
+    let address = call.remoteAddress
+    if case .refused(let seconds, let untold) = limiter.admit(address, now: edge.now()) {
+      if untold > 0 {
+        await note(
+          .loginRefused(AccessEvent.LoginRefused(reason: "locked", count: untold)), call,
+          actor: "anyone")
+      }
+      throw APIFault(.tooManyAttempts, headers: [.retryAfter: String(seconds)])
+    }
+    guard let position = try await control.position(ofPassword: password) else {
+      await note(
+        .loginRefused(AccessEvent.LoginRefused(reason: "wrong_password", count: 1)), call,
+        actor: "anyone")
+      throw APIFault(.invalidPassword)
+    }
+    limiter.succeeded(address, now: edge.now())
+    return position
+  }
+
+  /// `Secure` wherever TLS is spoken, and wherever it should be.
+  func cookie(_ token: String, maxAge: Int64, _ call: AdminCall) -> String {
+    let isSecure = call.isForwardedSecurely ?? !options.isLoopback
+    let secure = isSecure ? "; Secure" : ""
+    return "auth_token=\(token); Path=/; Max-Age=\(maxAge); HttpOnly; SameSite=Lax\(secure)"
+  }
+
+  /// Ends sessions, durably.
+  private func end(_ event: AccessEvent, _ call: AdminCall) async throws {
+    do {
+      try await control.execute(provenance: call.provenance) { _ in
+        [Change(.access(.note(event)))]
+      }
+    } catch let error as ControlError {
+      guard var fault = APIFault(error) else { throw error }
+      fault.headers[.setCookie] = cookie("", maxAge: 0, call)
+      throw fault
+    }
+  }
+
+  /// Notes what came of an attempt.
+  ///
+  /// A log that takes nothing keeps nobody out: an administrator has to see what is wrong with it.
+  private func note(_ event: AccessEvent, _ call: AdminCall, actor: String) async {
+    var provenance = call.provenance
+    provenance.actor = actor
+    do {
+      try await control.execute(provenance: provenance) { _ in [Change(.access(.note(event)))] }
+    } catch {
+      logger.error(
+        "a sign-in is not in the log",
+        metadata: [
+          "address": "\(call.remoteAddress)", "cause": "\(String(describing: type(of: error)))",
+        ])
+    }
+  }
+}
