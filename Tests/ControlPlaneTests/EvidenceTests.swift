@@ -243,10 +243,10 @@ struct EvidenceTests {
 
       let second = try await TestBox.open(directory)
       #expect(try await second.control.noteStart(life) == 1)
+      let last = try #require(try second.store.reader.event(at: second.store.lastWritten))
       let token = try await second.signIn()
       let reply = try await second.call(.get, "/v1/audit/requests/lost", as: token)
       #expect(reply.json["outcome"]?.string == "interrupted", "\(reply.text)")
-      let last = try #require(try second.store.reader.event(at: second.store.lastWritten))
       guard case .gateway(.started(let started)) = try recorded(last).event else {
         throw Unexpected(last.kind)
       }

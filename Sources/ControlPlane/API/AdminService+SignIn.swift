@@ -1,5 +1,6 @@
 import Domain
 import HTTPTypes
+import Logging
 import Surface
 
 /// `/api/auth`: the administrator's sessions. What comes of each attempt is in the stream `access`.
