@@ -128,7 +128,7 @@ class PasswordTests(Case):
                 ("changeme", "fewer than 12 characters"), ("signalbox-admin", "tries first"),
                 ("Password123456!", "tries first"), ("aaaaaaaaaaaaaaa", "repeats")]:
             done = self.serve(SIGNALBOX_ADMIN_PASSWORD=password)
-            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("SIGNALBOX_ADMIN_PASSWORD", done.stderr)
             self.assertIn(why, done.stderr)
             if password != "admin":
@@ -138,7 +138,7 @@ class PasswordTests(Case):
     def test_a_bad_block_of_proxies_is_wrong_usage(self):
         for text in ("10.0.0.1/8", "localhost", "10.0.0.0/33", ""):
             done = self.serve("--trusted-proxy", text)
-            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("10.0.0.0/8", done.stderr)
 
     def test_the_environments_password_does_not_come_back_after_a_change(self):

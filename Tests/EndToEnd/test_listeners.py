@@ -187,7 +187,7 @@ class TLSTests(ListenerCase):
         for options in (("--tls-cert", "x"), ("--tls-key", "x"),
                         (*good.options(), "--insecure-http")):
             done = self.serve(*options)
-            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertEqual(done.returncode, 2, done.stderr)
 
     def test_a_hang_up_shows_the_new_certificate_and_keeps_the_old_one_over_a_bad(self):
         identity = Identity(self.directory)
@@ -231,10 +231,10 @@ class TLSTests(ListenerCase):
     def test_listening_for_other_machines_wants_tls_or_the_word(self):
         for listen in ("0.0.0.0:0", "[::]:0", "192.0.2.1:8080", "example.com:80"):
             done = self.serve(listen=listen)
-            self.assertEqual(done.returncode, 64, done.stderr)
+            self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn("--tls-cert", done.stderr)
         done = self.serve("--admin-listen", "0.0.0.0:0")
-        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertEqual(done.returncode, 2, done.stderr)
         self.assertIn("0.0.0.0:0 can be reached", done.stderr)
         self.assertFalse((self.directory / "data").exists())
 
