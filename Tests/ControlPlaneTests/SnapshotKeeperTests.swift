@@ -134,7 +134,7 @@ struct SnapshotKeeperTests {
       #expect(try await second.control.noteStart(life) == 0)
       // What a whole fold comes to, and what every other start does.
       let projection = try second.control.projection()
-      let signedIn = second.published.state
+      let signedIn = second.control.state
       #expect(signedIn.settings == state.settings && signedIn.accounts == state.accounts)
       try second.store.close()
       try Self.remove(directory)
