@@ -75,8 +75,9 @@ public struct MasterKey: Sendable {
     throw missing("\(directory)/keys")
   }
 
-  /// Refuses a master key that is not the directory's, or one that is not there, before the log is opened for
-  /// writing: opening writes, and nothing shall be written under the wrong key. Writes nothing itself.
+  /// Refuses a wrong or missing master key before the log is opened for writing; writes nothing itself.
+  ///
+  /// Opening writes, and nothing shall be written under the wrong key.
   ///
   /// - Throws: `VaultError`; `StoreError` if the log cannot be looked at.
   public static func verify(text: String?, file: String?, directory: String) throws {
