@@ -47,7 +47,8 @@ struct Signalbox: AsyncParsableCommand {
     version: Build.version,
     subcommands: [
       ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
-      AliasCommand.self, KeysCommand.self, SettingsCommand.self, AdminCommand.self,
+      ModelsCommand.self, BackendsCommand.self, AliasCommand.self, KeysCommand.self,
+      SettingsCommand.self, AdminCommand.self,
       HistoryCommand.self, RevertCommand.self, RestoreConfigCommand.self, DriftCommand.self,
       CheckpointCommand.self,
       AcceptLossCommand.self,

@@ -64,6 +64,11 @@ private let spoken: [Spoken] = [
   .init("keys resume k", #"PUT /api/keys/k {"isActive":true}"#),
   .init("keys change k --no-diagnostics", #"PUT /api/keys/k {"diagnostics":false}"#),
   .init("keys revoke k", "DELETE /api/keys/k"),
+  .init("models", "GET /api/models"),
+  .init("models show p/m/n", "GET /api/models/p%2Fm%2Fn"),
+  .init("models disable p/m", #"PUT /api/models/p%2Fm {"isActive":false}"#),
+  .init("backends", "GET /v1/admin/routing/backends"),
+  .init("backends show a", "GET /v1/admin/routing/backends/a/health"),
   .init("admin reset-password", "POST /api/settings/reset-password {}"),
   .init(
     "admin reset-password --password-env PATH",
