@@ -24,6 +24,10 @@ public struct ConfigFault: Error, Sendable, Hashable, CustomStringConvertible {
     case missingVariable = "missing_variable"
     /// The log has something that the file cannot change, for example a key's secret.
     case conflict
+    /// The field names an account or a provider that there is not.
+    case unknownName = "unknown_name"
+    /// The rules of the configuration refuse it, in their own words.
+    case refused
   }
 
   /// What is wrong.

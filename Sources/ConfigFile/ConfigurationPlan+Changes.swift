@@ -2,43 +2,46 @@ public import Domain
 
 extension ConfigurationPlan {
   /// Compares the file with the configuration: what to command, in an order in which each command's
-  /// references exist (providers, their accounts, keys, settings, aliases).
+  /// references exist (organisations, providers, their accounts, keys, settings, prices, aliases, combos,
+  /// policies).
   ///
   /// Applying the commands and comparing again gives only unchanged rows. Ids of new accounts and keys
   /// are derived from their names, so the same file on two stores gives the same ids.
   ///
   /// - Parameter fingerprint: the store's keyed fingerprint of a secret in clear.
-  /// - Throws: `.conflict` where the log has what the file cannot change.
+  /// - Throws: `.conflict` where the log has what the file cannot change, `.unknownName` where the file
+  ///   names an account or provider that neither has.
   public func changes(
     against state: ControlState, fingerprint: (String) -> Fingerprint
   ) throws(ConfigFault) -> [PlannedChange] {
     var out: [PlannedChange] = []
     var ids = IDs(state)
-    for provider in providers { out.append(provider.change(state)) }
-    for provider in providers {
-      for account in provider.accounts {
-        out.append(contentsOf: account.changes(provider.id, state, &ids, fingerprint))
+    for (index, organisation) in organisations.enumerated() {
+      out += [organisation.change(state)].at("organisations[\(index)]")
+    }
+    for (index, provider) in providers.enumerated() {
+      let rows = [provider.change(state)] + [provider.enabling(state)].compactMap(\.self)
+      out += (rows + provider.disabling(state)).at("providers[\(index)]")
+    }
+    for (index, provider) in providers.enumerated() {
+      for (place, account) in provider.accounts.enumerated() {
+        let rows = account.changes(provider.id, state, &ids, fingerprint)
+        let enabling = [account.enabling(provider.id, rows, state)].compactMap(\.self)
+        out += (rows + enabling).at("providers[\(index)].accounts[\(place)]")
       }
     }
+    let accounts = AccountDirectory(state, out)
     out.append(contentsOf: impliedOrganisations(state))
-    for key in keys { out.append(try key.change(state, &ids, fingerprint)) }
-    if let settings { out.append(settings.change(state)) }
-    for alias in aliases { out.append(alias.change(state)) }
-    return out
-  }
-
-  /// Organisations that exist by being named by a key.
-  private func impliedOrganisations(_ state: ControlState) -> [PlannedChange] {
-    var seen: Set<OrganisationID> = []
-    return keys.compactMap { key in
-      guard let id = key.organisation, state.organisations[id] == nil,
-        seen.insert(id).inserted
-      else { return nil }
-      return PlannedChange(
-        kind: .added, command: .organisation(.create(.init(id: id, name: id.rawValue))),
-        text: "organisation \(shown(id.rawValue)): new, named by the key \(shown(key.name))",
-        line: key.line)
+    for key in keys { out += try key.changes(state, accounts, &ids, fingerprint).at(key.path) }
+    if let settings {
+      let rows = [settings.change(state)] + [settings.proxiesChange(state)].compactMap(\.self)
+      out += Differences.merged(rows).at("settings")
     }
+    out += try pricing(state)
+    for alias in aliases { out += [alias.change(state)].at("aliases.\(alias.name)") }
+    for combo in combos { out += [combo.change(state)].at("combos.\(combo.name)") }
+    for policy in policies { out += [try policy.change(state, accounts)].at(policy.path) }
+    return out
   }
 
   /// What the log has and the file does not mention (drift), sorted; revoked keys are history, not drift.
@@ -60,6 +63,7 @@ extension ConfigurationPlan {
         Unmanaged(
           what: "account", id: account.id.rawValue, text: "account \(title) is not in the file"))
     }
+    out += unmanagedOrganisations(in: state)
     let keyNames = Set(keys.map(\.name))
     for key in state.keys.values.sorted(by: { $0.id < $1.id })
     where key.status != .revoked && !keyNames.contains(key.name) {
@@ -76,18 +80,7 @@ extension ConfigurationPlan {
           what: "alias", id: alias.name,
           text: "alias \(shown(alias.name)) → \(shown(alias.target)) is not in the file"))
     }
-    return out
-  }
-}
-
-/// An account as people name it.
-private struct AccountName: Hashable {
-  var provider: ProviderID
-  var name: String
-
-  init(_ provider: ProviderID, _ name: String) {
-    self.provider = provider
-    self.name = name
+    return out + unmanagedRouting(in: state) + unmanagedPrices(in: state)
   }
 }
 
@@ -235,49 +228,57 @@ extension ConfigurationPlan.Account {
 }
 
 extension ConfigurationPlan.Key {
-  fileprivate func change(
-    _ state: ControlState, _ ids: inout IDs, _ fingerprint: (String) -> Fingerprint
-  ) throws(ConfigFault) -> PlannedChange {
+  fileprivate func changes(
+    _ state: ControlState, _ accounts: AccountDirectory, _ ids: inout IDs,
+    _ fingerprint: (String) -> Fingerprint
+  ) throws(ConfigFault) -> [PlannedChange] {
     let title = "key \(shown(name))"
     let print = fingerprint(secret.revealed)
     let named = state.keys.values.filter { $0.name == name }.sorted { $0.id < $1.id }
     // A revoked key's name is free again, its secret is not.
     let old = named.first { $0.fingerprint == print } ?? named.first { $0.status != .revoked }
+    let rights = try rights(accounts)
     guard let old else {
       let created = KeyEvent.Created(
         id: ids.key(name), name: name, organisation: organisation ?? .standard,
         fingerprint: print, masked: secret.masked, diagnostics: diagnostics ?? false,
         expiresAt: nil)
-      return PlannedChange(
-        kind: .added, command: .key(.create(created)), secret: secret,
-        text: "\(title): new, id \(created.id.rawValue), \(secret.masked), organisation "
-          + "\(shown(created.organisation.rawValue)), diagnostics \(created.diagnostics)",
-        line: line)
+      return [
+        PlannedChange(
+          kind: .added, command: .key(.create(created, rights: rights)), secret: secret,
+          text: "\(title): new, id \(created.id.rawValue), \(secret.masked), organisation "
+            + "\(shown(created.organisation.rawValue)), diagnostics \(created.diagnostics)"
+            + Self.text(rights),
+          line: line)
+      ]
     }
     guard old.fingerprint == print else {
       throw ConfigFault(
-        .conflict, line: line, path: "keys",
+        .conflict, line: line, path: path,
         "The key \(title.dropFirst(4)) exists with another secret, and a file cannot change a "
           + "key's secret.",
         remedy: "Revoke it and give the new one another name, or put its own secret here.")
     }
     if let organisation, organisation != old.organisation {
       throw ConfigFault(
-        .conflict, line: line, path: "keys",
+        .conflict, line: line, path: path,
         "The key \(title.dropFirst(4)) belongs to organisation \(shown(old.organisation.rawValue)),"
           + " and a key never moves.", remedy: "Make a new key for the other organisation.")
     }
     if old.status == .revoked {
-      return PlannedChange(
-        kind: .unchanged, command: nil,
-        text: "\(title): left revoked: a revoked key never comes back", line: line)
+      return [
+        PlannedChange(
+          kind: .unchanged, command: nil,
+          text: "\(title): left revoked: a revoked key never comes back", line: line)
+      ]
     }
     var differences = Differences()
     var changed = KeyEvent.Changed(id: old.id)
     changed.diagnostics = differences.take("diagnostics", old.diagnostics, diagnostics) {
       String($0)
     }
-    return differences.row(title, .key(.change(changed)), line)
+    let rows = [differences.row(title, .key(.change(changed)), line)]
+    return Differences.merged(rows + [rightsChange(rights, old)].compactMap(\.self))
   }
 }
 
@@ -319,7 +320,7 @@ extension ConfigurationPlan.Alias {
 // MARK: Text
 
 /// Collects `field old → new` for the fields that differ.
-private struct Differences {
+struct Differences {
   private var texts: [String] = []
 
   /// The new value if it is given and differs, and notes it.
@@ -329,6 +330,12 @@ private struct Differences {
     guard let new, new != old else { return nil }
     texts.append("\(field) \(show(old)) → \(show(new))")
     return new
+  }
+
+  /// The rows of one thing: that nothing changed is said only if none of them says otherwise.
+  static func merged(_ rows: [PlannedChange]) -> [PlannedChange] {
+    let changed = rows.filter { $0.kind != .unchanged }
+    return changed.isEmpty ? Array(rows.prefix(1)) : changed
   }
 
   func row(_ title: String, _ command: Command, _ line: Int) -> PlannedChange {
@@ -343,7 +350,7 @@ private struct Differences {
 }
 
 /// Text of the log or the file on one line, control characters escaped.
-private func shown(_ text: String) -> String {
+func shown(_ text: String) -> String {
   var out = ""
   for scalar in text.unicodeScalars {
     switch scalar.value {

@@ -8,17 +8,16 @@ struct Fields {
   /// Where the mapping stands, for example `providers[0]`; empty for the document.
   let path: String
   let line: Int
+  private let shape: ConfigurationShape?
   private let members: [(name: String, line: Int, node: Node)]
   private let environment: [String: String]
 
-  /// - Parameters:
-  ///   - known: names that this build reads.
-  ///   - unbuilt: names that the format has and this build does not.
+  /// - Parameter shape: which names this build reads, and which the format has beside them.
   init(
-    _ node: Node, path: String, environment: [String: String], known: [String],
-    unbuilt: [String] = []
+    _ node: Node, path: String, environment: [String: String], _ shape: ConfigurationShape
   ) throws(ConfigFault) {
-    try self.init(anyNamesIn: node, path: path, environment: environment)
+    try self.init(anyNamesIn: node, path: path, environment: environment, shape: shape)
+    let (known, unbuilt) = (shape.names, shape.unbuilt)
     for member in members {
       if known.contains(member.name) { continue }
       if unbuilt.contains(member.name) {
@@ -32,7 +31,7 @@ struct Fields {
       let near = NearNames.of(member.name, among: known + unbuilt)
       throw ConfigFault(
         .unknownField, line: member.line, path: path,
-        "There is no field \(Fields.shown(member.name)) here.",
+        "There is no field \(Fields.shownField(member.name)) here.",
         remedy: near.isEmpty
           ? "Known: \(known.joined(separator: ", "))."
           : "Did you mean \(near.map { "`\($0)`" }.joined(separator: " or "))?")
@@ -41,9 +40,11 @@ struct Fields {
 
   /// A mapping whose member names are data, as under `aliases`.
   init(
-    anyNamesIn node: Node, path: String, environment: [String: String]
+    anyNamesIn node: Node, path: String, environment: [String: String],
+    shape: ConfigurationShape? = nil
   ) throws(ConfigFault) {
     self.path = path
+    self.shape = shape
     self.environment = environment
     line = node.mark?.line ?? 1
     try Fields.refuseTag(node, path: path)
@@ -128,7 +129,12 @@ struct Fields {
     }
   }
 
-  func whole(_ name: String, _ range: ClosedRange<UInt64>) throws(ConfigFault) -> UInt64? {
+  /// A whole number within the shape's bounds.
+  ///
+  /// - Precondition: the shape has such a number.
+  func number(_ name: String) throws(ConfigFault) -> UInt64? {
+    guard let shape else { preconditionFailure("\(path) has no shape") }
+    let range = shape.range(name)
     guard let value = try scalar(name) else { return nil }
     let isDigits = !value.text.isEmpty && value.text.utf8.allSatisfy { (0x30...0x39).contains($0) }
     guard isDigits, value.isPlain, value.text.utf8.first != 0x30 || value.text == "0",
@@ -145,6 +151,26 @@ struct Fields {
         remedy: "Write a number from \(range.lowerBound) to \(range.upperBound).")
     }
     return number
+  }
+
+  /// US dollars in millionths, exactly as written: digits, and perhaps a point and one to six more.
+  func amount(_ name: String, _ range: ClosedRange<UInt64>) throws(ConfigFault) -> UInt64? {
+    guard let value = try scalar(name) else { return nil }
+    let bounds =
+      "Write an amount from \(Amount.text(range.lowerBound)) to \(Amount.text(range.upperBound)), "
+      + "like `12` or `0.25`."
+    guard value.isPlain, let amount = Amount.parse(value.text) else {
+      throw ConfigFault(
+        .wrongType, line: value.line, path: child(name),
+        "\(shown(value)) is not an amount of US dollars in digits with at most six behind a point.",
+        remedy: bounds)
+    }
+    guard range.contains(amount) else {
+      throw ConfigFault(
+        .invalidValue, line: value.line, path: child(name),
+        "\(Amount.text(amount)) US dollars are out of bounds.", remedy: bounds)
+    }
+    return amount
   }
 
   /// The elements of a list with their paths; nil if the member is absent.
@@ -208,6 +234,17 @@ struct Fields {
       return "(\(name.utf8.count) bytes, not shown)"
     }
     return "`\(name)`"
+  }
+
+  /// A field's name that nothing knows: a comma within a secret makes a name of its rest, and names of
+  /// fields have no digits.
+  private static func shownField(_ name: String) -> String {
+    let isName =
+      name.utf8.count <= 24
+      && name.utf8.allSatisfy {
+        0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 || $0 == 0x2D || $0 == 0x5F
+      }
+    return isName ? shown(name) : "(\(name.utf8.count) bytes, not shown)"
   }
 
   // MARK: Scalars

@@ -23,7 +23,8 @@ enum YAMLDocument {
     guard let node else {
       throw ConfigFault(
         .syntax, line: nil, path: "", "The file is empty.",
-        remedy: "It holds at least one of: \(ConfigurationFile.sections.joined(separator: ", ")).")
+        remedy:
+          "It holds at least one of: \(ConfigurationShape.document.names.joined(separator: ", ")).")
     }
     return node
   }

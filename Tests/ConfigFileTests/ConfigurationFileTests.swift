@@ -91,10 +91,6 @@ private let environment = [
 
   static let refused: [Refused] = [
     // Parts of the format that this build does not have.
-    .init("keys: []\norganisations: []", .notBuilt, 2, "organisations", "does not have"),
-    .init("combos: {}", .notBuilt, 1, "combos", "`combos`"),
-    .init("\npolicies: []", .notBuilt, 2, "policies", "`policies`"),
-    .init("pricing: {}", .notBuilt, 1, "pricing", "`pricing`"),
     .init(base + "  oauth: {}", .notBuilt, 5, "providers[0].oauth", "`oauth`"),
     .init(
       "providers:\n- id: p\n  protocol: anthropic", .notBuilt, 3, "providers[0].protocol",
@@ -111,7 +107,6 @@ private let environment = [
     .init(
       base + "  accounts: [{name: a, expires-at: t}]", .notBuilt, 5,
       "providers[0].accounts[0].expires-at", "`expires-at`"),
-    .init("keys: [{name: k, key: x, limits: {}}]", .notBuilt, 1, "keys[0].limits", "`limits`"),
     .init(
       "settings:\n  fallback-strategy: round-robin", .notBuilt, 2, "settings.fallback-strategy",
       "`round-robin`", "`fill-first`"),
@@ -123,7 +118,9 @@ private let environment = [
     .init("provider: []", .unknownField, 1, "", "`provider`", "Did you mean `providers`"),
     .init("settings:\n  requireApiKey: true", .unknownField, 2, "settings", "`require-api-key`"),
     .init(base + "  base_url: x", .unknownField, 5, "providers[0]", "`base-url`"),
-    .init("zzz: 1", .unknownField, 1, "", "Known: providers, keys, aliases, settings."),
+    .init(
+      "zzz: 1", .unknownField, 1, "",
+      "Known: providers, organisations, keys, aliases, combos, policies, pricing, settings."),
     .init("sk-oops-a-secret: 1", .unknownField, 1, "", "not shown"),
     .init("providers:\n- protocol: openai", .missingField, 2, "providers[0].id", "required"),
     .init("providers:\n- id: p", .missingField, 2, "providers[0].protocol", "required"),
@@ -200,6 +197,90 @@ private let environment = [
     .init("aliases: {${A}: b}", .invalidValue, 1, "aliases", "not in names"),
     .init("aliases:\n  a: x${1}", .invalidValue, 2, "aliases.a", "variable's name"),
     .init("aliases:\n  a: x${", .invalidValue, 2, "aliases.a", "variable's name"),
+    // Organisations, limits and budgets.
+    .init(
+      "organisations: [{id: a}, {id: a}]", .duplicate, 1, "organisations[1].id", "line 1"),
+    .init(
+      "organisations:\n- id: a\n  limits: {rsp: 1}", .unknownField, 3, "organisations[0].limits",
+      "`rps`"),
+    .init(
+      "organisations: [{id: a, limits: {burst: 5}}]", .invalidValue, 1,
+      "organisations[0].limits.burst", "`rps`"),
+    .init(
+      "organisations: [{id: a, limits: {rps: -1}}]", .wrongType, 1, "organisations[0].limits.rps"),
+    .init(
+      "organisations: [{id: a, limits: 5}]", .wrongType, 1, "organisations[0].limits",
+      "a single value"),
+    .init(
+      "organisations: [{id: a, budgets: {usd: 5}}]", .wrongType, 1, "organisations[0].budgets",
+      "list"),
+    .init(
+      "organisations: [{id: a, budgets: [{usd: 5}]}]", .missingField, 1,
+      "organisations[0].budgets[0].period"),
+    .init(
+      "organisations: [{id: a, budgets: [{period: week}]}]", .invalidValue, 1,
+      "organisations[0].budgets[0].period", "`week`", "`day` or `month`"),
+    .init(
+      "organisations: [{id: a, budgets: [{period: day}]}]", .missingField, 1,
+      "organisations[0].budgets[0]", "`tokens`"),
+    .init(
+      "keys: [{name: k, key: x-key, budgets: [{period: day, tokens: 1},\n {period: day, usd: 1}]}]",
+      .duplicate, 2, "keys[0].budgets[1].period", "line 1"),
+    .init(
+      "keys: [{name: k, key: x-key, budgets: [{period: day, timezone: Europe/Berlin, usd: 1}]}]",
+      .invalidValue, 1, "keys[0].budgets[0].timezone", "`Europe/Berlin`", "`+02:00`"),
+    // Keys' rights.
+    .init(
+      "keys: [{name: k, key: x-key, expires-at: tomorrow}]", .wrongType, 1, "keys[0].expires-at",
+      "`tomorrow`", "never"),
+    .init(
+      "keys: [{name: k, key: x-key, expires-at: 2026-12-31}]", .wrongType, 1,
+      "keys[0].expires-at", "zone"),
+    .init(
+      "keys: [{name: k, key: x-key, allowed-models: gpt-4o}]", .wrongType, 1,
+      "keys[0].allowed-models", "list"),
+    .init(
+      "keys: [{name: k, key: x-key, allowed-models: [a, a]}]", .duplicate, 1,
+      "keys[0].allowed-models[1]"),
+    .init(
+      "keys: [{name: k, key: x-key, allowed-acounts: []}]", .unknownField, 1, "keys[0]",
+      "`allowed-accounts`"),
+    // Combos and policies.
+    .init("combos: {smart: []}", .invalidValue, 1, "combos.smart", "at least one"),
+    .init("combos: {smart: a/b}", .wrongType, 1, "combos.smart", "list"),
+    .init("combos:\n  smart: [m/a,\n    m/a]", .duplicate, 3, "combos.smart[1]", "line 2"),
+    .init("combos: {a/b: [c]}", .invalidValue, 1, "combos", "without `/`"),
+    .init("policies: {}", .wrongType, 1, "policies", "list"),
+    .init("policies: [{model: m}]", .missingField, 1, "policies[0].organisation"),
+    .init("policies: [{organisation: a}]", .missingField, 1, "policies[0].model"),
+    .init("policies: [{organisation: *, model: m}]", .syntax, 1, ""),
+    .init(
+      "policies: [{organisation: a, model: m}]", .missingField, 1, "policies[0].accounts"),
+    .init(
+      "policies: [{organisation: a, model: m, accounts: [x]}]", .wrongType, 1,
+      "policies[0].accounts[0]", "{name: …"),
+    .init(
+      "policies: [{organisation: a, model: m, accounts: [{name: x, weight: 0}]}]", .invalidValue,
+      1, "policies[0].accounts", "above 0"),
+    .init(
+      "policies:\n- {organisation: a, model: m, accounts: [{name: x}]}\n"
+        + "- {organisation: a, model: m, accounts: [{name: y}]}", .duplicate, 3,
+      "policies[1].model", "line 2"),
+    // Prices.
+    .init("pricing: {mock: {m: {input: 1}}}", .missingField, 1, "pricing.mock.m.output"),
+    .init("pricing: {mock: {m: 1}}", .wrongType, 1, "pricing.mock.m"),
+    .init("pricing: {mock: {/m: {}}}", .invalidValue, 1, "pricing.mock", "slash"),
+    .init("pricing: {'a b': {}}", .invalidValue, 1, "pricing"),
+    .init(
+      "pricing:\n  mock:\n    m: {input: 1000000.000001, output: 1}", .invalidValue, 3,
+      "pricing.mock.m.input", "1000000.000001", "0 to 1000000"),
+    // Proxies.
+    .init(
+      "settings: {trusted-proxies: [10.0.0.1/8]}", .invalidValue, 1,
+      "settings.trusted-proxies[0]", "`10.0.0.1/8`"),
+    .init(
+      "settings:\n  trusted-proxies:\n  - 10.0.0.0/8\n  - proxy.internal", .invalidValue, 4,
+      "settings.trusted-proxies[1]", "`proxy.internal`"),
     // YAML that is not taken.
     .init("", .syntax, nil, "", "empty"),
     .init("# nothing", .syntax, nil, "", "empty"),
@@ -226,6 +307,34 @@ private let environment = [
     #expect(!fault.description.contains("hunter2"))
     #expect(!fault.description.contains("sk-"))
     #expect(!fault.description.unicodeScalars.contains { $0.value < 0x20 })
+  }
+
+  @Test(
+    arguments: [
+      ("1e3", nil), ("1_000", nil), (".5", nil), ("5.", nil), ("+5", nil), ("-5", nil), ("05", nil),
+      ("0x10", nil), ("\"1,5\"", nil), ("1.5.1", nil), ("'5'", nil), (".inf", nil), ("five", nil),
+      ("0.0000001", nil), ("99999999999999999999", nil), ("18446744073709.551616", nil),
+      ("0", 0), ("12", 12_000_000), ("2.5", 2_500_000), ("0.000001", 1), ("10.00", 10_000_000),
+      ("0.1", 100_000), ("123456.789012", 123_456_789_012), ("${NUMBER}", 7_000_000),
+    ] as [(String, UInt64?)])
+  func `an amount is exact in millionths, or refused`(_ text: String, _ amount: UInt64?) throws {
+    let yaml = "pricing: {mock: {m: {input: \(text), output: 1}}}"
+    if let amount {
+      let plan = try ConfigurationFile.parse(yaml, environment: environment)
+      #expect(plan.prices.map(\.price.input) == [amount])
+    } else {
+      let fault = try #require(throws: ConfigFault.self) {
+        try ConfigurationFile.parse(yaml, environment: environment)
+      }
+      #expect(fault.code == .wrongType || fault.code == .syntax, "\(fault)")
+    }
+  }
+
+  @Test func `a text is what is written, also where it looks like a number`() throws {
+    let plan = try ConfigurationFile.parse(
+      "combos: {4.10: [007, 1e3, yes]}", environment: [:])
+    #expect(plan.combos.map(\.name) == ["4.10"])
+    #expect(plan.combos.first?.models == ["007", "1e3", "yes"])
   }
 
   @Test func `a file of more than a mebibyte is refused unread`() throws {

@@ -95,7 +95,8 @@ class ApplyTests(Case):
     def test_unknown_and_unbuilt_parts_are_refused_by_name_and_nothing_is_written(self):
         for more, name in (
             ("colours: [red]\n", "colours"),
-            ("combos: {smart: [mock/gpt-4o-mini]}\n", "combos"),
+            ("settings: {record-bodies: true}\n", "record-bodies"),
+            ("combos: {smart: [mock/gpt-4o-mimi]}\n", "combos.smart"),
             ("settings: {fallback-strategy: dice}\n", "dice"),
         ):
             with self.subTest(name):

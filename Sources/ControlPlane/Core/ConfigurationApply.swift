@@ -98,7 +98,8 @@ extension ControlPlane {
   /// - Parameters:
   ///   - ifMatch: The revision that the whole configuration must have; nil: any.
   ///   - overwrite: Takes the file's word also for what was edited elsewhere.
-  /// - Throws: `ConfigFault` where the log has what the file cannot change, else as `execute`.
+  /// - Throws: `ConfigFault` where the log has what the file cannot change or the rules refuse, else as
+  ///   `execute`.
   public func apply(
     _ file: ConfigurationPlan, provenance: Provenance, ifMatch: UInt64? = nil,
     overwrite: Bool = false
@@ -144,7 +145,7 @@ extension ControlPlane {
   /// - Parameters:
   ///   - log: whose state it is; nil: one without events.
   ///   - effect: how long to look at the requests of the last 24 h, and when it is.
-  /// - Throws: `ConfigFault`, or `Refusal` where the rules would refuse.
+  /// - Throws: `ConfigFault`, also where the rules would refuse.
   public static func plan(
     _ file: ConfigurationPlan, against state: ControlState, vault: Vault, log: LogReader? = nil,
     overwrite: Bool = false, effect: (now: UnixNanoseconds, seconds: Int64)? = nil
@@ -190,6 +191,8 @@ private struct FilePlan: Sendable {
     overwrite: Bool
   ) throws {
     rows = try file.changes(against: state) { vault.fingerprint(Secret($0)) }
+    // What the rules refuse is told by its place in the file.
+    try ConfigurationPlan.check(rows, against: state)
     merge = try FileMerge(rows, state, book, overwrite: overwrite)
     let streams = Set(merge.changes.map(\.command.stream))
     diff = ConfigurationDiff(from: state, to: merge.outcome, streams: streams) { stream in

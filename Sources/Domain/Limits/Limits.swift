@@ -81,7 +81,7 @@ public struct Budget: Sendable, Hashable {
         throw .invalid(
           "budgets.period", budget.period.name, "there is one budget a period at most")
       }
-      guard isZone(budget.timezone) else {
+      guard isTimezone(budget.timezone) else {
         throw .invalid(
           "budgets.timezone", budget.timezone,
           "budgets.timezone must be UTC or a fixed offset such as +02:00")
@@ -101,7 +101,7 @@ public struct Budget: Sendable, Hashable {
   }
 
   /// `UTC` or `±hh:mm` up to 14 hours; rules of summer time would make replay hang on a table of this machine.
-  private static func isZone(_ text: String) -> Bool {
+  public static func isTimezone(_ text: String) -> Bool {
     if text == "UTC" { return true }
     let bytes = Array(text.utf8)
     guard bytes.count == 6, bytes[0] == 0x2B || bytes[0] == 0x2D, bytes[3] == 0x3A else {

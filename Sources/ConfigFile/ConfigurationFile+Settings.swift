@@ -1,0 +1,50 @@
+import Domain
+
+extension ConfigurationFile {
+  private static let unbuiltStrategies = [
+    "round-robin", "weighted", "least-latency", "session-sticky",
+  ]
+
+  static func settings(
+    _ document: Fields, _ environment: [String: String]
+  ) throws(ConfigFault) -> ConfigurationPlan.Settings? {
+    guard let node = document.node("settings") else { return nil }
+    let fields = try Fields(node, path: "settings", environment: environment, .settings)
+    var strategy: Strategy?
+    if let name = try fields.text("fallback-strategy", max: 64) {
+      let line = fields.line(of: "fallback-strategy")
+      let path = fields.child("fallback-strategy")
+      strategy = Strategy.allCases.first { $0.name == name }
+      let built = Strategy.allCases.map { "`\($0.name)`" }.joined(separator: ", ")
+      if strategy == nil, unbuiltStrategies.contains(name) {
+        throw ConfigFault(
+          .notBuilt, line: line, path: path, "This build does not have the strategy `\(name)` yet.",
+          remedy: "It has \(built).")
+      }
+      if strategy == nil {
+        throw ConfigFault(
+          .invalidValue, line: line, path: path, "There is no strategy \(Fields.shown(name)).",
+          remedy: "Write \(built).")
+      }
+    }
+    return ConfigurationPlan.Settings(
+      line: fields.line, fallbackStrategy: strategy,
+      requireAPIKey: try fields.flag("require-api-key"),
+      forceModelPrefix: try fields.flag("force-model-prefix"),
+      maxBodyBytes: try fields.number("max-body-bytes"),
+      trustedProxies: try trustedProxies(fields))
+  }
+
+  private static func trustedProxies(_ fields: Fields) throws(ConfigFault) -> [String]? {
+    guard let networks = try names(fields, "trusted-proxies", "proxy", most: 64, length: 64) else {
+      return nil
+    }
+    for network in networks where AddressBlock(network.text) == nil {
+      throw ConfigFault(
+        .invalidValue, line: network.line, path: network.path,
+        "\(Fields.shown(network.text)) is not an address and not a block of addresses.",
+        remedy: "Write for example `10.0.0.7` or `10.0.0.0/8`, without bits behind the prefix.")
+    }
+    return networks.map(\.text)
+  }
+}
