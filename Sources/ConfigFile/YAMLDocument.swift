@@ -89,8 +89,11 @@ enum YAMLDocument {
     switch error {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
       .composer(_, let problem, let mark, _):
+      // The end of the file is a line of its own to libyaml, and none to people.
+      let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      let last = max(1, lines.count - (lines.last?.isEmpty == true ? 1 : 0))
       return ConfigFault(
-        .syntax, line: mark.line, path: "",
+        .syntax, line: min(mark.line, last), path: "",
         "This is not YAML at column \(mark.column): \(problem).",
         remedy: "Check indentation, brackets and quotes.")
     case .reader(let problem, let offset, _, _):

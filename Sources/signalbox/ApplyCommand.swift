@@ -60,6 +60,11 @@ struct ApplyCommand: AsyncParsableCommand {
             }),
         ], ifMatch: writing.ifMatch)
       try report(try await answer(to: request, text, environment, directory))
+    } catch let fault as ConfigFault {
+      throw Console.explain(FileText.Faulty(path: file, fault: fault))
+    } catch var refused as Refused where refused.code == "invalid_configuration" {
+      refused.message = "\(FileText.name(file)): \(refused.message)"
+      throw Console.explain(refused)
     } catch {
       throw Console.explain(error)
     }

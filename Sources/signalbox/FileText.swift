@@ -1,3 +1,4 @@
+import ConfigFile
 import Foundation
 
 /// Small files that the command line names.
@@ -28,6 +29,26 @@ enum FileText {
       data.append(part)
     }
     throw Unreadable(description: "\(path) is larger than \(limit) bytes")
+  }
+
+  /// What is wrong with a configuration file, and which one.
+  struct Faulty: Error, CustomStringConvertible {
+    var path: String
+    var fault: ConfigFault
+    var description: String { "\(FileText.name(path)): \(fault)" }
+  }
+
+  /// How messages call a file.
+  static func name(_ path: String) -> String { path == "-" ? "standard input" : path }
+
+  /// The configuration file, read and checked.
+  static func configuration(_ path: String) throws -> ConfigurationPlan {
+    let text = try text(path, limit: ConfigurationFile.bytesMax)
+    do {
+      return try ConfigurationFile.parse(text, environment: Environment.all)
+    } catch {
+      throw Faulty(path: path, fault: error)
+    }
   }
 
   /// Whether this is a directory in which nothing is yet.

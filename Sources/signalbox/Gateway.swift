@@ -88,10 +88,7 @@ struct Gateway {
   /// closures inside an async function crash the optimiser (Swift 6.3.1, splitting the coroutine).
   @inline(never)
   private func readFiles() throws -> (ConfigurationPlan?, [UInt8]?) {
-    let file = try options.config.map { path in
-      try ConfigurationFile.parse(
-        FileText.text(path, limit: ConfigurationFile.bytesMax), environment: Environment.all)
-    }
+    let file = try options.config.map(FileText.configuration)
     let certificates = try options.upstreamCA.map { path in
       try FileText.bytes(path, limit: Self.certificateBytes)
     }
@@ -196,10 +193,21 @@ struct Gateway {
     await signer.finish()
   }
 
+  /// - Throws: a fault of the file with its name in front.
+  private func apply(
+    _ file: ConfigurationPlan, _ control: ControlPlane
+  ) async throws -> AppliedConfiguration {
+    do {
+      return try await control.apply(file, provenance: provenance)
+    } catch let fault as ConfigFault {
+      throw FileText.Faulty(path: options.config ?? "", fault: fault)
+    }
+  }
+
   /// The file, then what the first start makes where the file left a gap.
   private func configure(_ control: ControlPlane, _ file: ConfigurationPlan?) async throws {
     if let file {
-      let applied = try await control.apply(file, provenance: provenance)
+      let applied = try await apply(file, control)
       for line in applied.changeLines { logger.info("configuration: \(Shown.text(line))") }
       for line in applied.keptLines { logger.warning("configuration: \(Shown.text(line))") }
       for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }

@@ -284,7 +284,7 @@ private let environment = [
     // YAML that is not taken.
     .init("", .syntax, nil, "", "empty"),
     .init("# nothing", .syntax, nil, "", "empty"),
-    .init("keys: [", .syntax, 2, "", "not YAML"),
+    .init("keys: [", .syntax, 1, "", "not YAML"),
     .init("keys:\n\t- a", .syntax, 2, "", "not YAML"),
     .init("keys: []\n---\nkeys: []", .syntax, 2, "", "document"),
     .init("keys: &k []\naliases: *k", .syntax, 1, "", "anchor"),
