@@ -12,7 +12,7 @@ public struct ConfigurationShape: Sendable {
     /// Kebab-case.
     public var name: String
     /// `text`, `whole number`, …
-    public var type: String
+    /// In the words of the manual, for example `text`.
     /// What holds where it was never given.
     public var standard: String
     /// Bounds and meaning.

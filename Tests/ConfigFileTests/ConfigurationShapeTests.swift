@@ -137,8 +137,7 @@ import Testing
   // MARK: The page
 
   @Test func `docs/configuration.md holds these tables; UPDATE_GOLDEN=1 writes them`() throws {
-    let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "docs/configuration.md")
+    let page = Self.root.appending(path: "docs/configuration.md")
     let text = try String(contentsOf: page, encoding: .utf8)
     let parts = text.split(separator: "## Every field\n", maxSplits: 1)
     let intro = try #require(parts.last).split(separator: "### ", maxSplits: 1)[0]
@@ -152,16 +151,38 @@ import Testing
   }
 
   @Test func `the example of docs/configuration.md is a file`() throws {
-    let page = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appending(path: "docs/configuration.md")
-    let parts = try String(contentsOf: page, encoding: .utf8).split(separator: "```")
+    let parts = try String(
+      contentsOf: Self.root.appending(path: "docs/configuration.md"), encoding: .utf8
+    )
+    .split(separator: "```")
     let example = try #require(parts.first { $0.hasPrefix("yaml\n") }).dropFirst(5)
+    let plan = try Self.taken(String(example))
+    #expect(!plan.policies.isEmpty && !plan.prices.isEmpty && !plan.combos.isEmpty)
+  }
+
+  @Test(arguments: ["example", "signalbox"])
+  func `the files to start from are taken`(_ name: String) throws {
+    let page = Self.root.appending(path: "Fixtures/default/\(name).yaml")
+    let plan = try Self.taken(try String(contentsOf: page, encoding: .utf8))
+    #expect(!plan.providers.isEmpty && !plan.keys.isEmpty)
+  }
+
+  private static var root: URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+  }
+
+  /// Read, and found in order by the rules.
+  private static func taken(_ text: String) throws -> ConfigurationPlan {
     let plan = try ConfigurationFile.parse(
-      String(example),
-      environment: ["UPSTREAM_KEY_2": "sk-up-2", "SIGNALBOX_CLIENT_KEY": "sk-client-7"])
+      text,
+      environment: [
+        "UPSTREAM_KEY": "sk-up-1", "UPSTREAM_KEY_2": "sk-up-2",
+        "SIGNALBOX_CLIENT_KEY": "sk-client-7", "SIMULATOR_URL": "http://127.0.0.1:9000/v1",
+      ])
     let rows = try plan.changes(against: .initial) { PlannedChangeTests.fingerprint($0) }
     try ConfigurationPlan.check(rows, against: .initial)
-    #expect(!plan.policies.isEmpty && !plan.prices.isEmpty && !plan.combos.isEmpty)
+    return plan
   }
 
   private static func table(_ shape: ConfigurationShape) -> String {
