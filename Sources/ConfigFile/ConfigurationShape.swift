@@ -11,8 +11,8 @@ public struct ConfigurationShape: Sendable {
   public struct Field: Sendable {
     /// Kebab-case.
     public var name: String
-    /// `text`, `whole number`, …
     /// In the words of the manual, for example `text`.
+    public var type: String
     /// What holds where it was never given.
     public var standard: String
     /// Bounds and meaning.
