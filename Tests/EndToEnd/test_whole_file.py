@@ -88,9 +88,11 @@ class WholeFileTests(Case):
         served = [row for row in of_kind(after, "request.")]
         self.assertTrue(served)
         state = json.loads(replay(self.data, "state", "--json"))
-        told = json.dumps(state)
-        for name in ("acme", "smart", "fast", "narrow"):
-            self.assertIn(name, told)
+        told = json.dumps(state) + json.dumps(after)
+        self.assertEqual([alias["name"] for alias in state["aliases"]], ["fast"])
+        self.assertEqual({key["organisation"] for key in state["keys"]}, {"acme"})
+        self.assertEqual(
+            [row["isEnabled"] for row in state["accounts"] if row["name"] == "a3"], [False])
         for secret in ("sk-upstream-", "sk-e2e-narrow", CLIENT_KEY):
             self.assertNotIn(secret, told + done.stdout + done.stderr)
 
