@@ -63,7 +63,6 @@ extension ConfigurationPlan {
         Unmanaged(
           what: "account", id: account.id.rawValue, text: "account \(title) is not in the file"))
     }
-    out += unmanagedOrganisations(in: state)
     let keyNames = Set(keys.map(\.name))
     for key in state.keys.values.sorted(by: { $0.id < $1.id })
     where key.status != .revoked && !keyNames.contains(key.name) {
@@ -80,7 +79,8 @@ extension ConfigurationPlan {
           what: "alias", id: alias.name,
           text: "alias \(shown(alias.name)) → \(shown(alias.target)) is not in the file"))
     }
-    return out + unmanagedRouting(in: state) + unmanagedPrices(in: state)
+    return out + unmanagedOrganisations(in: state) + unmanagedRouting(in: state)
+      + unmanagedPrices(in: state)
   }
 }
 

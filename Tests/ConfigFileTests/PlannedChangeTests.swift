@@ -195,9 +195,8 @@ import Testing
     #expect(
       plan.unmanaged(in: ledger.state).map(\.text) == [
         "provider mock is not in the file", "account mock/a1 is not in the file",
-        "account mock/a2 is not in the file", "organisation acme is not in the file",
-        "key default (key-default) is not in the file",
-        "alias fast → mock/gpt-4o-mini is not in the file",
+        "account mock/a2 is not in the file", "key default (key-default) is not in the file",
+        "alias fast → mock/gpt-4o-mini is not in the file", "organisation acme is not in the file",
       ])
     #expect(
       try plan.changes(against: ledger.state, fingerprint: Self.fingerprint).allSatisfy {

@@ -202,9 +202,10 @@ struct StartTests {
         .replacing("fast: mock/gpt-4o-mini", with: "fast: mock/none")
       let last = box.store.lastWritten
       let plan = try plan(text)
-      await #expect(throws: Refusal.self) {
+      let fault = await #expect(throws: ConfigFault.self) {
         _ = try await box.control.apply(plan, provenance: provenance)
       }
+      #expect(fault?.code == .refused && fault?.path == "aliases.fast" && fault?.line != nil)
       #expect(box.store.lastWritten == last)
       #expect(box.published.state.providers.isEmpty)
     }
