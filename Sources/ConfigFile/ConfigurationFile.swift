@@ -21,12 +21,13 @@ public enum ConfigurationFile {
     let marked = try EnvironmentReference.mark(text)
     let root = try YAMLDocument.compose(marked)
     let fields = try Fields(root, path: "", environment: environment, .document)
-    let plan = ConfigurationPlan(
+    var plan = ConfigurationPlan(
       providers: try providers(fields, environment),
       organisations: try organisations(fields, environment),
       keys: try keys(fields, environment), aliases: try aliases(fields, environment),
       combos: try combos(fields, environment), policies: try policies(fields, environment),
       prices: try prices(fields, environment), settings: try settings(fields, environment))
+    plan.removals = try removals(fields, environment, plan)
     // Said last, because whatever else a cut made wrong says more.
     try refuseCut(marked)
     return plan

@@ -14,7 +14,8 @@ extension ConfigurationPlan {
   public func changes(
     against state: ControlState, fingerprint: (String) -> Fingerprint
   ) throws(ConfigFault) -> [PlannedChange] {
-    var out: [PlannedChange] = []
+    // What goes makes names free for what comes.
+    var out = removals.flatMap { $0.changes(state) }
     var ids = IDs(state)
     for (index, organisation) in organisations.enumerated() {
       out += [organisation.change(state)].at("organisations[\(index)]")

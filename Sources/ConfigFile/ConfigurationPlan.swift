@@ -20,6 +20,8 @@ public struct ConfigurationPlan: Sendable, Hashable {
   public var prices: [Price]
   /// nil: the file has no such section.
   public var settings: Settings?
+  /// What the file says shall not be there, in an order in which it can go.
+  public var removals: [Removal] = []
 
   /// An upstream service, with its accounts.
   public struct Provider: Sendable, Hashable {

@@ -60,7 +60,18 @@ extension ConfigurationShape {
         "pricing", "fields", "none",
         "`provider: {model: {…}}`, by the provider's id and its own name of the model."),
       .init("settings", "fields", "see there", "What holds for the whole gateway."),
+      .init(
+        "remove", "fields", "nothing",
+        "What shall not be there: lists `aliases`, `combos`, `policies` (`organisation/model`), "
+          + "`accounts` (`provider/name`), `keys` (revoked), `providers`, `organisations`."),
     ])
+
+  /// Lists of names, told with the document.
+  static let removal = ConfigurationShape(
+    "remove",
+    ConfigurationPlan.Removal.sections.map {
+      .init($0, "list of texts", "`[]`", "What shall not be there: at most 10,000.")
+    })
 
   static let provider = ConfigurationShape(
     "providers[]",

@@ -8,6 +8,8 @@ public struct PlannedChange: Sendable {
     case changed
     /// Already so, or deliberately left alone; `text` says which.
     case unchanged
+    /// The file says that it shall not be there.
+    case removed
   }
 
   /// What applying the file would do.

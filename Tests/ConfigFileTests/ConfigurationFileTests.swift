@@ -120,7 +120,8 @@ private let environment = [
     .init(base + "  base_url: x", .unknownField, 5, "providers[0]", "`base-url`"),
     .init(
       "zzz: 1", .unknownField, 1, "",
-      "Known: providers, organisations, keys, aliases, combos, policies, pricing, settings."),
+      "Known: providers, organisations, keys, aliases, combos, policies, pricing, settings, remove."
+    ),
     .init("sk-oops-a-secret: 1", .unknownField, 1, "", "not shown"),
     .init("providers:\n- protocol: openai", .missingField, 2, "providers[0].id", "required"),
     .init("providers:\n- id: p", .missingField, 2, "providers[0].protocol", "required"),

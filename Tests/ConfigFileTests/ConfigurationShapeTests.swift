@@ -74,7 +74,7 @@ import Testing
     "keys": "[{name: k, key: sk-client-number-1}]", "aliases": "{x: p/m}",
     "combos": "{x: [p/m]}", "policies": "[{organisation: o, model: m, accounts: [{name: a}]}]",
     "pricing": "{p: {m: {input: 1, output: 2}}}", "settings": "{force-model-prefix: true}",
-    "accounts": "[{name: c}]", "weight": "5", "providers": "[]",
+    "remove": "{aliases: [gone]}", "accounts": "[{name: c}]", "weight": "5", "providers": "[]",
   ]
 
   static let fields = ConfigurationShape.all.flatMap { shape in

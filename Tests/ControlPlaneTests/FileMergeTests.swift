@@ -135,6 +135,32 @@ struct FileMergeTests {
     }
   }
 
+  @Test func `a file removes what it says, once, and never what it only left out`() async throws {
+    try await applied { box, token in
+      let left = Self.file.replacing(", slow: mock/gpt-4o", with: "")
+      #expect(try await apply(box, left).json["events"]?.int == 0)
+      #expect(box.control.state.aliases["slow"] != nil)
+      let without =
+        left.replacing("- {name: a2, priority: 2}", with: "")
+        + "\nremove: {aliases: [slow, never], accounts: [mock/a2], keys: [default]}\n"
+      let reply = try await apply(box, without)
+      #expect(reply.status == 200, "\(reply.text)")
+      #expect(box.control.state.aliases["slow"] == nil)
+      #expect(box.control.state.accounts[AccountID("mock-a2")] == nil)
+      #expect(box.control.state.keys.values.allSatisfy { $0.status == .revoked })
+      let titles = (reply.json["changes"]?.array ?? []).filter { $0["change"] == "removed" }
+        .compactMap { $0["title"]?.string }
+      #expect(titles == ["account mock/a2", "alias slow"])
+      #expect(try await apply(box, without).json["events"]?.int == 0, "once")
+      try await box.alias("slow", "mock/gpt-4o-mini", as: token)
+      let again = try await apply(box, without)
+      #expect(again.json["events"]?.int == 0, "somebody brought it back, and meant it")
+      #expect(again.json["kept"]?[0]?["title"] == "alias slow", "\(again.text)")
+      let both = try await apply(box, Self.file + "\nremove: {aliases: [slow]}\n")
+      #expect(both.code == "invalid_configuration", "it sets and removes the same")
+    }
+  }
+
   @Test func `64 clients and a file at the same alias lose no edit`() async throws {
     try await applied { box, token in
       let file = Self.file.replacing("fast: mock/gpt-4o-mini", with: "fast: mock/gpt-4o")
