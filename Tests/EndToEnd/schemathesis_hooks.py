@@ -58,6 +58,9 @@ def adapt(body, row):
     if isinstance(body.get("rateLimitedUntil"), str):
         soon = datetime.now(timezone.utc) + timedelta(days=1)
         body["rateLimitedUntil"] = soon.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Whose fault an error was is only repeated, never told.
+    if isinstance(body.get("lastError"), dict):
+        body["lastError"].pop("type", None)
     # A moment and a revision that there are.
     if row == "POST /api/config/restore":
         body["at"] = "1"
