@@ -232,6 +232,21 @@ struct Gateway {
         "providers": "\(state.providers.count)", "accounts": "\(state.accounts.count)",
         "snapshot": "\(state.position)",
       ])
+    warnOfLimits(state)
+  }
+
+  /// What somebody wrote down in good faith, and what does not happen yet.
+  private func warnOfLimits(_ state: ControlState) {
+    let organisations = state.organisations.values.count {
+      $0.limits != .none || !$0.budgets.isEmpty
+    }
+    let keys = state.keys.values.count {
+      $0.status != .revoked && ($0.limits != .none || !$0.budgets.isEmpty)
+    }
+    guard organisations + keys > 0 else { return }
+    logger.warning(
+      "limits and budgets are recorded, and not yet enforced by this build",
+      metadata: ["organisations": "\(organisations)", "keys": "\(keys)"])
   }
 
   /// The file of the command line, to be read again; standard input is over when it was read.

@@ -45,6 +45,13 @@ def adapt(body, row):
     for name, other in (("organization", "organisation"), ("apiType", "protocol")):
         if name in body and other in body:
             del body[name]
+    # Limits and budgets in which no field contradicts another; accounts that are there.
+    if isinstance(body.get("limits"), dict) and body["limits"].get("burst"):
+        body["limits"]["rps"] = 1
+    if isinstance(body.get("budgets"), list):
+        body["budgets"] = [{"period": "day", "usd": 1.25}]
+    if isinstance(body.get("allowedAccounts"), list):
+        body["allowedAccounts"] = ["a1"]
     # Most keys are for an organisation that is there.
     if len(body.get("organisation") or "") > 1:
         body["organisation"] = "acme"
@@ -66,8 +73,28 @@ def adapt(body, row):
         body["at"] = "1"
     if row == "POST /api/config/revert":
         body |= {"stream": "settings", "to": 1}
+    # The models of a combo are known, or said not to be; the prefix is nobody's.
+    if "/api/combos" in row:
+        is_free = body.get("allowUnresolved") is True
+        body["models"] = ["nowhere/one", "nowhere/two"] if is_free else [MODEL]
+    # A policy shares out among accounts that are there, for an organisation that is there.
+    elif "/routing/policies" in row:
+        body.pop("organisation_id", None)
+        for name, value in (("organization_id", "acme"), ("model", "gpt-4o")):
+            body.pop(name, None)
+            if row.startswith("POST"):
+                body[name] = value
+        body["backends"] = [{"backend_id": "a1", "weight": 1}]
+    # A first price has both that every price has; amounts are exact to six decimals.
+    elif "/api/pricing" in row:
+        for models in body.values():
+            for price in models.values():
+                price.update(input=1.5, output=2)
+                for name in ("cached", "reasoning", "cache_creation"):
+                    if price.get(name) is not None:
+                        price[name] = 0.25
     # A provider's names differ from each other.
-    if isinstance(body.get("models"), list):
+    elif isinstance(body.get("models"), list):
         for number, model in enumerate(body["models"]):
             model["name"] = f"{model['name'][:150]}{number}"
             if model.get("alias"):

@@ -46,6 +46,13 @@ private let hits: [Hit] = [
   .init("PUT", "/api/providers/a%2Fb", .changeAccount, ["id": "a/b"]),
   .init("DELETE", "/api/provider-nodes/mock", .removeProvider, ["id": "mock"]),
   .init("PATCH", "/api/settings", .changeSettings),
+  .init("GET", "/api/combos/fast", .getCombo, ["name": "fast"]),
+  .init(
+    "PUT", "/v1/admin/routing/policies/*/meta-llama/Llama-3-8B", .changePolicy,
+    ["organization_id": "*", "model": "meta-llama/Llama-3-8B"]),
+  .init(
+    "DELETE", "/v1/admin/routing/policies/acme/a%2Fb", .removePolicy,
+    ["organization_id": "acme", "model": "a/b"]),
   .init("GET", "/v1/audit/requests/req%3A1", .auditRequest, ["id": "req:1"]),
   .init("GET", "/api/history/settings", .streamHistory, ["stream": "settings"]),
   .init("GET", "/api/history/policy/acme/a/b", .streamHistory, ["stream": "policy/acme/a/b"]),

@@ -50,6 +50,15 @@ extension ObjectReader {
     try changed(name, givenInt(name, in: range))
   }
 
+  /// An array of strings of a change; an empty one is a value like others.
+  mutating func changedStrings(_ name: String) throws -> [String]? {
+    let strings = try optionalStrings(name)
+    if strings == nil, contains(name) {
+      throw fault(name, "\(name) is null", remedy: "Leave it out, or send [].")
+    }
+    return strings
+  }
+
   /// A credential as it is sent upstream: 1…4096 visible ASCII characters.
   mutating func changedCredential(_ name: String) throws -> Secret? {
     guard let text = try changedString(name) else { return nil }

@@ -37,7 +37,10 @@ struct AdminCall: Sendable {
   }
 
   /// The fields of the body, which must be one JSON object.
-  func fields() throws -> ObjectReader {
+  func fields() throws -> ObjectReader { try ObjectReader(try json()) }
+
+  /// The body as JSON.
+  func json() throws -> JSONValue {
     guard !body.isEmpty else {
       throw APIFault(
         .missingField, "The body is empty.", remedy: "Send a JSON object as the body.")
@@ -49,7 +52,7 @@ struct AdminCall: Sendable {
       throw APIFault(
         .unsupportedMediaType, "A content encoding is not supported; send the body as is.")
     }
-    return try ObjectReader(try JSONValue.parse(body))
+    return try JSONValue.parse(body)
   }
 
   /// The fields of a body that may be left out.

@@ -145,7 +145,7 @@ public struct ObjectReader: Sendable {
 
   private func full(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
 
-  private mutating func given<Value: Sendable>(
+  mutating func given<Value: Sendable>(
     _ name: String, _ what: String, _ read: (JSONValue) -> Value?
   ) throws(FieldFault) -> Given<Value> {
     guard let value = raw(name) else { return .absent }

@@ -5,8 +5,11 @@ public enum Component: String, Sendable, Hashable, CaseIterable {
   case alias = "Alias"
   case backend = "Backend"
   case build = "Build"
+  case combo = "Combo"
   case key = "Key"
   case model = "Model"
+  case organisation = "Organisation"
+  case policy = "Policy"
   case provider = "Provider"
   case providerModel = "ProviderModel"
   case settings = "Settings"
@@ -19,8 +22,11 @@ public enum Component: String, Sendable, Hashable, CaseIterable {
     case .alias: .alias
     case .backend: .backend
     case .build: .build
+    case .combo: .combo
     case .key: .key
     case .model: .model
+    case .organisation: .organisation
+    case .policy: .policy
     case .provider: .provider
     case .providerModel: .providerModel
     case .settings: .settings

@@ -30,11 +30,29 @@ extension Endpoint {
     case .listAliases: .listAliases
     case .setAlias: .setAlias
     case .removeAlias: .removeAlias
+    case .listCombos: .listCombos
+    case .addCombo: .addCombo
+    case .getCombo: .getCombo
+    case .changeCombo: .changeCombo
+    case .removeCombo: .removeCombo
+    case .listOrganisations: .listOrganisations
+    case .addOrganisation: .addOrganisation
+    case .getOrganisation: .getOrganisation
+    case .changeOrganisation: .changeOrganisation
+    case .removeOrganisation: .removeOrganisation
     case .listKeys: .listKeys
     case .createKey: .createKey
     case .getKey: .getKey
     case .changeKey: .changeKey
     case .revokeKey: .revokeKey
+    case .listPolicies: .listPolicies
+    case .setPolicy: .setPolicy
+    case .getPolicy: .getPolicy
+    case .changePolicy: .changePolicy
+    case .removePolicy: .removePolicy
+    case .getPricing: .getPricing
+    case .changePricing: .changePricing
+    case .removePricing: .removePricing
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
     case .resetPassword: .resetPassword

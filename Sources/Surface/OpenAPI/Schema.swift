@@ -77,6 +77,17 @@ extension Schema {
       ])
   }
 
+  /// An amount of `range` millionths with at most six decimals.
+  public static func amount(_ range: ClosedRange<UInt64>) -> Schema {
+    Schema(
+      type: "number",
+      [
+        .init("minimum", JSONValue(millionths: range.lowerBound)),
+        .init("maximum", JSONValue(millionths: range.upperBound)),
+        .init("multipleOf", JSONValue(millionths: 1)),
+      ])
+  }
+
   /// One of these words.
   public static func choice(_ words: [String]) -> Schema {
     Schema(type: "string", [.init("enum", .array(words.map { JSONValue($0) }))])
@@ -109,6 +120,13 @@ extension Schema {
   /// An object whose names are data and whose values are alike.
   public static func map(of value: Schema) -> Schema {
     Schema(type: "object", [.init("additionalProperties", value.json)])
+  }
+
+  /// An object whose names are data of their own schema and whose values are alike.
+  public static func map(from name: Schema, to value: Schema) -> Schema {
+    Schema(
+      type: "object",
+      [.init("propertyNames", name.json), .init("additionalProperties", value.json)])
   }
 
   /// An array of such elements.

@@ -28,11 +28,29 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case listAliases
   case setAlias
   case removeAlias
+  case listCombos
+  case addCombo
+  case getCombo
+  case changeCombo
+  case removeCombo
+  case listOrganisations
+  case addOrganisation
+  case getOrganisation
+  case changeOrganisation
+  case removeOrganisation
   case listKeys
   case createKey
   case getKey
   case changeKey
   case revokeKey
+  case listPolicies
+  case setPolicy
+  case getPolicy
+  case changePolicy
+  case removePolicy
+  case getPricing
+  case changePricing
+  case removePricing
   case getSettings
   case changeSettings
   case resetPassword

@@ -46,11 +46,31 @@ public enum Routes {
     configure(.listAliases, .get, "/api/models/alias", "List the aliases"),
     configure(.setAlias, .put, "/api/models/alias", "Set an alias"),
     configure(.removeAlias, .delete, "/api/models/alias", "Remove an alias"),
+    configure(.listCombos, .get, "/api/combos", "List the combos"),
+    configure(.addCombo, .post, "/api/combos", "Add a combo"),
+    configure(.getCombo, .get, "/api/combos/{name}", "Show a combo"),
+    configure(.changeCombo, .put, "/api/combos/{name}", "Change a combo"),
+    configure(.removeCombo, .delete, "/api/combos/{name}", "Remove a combo"),
+    configure(.listOrganisations, .get, "/api/organisations", "List the organisations"),
+    configure(.addOrganisation, .post, "/api/organisations", "Add an organisation"),
+    configure(.getOrganisation, .get, "/api/organisations/{id}", "Show an organisation"),
+    configure(
+      .changeOrganisation, .put, "/api/organisations/{id}",
+      "Change, pause or resume an organisation"),
+    configure(.removeOrganisation, .delete, "/api/organisations/{id}", "Remove an organisation"),
     configure(.listKeys, .get, "/api/keys", "List the keys"),
     configure(.createKey, .post, "/api/keys", "Create a key"),
     configure(.getKey, .get, "/api/keys/{id}", "Show a key"),
     configure(.changeKey, .put, "/api/keys/{id}", "Change, pause or resume a key"),
     configure(.revokeKey, .delete, "/api/keys/{id}", "Revoke a key"),
+    configure(.listPolicies, .get, "/v1/admin/routing/policies", "List the policies"),
+    configure(.setPolicy, .post, "/v1/admin/routing/policies", "Set a policy"),
+    configurePolicy(.getPolicy, .get, "Show a policy"),
+    configurePolicy(.changePolicy, .put, "Change a policy"),
+    configurePolicy(.removePolicy, .delete, "Remove a policy"),
+    configure(.getPricing, .get, "/api/pricing", "List what tokens cost"),
+    configure(.changePricing, .patch, "/api/pricing", "Set prices, field by field"),
+    configure(.removePricing, .delete, "/api/pricing", "Remove prices"),
     configure(.getSettings, .get, "/api/settings", "Show the settings"),
     configure(.changeSettings, .patch, "/api/settings", "Change settings"),
     RouteRow(
@@ -129,6 +149,14 @@ public enum Routes {
     _ endpoint: Endpoint, _ method: RouteMethod, _ path: String, _ summary: String
   ) -> RouteRow {
     RouteRow(endpoint, method, path, .admin, .health, summary, by: .controlPlane)
+  }
+
+  private static func configurePolicy(
+    _ endpoint: Endpoint, _ method: RouteMethod, _ summary: String
+  ) -> RouteRow {
+    RouteRow(
+      endpoint, method, "/v1/admin/routing/policies/{organization_id}/{model}", .admin,
+      .configuration, summary, by: .controlPlane, takesRest: true)
   }
 
   private static func look(_ endpoint: Endpoint, _ path: String, _ summary: String) -> RouteRow {
