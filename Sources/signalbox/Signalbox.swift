@@ -47,7 +47,8 @@ struct Signalbox: AsyncParsableCommand {
     version: Build.version,
     subcommands: [
       ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
-      ModelsCommand.self, BackendsCommand.self, AliasCommand.self, KeysCommand.self,
+      ModelsCommand.self, BackendsCommand.self, AliasCommand.self, ComboCommand.self,
+      PoliciesCommand.self, OrganisationsCommand.self, KeysCommand.self, PricingCommand.self,
       SettingsCommand.self, AdminCommand.self,
       HistoryCommand.self, RevertCommand.self, RestoreConfigCommand.self, DriftCommand.self,
       CheckpointCommand.self,

@@ -64,6 +64,40 @@ private let spoken: [Spoken] = [
   .init("keys resume k", #"PUT /api/keys/k {"isActive":true}"#),
   .init("keys change k --no-diagnostics", #"PUT /api/keys/k {"diagnostics":false}"#),
   .init("keys revoke k", "DELETE /api/keys/k"),
+  .init(
+    "keys change k --no-expiry --allowed-model mock/* --any-account --rpm 5",
+    #"PUT /api/keys/k {"expiresAt":null,"allowedModels":["mock/*"],"allowedAccounts":[],"limits":{"rpm":5}}"#
+  ),
+  .init(
+    "organisations add o --name Acme --rps 2 --burst 3 --budget month,usd=12.50,timezone=Asia/Tokyo --budget day,tokens=9",
+    #"POST /api/organisations {"id":"o","name":"Acme","limits":{"rps":2,"burst":3},"budgets":[{"period":"month","usd":12.50,"timezone":"Asia/Tokyo"},{"period":"day","tokens":9}]}"#
+  ),
+  .init(
+    "organisations change o --no-limits --no-budgets --if-match 2",
+    #"PUT /api/organisations/o {"limits":{},"budgets":[]} if "2""#),
+  .init("organisations pause o", #"PUT /api/organisations/o {"isActive":false}"#),
+  .init("organisations remove o", "DELETE /api/organisations/o"),
+  .init("combo add c p/m p/n", #"POST /api/combos {"name":"c","models":["p/m","p/n"]}"#),
+  .init(
+    "combo change c/d p/n --allow-unresolved",
+    #"PUT /api/combos/c%2Fd {"models":["p/n"],"allowUnresolved":true}"#),
+  .init("combo remove c", "DELETE /api/combos/c"),
+  .init("policies", "GET /v1/admin/routing/policies"),
+  .init("policies show o p/m", "GET /v1/admin/routing/policies/o/p%2Fm"),
+  .init(
+    "policies set o m --backend a=80 --backend b=20 --failover-threshold 4",
+    #"POST /v1/admin/routing/policies {"organization_id":"o","model":"m","backends":[{"backend_id":"a","weight":80},{"backend_id":"b","weight":20}],"failover_threshold":4}"#
+  ),
+  .init(
+    "policies change o m --failover-threshold 4 --if-match 1",
+    #"PUT /v1/admin/routing/policies/o/m {"failover_threshold":4} if "1""#),
+  .init("policies remove o m", "DELETE /v1/admin/routing/policies/o/m"),
+  .init("pricing", "GET /api/pricing"),
+  .init(
+    "pricing set p m/n --input 2.5 --output 10 --cache-creation 1.250",
+    #"PATCH /api/pricing {"p":{"m/n":{"input":2.5,"output":10,"cache_creation":1.250}}}"#),
+  .init("pricing remove p m/n", "DELETE /api/pricing?provider=p&model=m%2Fn"),
+  .init("pricing remove --all", "DELETE /api/pricing?all=true"),
   .init("models", "GET /api/models"),
   .init("models show p/m/n", "GET /api/models/p%2Fm%2Fn"),
   .init("models disable p/m", #"PUT /api/models/p%2Fm {"isActive":false}"#),
@@ -84,6 +118,9 @@ private let misspoken = [
   "accounts change a --weight heavy", "accounts add a --provider p --api-key sk-clear",
   "accounts add a --provider p --api-key-stdin --api-key-env PATH",
   "accounts add a --provider p --api-key-env NOBODY_SET_THIS_ONE", "alias set a", "keys purge k",
+  "pricing set p m --input 2,5", "pricing remove", "pricing remove p --all", "combo add c",
+  "policies set o m --backend a", "organisations add o --budget month,usd",
+  "keys change k --no-expiry --expires-at 2030-01-01T00:00:00Z",
 ]
 
 @Suite("Verbs")

@@ -46,16 +46,13 @@ struct NewKey: NewFields {
   @Flag(name: .long, help: "Its answers tell which account served, and why.")
   var diagnostics = false
 
-  @Option(
-    name: .long,
-    help: ArgumentHelp("Until when it is accepted, as 2030-01-01T00:00:00Z.", valueName: "time"))
-  var expiresAt: String?
+  @OptionGroup var rights: KeyRightFields
 
   func write(to body: inout RequestBody) throws {
     body.set("name", name)
     body.set("organisation", organisation)
     if diagnostics { body.set("diagnostics", true) }
-    body.set("expiresAt", expiresAt)
+    rights.write(to: &body)
   }
 }
 
@@ -69,9 +66,58 @@ struct ChangedKey: ChangedFields {
     inversion: .prefixedNo, help: "Whether its answers tell which account served, and why.")
   var diagnostics: Bool?
 
+  @OptionGroup var rights: KeyRightFields
+
   func write(to body: inout RequestBody) throws {
     body.set("name", name)
     body.set("diagnostics", diagnostics)
+    rights.write(to: &body)
+  }
+}
+
+/// Where a key leads, how far and for how long.
+struct KeyRightFields: ParsableArguments {
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Until when it is accepted, as 2030-01-01T00:00:00Z.", valueName: "time"))
+  var expiresAt: String?
+
+  @Flag(name: .long, help: "It does not expire.")
+  var noExpiry = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "A model that it may ask for, * matches any; may be repeated, and makes the whole list.",
+      valueName: "pattern"))
+  var allowedModel: [String] = []
+
+  @Flag(name: .long, help: "It may ask for every model.")
+  var anyModel = false
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "An account that may serve it, by id or name; may be repeated, and makes the whole list.",
+      valueName: "account"))
+  var allowedAccount: [String] = []
+
+  @Flag(name: .long, help: "Every account may serve it.")
+  var anyAccount = false
+
+  @OptionGroup var limits: LimitFields
+
+  func validate() throws {
+    guard expiresAt == nil || !noExpiry else {
+      throw ValidationError("Give one of --expires-at and --no-expiry.")
+    }
+  }
+
+  func write(to body: inout RequestBody) {
+    body.set("expiresAt", noExpiry ? .null : expiresAt.map { JSONValue($0) })
+    body.set("allowedModels", list: allowedModel.map { JSONValue($0) }, isEmptied: anyModel)
+    body.set("allowedAccounts", list: allowedAccount.map { JSONValue($0) }, isEmptied: anyAccount)
+    limits.write(to: &body)
   }
 }
 
