@@ -238,6 +238,21 @@ private func tested(valid: Bool) -> HealthEvent.Tested {
       when: .model(.disable(ModelID(provider: ProviderID("p1"), name: "a/b"))),
       then: .events([.model(.disabled(ModelID(provider: ProviderID("p1"), name: "a/b")))])),
     Scenario(
+      "a model does not come back under a name that is an alias by now",
+      given: [
+        p1, .model(.disabled(ModelID(provider: ProviderID("p1"), name: "m1"))),
+        .aliased("m1", "p1/a/b"),
+      ], when: .model(.enable(ModelID(provider: ProviderID("p1"), name: "m1"))),
+      then: .refused(.nameCollision, field: "models")),
+    Scenario(
+      "a credential's end is a revision of the account",
+      given: [p1, .added(account("a1")), .issued("a1", 1, 7)],
+      when: .account(.setCredentialExpiry(a1, second(9))),
+      then: .events([
+        .credential(.expirySet(.init(account: a1, generation: 1, expiresAt: second(9)))),
+        .account(.credentialSet(.init(id: a1, generation: 1))),
+      ])),
+    Scenario(
       "an unknown model is not", given: [p1],
       when: .model(.disable(ModelID(provider: ProviderID("p1"), name: "m9"))),
       then: .refused(.unknownModel, field: "model")),

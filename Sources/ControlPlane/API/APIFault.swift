@@ -60,7 +60,7 @@ struct APIFault: Error, Sendable {
 
   private init(refusal: Refusal) {
     self.init(
-      ErrorCode(refusal.code), Self.sentence(refusal.message),
+      ErrorCode(refusal.code), Self.sentence(refusal.message, about: refusal.field),
       field: Self.apiName(refusal.field),
       remedy: refusal.remedy.isEmpty ? nil : refusal.remedy,
       details: refusal.value.isEmpty ? [] : [.init("value", JSONValue(refusal.value))])
@@ -120,9 +120,16 @@ struct APIFault: Error, Sendable {
   }
 
   /// First letter large, full stop at the end: what people read.
-  private static func sentence(_ text: String) -> String {
+  ///
+  /// A field that stands first keeps its name, as it is written here.
+  private static func sentence(_ text: String, about field: String) -> String {
     guard let first = text.first else { return text }
-    let body = first.uppercased() + text.dropFirst()
+    let body =
+      if let name = apiName(field), text.hasPrefix(field + " ") {
+        name + text.dropFirst(field.count)
+      } else {
+        first.uppercased() + text.dropFirst()
+      }
     return body.hasSuffix(".") ? body : body + "."
   }
 }

@@ -5,10 +5,11 @@ import Surface
 extension AdminService {
   /// All as a map, or with `?alias=x` one with its revision.
   func listAliases(_ call: AdminCall) throws -> AdminAnswer {
-    let aliases = control.state.aliases
+    let state = control.state
+    let aliases = state.aliases
     if let name = call.query["alias"] {
       guard let alias = aliases[name] else { throw APIFault(.unknownAlias) }
-      return .json(Self.json(alias), revision: alias.revision)
+      return .json(Self.json(alias, state), revision: alias.revision)
     }
     let text = try call.query.text("q")
     let (page, next) = try Page(call.query).cut(
@@ -17,7 +18,9 @@ extension AdminService {
       .object(
         [
           .init("aliases", .object(page.map { .init($0.name, JSONValue($0.target)) })),
-          .init("unresolved", .array(page.filter(\.isUnresolved).map { JSONValue($0.name) })),
+          .init(
+            "unresolved",
+            .array(page.filter { !state.isKnown(target: $0.target) }.map { JSONValue($0.name) })),
         ] + Page.members(next: next)))
   }
 
@@ -42,7 +45,7 @@ extension AdminService {
       throw refusal.naming(["name": "alias", "target": "model"])
     }
     guard let alias = outcome.state.aliases[name] else { throw APIFault(.unknownAlias) }
-    return .json(Self.json(alias), revision: alias.revision)
+    return .json(Self.json(alias, outcome.state), revision: alias.revision)
   }
 
   func removeAlias(_ call: AdminCall) async throws -> AdminAnswer {
@@ -54,10 +57,11 @@ extension AdminService {
     return .json(["success": true, "alias": JSONValue(name)])
   }
 
-  private static func json(_ alias: AliasTarget) -> JSONValue {
+  /// Whether the target is known is told as it is now, not as it was when the alias was written.
+  private static func json(_ alias: AliasTarget, _ state: ControlState) -> JSONValue {
     [
       "success": true, "alias": JSONValue(alias.name), "model": JSONValue(alias.target),
-      "isUnresolved": JSONValue(alias.isUnresolved), "createdAt": JSONValue(alias.createdAt),
+      "isUnresolved": JSONValue(!state.isKnown(target: alias.target)), "createdAt": JSONValue(alias.createdAt),
       "updatedAt": JSONValue(alias.updatedAt), "revision": JSONValue(alias.revision),
     ]
   }

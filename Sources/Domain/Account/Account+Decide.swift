@@ -47,7 +47,8 @@ extension Account {
         : [
           .credential(
             .expirySet(
-              .init(account: id, generation: account.credentialGeneration, expiresAt: time)))
+              .init(account: id, generation: account.credentialGeneration, expiresAt: time))),
+          .account(.credentialSet(.init(id: id, generation: account.credentialGeneration))),
         ]
     case (.degrade(let id, let reason), .some(let account)):
       try Bounds.label(reason, "reason", most: 256)

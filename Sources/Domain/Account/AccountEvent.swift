@@ -7,7 +7,7 @@ public enum AccountEvent: Sendable, Hashable {
   /// No test and no success lifts it, only `restored`.
   case degraded(Degraded)
   case restored(AccountID)
-  /// An operator issued a credential: in this stream too, so that a revision of it is a revision of that.
+  /// An operator issued a credential or said when it ends: in this stream too, so that a revision of it is a revision of that.
   case credentialSet(CredentialSet)
   case removed(AccountID)
 
@@ -25,7 +25,7 @@ public enum AccountEvent: Sendable, Hashable {
     }
   }
 
-  /// Which generation an operator issued.
+  /// Which generation an operator issued, or spoke of.
   public struct CredentialSet: Sendable, Hashable {
     /// Whom it is about.
     public var id: AccountID

@@ -24,6 +24,18 @@ extension ControlState {
     }
   }
 
+  /// A model that comes back must not find its name taken.
+  func check(_ command: ModelCommand) throws(Refusal) {
+    guard case .enable(let id) = command, var provider = providers[id.provider] else { return }
+    provider.evolve(.enabled(id))
+    try checkNames(of: provider)
+  }
+
+  /// Whether a request for this target would find a provider that offers it, enabled or not.
+  public func isKnown(target: String) -> Bool {
+    if case .known = resolve(target: target) { true } else { false }
+  }
+
   /// An organisation stays while keys or policies hang on it.
   func check(_ command: OrganisationCommand) throws(Refusal) {
     guard case .remove(let id) = command else { return }
@@ -300,6 +312,6 @@ extension Refusal {
   fileprivate static func collision(_ field: String, _ value: String, _ with: String) -> Refusal {
     Refusal(
       code: .nameCollision, field: field, value: bounded(value),
-      message: "\(bounded(value)) is already \(with)", remedy: "Choose another name.")
+      message: "the name \(bounded(value)) is already \(with)", remedy: "Choose another name.")
   }
 }

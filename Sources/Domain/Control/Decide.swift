@@ -102,7 +102,11 @@ extension ControlState {
       let events = try ownEvents(for: .key(command), isUnresolved: false)
       try check(command)
       return events
-    case .alias(.remove), .combo(.remove), .policy(.remove), .health, .model, .settings, .pricing,
+    case .model(let model):
+      let events = try ownEvents(for: command, isUnresolved: false)
+      try check(model)
+      return events
+    case .alias(.remove), .combo(.remove), .policy(.remove), .health, .settings, .pricing,
       .access:
       return try ownEvents(for: command, isUnresolved: false)
     }
