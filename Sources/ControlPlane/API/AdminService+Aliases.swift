@@ -61,7 +61,8 @@ extension AdminService {
   private static func json(_ alias: AliasTarget, _ state: ControlState) -> JSONValue {
     [
       "success": true, "alias": JSONValue(alias.name), "model": JSONValue(alias.target),
-      "isUnresolved": JSONValue(!state.isKnown(target: alias.target)), "createdAt": JSONValue(alias.createdAt),
+      "isUnresolved": JSONValue(!state.isKnown(target: alias.target)),
+      "createdAt": JSONValue(alias.createdAt),
       "updatedAt": JSONValue(alias.updatedAt), "revision": JSONValue(alias.revision),
     ]
   }
