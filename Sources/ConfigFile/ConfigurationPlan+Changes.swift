@@ -207,11 +207,6 @@ extension ConfigurationPlan.Account {
         kind: .unchanged, command: nil, text: "\(title): credential \(why)", line: line)
     }
     if old.credentialFingerprint == new { return left("unchanged") }
-    if old.credentialGeneration > 1 {
-      return left(
-        "left at generation \(old.credentialGeneration): it was replaced since the file was "
-          + "written, and a file never sets one back")
-    }
     let isFirst = old.credentialGeneration == 0
     if !isFirst, old.credentialFingerprint == nil {
       return left("left revoked: a file never brings one back")

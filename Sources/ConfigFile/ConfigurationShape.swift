@@ -111,8 +111,8 @@ extension ConfigurationShape {
         "name", "text", "required", "1 to 64 visible ASCII characters, each once at a provider."),
       .init(
         "api-key", "secret", "none",
-        "1 to 4,096 visible ASCII characters. Seeds the first generation of the credential; one "
-          + "that was replaced since is never set back."),
+        "1 to 4,096 visible ASCII characters. Issued when it differs from what a file issued last; "
+          + "one that was issued elsewhere since is left."),
       .init("priority", "`1`", "Lower is tried first.", 1...1_000),
       .init("weight", "`1`", "Share among accounts where the strategy is weighted.", 0...10_000),
       .init("enabled", "true or false", "`true`", "`false`: no request goes there."),

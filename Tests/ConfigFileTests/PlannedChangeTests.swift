@@ -136,15 +136,16 @@ import Testing
     #expect(try ledger.plan(edited).allSatisfy { $0.kind == .unchanged })
   }
 
-  @Test func `a credential that was replaced since is never set back`() throws {
+  @Test func `another credential is the next generation; whether it is taken, its issuer decides`()
+    throws
+  {
     var ledger = Ledger()
     _ = try ledger.apply(Self.file)
     let id = AccountID("mock-a1")
     try ledger.run([.account(.issueCredential(id, Self.fingerprint("newer")))])
     let rows = try ledger.apply(Self.file)
-    #expect(rows.allSatisfy { $0.kind == .unchanged })
-    #expect(rows.contains { $0.text.contains("left at generation 2") })
-    #expect(ledger.state.accounts[id]?.credentialFingerprint == Self.fingerprint("newer"))
+    #expect(rows.contains { $0.text.contains("credential generation 2 → 3") })
+    #expect(ledger.state.accounts[id]?.credentialGeneration == 3)
   }
 
   @Test func `a revoked credential is never brought back`() throws {

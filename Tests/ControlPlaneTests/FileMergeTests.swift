@@ -96,6 +96,34 @@ struct FileMergeTests {
     }
   }
 
+  @Test func `a file rotates the credential that a file issued, and no other`() async throws {
+    try await applied { box, token in
+      let id = AccountID("mock-a1")
+      func file(_ secret: String) -> String {
+        Self.file.replacing("\"${UPSTREAM}\"", with: secret)
+      }
+      func generation() -> UInt64? { box.control.state.accounts[id]?.credentialGeneration }
+      for number in 2...3 {
+        let rotated = try await apply(box, file("sk-upstream-rotation-\(number)"))
+        #expect(rotated.json["kept"]?.array?.isEmpty == true, "\(rotated.text)")
+        #expect(generation() == UInt64(number))
+      }
+      _ = try await box.call(
+        .put, "/api/providers/a1", #"{"apiKey":"sk-upstream-of-the-operator"}"#, as: token)
+      #expect(generation() == 4)
+      let left = try await apply(box, file("sk-upstream-rotation-4"))
+      let kept = try #require(left.json["kept"]?.array)
+      #expect(kept.map { $0["field"]?.string } == ["credential"], "\(left.text)")
+      #expect(kept[0]["setBy"]?["source"] == "api")
+      #expect(!left.text.contains("sk-upstream"))
+      #expect(generation() == 4)
+      let taken = try await apply(
+        box, file("sk-upstream-rotation-4"), #","overwrite":true"#)
+      #expect(taken.json["kept"]?.array?.isEmpty == true, "\(taken.text)")
+      #expect(generation() == 5)
+    }
+  }
+
   @Test func `what was removed elsewhere is not brought back, nor what needs it`() async throws {
     try await applied { box, token in
       _ = try await box.call(.delete, "/api/models/alias?alias=slow", as: token)

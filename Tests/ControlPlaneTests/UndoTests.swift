@@ -71,6 +71,8 @@ struct UndoTests {
 
   @Test func `a removed alias comes back, and a plan writes nothing`() async throws {
     try await TestBox.prepared { box, token in
+      // Asked without a key.
+      _ = try await box.call(.patch, "/api/settings", #"{"requireApiKey":false}"#, as: token)
       try await box.alias("fast", "mock/gpt-4o", as: token)
       _ = try await box.call(.delete, "/api/models/alias?alias=fast", as: token)
       let account = try #require(box.control.state.accounts.keys.first)
@@ -216,8 +218,45 @@ struct UndoTests {
     }
   }
 
+  @Test func `an effect asks what requests would meet from now on, and at the door first`()
+    async throws
+  {
+    try await TestBox.prepared { box, token in
+      _ = try await box.call(.patch, "/api/settings", #"{"requireApiKey":false}"#, as: token)
+      let account = try #require(box.control.state.accounts.keys.first)
+      _ = try await box.call(
+        .put, "/api/providers/\(account.rawValue)",
+        "{\"rateLimitedUntil\":\"\(rfc3339(UnixNanoseconds(box.clock.now.rawValue + 2_000_000_000)))\"}",
+        as: token)
+      try box.request("mock/gpt-4o", to: account)
+      // The cooldown is over: nothing keeps the request from the account any more.
+      box.clock.advance(seconds: 3)
+      let now = box.clock.now
+      let state = box.control.state
+      func effect(_ commands: [Command]) throws -> JSONValue {
+        try JSONValue(
+          Replay.effect(
+            of: state.after(commands), on: state, in: box.store.reader,
+            since: UnixNanoseconds(now.rawValue - 60_000_000_000), now: now
+          ) { false })
+      }
+      let priority = try effect([.account(.change(.init(id: account, priority: 9)))])
+      #expect(priority["looked"]?.int == 1 && priority["changed"]?.int == 0)
+      for (change, word) in [
+        (SettingsEvent.Changed(requireAPIKey: true), "missing_api_key"),
+        (SettingsEvent.Changed(maxBodyBytes: 1024), nil),
+      ] {
+        let found = try effect([.settings(.change(change))])
+        #expect(found["changed"]?.int == (word == nil ? 0 : 1), "\(word ?? "fits")")
+        if let word { #expect(found["groups"]?[0]?["to"]?["refused"]?.string == word) }
+      }
+    }
+  }
+
   @Test func `an effect's look ends in time and says how far it came`() async throws {
     try await TestBox.prepared { box, token in
+      // Asked without a key.
+      _ = try await box.call(.patch, "/api/settings", #"{"requireApiKey":false}"#, as: token)
       try await box.alias("fast", "mock/gpt-4o", as: token)
       let account = try #require(box.control.state.accounts.keys.first)
       try box.request("fast", to: account)
@@ -228,11 +267,15 @@ struct UndoTests {
       let log = box.store.reader
       let since = UnixNanoseconds(box.clock.now.rawValue - 24 * 3_600 * 1_000_000_000)
       let whole = try JSONValue(
-        Replay.effect(of: proposed, on: box.control.state, in: log, since: since) { false })
+        Replay.effect(of: proposed, on: box.control.state, in: log, since: since, now: since) {
+          false
+        })
       #expect(whole["looked"]?.int == 1, "the other one is older than a day")
       #expect(whole["groups"]?[0]?["examples"] == [.string(uuidText(id.rawValue))])
       let cut = try JSONValue(
-        Replay.effect(of: proposed, on: box.control.state, in: log, since: since) { true })
+        Replay.effect(of: proposed, on: box.control.state, in: log, since: since, now: since) {
+          true
+        })
       #expect(cut["complete"]?.bool == false)
       #expect(cut["looked"]?.int == 0)
     }

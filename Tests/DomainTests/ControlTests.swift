@@ -204,16 +204,26 @@ private func tested(valid: Bool) -> HealthEvent.Tested {
       "a passing test ends every cooldown",
       given: [
         p1, .added(account("a1")), .health(.cooldownStarted(cooling(.model("m1"), until: 90))),
-      ], when: .health(.recordTest(tested(valid: true))),
+      ], when: .health(.recordTest(tested(valid: true), began: 9)),
       then: .events([
         .health(.tested(tested(valid: true))),
         .health(.cooldownEnded(.init(account: a1, scope: nil, reason: .passedTest))),
       ])),
     Scenario(
+      "a passing test says nothing of a cooldown that began after it did",
+      given: [
+        p1, .added(account("a1")), .health(.cooldownStarted(cooling(.model("m1"), until: 90))),
+        .health(.cooldownStarted(cooling(.account, until: 90))),
+      ], when: .health(.recordTest(tested(valid: true), began: 3)),
+      then: .events([
+        .health(.tested(tested(valid: true))),
+        .health(.cooldownEnded(.init(account: a1, scope: .model("m1"), reason: .passedTest))),
+      ])),
+    Scenario(
       "a failing test ends none",
       given: [
         p1, .added(account("a1")), .health(.cooldownStarted(cooling(.account, until: 90))),
-      ], when: .health(.recordTest(tested(valid: false))),
+      ], when: .health(.recordTest(tested(valid: false), began: 9)),
       then: .events([.health(.tested(tested(valid: false)))])),
     Scenario(
       "ending what does not cool is no event", given: [p1, .added(account("a1"))],
@@ -226,7 +236,7 @@ private func tested(valid: Bool) -> HealthEvent.Tested {
       "a degraded account is not lifted by a test",
       given: [
         p1, .added(account("a1")), .account(.degraded(.init(id: a1, reason: "incident"))),
-      ], when: .health(.recordTest(tested(valid: true))),
+      ], when: .health(.recordTest(tested(valid: true), began: 9)),
       then: .events([.health(.tested(tested(valid: true)))])),
     Scenario(
       "a degraded account is restored by an operator",
@@ -251,6 +261,14 @@ private func tested(valid: Bool) -> HealthEvent.Tested {
       then: .events([
         .credential(.expirySet(.init(account: a1, generation: 1, expiresAt: second(9)))),
         .account(.credentialSet(.init(id: a1, generation: 1))),
+      ])),
+    Scenario(
+      "a model's switch goes with its provider, and says so",
+      given: [p1, .model(.disabled(ModelID(provider: ProviderID("p1"), name: "m1")))],
+      when: .provider(.remove(ProviderID("p1"))),
+      then: .events([
+        .model(.enabled(ModelID(provider: ProviderID("p1"), name: "m1"))),
+        .provider(.removed(ProviderID("p1"))),
       ])),
     Scenario(
       "an unknown model is not", given: [p1],

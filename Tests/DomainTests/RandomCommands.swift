@@ -126,7 +126,8 @@ func randomCommand(_ random: inout SeededRandom, kinds: Int = 35) -> Command {
         .recordTest(
           .init(
             account: account, model: "m1", isValid: random.oneIn(2), latencyMicroseconds: 9,
-            status: 200, errorClass: nil, errorCode: nil))),
+            status: 200, errorClass: nil, errorCode: nil),
+          began: UInt64(random.int(0...90)))),
       .health(.note(.init(account: account, testStatus: .active, error: .cleared))),
       .account(.setCredentialExpiry(account, random.oneIn(2) ? until : nil)),
     ][random.int(0...4)]

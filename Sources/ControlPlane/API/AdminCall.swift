@@ -83,6 +83,12 @@ struct AdminCall: Sendable {
     return UInt64(tag.dropFirst().dropLast()) ?? .max
   }
 
+  /// Refuses what was based on another revision of an account, where the events are of another stream.
+  func requireRevision(of account: Account) throws {
+    guard let ifMatch, ifMatch != account.revision else { return }
+    throw Refusal.revisionMismatch(current: account.revision)
+  }
+
   /// What the events of this request carry.
   var provenance: Provenance {
     let actor: String =

@@ -3,7 +3,7 @@ import Surface
 
 /// `/api/models/alias`: client-facing model names.
 extension AdminService {
-  /// All as a map, or with `?alias=x` one with its revision.
+  /// All as a map, with `?alias=x` one with its revision, with `?resolve=x` what a name means.
   func listAliases(_ call: AdminCall) throws -> AdminAnswer {
     let state = control.state
     let aliases = state.aliases
@@ -11,6 +11,7 @@ extension AdminService {
       guard let alias = aliases[name] else { throw APIFault(.unknownAlias) }
       return .json(Self.json(alias, state), revision: alias.revision)
     }
+    if let name = try call.query.text("resolve") { return try resolve(name, call) }
     let text = try call.query.text("q")
     let (page, next) = try Page(call.query).cut(
       aliases.values.filter { matches(text, $0.name, $0.target) }, by: { Page.Key(.text($0.name)) })

@@ -42,19 +42,22 @@ extension AdminService {
   func degradeBackend(_ call: AdminCall) async throws -> AdminAnswer {
     let reference = try call.parameter("id")
     var fields = try call.fieldsIfAny()
-    let reason = try fields.optionalString("reason") ?? Self.unnamedReason
+    let given = try fields.optionalString("reason")
     try fields.finish()
     let id = try Self.account(reference, control.state).id
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
       state in
-      guard state.accounts[id] != nil else { throw APIFault(.unknownAccount) }
+      guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
+      // Said again without a reason, the one that was given stands.
+      let reason = given ?? account.degradation?.reason ?? Self.unnamedReason
       return [Change(.account(.degrade(id, reason: reason)))]
     }
     let account = try Self.account(id.rawValue, outcome.state)
     return .json(
       [
         "backend_id": JSONValue(id.rawValue),
-        "status": JSONValue(BackendStatus.degraded.rawValue), "reason": JSONValue(reason),
+        "status": JSONValue(BackendStatus.degraded.rawValue),
+        "reason": JSONValue(account.degradation?.reason),
         "updated_at": JSONValue(account.updatedAt),
       ], revision: account.revision)
   }
@@ -69,7 +72,7 @@ extension AdminService {
     }
     let restored = try Self.account(id.rawValue, outcome.state)
     // Whatever keeps the gateway from asking, the account is back.
-    let found = try? await test(restored, model: nil, call)
+    let found = try? await test(restored, model: nil, call, isOwnCall: false)
     let state = control.state
     let account = state.accounts[id] ?? restored
     return .json(

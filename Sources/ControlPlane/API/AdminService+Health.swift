@@ -18,7 +18,11 @@ extension AdminService {
   }
 
   /// Makes a real call and records what it found; a good one ends the account's cooldowns.
-  func test(_ account: Account, model: String?, _ call: AdminCall) async throws -> AccountTest {
+  ///
+  /// - Parameter isOwnCall: false where it follows a change that has looked at `If-Match` already.
+  func test(
+    _ account: Account, model: String?, _ call: AdminCall, isOwnCall: Bool = true
+  ) async throws -> AccountTest {
     guard let probe else { throw APIFault(.gatewayNotRunning) }
     let provider = control.state.providers[account.provider]
     guard let model = model ?? provider?.firstModel else {
@@ -27,6 +31,7 @@ extension AdminService {
           status: nil, errorClass: .gateway, errorCode: AccountTest.noModel, microseconds: 0),
         model: nil, testedAt: edge.now(), isDegraded: account.degradation != nil)
     }
+    let began = control.state.position
     let report = await probe.test(account.id, model: model)
     try Self.refuseUnasked(report)
     let tested = HealthEvent.Tested(
@@ -35,8 +40,15 @@ extension AdminService {
       errorClass: report.errorClass, errorCode: report.errorCode)
     let outcome = try await control.execute(provenance: call.provenance) { state in
       // It may have been removed while it was asked.
-      guard state.accounts[tested.account] != nil else { throw APIFault(.unknownAccount) }
-      return [Change(.health(.recordTest(tested)))]
+      guard let now = state.accounts[tested.account] else { throw APIFault(.unknownAccount) }
+      if isOwnCall { try call.requireRevision(of: now) }
+      // What was asked with the old key says nothing of the new one.
+      guard now.credentialGeneration == account.credentialGeneration else {
+        throw APIFault(
+          .writeConflict, "The account's credential was replaced while it was tested.",
+          remedy: "Test it again.")
+      }
+      return [Change(.health(.recordTest(tested, began: began)))]
     }
     return AccountTest(
       report: report, model: model,
@@ -59,7 +71,8 @@ extension AdminService {
   func endCooldown(_ call: AdminCall) async throws -> AdminAnswer {
     let id = try Self.account(try call.parameter("id"), control.state).id
     let outcome = try await control.execute(provenance: call.provenance) { state in
-      guard state.accounts[id] != nil else { throw APIFault(.unknownAccount) }
+      guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
+      try call.requireRevision(of: account)
       return Self.endingCooldown(of: id, state)
     }
     let account = try Self.account(id.rawValue, outcome.state)
@@ -103,7 +116,10 @@ extension AdminService {
     let discovered = ProviderEvent.ModelsDiscovered(
       id: account.provider, account: account.id, models: report.models)
     let outcome = try await control.execute(provenance: call.provenance) { state in
-      guard state.accounts[discovered.account] != nil else { throw APIFault(.unknownAccount) }
+      guard let account = state.accounts[discovered.account] else {
+        throw APIFault(.unknownAccount)
+      }
+      try call.requireRevision(of: account)
       return [Change(.provider(.discover(discovered)))]
     }
     let (old, new) = (Set(former), Set(report.models))

@@ -174,7 +174,7 @@ extension ControlPlane {
     let since = UnixNanoseconds(now.rawValue - 24 * 3_600 * 1_000_000_000)
     let end = ContinuousClock.now + .seconds(seconds)
     return JSONValue(
-      try Replay.effect(of: proposed, on: current, in: log, since: since) {
+      try Replay.effect(of: proposed, on: current, in: log, since: since, now: now) {
         ContinuousClock.now >= end
       })
   }

@@ -75,10 +75,34 @@ struct FileMerge: Sendable {
         unread.formUnion(error.streams)
       }
     }
+    var held: Set<AccountID> = []
+    for case .account(.issueCredential(let id, let fingerprint)) in all.map(\.command) {
+      do throws(Unread) {
+        guard let writer = try issuer(of: id, state, book) else { continue }
+        // What a refresh brought in is newer than any file, whoever overwrites.
+        if overwrite, writer.provenance.source != .system { continue }
+        held.insert(id)
+        kept.append(
+          KeptElsewhere(
+            stream: id.credentialStream, title: state.title(of: .account(id)),
+            field: "credential",
+            log: Image.Value(state.accounts[id]?.credentialFingerprint?.short),
+            file: .text(fingerprint.short), writer: writer))
+      } catch {
+        unread.formUnion(error.streams)
+      }
+    }
     guard unread.isEmpty else { throw Unread(streams: unread) }
-    if overwrite { kept = [] }
+    if overwrite { kept.removeAll { $0.field != "credential" } }
     guard !kept.isEmpty else { return }
-    changes = Self.chosen(all, choices, state)
+    if !overwrite { changes = Self.chosen(all, choices, state) }
+    changes.removeAll { change in
+      if case .account(.issueCredential(let id, _)) = change.command {
+        held.contains(id)
+      } else {
+        false
+      }
+    }
     let isMissing = kept.contains { $0.field == nil }
     outcome = state
     changes = try changes.filter { change in
@@ -92,6 +116,19 @@ struct FileMerge: Sendable {
         return false
       }
     }
+  }
+
+  /// Who issued the credential in force, if it was not the file and there is one.
+  private func issuer(
+    of id: AccountID, _ state: ControlState, _ book: WriterBook
+  ) throws(Unread) -> StreamFold.Writer? {
+    let revision = state.revision(ofStream: id.credentialStream)
+    guard revision > 0, state.accounts[id]?.credentialFingerprint != nil else { return nil }
+    guard let fold = book.fold(id.credentialStream, at: revision) else {
+      throw Unread(streams: [id.credentialStream])
+    }
+    let writer = fold.writers["credentialGeneration"]
+    return writer?.provenance.source == .file ? nil : writer
   }
 
   /// What becomes of the file's commands for one stream.
@@ -177,7 +214,7 @@ struct FileMerge: Sendable {
       case .all, nil: return [change]
       case .nothing: return []
       case .instead(let subject, let image):
-        // A credential is no field: its own rule has decided already.
+        // A credential is no field of the account: who issued the last one decides, see `issuer`.
         let own: [Change] =
           if case .account(.issueCredential) = change.command { [change] } else { [] }
         guard made.insert(stream).inserted else { return own }

@@ -77,7 +77,11 @@ extension ControlState {
     case .provider(let command):
       let events = try ownEvents(for: .provider(command), isUnresolved: false)
       try check(command, events)
-      return events
+      // What was switched off goes with the provider, and its own stream says so: it may come back.
+      guard case .remove(let id) = command, let provider = providers[id] else { return events }
+      return provider.disabledModels.map {
+        .model(.enabled(ModelID(provider: id, name: $0)))
+      } + events
     case .account(let command):
       let events = try ownEvents(for: .account(command), isUnresolved: false)
       try check(command)

@@ -59,8 +59,9 @@ public enum HealthCommand: Sendable, Hashable {
   case startCooldown(HealthEvent.CooldownStarted)
   /// Ending what does not cool is no event; nil ends all.
   case endCooldown(AccountID, scope: CooldownScope?, reason: HealthEvent.EndReason)
-  /// A valid one ends every cooldown of the account.
-  case recordTest(HealthEvent.Tested)
+  /// A valid one ends the account's cooldowns that began at or before `began`, the position at which the test
+  /// did: it says nothing of later ones.
+  case recordTest(HealthEvent.Tested, began: UInt64)
   case note(HealthEvent.Noted)
 
   /// Whom the command is about.
@@ -68,7 +69,7 @@ public enum HealthCommand: Sendable, Hashable {
     switch self {
     case .startCooldown(let it): it.account
     case .endCooldown(let account, _, _): account
-    case .recordTest(let it): it.account
+    case .recordTest(let it, _): it.account
     case .note(let it): it.account
     }
   }
@@ -103,12 +104,9 @@ extension AccountHealth {
         }
       return cools
         ? [.cooldownEnded(.init(account: account, scope: scope, reason: reason))] : []
-    case .recordTest(let tested):
+    case .recordTest(let tested, let began):
       try check(code: tested.errorCode)
-      let ended =
-        tested.isValid
-        ? try decide(
-          .endCooldown(tested.account, scope: nil, reason: .passedTest), state) : []
+      let ended = tested.isValid ? state.ending(tested.account, through: began) : []
       return [.tested(tested)] + ended
     case .note(let wanted):
       if case .set(_, let code) = wanted.error { try check(code: code) }
@@ -168,6 +166,19 @@ extension AccountHealth {
         lastError = LastError(status: status, errorClass: nil, code: code, at: time)
       case nil: break
       }
+    }
+  }
+
+  /// The ends of the cooldowns that began at or before a position: one for all of them, or one each.
+  private func ending(_ account: AccountID, through began: UInt64) -> [HealthEvent] {
+    let scopes =
+      (cooldown == nil ? [] : [CooldownScope.account])
+      + modelCooldowns.keys.sorted().map { .model($0) }
+    let over = scopes.filter { (cooldown($0)?.position ?? .max) <= began }
+    if over.isEmpty { return [] }
+    let ends: [CooldownScope?] = over.count == scopes.count ? [nil] : over
+    return ends.map {
+      .cooldownEnded(.init(account: account, scope: $0, reason: .passedTest))
     }
   }
 

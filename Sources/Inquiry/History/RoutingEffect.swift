@@ -62,12 +62,15 @@ public struct RoutingEffect: Sendable, Hashable {
 extension Replay {
   /// Decides the requests since a time anew under two configurations, the newest first.
   ///
-  /// - Parameter isStopped: asked once in a while; true ends the look where it is.
+  /// - Parameters:
+  ///   - now: what cooldowns, and the ends of keys and credentials, are compared with: the question is what
+  ///     the requests would meet if they came again from now on.
+  ///   - isStopped: asked once in a while; true ends the look where it is.
   public static func effect(
     of proposed: ControlState, on current: ControlState, in log: LogReader,
-    since: UnixNanoseconds, isStopped: () -> Bool
+    since: UnixNanoseconds, now: UnixNanoseconds, isStopped: () -> Bool
   ) throws(InquiryFault) -> RoutingEffect {
-    var comparison = EffectComparison(current, proposed, since: since)
+    var comparison = EffectComparison(current, proposed, since: since, now: now)
     let first = try reading { () throws(StoreError) in
       try log.firstPosition(atOrAfter: since.rawValue)
     }
@@ -109,6 +112,7 @@ private struct EffectComparison {
   var effect: RoutingEffect
   private let current: (state: ControlState, snapshot: RoutingSnapshot)
   private let proposed: (state: ControlState, snapshot: RoutingSnapshot)
+  private let now: UnixNanoseconds
   private var tallies: [Path: Tally] = [:]
   private static let finished = Array(WireKind.requestFinished.rawValue.utf8)
   private static let gaps = ["gateway.gap.", "gateway.gap_opened."].map { Array($0.utf8) }
@@ -117,7 +121,11 @@ private struct EffectComparison {
     "model_not_found", "no_account_available", "model_not_allowed",
   ]
 
-  init(_ current: ControlState, _ proposed: ControlState, since: UnixNanoseconds) {
+  init(
+    _ current: ControlState, _ proposed: ControlState, since: UnixNanoseconds,
+    now: UnixNanoseconds
+  ) {
+    self.now = now
     self.current = (current, RoutingSnapshot(current))
     self.proposed = (proposed, RoutingSnapshot(proposed))
     effect = RoutingEffect(since: since)
@@ -191,17 +199,26 @@ private struct EffectComparison {
       operation: fact.operation)
     func outcome(_ side: (state: ControlState, snapshot: RoutingSnapshot)) -> RoutingEffect.Outcome
     {
-      if let key = fact.key.flatMap({ side.state.keys[$0] }), key.status != .active {
-        return .refused("key_\(key.status.rawValue)")
-      }
+      if let refusal = admission(fact, side.state) { return .refused(refusal) }
       let decided = route(
-        side.snapshot, facts, now: attempt?.now ?? fact.receivedAt, seed: attempt?.seed ?? 0,
+        side.snapshot, facts, now: now, seed: attempt?.seed ?? 0,
         local: attempt?.local ?? .none, tried: [])
       switch decided {
       case .success(let decision):
         return .account(decision.account, name: "", model: decision.upstreamModel)
       case .failure(let refusal): return .refused(refusal.name)
       }
+    }
+    /// What keeps a request out before it is routed.
+    func admission(_ fact: RequestEvent.Finished, _ state: ControlState) -> String? {
+      if let key = fact.key.flatMap({ state.keys[$0] }) {
+        if key.status != .active { return "key_\(key.status.rawValue)" }
+        if state.organisations[key.organisation]?.isPaused == true { return "key_paused" }
+        if key.isExpired(at: now) { return "key_expired" }
+      } else if state.settings.requireAPIKey {
+        return fact.key == nil ? "missing_api_key" : "invalid_api_key"
+      }
+      return fact.requestBytes > state.settings.maxBodyBytes ? "body_too_large" : nil
     }
     effect.looked += 1
     let (before, after) = (outcome(current), outcome(proposed))

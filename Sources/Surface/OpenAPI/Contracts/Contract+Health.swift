@@ -8,7 +8,7 @@ extension Contract {
         "model",
         Schema.modelName.orNull.described("By the provider's own name; else the first offered."))
     ]), bodyIsOptional: true, answers: [.ok(.named(.accountTest))],
-    errors: [.unknownAccount, .gatewayNotRunning])
+    errors: [.unknownAccount, .gatewayNotRunning], honoursIfMatch: true)
   static let endCooldown = Contract(
     answers: [
       .ok(
@@ -16,7 +16,7 @@ extension Contract {
           .field("connection", .named(.account)),
           .field("ended", Schema.bool.described("Whether there was one.")),
         ]), revision: true)
-    ], errors: [.unknownAccount])
+    ], errors: [.unknownAccount], honoursIfMatch: true)
   static let discoverModels = Contract(
     answers: [
       .ok(
@@ -28,7 +28,7 @@ extension Contract {
           .field("skipped", Schema.count.described("Entries that cannot be a model's name.")),
           .field("latencyMs", .count), .field("discoveredAt", .time),
         ]))
-    ], errors: [.unknownAccount, .discoveryFailed, .gatewayNotRunning])
+    ], errors: [.unknownAccount, .discoveryFailed, .gatewayNotRunning], honoursIfMatch: true)
 
   static let listBackends = page(
     "backends", of: .named(.backend),
