@@ -45,12 +45,7 @@ extension AdminService {
   ///
   /// Ends every session, for those are bound to the password that they were got with.
   func resetPassword(_ call: AdminCall) async throws -> AdminAnswer {
-    var given: Secret?
-    if !call.body.isEmpty {
-      var fields = try call.fields()
-      given = try fields.optionalString("newPassword").map { Secret($0) }
-      try fields.finish()
-    }
+    let given = try Self.newPassword(call)
     let password = given ?? KeyText.makePassword(edge)
     let change = try await control.passwordChange(password)
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
@@ -62,5 +57,18 @@ extension AdminService {
       members.append(.init("password", JSONValue(String(decoding: password.bytes, as: UTF8.self))))
     }
     return .json(.object(members), revision: revision)
+  }
+
+  /// The password that the caller chose; nil: none.
+  ///
+  /// Apart from `resetPassword` and never inlined: its closure among the suspensions there crashes the
+  /// optimiser (Swift 6.3.1, splitting the coroutine).
+  @inline(never)
+  private static func newPassword(_ call: AdminCall) throws -> Secret? {
+    if call.body.isEmpty { return nil }
+    var fields = try call.fields()
+    let text = try fields.optionalString("newPassword")
+    try fields.finish()
+    return text.map { Secret($0) }
   }
 }

@@ -26,15 +26,17 @@ extension AdminService {
 
   /// Ends the caller's session, or with `all` every one; what has ended stays so over restarts.
   func logout(_ call: AdminCall) async throws -> AdminAnswer {
-    var ofAll = false
-    if !call.body.isEmpty {
-      var fields = try call.fields()
-      ofAll = try fields.optionalBool("all") ?? false
-      try fields.finish()
-    }
-    var call = call
+    let ofAll = try Self.endsAll(call)
     let session = await session(of: call)
-    if let session { call.caller = .admin(session) }
+    try await endSessions(session, ofAll: ofAll, Self.call(call, of: session))
+    var answer = AdminAnswer.json(["success": true])
+    answer.headers[.setCookie] = cookie("", maxAge: 0, call)
+    return answer
+  }
+
+  private func endSessions(
+    _ session: Sessions.Session?, ofAll: Bool, _ call: AdminCall
+  ) async throws {
     if ofAll {
       if case .anyone = call.caller { throw APIFault(.unauthorized) }
       try await end(.allSessionsRevoked, call)
@@ -45,9 +47,25 @@ extension AdminService {
         .sessionRevoked(
           AccessEvent.SessionRevoked(session: session.id, expiresAt: session.expiresAt)), call)
     }
-    var answer = AdminAnswer.json(["success": true])
-    answer.headers[.setCookie] = cookie("", maxAge: 0, call)
-    return answer
+  }
+
+  // The next two are apart from `logout` and never inlined: among its suspensions they crash the optimiser
+  // (Swift 6.3.1, splitting the coroutine).
+
+  @inline(never)
+  private static func endsAll(_ call: AdminCall) throws -> Bool {
+    if call.body.isEmpty { return false }
+    var fields = try call.fields()
+    let ofAll = try fields.optionalBool("all") ?? false
+    try fields.finish()
+    return ofAll
+  }
+
+  @inline(never)
+  private static func call(_ call: AdminCall, of session: Sessions.Session?) -> AdminCall {
+    var call = call
+    if let session { call.caller = .admin(session) }
+    return call
   }
 
   /// Checks the administrator's password under the limit of its address.
