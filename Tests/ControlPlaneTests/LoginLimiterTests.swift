@@ -1,4 +1,5 @@
 import Domain
+import EventStore
 import HTTPTypes
 import Testing
 
@@ -116,5 +117,28 @@ struct LoginLimiterTests {
     #expect(proxies.client(peer: "10.0.0.2", headers: headers).isSecure == nil)
     headers[.xForwardedProto] = "https, http"
     #expect(proxies.client(peer: "10.0.0.1", headers: headers).isSecure == false)
+  }
+
+  @Test func `proxies that the settings name are believed, and others are not`() async throws {
+    try await TestBox.prepared { box, token in
+      let forwarded = [("x-forwarded-for", "198.51.100.77")]
+      func author() async throws -> String? {
+        let target = box.control.state.aliases["fast"]?.target == "mock/gpt-4o"
+        let reply = try await box.call(
+          .put, "/api/models/alias",
+          "{\"alias\":\"fast\",\"model\":\"mock/gpt-4o\(target ? "-mini" : "")\"}", as: token,
+          headers: forwarded)
+        #expect(reply.status == 200, "\(reply.text)")
+        let last = try box.store.reader.events(
+          ofStream: aliasStream("fast"), from: Revision(1)
+        ).last
+        return try recorded(try #require(last)).provenance.address
+      }
+      #expect(try await author()?.hasPrefix(TestBox.address) == true)
+      try await box.control.execute(provenance: .system) { _ in
+        [Change(.settings(.setTrustedProxies(["203.0.113.0/24"])))]
+      }
+      #expect(try await author()?.hasPrefix("198.51.100.77") == true)
+    }
   }
 }

@@ -20,7 +20,6 @@ struct AdminService: Sendable {
   let hosts: HostGuard
   /// Of the address that is for administration alone; nil: there is none.
   let administrationHosts: HostGuard?
-  let proxies: TrustedProxies
 
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?, sessions: Sessions,
@@ -31,7 +30,6 @@ struct AdminService: Sendable {
     self.probe = probe
     self.sessions = sessions
     self.logger = logger
-    proxies = TrustedProxies(options.trustedProxies)
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
     administrationHosts = options.administrationHost.map {
       HostGuard(listenHost: $0, allowed: options.allowedHosts)
@@ -39,6 +37,13 @@ struct AdminService: Sendable {
   }
 
   var edge: Edge { control.edge }
+
+  /// Those of the command line and those of the settings.
+  var proxies: TrustedProxies {
+    TrustedProxies(
+      options.trustedProxies
+        + control.state.settings.trustedProxies.compactMap { AddressBlock($0) })
+  }
 
   /// Admits a request and runs its handler.
   func answer(

@@ -13,12 +13,7 @@ extension Settings {
     case .setTrustedProxies(let networks):
       try Bounds.within(networks.count, 0...64, "number of trusted proxies")
       for network in networks {
-        guard 2...64 ~= network.utf8.count,
-          network.utf8.allSatisfy({
-            0x30...0x39 ~= $0 || 0x41...0x46 ~= $0 || 0x61...0x66 ~= $0 || $0 == 0x3A
-              || $0 == 0x2E || $0 == 0x2F
-          })
-        else {
+        guard AddressBlock(network) != nil else {
           throw .invalid(
             "trusted_proxies", network, "a trusted proxy is an address, or an address/bits")
         }
