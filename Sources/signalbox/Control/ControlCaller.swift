@@ -62,6 +62,7 @@ enum ControlCaller {
     return try await withThrowingTaskGroup(of: ControlReply.self) { group in
       group.addTask { try await exchange(request, channel) }
       group.addTask {
+        // The bound of the wait: cancelled as soon as the answer is there.
         try await Task.sleep(for: patience)
         throw Unanswered(
           description: "the gateway did not answer within \(patience.components.seconds) s;"

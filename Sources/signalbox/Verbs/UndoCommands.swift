@@ -89,6 +89,7 @@ struct WayBackOptions: ParsableArguments {
     do {
       let administration = Administration(data: options.data)
       let telling = Task {
+        // Nobody needs to be told of what is over within a second; cancelled then.
         try await Task.sleep(for: .seconds(1))
         Console.warn("signalbox: looking at the requests of the last 24 h …")
       }
