@@ -1,4 +1,4 @@
-/// US dollars as people write them, and as millionths; no binary fraction comes between.
+/// US dollars as people write them, read as millionths; no binary fraction comes between.
 enum Amount {
   /// `12`, `0.25`: digits without superfluous zeros before them, and perhaps a point and one to six more.
   ///
@@ -16,16 +16,6 @@ enum Amount {
     }
     digits += [UInt8](repeating: 0x30, count: 6 - places)
     return UInt64(String(decoding: digits, as: UTF8.self))
-  }
-
-  /// The shortest text that parses to the amount.
-  static func text(_ millionths: UInt64) -> String {
-    let (whole, rest) = millionths.quotientAndRemainder(dividingBy: 1_000_000)
-    guard rest > 0 else { return String(whole) }
-    var digits = String(rest)
-    digits = String(repeating: "0", count: 6 - digits.utf8.count) + digits
-    while digits.utf8.last == 0x30 { digits.removeLast() }
-    return "\(whole).\(digits)"
   }
 
   private static func isDigits(_ bytes: some Collection<UInt8>) -> Bool {

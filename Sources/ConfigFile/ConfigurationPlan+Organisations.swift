@@ -65,7 +65,7 @@ func told(_ budgets: [Budget]) -> String {
   if budgets.isEmpty { return "none" }
   return budgets.map { budget in
     let amounts =
-      (budget.microUSD.map { ["\(Amount.text($0)) USD"] } ?? [])
+      (budget.microUSD.map { ["\(decimalText(millionths: $0)) USD"] } ?? [])
       + (budget.tokens.map { ["\($0) tokens"] } ?? [])
     return "\(amounts.joined(separator: " and ")) a \(budget.period.name) (\(budget.timezone))"
   }.joined(separator: ", ")

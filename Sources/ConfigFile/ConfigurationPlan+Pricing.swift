@@ -60,7 +60,8 @@ extension ConfigurationPlan {
       ("input", price.input), ("output", price.output), ("cached", price.cached),
       ("reasoning", price.reasoning), ("cache-creation", price.cacheCreation),
     ]
-    return fields.compactMap { name, value in value.map { "\(name) \(Amount.text($0))" } }
-      .joined(separator: ", ")
+    return fields.compactMap { name, value in value.map { "\(name) \(decimalText(millionths: $0))" }
+    }
+    .joined(separator: ", ")
   }
 }

@@ -157,7 +157,7 @@ struct Fields {
   func amount(_ name: String, _ range: ClosedRange<UInt64>) throws(ConfigFault) -> UInt64? {
     guard let value = try scalar(name) else { return nil }
     let bounds =
-      "Write an amount from \(Amount.text(range.lowerBound)) to \(Amount.text(range.upperBound)), "
+      "Write an amount from \(decimalText(millionths: range.lowerBound)) to \(decimalText(millionths: range.upperBound)), "
       + "like `12` or `0.25`."
     guard value.isPlain, let amount = Amount.parse(value.text) else {
       throw ConfigFault(
@@ -168,7 +168,7 @@ struct Fields {
     guard range.contains(amount) else {
       throw ConfigFault(
         .invalidValue, line: value.line, path: child(name),
-        "\(Amount.text(amount)) US dollars are out of bounds.", remedy: bounds)
+        "\(decimalText(millionths: amount)) US dollars are out of bounds.", remedy: bounds)
     }
     return amount
   }

@@ -112,21 +112,16 @@ extension EventLine {
     return set.isEmpty ? "none" : set.joined(separator: ", ")
   }
 
-  /// `month (UTC) 500.000000 USD`, or `none`.
+  /// `month (UTC) 500 USD`, or `none`.
   static func budgets(_ budgets: [Budget]) -> String {
     let texts = budgets.map { budget in
       let amounts = [
-        budget.microUSD.map { "\(dollars($0)) USD" }, budget.tokens.map { "\($0) tokens" },
+        budget.microUSD.map { "\(decimalText(millionths: $0)) USD" },
+        budget.tokens.map { "\($0) tokens" },
       ].compactMap(\.self).joined(separator: " and ")
       return "\(budget.period.name) (\(Shown.text(budget.timezone))) \(amounts)"
     }
     return texts.isEmpty ? "none" : texts.joined(separator: ", ")
-  }
-
-  /// Millionths of a dollar as dollars.
-  static func dollars(_ micro: UInt64) -> String {
-    let rest = String(micro % 1_000_000)
-    return "\(micro / 1_000_000).\(String(repeating: "0", count: 6 - rest.count))\(rest)"
   }
 
   static func pricing(_ event: PricingEvent, _ state: ControlState) -> String {
@@ -147,9 +142,10 @@ extension EventLine {
 
   private static func price(_ it: Price) -> String {
     let parts = [
-      "input \(dollars(it.input))", "output \(dollars(it.output))",
-      it.cached.map { "cached \(dollars($0))" }, it.reasoning.map { "reasoning \(dollars($0))" },
-      it.cacheCreation.map { "cache creation \(dollars($0))" },
+      "input \(decimalText(millionths: it.input))", "output \(decimalText(millionths: it.output))",
+      it.cached.map { "cached \(decimalText(millionths: $0))" },
+      it.reasoning.map { "reasoning \(decimalText(millionths: $0))" },
+      it.cacheCreation.map { "cache creation \(decimalText(millionths: $0))" },
     ]
     return parts.compactMap(\.self).joined(separator: ", ")
   }

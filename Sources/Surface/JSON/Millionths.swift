@@ -1,7 +1,9 @@
+import Domain
+
 /// Amounts with at most six decimals, exact: as whole millionths, with no binary fraction between.
 extension JSONValue {
   /// A number of so many millionths, in its shortest form: 12500000 is `12.5`.
-  public init(millionths: UInt64) { self = .number(millionthsText(millionths)) }
+  public init(millionths: UInt64) { self = .number(decimalText(millionths: millionths)) }
 
   /// The number in millionths; nil if this is none, is below 0, is no whole number of them or is too large.
   public var millionths: UInt64? {
@@ -36,17 +38,10 @@ extension ObjectReader {
   public mutating func givenAmount(
     _ name: String, in range: ClosedRange<UInt64>
   ) throws(FieldFault) -> Given<UInt64> {
-    let bounds = "\(millionthsText(range.lowerBound)) to \(millionthsText(range.upperBound))"
+    let bounds =
+      "\(decimalText(millionths: range.lowerBound)) to \(decimalText(millionths: range.upperBound))"
     return try given(name, "a number from \(bounds) with at most 6 decimals") { value in
       value.millionths.flatMap { range.contains($0) ? $0 : nil }
     }
   }
-}
-
-private func millionthsText(_ millionths: UInt64) -> String {
-  let (whole, rest) = millionths.quotientAndRemainder(dividingBy: 1_000_000)
-  guard rest > 0 else { return String(whole) }
-  var decimals = String(String(rest + 1_000_000).dropFirst())
-  while decimals.utf8.last == UInt8(ascii: "0") { decimals.removeLast() }
-  return "\(whole).\(decimals)"
 }
