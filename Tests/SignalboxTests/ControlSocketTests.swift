@@ -77,6 +77,15 @@ private let provider: JSONValue = [
 
 @Suite("Control socket")
 struct ControlSocketTests {
+  @Test func `a refusal as quick as a refusal can be is read`() async throws {
+    try await Door.with { door in
+      for _ in 0..<300 {
+        let refused = try await door.send(ControlRequest(.post, "/api/provider-nodes", body: []))
+        #expect(refused.status == 400)
+      }
+    }
+  }
+
   @Test func `a local caller administrates without a login, and the log has the user`() async throws
   {
     try await Door.with { door in

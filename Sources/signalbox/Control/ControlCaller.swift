@@ -111,13 +111,13 @@ enum ControlCaller {
           headers.add(name: "content-length", value: "\(body.readableBytes)")
         }
         if let tag = request.tag { headers.add(name: "if-match", value: tag) }
-        try await outbound.write(
-          .head(
-            HTTPRequestHead(
-              version: .http1_1, method: HTTPMethod(rawValue: request.method.rawValue),
-              uri: request.target, headers: headers)))
-        if let body { try await outbound.write(.body(.byteBuffer(body))) }
-        try await outbound.write(.end(nil))
+        let head = HTTPRequestHead(
+          version: .http1_1, method: HTTPMethod(rawValue: request.method.rawValue),
+          uri: request.target, headers: headers)
+        let content = body.map { [HTTPClientRequestPart.body(.byteBuffer($0))] } ?? []
+        // In one write: to the gateway the request is whole with the body's last byte. It may have
+        // answered and hung up before a separate `.end`, which would then fail.
+        try await outbound.write(contentsOf: [.head(head)] + content + [.end(nil)])
         var status: Int?
         var bytes: [UInt8] = []
         for try await part in inbound {
