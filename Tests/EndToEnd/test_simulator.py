@@ -1,9 +1,13 @@
 """The simulator by itself: a test instrument that misbehaves exactly as told."""
 
+import datetime
+import email.utils
 import http.client
 import json
 import random
 import socket
+import threading
+import time
 import unittest
 
 from support import Case, exchange, eventually, message, scenario, sha256
@@ -195,6 +199,117 @@ class FaultsTests(SimulatorCase):
         content = self.chat(message(model="gpt-4o")).json()["choices"][0]["message"]["content"]
         self.assertEqual(content.count("x" * 1000), 5_000)
 
+    def test_every_named_error_has_its_status_and_its_services_shape(self):
+        # Status, and what a reader of that service looks for.
+        shapes = {
+            "openai": (500, "server_error"), "openai-tokens": (429, '"tokens"'),
+            "openai-quota": (429, "insufficient_quota"),
+            "openai-context": (400, "context_length_exceeded"),
+            "openai-content": (400, "content_policy_violation"),
+            "openai-parameter": (400, "unsupported_parameter"),
+            "openai-model": (404, "model_not_found"),
+            "openai-deactivated": (401, "account_deactivated"),
+            "anthropic-rate-limit": (429, "rate_limit_error"),
+            "anthropic-overloaded": (529, "overloaded_error"),
+            "anthropic-invalid": (400, "invalid_request_error"),
+            "anthropic-credit": (400, "credit balance"), "anthropic-api": (500, "api_error"),
+            "google-exhausted": (429, "RESOURCE_EXHAUSTED"),
+            "google-invalid": (400, "INVALID_ARGUMENT"), "google-key": (400, "API_KEY_INVALID"),
+            "google-unavailable": (503, "UNAVAILABLE"),
+            "codex-usage-limit": (429, "usage_limit_reached"),
+            "html-challenge": (403, "Just a moment"), "html-gateway": (502, "Bad Gateway"),
+            "text": (503, "upstream connect error"), "empty": (503, "")}
+        for name, (status, word) in shapes.items():
+            self.upstream.next({"error": name})
+            answer = self.chat(message(model="gpt-4o"))
+            self.assertEqual(answer.status, status, name)
+            self.assertIn(word, answer.body.decode(), name)
+            if "html" in name:
+                self.assertIn("text/html", answer.header("content-type"))
+            elif name not in ("text", "empty"):
+                self.assertIn("error", answer.json(), name)
+            # The same words with another status.
+            self.upstream.next({"error": name, "status": 418})
+            self.assertEqual(self.chat(message(model="gpt-4o")).status, 418, name)
+
+    def test_every_reset_is_told_where_it_belongs(self):
+        def asked(form, after, error="openai"):
+            self.upstream.next(
+                {"status": 429, "error": error, "reset": {"form": form, "in": after}})
+            return self.chat(message(model="gpt-4o"))
+
+        for form, after, value in (
+                ("retry-after", "1500ms", "2"), ("retry-after-ms", "1500ms", "1500"),
+                ("x-ratelimit-reset-requests", "20ms", "20ms"),
+                ("x-ratelimit-reset-tokens", "362s", "6m2s")):
+            self.assertEqual(asked(form, after).header(form), value)
+        hour = time.time() + 3600
+        told = [
+            email.utils.parsedate_to_datetime(
+                asked("retry-after-date", "60m").header("retry-after")).timestamp(),
+            int(asked("x-ratelimit-reset", "60m").header("x-ratelimit-reset")),
+            datetime.datetime.fromisoformat(
+                asked("anthropic-ratelimit-requests-reset", "60m").header(
+                    "anthropic-ratelimit-requests-reset").replace("Z", "+00:00")).timestamp(),
+            asked("resets-at", "60m", "codex-usage-limit").json()["error"]["resets_at"]]
+        for moment in told:
+            self.assertTrue(hour - 1 <= moment <= hour + 30, (moment, hour))
+        info = asked("retry-info", "3050ms", "google-exhausted").json()["error"]["details"][0]
+        self.assertEqual(info["retryDelay"], "3.050s")
+        usage = asked("resets-in-seconds", "90s", "codex-usage-limit").json()["error"]
+        self.assertEqual(usage["resets_in_seconds"], 90)
+
+    def test_an_error_under_a_200_is_the_first_frame_or_the_whole_body(self):
+        for error, word in (("openai", "server_error"), ("html-gateway", "502 Bad Gateway")):
+            self.upstream.next({"fault": "error-in-200", "error": error}, times=2)
+            whole = self.chat(message(model="gpt-4o"))
+            self.assertEqual(whole.status, 200)
+            self.assertIn(word, whole.body.decode())
+            streamed = self.chat(message(model="gpt-4o", stream=True))
+            self.assertEqual(streamed.status, 200)
+            if "html" in error:
+                self.assertEqual(streamed.body, whole.body)
+                self.assertIn("text/html", streamed.header("content-type"))
+            else:
+                self.assertIn(word, frames(streamed.body)[0])
+                self.assertEqual(len(frames(streamed.body)), 1)
+
+    def test_a_provider_without_stream_options_says_so(self):
+        self.upstream.scenario(scenario(**{"rejects-stream-options": True}))
+        asked = message(model="gpt-4o", stream=True, stream_options={"include_usage": True})
+        refused = self.chat(asked)
+        self.assertEqual(refused.status, 400)
+        self.assertIn("stream_options", refused.json()["error"]["message"])
+        del asked["stream_options"]
+        self.assertEqual(self.chat(asked).status, 200)
+
+    def test_usage_comes_in_every_form(self):
+        def chunks(form, **options):
+            self.upstream.next({
+                "usage": form, "chunks": 3, "prompt-tokens": 10, "cached-tokens": 4,
+                "reasoning-tokens": 2})
+            answer = self.chat(message(model="gpt-4o", stream=True, **options))
+            return [json.loads(frame) for frame in frames(answer.body)[:-1]]
+
+        def told(form, **options):
+            return [
+                (place, chunk["usage"].get("prompt_tokens"), chunk["usage"].get("completion_tokens"))
+                for place, chunk in enumerate(chunks(form, **options)) if chunk.get("usage")]
+
+        asked = {"stream_options": {"include_usage": True}}
+        self.assertEqual(told("last"), [])
+        self.assertEqual(told("last", **asked), [(5, 10, 3)])
+        self.assertEqual(told("none", **asked), [])
+        self.assertEqual(told("unasked"), [(5, 10, 3)])
+        self.assertEqual(told("split"), [(0, 10, None), (5, None, 3)])
+        self.assertEqual(
+            told("running"), [(0, 10, 0), (1, 10, 1), (2, 10, 2), (3, 10, 3), (4, 10, 3)])
+        self.assertEqual(told("with-finish"), [(4, 10, 3)])
+        renamed = chunks("input-output", **asked)[-1]["usage"]
+        self.assertEqual((renamed["input_tokens"], renamed["output_tokens"]), (10, 3))
+        self.assertEqual(renamed["input_tokens_details"]["cached_tokens"], 4)
+        self.assertEqual(renamed["output_tokens_details"]["reasoning_tokens"], 2)
+
     def test_usage_can_be_left_out(self):
         self.upstream.next({"usage": False})
         self.assertNotIn("usage", self.chat(message(model="gpt-4o")).json())
@@ -237,10 +352,26 @@ class ControlTests(SimulatorCase):
         self.assertEqual(requests["total"], 3)
         self.assertEqual(requests["byAccount"], {"a1": 2})
         self.assertEqual(requests["byModel"], {"gpt-4o": 2, "gpt-4o-mini": 1})
+        self.assertEqual(
+            requests["byAccountAndModel"], {"a1": {"gpt-4o": 1, "gpt-4o-mini": 1}})
+        self.assertEqual(requests["peakByAccount"], {"a1": 1})
         self.assertEqual(requests["byStatus"], {"200": 1, "401": 1, "500": 1})
         self.assertEqual(requests["unknownKeys"], 1)
         self.upstream.control("POST", "reset")
         self.assertEqual(self.upstream.total(), 0)
+
+    def test_how_much_an_account_had_at_once_is_counted(self):
+        self.upstream.next({"head-latency": "300ms"}, times=3)
+        threads = [
+            threading.Thread(target=self.chat, args=(message(model="gpt-4o"),)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.chat(message(model="gpt-4o"))
+        requests = self.upstream.state()["requests"]
+        self.assertEqual(requests["peakByAccount"], {"a1": 3})
+        self.assertEqual(requests["byAccount"], {"a1": 4})
 
     def test_unknown_fields_are_refused_by_name(self):
         for document, name in (
@@ -250,6 +381,12 @@ class ControlTests(SimulatorCase):
             ({"behaviour": {"head-latency": "soon"}}, "head-latency"),
             ({"behaviour": {"fault": "explode"}}, "fault"),
             ({"behaviour": {"status": 500, "fault": "never-answer"}}, "exclude"),
+            ({"behaviour": {"error": "openai-weather"}}, "error"),
+            ({"behaviour": {"usage": "some"}}, "usage"),
+            ({"behaviour": {"reset": {"form": "retry-after", "in": "1s"}}}, "need"),
+            ({"behaviour": {"status": 429, "reset": {"form": "retry-info", "in": "1s"}}},
+             "google-exhausted"),
+            ({"behaviour": {"status": 429, "reset": {"in": "1s"}}}, "form and in"),
         ):
             answer = exchange(
                 self.upstream.port, "POST", "/_control/scenario", json.dumps(document).encode())

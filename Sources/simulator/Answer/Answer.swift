@@ -7,6 +7,8 @@ struct Answer {
   let act: Act
   /// Of this request among all; only its `x-request-id` shows it.
   let ordinal: UInt64
+  /// Unix time in nanoseconds; only the resets of an error show it.
+  let now: Int64
   let allocator: ByteBufferAllocator
 
   /// From the request's last byte to the response's.
@@ -14,14 +16,26 @@ struct Answer {
     var steps: [Step] = []
     if act.headLatency > 0 { steps.append(.wait(.nanoseconds(act.headLatency))) }
     switch act.trouble {
-    case .status(let status, let retryAfter):
-      return steps
-        + OpenAIError.upstream(status).steps(ordinal: ordinal, retryAfter: retryAfter)
-    case .fault(.resetBeforeHead, _): return steps + [.reset]
-    case .fault(.closeBeforeHead, _): return steps + [.close]
-    case .fault(.neverAnswer, _): return steps + [.silence]
-    case .none, .fault: return steps + (request.isStream ? stream() : whole())
+    case .refusal(let refusal): return steps + answer(refusal).steps()
+    case .fault(.resetBeforeHead, _, _): return steps + [.reset]
+    case .fault(.closeBeforeHead, _, _): return steps + [.close]
+    case .fault(.neverAnswer, _, _): return steps + [.silence]
+    case .fault(.errorIn200, _, let error)
+    where !request.isStream || !error.shape.isJSON:
+      return steps + answer(error).steps(status: 200)
+    case .none, .fault: break
     }
+    if act.rejectsStreamOptions, request.hasStreamOptions {
+      let error = OpenAIError(
+        status: 400, message: "Unrecognized request argument supplied: stream_options",
+        type: "invalid_request_error")
+      return steps + error.steps(ordinal: ordinal)
+    }
+    return steps + (request.isStream ? stream() : whole())
+  }
+
+  private func answer(_ refusal: Refusal) -> RefusalAnswer {
+    RefusalAnswer(refusal: refusal, ordinal: ordinal, now: now)
   }
 
   // MARK: - A whole answer
@@ -41,9 +55,9 @@ struct Answer {
       #"","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":""#)
     body.writeString(finishReason)
     body.writeStaticString(#""}]"#)
-    if act.reportsUsage {
+    if act.usage != .none {
       body.writeStaticString(#","usage":"#)
-      writeUsage(&body)
+      writeUsage(prompt: true, completion: completionTokens, &body)
     }
     body.writeStaticString("}")
 
@@ -69,15 +83,22 @@ struct Answer {
     var head = HTTPResponseHead(
       version: .http1_1, status: .ok, headers: headers("text/event-stream; charset=utf-8"))
     head.headers.add(name: "cache-control", value: "no-cache")
-    if case .fault(.emptyStream, _) = act.trouble { return [.head(head), .end] }
+    switch act.trouble {
+    case .fault(.emptyStream, _, _): return [.head(head), .end]
+    case .fault(.errorIn200, _, let error): return [.head(head)] + cut(errorFrame(error)) + [.end]
+    default: break
+    }
 
     let shown = min(contentChunks, cutoff?.chunk ?? .max)
-    var frames = [choiceFrame(delta: #"{"role":"assistant","content":"","refusal":null}"#)]
+    var frames = [
+      choiceFrame(
+        delta: #"{"role":"assistant","content":"","refusal":null}"#, end: frameEnd(role: true))
+    ]
     frames.reserveCapacity(shown + 2)
     for index in 0..<shown { frames.append(contentFrame(index)) }
     switch cutoff?.fault {
     case nil: frames.append(lastFrames())
-    case .errorInStream?: frames.append(errorFrame())
+    case .errorInStream?: frames.append(errorFrame(cutoff?.error ?? Refusal()))
     case .some: break
     }
     return [.head(head)] + paced(frames) + [cutoff?.last ?? .end]
@@ -96,14 +117,14 @@ struct Answer {
   }
 
   /// After how many content chunks a fault strikes, and what the connection does then.
-  private var cutoff: (fault: Fault, chunk: Int, last: Step)? {
-    guard case .fault(let fault, let chunk) = act.trouble else { return nil }
+  private var cutoff: (fault: Fault, chunk: Int, error: Refusal, last: Step)? {
+    guard case .fault(let fault, let chunk, let error) = act.trouble else { return nil }
     switch fault {
-    case .resetMidStream: return (fault, chunk, .reset)
-    case .closeMidStream: return (fault, chunk, .close)
-    case .stallMidStream: return (fault, chunk, .silence)
-    case .errorInStream: return (fault, chunk, .end)
-    case .resetBeforeHead, .closeBeforeHead, .neverAnswer, .emptyStream: return nil
+    case .resetMidStream: return (fault, chunk, error, .reset)
+    case .closeMidStream: return (fault, chunk, error, .close)
+    case .stallMidStream: return (fault, chunk, error, .silence)
+    case .errorInStream: return (fault, chunk, error, .end)
+    case .resetBeforeHead, .closeBeforeHead, .neverAnswer, .emptyStream, .errorIn200: return nil
     }
   }
 
@@ -113,37 +134,38 @@ struct Answer {
     writeWord(index, &frame)
     if index == 0 { frame.writeRepeatingByte(UInt8(ascii: "x"), count: act.bodyBytes) }
     frame.writeStaticString(#""},"logprobs":null,"finish_reason":null}]"#)
-    writeFrameEnd(&frame)
+    write(frameEnd(chunk: index), &frame)
     return frame
   }
 
-  private func choiceFrame(delta: StaticString, finish: String = "null") -> ByteBuffer {
+  private func choiceFrame(
+    delta: StaticString, finish: String = "null", end: FrameEnd
+  ) -> ByteBuffer {
     var frame = frameStart(capacity: 288)
     frame.writeStaticString(#","choices":[{"index":0,"delta":"#)
     frame.writeStaticString(delta)
     frame.writeStaticString(#","logprobs":null,"finish_reason":"#)
     frame.writeString(finish)
     frame.writeStaticString("}]")
-    writeFrameEnd(&frame)
+    write(end, &frame)
     return frame
   }
 
   /// The finish reason, the usage if it was asked for, and `[DONE]`.
   private func lastFrames() -> ByteBuffer {
-    var frames = choiceFrame(delta: "{}", finish: "\"\(finishReason)\"")
-    if request.includesUsage, act.reportsUsage {
+    var frames = choiceFrame(
+      delta: "{}", finish: "\"\(finishReason)\"", end: frameEnd(finish: true))
+    if hasUsageChunk {
       frames.writeImmutableBuffer(frameStart(capacity: 288))
-      frames.writeStaticString(#","choices":[],"usage":"#)
-      writeUsage(&frames)
-      frames.writeStaticString("}\n\n")
+      frames.writeStaticString(#","choices":[]"#)
+      write(.usage(prompt: act.usage != .split, completion: completionTokens), &frames)
     }
     if act.sendsDone { frames.writeStaticString("data: [DONE]\n\n") }
     return frames
   }
 
-  private func errorFrame() -> ByteBuffer {
-    let error = OpenAIError.upstream(500)
-    return ByteBuffer(string: "data: \(error.json)\n\n")
+  private func errorFrame(_ error: Refusal) -> ByteBuffer {
+    ByteBuffer(string: "data: \(answer(error).body)\n\n")
   }
 
   private func frameStart(capacity: Int) -> ByteBuffer {
@@ -156,8 +178,43 @@ struct Answer {
     return frame
   }
 
-  private func writeFrameEnd(_ buffer: inout ByteBuffer) {
-    buffer.writeStaticString(request.includesUsage ? ",\"usage\":null}\n\n" : "}\n\n")
+  /// What a chunk says of the usage; nil as `completion` leaves the completion's tokens out.
+  private enum FrameEnd {
+    case nothing, null
+    case usage(prompt: Bool, completion: Int?)
+  }
+
+  private func frameEnd(
+    role: Bool = false, chunk: Int = 0, finish: Bool = false
+  ) -> FrameEnd {
+    switch act.usage {
+    case .running:
+      let shown = role ? 0 : min(chunk + 1, completionTokens)
+      return .usage(prompt: true, completion: finish ? completionTokens : shown)
+    case .split where role: return .usage(prompt: true, completion: nil)
+    case .withFinish where finish: return .usage(prompt: true, completion: completionTokens)
+    case .last, .none, .unasked, .split, .withFinish, .inputOutput:
+      return request.includesUsage ? .null : .nothing
+    }
+  }
+
+  private var hasUsageChunk: Bool {
+    switch act.usage {
+    case .last, .inputOutput: request.includesUsage
+    case .unasked, .split: true
+    case .none, .running, .withFinish: false
+    }
+  }
+
+  private func write(_ end: FrameEnd, _ buffer: inout ByteBuffer) {
+    switch end {
+    case .nothing: break
+    case .null: buffer.writeStaticString(",\"usage\":null")
+    case .usage(let prompt, let completion):
+      buffer.writeStaticString(",\"usage\":")
+      writeUsage(prompt: prompt, completion: completion, &buffer)
+    }
+    buffer.writeStaticString("}\n\n")
   }
 
   // MARK: - Parts
@@ -184,17 +241,32 @@ struct Answer {
     buffer.writeStaticString(words[(request.promptWords + index) % words.count])
   }
 
-  private func writeUsage(_ buffer: inout ByteBuffer) {
+  private var completionTokens: Int { act.completionTokens ?? contentChunks }
+
+  /// Without the part that is nil or false, and then without a sum.
+  private func writeUsage(prompt hasPrompt: Bool, completion: Int?, _ buffer: inout ByteBuffer) {
     let prompt = act.promptTokens ?? request.promptWords
-    let completion = act.completionTokens ?? contentChunks
-    buffer.writeString(
-      """
-      {"prompt_tokens":\(prompt),"completion_tokens":\(completion),\
-      "total_tokens":\(prompt + completion),\
-      "prompt_tokens_details":{"cached_tokens":\(act.cachedTokens),"audio_tokens":0},\
-      "completion_tokens_details":{"reasoning_tokens":\(act.reasoningTokens),"audio_tokens":0,\
-      "accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}
-      """)
+    let isRenamed = act.usage == .inputOutput
+    let input = isRenamed ? "input" : "prompt"
+    let output = isRenamed ? "output" : "completion"
+    buffer.writeStaticString("{")
+    if hasPrompt {
+      buffer.writeString(
+        """
+        "\(input)_tokens":\(prompt),\
+        "\(input)_tokens_details":{"cached_tokens":\(act.cachedTokens),"audio_tokens":0}
+        """)
+      if let completion { buffer.writeString(",\"total_tokens\":\(prompt + completion),") }
+    }
+    if let completion {
+      buffer.writeString(
+        """
+        "\(output)_tokens":\(completion),\
+        "\(output)_tokens_details":{"reasoning_tokens":\(act.reasoningTokens),"audio_tokens":0,\
+        "accepted_prediction_tokens":0,"rejected_prediction_tokens":0}
+        """)
+    }
+    buffer.writeStaticString("}")
   }
 
   private func headers(_ contentType: String) -> HTTPHeaders {

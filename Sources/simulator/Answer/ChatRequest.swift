@@ -4,6 +4,7 @@ struct ChatRequest: Sendable, Equatable {
   var modelToken: [UInt8] = []
   var isStream = false
   var includesUsage = false
+  var hasStreamOptions = false
   /// `max_completion_tokens`, else `max_tokens`.
   var maximumTokens: Int?
   /// Words in the `content` and `text` members below `messages`.
@@ -105,6 +106,7 @@ private struct Scanner {
       request.isStream = peek() == UInt8(ascii: "t")
       try value(.elsewhere, depth)
     } else if name.elementsEqual("stream_options".utf8) {
+      request.hasStreamOptions = true
       try value(.streamOptions, depth)
     } else if name.elementsEqual("messages".utf8) {
       guard peek() == UInt8(ascii: "[") else { throw fault("messages must be a list") }

@@ -6,15 +6,17 @@ struct ModelListAnswer {
   /// One JSON object a model.
   let rows: [String]
   let act: Act
+  /// Unix time in nanoseconds.
+  let now: Int64
 
   func steps() -> [Step] {
     var steps: [Step] = []
     if act.headLatency > 0 { steps.append(.wait(.nanoseconds(act.headLatency))) }
     switch act.trouble {
     case .none: return steps + whole(rows)
-    case .status(let status, let retryAfter):
-      return steps + OpenAIError.upstream(status).steps(ordinal: 0, retryAfter: retryAfter)
-    case .fault(let fault, _):
+    case .refusal(let refusal):
+      return steps + RefusalAnswer(refusal: refusal, ordinal: 0, now: now).steps()
+    case .fault(let fault, _, let error):
       switch fault {
       case .resetBeforeHead: return steps + [.reset]
       case .closeBeforeHead: return steps + [.close]
@@ -22,8 +24,8 @@ struct ModelListAnswer {
       case .resetMidStream: return steps + half() + [.reset]
       case .closeMidStream: return steps + half() + [.close]
       case .stallMidStream: return steps + half() + [.silence]
-      case .errorInStream:
-        return steps + JSONResponse(status: .ok, text: OpenAIError.upstream(500).json).steps()
+      case .errorInStream, .errorIn200:
+        return steps + RefusalAnswer(refusal: error, ordinal: 0, now: now).steps(status: 200)
       case .emptyStream: return steps + whole([])
       }
     }

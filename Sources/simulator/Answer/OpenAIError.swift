@@ -54,14 +54,13 @@ struct OpenAIError: Sendable {
   }
 
   /// The whole response; the connection stays usable.
-  func steps(ordinal: UInt64, retryAfter: String? = nil) -> [Step] {
+  func steps(ordinal: UInt64) -> [Step] {
     let body = ByteBuffer(string: json)
-    var headers: HTTPHeaders = [
+    let headers: HTTPHeaders = [
       "content-type": "application/json",
       "content-length": String(body.readableBytes),
       "x-request-id": "req_simulator_\(ordinal)",
     ]
-    if let retryAfter { headers.add(name: "retry-after", value: retryAfter) }
     let head = HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: status), headers: headers)
     return [.head(head), .body(body), .end]

@@ -95,7 +95,9 @@ private struct StateAnswer: Encodable {
     var total: UInt64
     var byAccount: Counts
     var byModel: Counts
+    var byAccountAndModel: [String: Counts]
     var byStatus: Counts
+    var peakByAccount: Counts
     var unknownKeys: UInt64
   }
 
@@ -146,7 +148,10 @@ private struct StateAnswer: Encodable {
     for (status, count) in report.byStatus { byStatus[String(status)] = count }
     requests = Requests(
       total: report.total, byAccount: Counts(counts: report.byAccount),
-      byModel: Counts(counts: report.byModel), byStatus: Counts(counts: byStatus),
+      byModel: Counts(counts: report.byModel),
+      byAccountAndModel: report.byAccountAndModel.mapValues(Counts.init),
+      byStatus: Counts(counts: byStatus),
+      peakByAccount: Counts(counts: report.peakByAccount.mapValues { UInt64(clamping: $0) }),
       unknownKeys: report.unknownKeys)
     inFlight = report.inFlight
     played = report.played

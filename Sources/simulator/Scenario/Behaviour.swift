@@ -14,8 +14,9 @@ struct Behaviour: Sendable, Equatable {
   var completionTokens: Int?
   var cachedTokens: Int?
   var reasoningTokens: Int?
-  /// False: no answer carries a `usage`.
-  var reportsUsage: Bool?
+  var usage: UsageForm?
+  /// True: a request with `stream_options` gets 400.
+  var rejectsStreamOptions: Bool?
   /// False: the stream ends without `data: [DONE]`.
   var sendsDone: Bool?
   /// Body bytes per write to the socket, whatever frame they belong to.
@@ -36,7 +37,8 @@ struct Behaviour: Sendable, Equatable {
       completionTokens: upper.completionTokens ?? completionTokens,
       cachedTokens: upper.cachedTokens ?? cachedTokens,
       reasoningTokens: upper.reasoningTokens ?? reasoningTokens,
-      reportsUsage: upper.reportsUsage ?? reportsUsage,
+      usage: upper.usage ?? usage,
+      rejectsStreamOptions: upper.rejectsStreamOptions ?? rejectsStreamOptions,
       sendsDone: upper.sendsDone ?? sendsDone,
       splitBytes: upper.splitBytes ?? splitBytes,
       splitPace: upper.splitPace ?? splitPace,
@@ -54,6 +56,23 @@ enum ContentLength: String, Sendable, CaseIterable {
   case long
 }
 
+/// How an answer tells what it cost.
+enum UsageForm: String, Sendable, CaseIterable {
+  /// In a whole answer, and in a stream's last chunk if the client asked for it.
+  case last
+  case none
+  /// In a stream's last chunk, asked for or not.
+  case unasked
+  /// The prompt's tokens in the first chunk, the completion's in the last.
+  case split
+  /// In every chunk, growing.
+  case running
+  /// In the chunk with the finish reason.
+  case withFinish = "with-finish"
+  /// As `last`, with `input_tokens` and `output_tokens` as names.
+  case inputOutput = "input-output"
+}
+
 /// A failure, and how often it strikes.
 struct Trouble: Sendable, Equatable {
   var kind: Kind
@@ -64,9 +83,9 @@ struct Trouble: Sendable, Equatable {
   enum Kind: Sendable, Equatable {
     /// Nothing: lifts the trouble of a weaker layer.
     case none
-    /// An error answer in OpenAI's shape. `retryAfter` is sent as it stands.
-    case status(Int, retryAfter: String?)
-    case fault(Fault, atChunk: Int)
+    case refusal(Refusal)
+    /// `error` is what the faults that tell one say.
+    case fault(Fault, atChunk: Int, error: Refusal)
   }
 }
 
@@ -82,6 +101,8 @@ enum Fault: String, Sendable, CaseIterable {
   case closeMidStream = "close-mid-stream"
   /// `data: {"error":…}` after `at-chunk` chunks, then the proper end of the message.
   case errorInStream = "error-in-stream"
+  /// 200, and the error instead of an answer: a stream's first frame, or the whole body (pages always).
+  case errorIn200 = "error-in-200"
   /// 200, the right content type, and no frame.
   case emptyStream = "empty-stream"
   /// The request is read and never answered.
@@ -100,7 +121,8 @@ struct Act: Sendable, Equatable {
   var completionTokens: Int?
   var cachedTokens: Int
   var reasoningTokens: Int
-  var reportsUsage: Bool
+  var usage: UsageForm
+  var rejectsStreamOptions: Bool
   var sendsDone: Bool
   var splitBytes: Int
   var splitPace: Int64
@@ -117,7 +139,8 @@ struct Act: Sendable, Equatable {
     completionTokens = behaviour.completionTokens
     cachedTokens = behaviour.cachedTokens ?? 0
     reasoningTokens = behaviour.reasoningTokens ?? 0
-    reportsUsage = behaviour.reportsUsage ?? true
+    usage = behaviour.usage ?? .last
+    rejectsStreamOptions = behaviour.rejectsStreamOptions ?? false
     sendsDone = behaviour.sendsDone ?? true
     splitBytes = behaviour.splitBytes ?? 0
     splitPace = behaviour.splitPace ?? 0

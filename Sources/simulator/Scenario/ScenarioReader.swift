@@ -105,7 +105,8 @@ enum ScenarioReader {
     read.completionTokens = try fields.integer("completion-tokens", 0...1_000_000_000)
     read.cachedTokens = try fields.integer("cached-tokens", 0...1_000_000_000)
     read.reasoningTokens = try fields.integer("reasoning-tokens", 0...1_000_000_000)
-    read.reportsUsage = try fields.boolean("usage")
+    read.usage = try usage(&fields)
+    read.rejectsStreamOptions = try fields.boolean("rejects-stream-options")
     read.sendsDone = try fields.boolean("done")
     read.splitBytes = try fields.integer("split-bytes", 1...(1 << 20))
     read.splitPace = try fields.duration("split-pace")
@@ -115,32 +116,71 @@ enum ScenarioReader {
     return read
   }
 
+  private static func usage(_ fields: inout Fields) throws(ScenarioFault) -> UsageForm? {
+    guard let text = try fields.string("usage") else { return nil }
+    switch text {
+    case "true": return .last
+    case "false": return UsageForm.none
+    default:
+      guard let form = UsageForm(rawValue: text) else {
+        let names = UsageForm.allCases.map(\.rawValue).joined(separator: ", ")
+        throw ScenarioFault(description: "\(fields.path).usage: one of \(names) is expected")
+      }
+      return form
+    }
+  }
+
   private static func trouble(_ fields: inout Fields) throws(ScenarioFault) -> Trouble? {
     let status = try fields.integer("status", 200...599)
+    let shape = try fields.choice("error", ErrorShape.self)
     let retryAfter = try fields.string("retry-after")
+    let reset = try reset(&fields, of: shape)
     let fault = try fields.choice("fault", Fault.self)
     let chunk = try fields.integer("at-chunk", 0...1_000_000)
     let probability = try fields.fraction("probability")
-    switch (status, fault) {
-    case (nil, nil):
-      guard retryAfter == nil, chunk == nil, probability == nil else {
-        throw ScenarioFault(
-          description: "\(fields.path): retry-after, at-chunk and probability need status or fault")
-      }
-      return nil
-    case (200?, nil):
-      return Trouble(kind: .none, probability: 1)
-    case (let status?, nil):
-      guard status >= 400 else {
-        throw ScenarioFault(description: "\(fields.path).status: 200 or 400…599 is expected")
-      }
-      return Trouble(
-        kind: .status(status, retryAfter: retryAfter), probability: probability ?? 1)
-    case (nil, let fault?):
-      return Trouble(kind: .fault(fault, atChunk: chunk ?? 1), probability: probability ?? 1)
-    case (_?, _?):
+    if fault != nil, status != nil {
       throw ScenarioFault(description: "\(fields.path): status and fault exclude each other")
     }
+    if let status, status < 400, status != 200 || shape != nil {
+      throw ScenarioFault(
+        description:
+          "\(fields.path).status: 400…599 is expected, or 200 alone; fault error-in-200 hides errors"
+      )
+    }
+    let refusal = Refusal(
+      givenStatus: status, shape: shape ?? .openAI, retryAfter: retryAfter, reset: reset)
+    if let fault {
+      return Trouble(
+        kind: .fault(fault, atChunk: chunk ?? 1, error: refusal), probability: probability ?? 1)
+    }
+    if status == 200 { return Trouble(kind: .none, probability: 1) }
+    if status != nil || shape != nil {
+      return Trouble(kind: .refusal(refusal), probability: probability ?? 1)
+    }
+    guard retryAfter == nil, reset == nil, chunk == nil, probability == nil else {
+      throw ScenarioFault(
+        description:
+          "\(fields.path): retry-after, reset, at-chunk and probability need status, error or fault"
+      )
+    }
+    return nil
+  }
+
+  private static func reset(
+    _ fields: inout Fields, of shape: ErrorShape?
+  ) throws(ScenarioFault) -> Refusal.Reset? {
+    guard var inner = try fields.object("reset") else { return nil }
+    let form = try inner.choice("form", ResetForm.self)
+    let after = try inner.duration("in")
+    try inner.refuseRest()
+    guard let form, let after else {
+      throw ScenarioFault(description: "\(inner.path): form and in are expected")
+    }
+    guard form.shape == nil || form.shape == shape else {
+      let name = form.shape?.rawValue ?? ""
+      throw ScenarioFault(description: "\(inner.path).form: \(form.rawValue) needs error \(name)")
+    }
+    return Refusal.Reset(form: form, after: after)
   }
 
   private static func document(_ text: String) throws(ScenarioFault) -> Fields {

@@ -24,6 +24,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     var isKeepAlive: Bool
     /// False for control answers, which are not counted.
     var isCounted: Bool
+    var account: String?
     var status: Int?
     var timer: Scheduled<Void>?
   }
@@ -131,16 +132,17 @@ final class ConnectionHandler: ChannelInboundHandler {
           ).steps(ordinal: cue.ordinal)
         } else {
           Answer(
-            request: placeholder, act: act, ordinal: cue.ordinal,
+            request: placeholder, act: act, ordinal: cue.ordinal, now: wallNanoseconds(),
             allocator: context.channel.allocator
           ).steps()
         }
     case (.act(let act), .success(let request)):
       steps = Answer(
-        request: request, act: act, ordinal: cue.ordinal, allocator: context.channel.allocator
+        request: request, act: act, ordinal: cue.ordinal, now: wallNanoseconds(),
+        allocator: context.channel.allocator
       ).steps()
     }
-    play(steps, head, isCounted: true, context: context)
+    play(steps, head, isCounted: true, account: cue.account, context: context)
   }
 
   private func models(_ path: String, key: String?) -> [Step] {
@@ -149,7 +151,9 @@ final class ConnectionHandler: ChannelInboundHandler {
       #"{"id":"\#(name)","object":"model","created":1763640000,"owned_by":"simulator"}"#
     }
     let asked = path.dropFirst("/v1/models".count).dropFirst()
-    if asked.isEmpty { return ModelListAnswer(rows: rows, act: stage.modelListAct).steps() }
+    if asked.isEmpty {
+      return ModelListAnswer(rows: rows, act: stage.modelListAct, now: wallNanoseconds()).steps()
+    }
     guard let index = stage.models.firstIndex(of: String(asked)) else {
       return OpenAIError.upstream(404).steps(ordinal: 0)
     }
@@ -166,9 +170,11 @@ final class ConnectionHandler: ChannelInboundHandler {
   // MARK: - Playing
 
   private func play(
-    _ steps: [Step], _ head: HTTPRequestHead, isCounted: Bool, context: ChannelHandlerContext
+    _ steps: [Step], _ head: HTTPRequestHead, isCounted: Bool, account: String? = nil,
+    context: ChannelHandlerContext
   ) {
-    playing = Playing(steps: steps, isKeepAlive: head.isKeepAlive, isCounted: isCounted)
+    playing = Playing(
+      steps: steps, isKeepAlive: head.isKeepAlive, isCounted: isCounted, account: account)
     resume(context: context)
   }
 
@@ -226,6 +232,13 @@ final class ConnectionHandler: ChannelInboundHandler {
     guard let current = playing else { return }
     playing = nil
     current.timer?.cancel()
-    if current.isCounted { stage.end(ending, status: current.status) }
+    if current.isCounted { stage.end(ending, status: current.status, account: current.account) }
   }
+}
+
+/// Unix time.
+private func wallNanoseconds() -> Int64 {
+  var now = timespec()
+  clock_gettime(CLOCK_REALTIME, &now)
+  return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
 }

@@ -12,6 +12,8 @@ final class Stage: Sendable {
   /// What was decided about one request when its last byte had been read.
   struct Cue: Sendable {
     var ordinal: UInt64
+    /// nil: no account has the request's key.
+    var account: String?
     var verdict: Verdict
   }
 
@@ -39,9 +41,10 @@ final class Stage: Sendable {
   }
 
   /// Counts the end of a request that `begin` counted; `status` is what was answered, nil without a head.
-  func end(_ ending: Ending, status: Int?) {
+  func end(_ ending: Ending, status: Int?, account: String?) {
     state.withLock { state in
       state.inFlight -= 1
+      if let account { state.inFlightByAccount[account, default: 1] -= 1 }
       if let status { state.byStatus[status, default: 0] += 1 }
       switch ending {
       case .played: state.played += 1
@@ -120,9 +123,12 @@ struct Report: Sendable {
   var total: UInt64
   var byAccount: [String: UInt64]
   var byModel: [String: UInt64]
+  var byAccountAndModel: [String: [String: UInt64]]
   var byStatus: [Int: UInt64]
   var unknownKeys: UInt64
   var inFlight: Int
+  /// How many requests an account had at once, at most.
+  var peakByAccount: [String: Int]
   var played: UInt64
   var aborted: UInt64
   var queued: Int
@@ -141,9 +147,12 @@ private struct State {
   var firstOrdinal: UInt64 = 0
   var byAccount: [String: UInt64] = [:]
   var byModel: [String: UInt64] = [:]
+  var byAccountAndModel: [String: [String: UInt64]] = [:]
   var byStatus: [Int: UInt64] = [:]
   var unknownKeys: UInt64 = 0
   var inFlight = 0
+  var inFlightByAccount: [String: Int] = [:]
+  var peakByAccount: [String: Int] = [:]
   var played: UInt64 = 0
   var aborted: UInt64 = 0
   var connectionsOpen = 0
@@ -161,7 +170,9 @@ private struct State {
     firstOrdinal = ordinal
     byAccount = [:]
     byModel = [:]
+    byAccountAndModel = [:]
     byStatus = [:]
+    peakByAccount = inFlightByAccount.filter { $0.value > 0 }
     unknownKeys = 0
     played = 0
     aborted = 0
@@ -189,10 +200,16 @@ private struct State {
     }
     guard let account else {
       unknownKeys += 1
-      return Stage.Cue(ordinal: ordinal, verdict: .unknownKey)
+      return Stage.Cue(ordinal: ordinal, account: nil, verdict: .unknownKey)
     }
     let accountOrdinal = byAccount[account.name, default: 0]
     byAccount[account.name] = accountOrdinal + 1
+    if let model, byModel[model] != nil {
+      byAccountAndModel[account.name, default: [:]][model, default: 0] += 1
+    }
+    let atOnce = inFlightByAccount[account.name, default: 0] + 1
+    inFlightByAccount[account.name] = atOnce
+    peakByAccount[account.name] = max(peakByAccount[account.name] ?? 0, atOnce)
 
     let offered = scenario.models.first { $0.name == model }
     var behaviour = scenario.behaviour.overlaid(with: offered?.behaviour ?? Behaviour())
@@ -207,9 +224,9 @@ private struct State {
     }
     let act = Act(behaviour, dice: dice(account: account.name, ordinal: accountOrdinal))
     if model != nil, offered == nil, act.trouble == .none {
-      return Stage.Cue(ordinal: ordinal, verdict: .unknownModel)
+      return Stage.Cue(ordinal: ordinal, account: account.name, verdict: .unknownModel)
     }
-    return Stage.Cue(ordinal: ordinal, verdict: .act(act))
+    return Stage.Cue(ordinal: ordinal, account: account.name, verdict: .act(act))
   }
 
   private mutating func takeQueued(account: String, model: String?) -> Behaviour? {
@@ -250,8 +267,9 @@ private struct State {
 
   var report: Report {
     Report(
-      total: ordinal - firstOrdinal, byAccount: byAccount, byModel: byModel, byStatus: byStatus,
-      unknownKeys: unknownKeys, inFlight: inFlight, played: played, aborted: aborted,
+      total: ordinal - firstOrdinal, byAccount: byAccount, byModel: byModel,
+      byAccountAndModel: byAccountAndModel, byStatus: byStatus, unknownKeys: unknownKeys,
+      inFlight: inFlight, peakByAccount: peakByAccount, played: played, aborted: aborted,
       queued: queue.reduce(0) { $0 + $1.times }, connectionsOpen: connectionsOpen,
       connectionsAccepted: connectionsAccepted)
   }
