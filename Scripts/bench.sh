@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# usage: [PAIRS=5] [DURATION=5] [CONNECTIONS="32"] [RECORDING="standard"] bench.sh [OPTION…]
-# Builds the release and measures it beside nginx; OPTIONs go to Benchmarks/proxy/proxy.py (--help lists them).
+# usage: [PAIRS=5] [DURATION=4] [ROWS="1 3"] [LITELLM=0] [JSON=1] bench.sh [OPTION…]
+# Builds the release and measures it beside nginx and LiteLLM; OPTIONs go to Benchmarks/proxy/proxy.py (--help lists
+# them; --quick sees in seconds that everything runs). Progress goes to stderr.
 . "$(dirname "$0")/lib.sh"
-Scripts/setup.sh bench
-build_release
-read -ra connections <<<"${CONNECTIONS:-32}"
-read -ra recording <<<"${RECORDING:-standard}"
-exec python3 Benchmarks/proxy/proxy.py --pairs "${PAIRS:-5}" --duration "${DURATION:-5}" \
-  --connections "${connections[@]}" --recording "${recording[@]}" "$@"
+Scripts/setup.sh bench >&2
+build_release >&2
+arguments=()
+[ -z "${PAIRS:-}" ] || arguments+=(--pairs "$PAIRS")
+[ -z "${DURATION:-}" ] || arguments+=(--duration "$DURATION")
+[ "${JSON:-0}" != 1 ] || arguments+=(--json)
+[ "${LITELLM:-1}" != 0 ] || arguments+=(--without-litellm)
+if [ -n "${ROWS:-}" ]; then
+  read -ra rows <<<"${ROWS//,/ }"
+  arguments+=(--rows "${rows[@]}")
+fi
+exec python3 Benchmarks/proxy/proxy.py "${arguments[@]}" "$@"

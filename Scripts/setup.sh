@@ -38,10 +38,13 @@ if [ "$purpose" = test ]; then
   need binutils command -v nm
   need strace command -v strace
 fi
-if [ "$purpose" = bench ]; then
+if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
   need nginx-light command -v nginx
   need wrk command -v wrk
+fi
+if [ "$purpose" = bench ]; then
   need python3 command -v python3
+  need python3-venv python3 -c 'import ensurepip, venv'
 fi
 
 # Where PostgreSQL's own programs lie, Debian puts no link on PATH.

@@ -1,344 +1,485 @@
 #!/usr/bin/env python3
-"""Signalbox beside nginx as bare reverse proxy, both in front of the same tiny upstream; wrk as load.
+"""Rows 1 to 5 of the targets: Signalbox beside nginx as bare reverse proxy, and LiteLLM, in one run on one machine.
 
-Short slices alternate (nginx, each recording mode, next pair in reverse order), so that what the machine does
-meanwhile hits all alike. A figure is the median of the pairs' ratios. If the yardstick itself moved by more than a
-factor of two between its slices, nothing is concluded and the exit status is 3.
+Short slices alternate and change their order in every pair, so that what the machine does meanwhile hits all alike. A
+figure is the median of the pairs' ratios. If nginx itself moved by more than a factor of two between its slices, nothing
+is concluded from them and the exit status is 3.
 """
 
 import argparse
-import http.client
+import contextlib
 import json
 import os
+import shutil
 import signal
-import socket
 import statistics
-import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-KEY = "sk-bench-client"
-TICK = os.sysconf("SC_CLK_TCK")
-#: Must and goal of DESIGN.md, for the row that prints the ratio.
-MUST, GOAL = 0.60, 0.90
+from programs import BODY, ROOT, Bench, Failed, Program, Skipped, chat, litellm_program, note, wrk
 
-BODY = json.dumps({
-    "id": "chatcmpl-0123456789abcdef", "object": "chat.completion", "created": 1763640000,
-    "model": "gpt-4o-mini", "system_fingerprint": "fp_bench",
-    "choices": [{
-        "index": 0, "message": {
-            "role": "assistant", "refusal": None,
-            "content": "A block section is as long as its signals stand apart: between one home "
-            "signal and the next there is one train at a time, and the bell says when."},
-        "logprobs": None, "finish_reason": "stop"}],
-    "usage": {
-        "prompt_tokens": 14, "completion_tokens": 34, "total_tokens": 48,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0}},
-}, separators=(",", ":"))
+ROWS = ["1", "2", "3", "4", "5"]
+#: By how much nginx may move between its slices.
+MOVED = 2.0
+#: Streams: milliseconds over which they open, and seconds for which all of them run.
+RAMP, HOLD = 1_500, 3
+PACE = 50  # frames a second of a stream
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def middle(values):
+    return statistics.median(values)
 
 
-def ask(port, method="GET", path="/health", body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request(method, path, body, headers or {})
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+def verdict_of(figure, must, goal, better):
+    reaches = (lambda bound: figure <= bound) if better == "lower" else (lambda bound: figure >= bound)
+    return "BELOW MUST" if not reaches(must) else "goal" if reaches(goal) else "must"
 
 
-def chat(port):
-    return ask(
-        port, "POST", "/v1/chat/completions",
-        '{"model":"mock/gpt-4o-mini","messages":[{"role":"user","content":"Hello"}]}',
-        {"content-type": "application/json", "authorization": f"Bearer {KEY}"})
+def worst(verdicts):
+    order = ["FAILED", "SKIPPED", "nginx moved", "BELOW MUST", "must", "goal"]
+    return min(verdicts, key=order.index)
 
 
-class Proxy:
-    """A program under measurement."""
+class Part:
+    """One figure of a row: what is compared with must and goal."""
 
-    def __init__(self, name, argv, port, directory, env=None):
-        self.name, self.port = name, port
-        self.log = open(directory / f"{name}.log", "wb")
-        self.began = time.monotonic()
-        self.process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})})
-        self.first_answer = None
+    def __init__(self, what, unit, yardstick, must, goal, better="higher", judge="ratio"):
+        self.what, self.unit, self.yardstick = what, unit, yardstick
+        self.must, self.goal, self.better, self.judge = must, goal, better, judge
+        self.pairs = []
+        self.moved = False
+        self.extra = {}
 
-    def wait(self, path_check):
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                raise SystemExit(f"{self.name} ended; see {self.log.name}")
-            try:
-                if path_check(self.port):
-                    self.first_answer = time.monotonic() - self.began
-                    return
-            except (OSError, http.client.HTTPException):
-                pass
-            time.sleep(0.002)
-        raise SystemExit(f"{self.name} did not answer; see {self.log.name}")
+    def pair(self, ours, yardstick):
+        """A yardstick of nothing, or less by the noise of a difference, gives no ratio."""
+        self.pairs.append({"ours": ours, "yardstick": yardstick, "ratio": ours / yardstick if yardstick > 0 else None})
 
-    def pids(self):
-        """The process and its children: nginx's workers."""
-        own = self.process.pid
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(own)], capture_output=True, text=True)
-        return [own] + [int(pid) for pid in found.stdout.split()]
-
-    def cpu_seconds(self):
-        total = 0
-        for pid in self.pids():
-            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICK
-
-    def peak_bytes(self):
-        total = 0
-        for pid in self.pids():
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    total += int(line.split()[1]) * 1024
-        return total
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.log.close()
+    def value(self):
+        ratios = [pair["ratio"] for pair in self.pairs if pair["ratio"] is not None]
+        found = {
+            "what": self.what, "unit": self.unit, "ours": middle(pair["ours"] for pair in self.pairs),
+            "yardstick": self.yardstick, "yardstickFigure": middle(pair["yardstick"] for pair in self.pairs),
+            "ratio": middle(ratios) if ratios else None, "ratioLow": min(ratios, default=None),
+            "ratioHigh": max(ratios, default=None), "must": self.must, "goal": self.goal, "better": self.better,
+            "judged": self.judge, "runs": len(self.pairs), "pairs": self.pairs}
+        figure = found[self.judge]
+        found["verdict"] = "nginx moved" if self.moved or figure is None else verdict_of(
+            figure, self.must, self.goal, self.better)
+        found["extra"] = self.extra
+        return found
 
 
-class Running(Proxy):
-    """A process that somebody else started and will end."""
+class Run:
+    def __init__(self, options, bench):
+        self.options, self.bench = options, bench
+        self.rows = {}
+        self.peaks = {}
+        self.starts = {}
+        self.extra = {name: {} for name in ROWS}
 
-    def __init__(self, name, port, pid):
-        self.name, self.port, self.pid, self.first_answer = name, port, pid, None
+    def wants(self, *names):
+        return any(name in self.options.rows for name in names)
 
-    def pids(self):
-        return [self.pid]
+    def finish(self, name, parts):
+        """The row's own figures are those of its first part; its verdict is the worst of all."""
+        values = {key: part.value() for key, part in parts.items()}
+        first = next(iter(values.values()))
+        self.rows[name] = {
+            **first, "verdict": worst([value["verdict"] for value in values.values()]), "parts": values,
+            "extra": self.extra[name]}
+        for key, value in values.items():
+            ratio = "-" if value["ratio"] is None else f"{value['ratio']:.2f}"
+            note(f"  row {name} {key}: {shown(value['ours'], value['unit'])}, ratio {ratio}: {value['verdict']}")
+
+    # --- Rows 1 and 3: requests per second ---------------------------------------------------------------------
+
+    def slice_of(self, program, connections):
+        before = program.cpu_seconds()
+        result = wrk(program.port, connections, self.options.duration)
+        used = program.cpu_seconds() - before
+        found = {
+            "rate": result["requests"] / (result["microseconds"] / 1e6),
+            "cpu": used / max(1, result["requests"]) * 1e6}
+        note(f"  {connections:4} connections  {program.name:20} {found['rate']:9.0f} req/s  CPU {found['cpu']:7.1f} µs")
+        return found
+
+    def rounds(self, programs, connections):
+        """One slice of each program per pair, every second pair in reverse order."""
+        taken = []
+        for number in range(self.options.pairs):
+            order = programs if number % 2 == 0 else list(reversed(programs))
+            taken.append({program.name: self.slice_of(program, connections) for program in order})
+        return taken
+
+    def moved(self, taken):
+        rates = [row["nginx"]["rate"] for row in taken]
+        return max(rates) / min(rates) > MOVED
+
+    def rows_1_to_3(self):
+        upstream = self.bench.upstream()
+        nginx = self.bench.yardstick(upstream).wait()
+        gateways = {}
+        for mode in ["standard"] + (["off", "strict"] if self.wants("3") else []):
+            gateways[mode] = self.bench.gateway(mode, upstream).wait()
+            status, body = chat(gateways[mode].port)
+            if body.decode() != BODY:
+                raise Failed(f"signalbox {mode}: not the upstream's answer but {status} {body[:200]!r}")
+        programs = [nginx, *gateways.values()]
+        for program in programs:
+            wrk(program.port, 32, 1)
+        standard = gateways["standard"]
+        recording = {}
+        if self.wants("1", "3", "5"):
+            note("── rows 1 and 3, 32 connections")
+            for program in (nginx, standard):
+                program.forget_peak()
+            taken = self.rounds(programs, 32)
+            for program in (nginx, standard):
+                self.peaks.setdefault(program.name.split()[0], {})["row 1"] = program.peak_bytes()
+            self.row_1(taken)
+            self.recording(recording, taken, 32)
+        if self.wants("2"):
+            note("── row 2")
+            self.row_2(upstream, nginx, standard)
+        if self.wants("3"):
+            note("── row 3, 256 connections")
+            self.recording(recording, self.rounds(programs, 256), 256)
+            self.finish("3", recording)
+        if self.options.litellm:
+            self.litellm_1_2_5(upstream)
+        for program in [*reversed(programs), upstream]:
+            program.stop()
+
+    def row_1(self, taken):
+        rate = Part("requests/s, 32 connections, standard", "req/s", "nginx, bare", 0.60, 0.90)
+        cpu = Part("CPU per request, 32 connections, standard", "µs", "nginx, bare", 2.2, 1.3, "lower")
+        for row in taken:
+            ours, theirs = row["signalbox standard"], row["nginx"]
+            rate.pair(ours["rate"], theirs["rate"])
+            cpu.pair(ours["cpu"], theirs["cpu"])
+        rate.moved = self.moved(taken)
+        self.standard_rate = middle(row["signalbox standard"]["rate"] for row in taken)
+        if self.wants("1"):
+            self.finish("1", {"rate": rate, "cpu": cpu})
+
+    def recording(self, parts, taken, connections):
+        if "signalbox off" not in taken[0]:
+            return
+        for mode, must, goal in (("standard", 0.75, 0.92), ("strict", 0.45, 0.70)):
+            part = Part(f"{mode}, {connections} connections", "req/s", "recording off", must, goal)
+            for row in taken:
+                part.pair(row[f"signalbox {mode}"]["rate"], row["signalbox off"]["rate"])
+            part.moved = self.moved(taken)
+            parts[f"{mode}{connections}"] = part
+
+    # --- Row 2: added latency ----------------------------------------------------------------------------------
+
+    def row_2(self, upstream, nginx, standard):
+        rate, seconds = self.options.rate, self.options.duration * 2
+        ports = [upstream.port, nginx.port, standard.port]
+        part = Part(
+            "added p99, one connection, open loop", "µs", "nginx's added p99", 3, 1.5, "lower")
+        halves = []
+        for number in range(self.options.pairs):
+            # The three take turns within the slice: each of them has a request due every 1/rate seconds.
+            order = list(range(3)) if number % 2 == 0 else [2, 1, 0]
+            found = self.bench.load(
+                "rate", rate, seconds, 1, len(BODY), *(ports[place] for place in order), limit=seconds + 30)
+            by_port = dict(zip(order, found["targets"]))
+            direct, yardstick, ours = by_port[0], by_port[1], by_port[2]
+            note(f"  at {rate}/s p50 {direct['p50']} {yardstick['p50']} {ours['p50']} µs, p99 {direct['p99']} "
+                 f"{yardstick['p99']} {ours['p99']} µs (upstream, nginx, ours); generator woke {found['waking']['p99']} "
+                 f"µs late at p99")
+            added, own = ours["p99"] - direct["p99"], yardstick["p99"] - direct["p99"]
+            halves.append((ours["p50"] - direct["p50"], yardstick["p50"] - direct["p50"]))
+            part.pair(added, own)
+        self.extra["2"] = {
+            "rate": rate, "addedP50": middle(ours for ours, _ in halves),
+            "nginxAddedP50": middle(theirs for _, theirs in halves)}
+        # Half of what we do at most: the same schedule for both, which take turns.
+        if self.wants("1", "3", "5"):
+            each = max(100, round(self.standard_rate / 4))
+            loaded = [
+                self.bench.load("rate", each, self.options.duration, 32, len(BODY), nginx.port, standard.port,
+                                limit=self.options.duration + 30)["targets"] for _ in range(self.options.pairs)]
+            self.extra["2"]["loaded"] = {
+                "rateOfEach": each, **{
+                    f"{name}{key.upper()}": middle(found[place][key] for found in loaded)
+                    for place, name in ((0, "nginx"), (1, "ours")) for key in ("p50", "p99", "p999")}}
+        self.finish("2", {"added": part})
+
+    # --- Row 4: streams ----------------------------------------------------------------------------------------
+
+    def row_4(self):
+        note("── row 4")
+        ramp, hold = (200, 1) if self.options.quick else (RAMP, HOLD)
+        self.ramp, frames = ramp, ramp * PACE // 1_000 + hold * PACE
+        paced = self.bench.paced(frames)
+        nginx = self.bench.yardstick(paced, buffering="off").wait()
+        ours = self.bench.gateway("standard", paced).wait()
+        for program in (nginx, ours):
+            program.forget_peak()
+        tries = []
+        held = self.climb([nginx, ours], frames, tries)
+        for program in (nginx, ours):
+            self.peaks.setdefault(program.name.split()[0], {})["row 4"] = program.peak_bytes()
+        if self.wants("4"):
+            part = Part(
+                f"streams at {1000 // PACE} ms pace", "streams", "nginx, bare, unbuffered", 1_024, max(1, held[nginx]),
+                judge="ours")
+            part.pair(held[ours], held[nginx])
+            # Where nginx does not hold what we must, the machine has no room for the question.
+            part.moved = max(held.values()) < 1_024
+            self.extra["4"] = {**self.frame_costs(tries), "tries": len(tries)}
+            self.finish("4", {"streams": part})
+        if self.options.litellm:
+            self.litellm_4(paced, frames)
+        for program in (ours, nginx, paced):
+            program.stop()
+
+    def streams(self, program, count, frames, tries):
+        before = program.cpu_seconds()
+        found = self.bench.load("streams", program.port, count, self.ramp, frames, limit=60 + self.ramp / 1e3 + frames / PACE)
+        found.update(program=program.name, cpu=(program.cpu_seconds() - before) / max(1, found["frames"]) * 1e6)
+        tries.append(found)
+        note(f"  {count:5} streams  {program.name:20} {'held' if found['holds'] else found['reason']}, late p99 "
+             f"{found['late']['p99'] / 1e3:.1f} ms, at most {found['late']['max'] / 1e3:.0f} ms, CPU {found['cpu']:.1f} µs "
+             f"a frame")
+        return found["holds"]
+
+    def holds(self, program, count, frames, tries):
+        """Two of three tries."""
+        won = lost = 0
+        while won < 2 and lost < 2:
+            if self.streams(program, count, frames, tries):
+                won += 1
+            else:
+                lost += 1
+                # What the broken try left behind must not burden the next.
+                time.sleep(1)
+        return won == 2
+
+    def climb(self, programs, frames, tries):
+        """The largest power of two that each holds."""
+        held = {program: 0 for program in programs}
+        step, climbing = self.options.streams, list(programs)
+        falling = []
+        while climbing and step <= 8_192:
+            for program in list(climbing):
+                if self.holds(program, step, frames, tries):
+                    held[program] = step
+                else:
+                    climbing.remove(program)
+                    if not held[program]:
+                        falling.append(program)
+            climbing.reverse()
+            step *= 2
+            if self.options.quick:
+                break
+        for program in falling:
+            step = self.options.streams // 2
+            while step and not self.holds(program, step, frames, tries):
+                step //= 2
+            held[program] = step
+        return held
+
+    def frame_costs(self, tries):
+        """CPU microseconds of a frame at the largest step that both held."""
+        costs = {}
+        for found in tries:
+            if found["holds"]:
+                costs.setdefault(found["streams"], {}).setdefault(found["program"].split()[0], []).append(found)
+        both = [count for count, programs in costs.items() if len(programs) == 2]
+        if not both:
+            return {}
+        at = costs[max(both)]
+        return {"at": max(both), **{
+            name: {"cpuMicroseconds": middle(it["cpu"] for it in found),
+                   "lateP99": middle(it["late"]["p99"] for it in found),
+                   "firstFrameP99": middle(it["first"]["p99"] for it in found)}
+            for name, found in at.items()}}
+
+    # --- Row 5: memory and start -------------------------------------------------------------------------------
+
+    def cold_starts(self):
+        """From nothing on disk to the first answer; nginx and ours in turn."""
+        note("── row 5, starts")
+        upstream = self.bench.upstream()
+        for _ in range(self.options.pairs):
+            for program in (self.bench.yardstick(upstream), self.bench.gateway("standard", upstream)):
+                program.wait().stop()
+                self.starts.setdefault(program.name.split()[0], []).append(program.first_answer * 1e3)
+        upstream.stop()
+
+    def row_5(self):
+        memory = Part("peak resident memory, rows 1 and 4", "MB", "nginx", 96, 48, "lower", judge="ours")
+        peaks = self.peaks
+        memory.pair(max(peaks["signalbox"].values()) / 1e6, max(peaks["nginx"].values()) / 1e6)
+        start = Part("process start to first answer, empty directory", "ms", "nginx", 300, 100, "lower", judge="ours")
+        for ours, theirs in zip(self.starts["signalbox"], self.starts["nginx"]):
+            start.pair(ours, theirs)
+        self.extra["5"]["peakMegabytes"] = {
+            name: {row: round(value / 1e6, 1) for row, value in found.items()} for name, found in peaks.items()}
+        self.finish("5", {"memory": memory, "start": start})
+
+    # --- LiteLLM: beside it, not judged ------------------------------------------------------------------------
+
+    def litellm_1_2_5(self, upstream):
+        note("── LiteLLM")
+        try:
+            program = self.bench.litellm(litellm_program(), upstream).wait(90)
+            status, body = chat(program.port)
+            if status != 200:
+                raise Failed(f"LiteLLM answered {status} {body[:200]!r}")
+            program.forget_peak()
+            wrk(program.port, 8, 1)
+            found = self.slice_of(program, 32)
+            self.extra["1"]["litellm"] = {"rate": found["rate"], "cpuMicroseconds": found["cpu"]}
+            # Too slow for row 2's schedule: closed loop, which is kind to it.
+            base, through = (wrk(it.port, 1, self.options.duration) for it in (upstream, program))
+            self.extra["2"]["litellm"] = {
+                "addedP50": through["p50"] - base["p50"], "addedP99": through["p99"] - base["p99"]}
+            self.extra["5"]["litellm"] = {
+                "peakMegabytes": round(program.peak_bytes() / 1e6), "startMilliseconds": round(program.first_answer * 1e3)}
+            program.stop()
+        except (Skipped, Failed) as reason:
+            note(f"SKIPPED LiteLLM: {reason}")
+            self.options.litellm = False
+
+    def litellm_4(self, paced, frames):
+        note("── LiteLLM, streams")
+        program = self.bench.litellm(litellm_program(), paced).wait(90)
+        held, step, tries = 0, 1, []
+        while step <= 64 and self.streams(program, step, frames, tries):
+            held, step = step, step * 2
+        self.extra["4"]["litellm"] = {"streams": held}
+        program.stop()
 
 
-def wrk(port, connections, seconds):
-    threads = min(2, connections)
-    argv = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "chat.lua"),
-            f"http://127.0.0.1:{port}"]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, env={**os.environ, "BENCH_KEY": KEY})
-    for line in done.stdout.splitlines():
-        if line.startswith("RESULT "):
-            result = json.loads(line[7:])
-            if result["errors"]:
-                raise SystemExit(f"{result['errors']} requests failed: nothing is measured with errors")
-            return result
-    raise SystemExit(f"wrk gave no result:\n{done.stdout}{done.stderr}")
+# --- The table -------------------------------------------------------------------------------------------------
 
 
-def slice_of(proxy, connections, seconds):
-    before = proxy.cpu_seconds()
-    result = wrk(proxy.port, connections, seconds)
-    used = proxy.cpu_seconds() - before
-    return {
-        "requests_per_second": result["requests"] / (result["microseconds"] / 1e6),
-        "cpu_microseconds": used / max(1, result["requests"]) * 1e6,
-        "p50": result["p50"], "p99": result["p99"], "requests": result["requests"]}
+def shown(value, unit):
+    if value is None:
+        return "-"
+    if unit == "req/s" or unit == "streams":
+        return f"{value:,.0f}"
+    return f"{value:,.1f} {unit}"
 
 
-def configure(directory, name, **values):
-    text = (HERE / name).read_text()
-    for key, value in {"DIR": directory, **values}.items():
-        text = text.replace(f"@{key}@", str(value))
-    path = directory / name
-    path.write_text(text)
-    return ["nginx", "-p", str(directory), "-c", str(path)]
+def brief(value):
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{key} {brief(it)}" for key, it in value.items()) + ")"
+    if not isinstance(value, (int, float)):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
-def start_gateway(options, mode, upstream, directory):
-    own = directory / f"signalbox-{mode}"
-    own.mkdir(mode=0o700)
-    config = own / "signalbox.yaml"
-    config.write_text(f"""\
-providers:
-  - id: mock
-    protocol: openai
-    base-url: http://127.0.0.1:{upstream}/v1
-    prefix: mock
-    models: [{{name: gpt-4o-mini}}]
-    accounts: [{{name: a1, api-key: sk-upstream-1}}, {{name: a2, api-key: sk-upstream-2}}]
-keys: [{{name: default, key: {KEY}, organisation: bench}}]
-""")
-    port = free_port()
-    return Proxy(
-        f"signalbox {mode}",
-        [str(options.bin / "signalbox"), "serve", "--data", str(own / "data"), "--listen",
-         f"127.0.0.1:{port}", "--config", str(config), "--recording", mode],
-        port, directory, {"SIGNALBOX_ADMIN_PASSWORD": "bench-admin-password"})
-
-
-def rounds(proxies, connections, options):
-    """`pairs` rounds of one slice each, every second one in reverse order."""
-    taken = []
-    for number in range(options.pairs):
-        order = proxies if number % 2 == 0 else list(reversed(proxies))
-        row = {proxy.name: slice_of(proxy, connections, options.duration) for proxy in order}
-        taken.append(row)
-        yardstick = row["nginx"]
-        for proxy in proxies:
-            got = row[proxy.name]
-            ratio = got["requests_per_second"] / yardstick["requests_per_second"]
-            cpu = got["cpu_microseconds"] / yardstick["cpu_microseconds"]
-            print(f"{connections:5} {number + 1:4}  {proxy.name:22} "
-                  f"{got['requests_per_second']:9.0f} {ratio:6.2f}  {got['cpu_microseconds']:7.1f} "
-                  f"{cpu:6.2f}  {got['p50']:7} {got['p99']:7}", flush=True)
-    return taken
-
-
-def conclude(taken, proxies):
-    speeds = [row["nginx"]["requests_per_second"] for row in taken]
-    moved = max(speeds) / min(speeds)
-    figures = {"yardstick_moved": moved, "ratios": {}}
-    for proxy in proxies:
-        if proxy.name == "nginx":
+def table(rows):
+    lines = [["row", "what", "ours", "yardstick", "its figure", "ratio (range)", "must", "goal", "runs", "reached"]]
+    problems = []
+    for name, row in rows.items():
+        if "error" in row:
+            problems.append(f"row {name} {row['verdict']}: {row['error']}")
             continue
-        ratios = [row[proxy.name]["requests_per_second"] / row["nginx"]["requests_per_second"]
-                  for row in taken]
-        cpus = [row[proxy.name]["cpu_microseconds"] / row["nginx"]["cpu_microseconds"]
-                for row in taken]
-        figures["ratios"][proxy.name] = {
-            "requests_per_second": statistics.median(ratios), "lowest": min(ratios),
-            "highest": max(ratios), "cpu": statistics.median(cpus),
-            "cpu_microseconds": statistics.median(
-                row[proxy.name]["cpu_microseconds"] for row in taken)}
-    return figures
+        for part in row["parts"].values():
+            ratio = "-" if part["ratio"] is None else (
+                f"{part['ratio']:.2f} ({part['ratioLow']:.2f}–{part['ratioHigh']:.2f})")
+            sign = "≤ " if part["better"] == "lower" else "≥ "
+            unit = f" {part['unit']}" if part["judged"] == "ours" else " ×"
+            lines.append([
+                name, part["what"], shown(part["ours"], part["unit"]), part["yardstick"],
+                shown(part["yardstickFigure"], part["unit"]), ratio,
+                *(f"{sign}{bound:g}{unit}" for bound in (part["must"], part["goal"])), str(part["runs"]),
+                part["verdict"]])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+    text += problems
+    for name, row in rows.items():
+        if row.get("extra"):
+            text += ["", f"row {name} also: " + ", ".join(f"{key} {brief(it)}" for key, it in row["extra"].items())]
+    return "\n".join(text)
 
 
-def added_latency(proxies, upstream, options):
-    """Medians over the rounds of p50 and p99 at one connection, less those of the upstream alone."""
-    direct = Running("direct", upstream.port, upstream.process.pid)
-    rows = []
-    for _ in range(options.pairs):
-        rows.append({proxy.name: slice_of(proxy, 1, options.duration)
-                     for proxy in [direct, *proxies]})
-    added = {}
-    for proxy in proxies:
-        added[proxy.name] = {
-            name: statistics.median(row[proxy.name][name] - row["direct"][name] for row in rows)
-            for name in ("p50", "p99")}
-    return added
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", type=Path, default=ROOT / ".build" / "release", help="where signalbox lies")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--duration", type=int, default=4, help="seconds of a slice")
+    parser.add_argument("--rate", type=int, default=1_000, help="requests a second of each in row 2")
+    parser.add_argument("--streams", type=int, default=512, help="where row 4 begins, a power of two")
+    parser.add_argument("--without-litellm", dest="litellm", action="store_false")
+    parser.add_argument("--json", action="store_true", help="one JSON object keyed by row instead of the table")
+    parser.add_argument("--quick", action="store_true", help="tiny and meaningless, to see that everything runs")
+    found = parser.parse_args()
+    if found.quick:
+        found.pairs, found.duration, found.streams, found.litellm = 1, 1, 16, False
+    if min(found.pairs, found.duration, found.rate, found.streams) < 1 or found.streams & (found.streams - 1):
+        parser.error("pairs, duration, rate and streams must be at least 1, and streams a power of two")
+    return found
+
+
+def interrupted(*_):
+    # Once is enough: what follows is cleaning up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bin", type=Path, default=ROOT / ".build" / "release")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--duration", type=int, default=5, help="seconds of a slice")
-    parser.add_argument("--connections", type=int, nargs="+", default=[32])
-    parser.add_argument("--recording", nargs="+", default=["standard"],
-                        choices=["off", "relaxed", "standard", "strict"])
-    parser.add_argument("--workers", default="auto", help="of the nginx yardstick")
-    parser.add_argument("--latency", action="store_true", help="added p50 and p99 at one connection")
-    parser.add_argument("--output", type=Path, default=ROOT / ".build" / "bench" / "result.json")
-    parser.add_argument("--stand-in", nargs=2, metavar=("PORT", "PID"), type=int,
-                        help="measure what runs there already instead of signalbox")
-    options = parser.parse_args()
-    if options.pairs < 1 or options.duration < 1:
-        parser.error("--pairs and --duration are at least 1")
-
-    directory = ROOT / ".build" / "bench" / time.strftime("%Y%m%d-%H%M%S")
-    directory.mkdir(parents=True)
-    started = []
+    asked = options()
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    home = ROOT / ".build" / "bench"
+    home.mkdir(parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="proxy-", dir=home))
+    status, began = 0, time.monotonic()
+    rows = {}
     try:
-        upstream_port, yardstick_port = free_port(), free_port()
-        upstream = Proxy(
-            "upstream", configure(directory, "upstream.conf", UPSTREAM=upstream_port, BODY=BODY),
-            upstream_port, directory)
-        started.append(upstream)
-        upstream.wait(lambda port: chat(port)[0] == 200)
-        yardstick = Proxy(
-            "nginx", configure(directory, "yardstick.conf", UPSTREAM=upstream_port,
-                               YARDSTICK=yardstick_port, WORKERS=options.workers),
-            yardstick_port, directory)
-        started.append(yardstick)
-        yardstick.wait(lambda port: chat(port)[0] == 200)
-        proxies = [yardstick]
-        if options.stand_in:
-            proxies.append(Running("stand-in", *options.stand_in))
-        else:
-            for mode in options.recording:
-                gateway = start_gateway(options, mode, upstream_port, directory)
-                started.append(gateway)
-                gateway.wait(lambda port: chat(port)[0] == 200)
-                status, body = chat(gateway.port)
-                if body.decode() != BODY:
-                    raise SystemExit(f"{gateway.name}: not the upstream's answer: {status} {body[:200]!r}")
-                proxies.append(gateway)
-        return measure(proxies, upstream, directory, options)
+        run = Run(asked, Bench(asked.bin, directory))
+        rows = run.rows
+        steps = [(run.cold_starts, ["5"]), (run.rows_1_to_3, ["1", "2", "3", "5"]), (run.row_4, ["4", "5"]),
+                 (run.row_5, ["5"])]
+        for step, names in steps:
+            concerned = [name for name in names if name in asked.rows and name not in rows]
+            if not concerned:
+                continue
+            try:
+                step()
+            except (Skipped, Failed) as reason:
+                verdict = "SKIPPED" if isinstance(reason, Skipped) else "FAILED"
+                note(f"{verdict} rows {', '.join(concerned)}: {reason}")
+                for name in concerned:
+                    rows.setdefault(name, {"error": str(reason), "verdict": verdict, "ratio": None})
+                status = 1 if verdict == "FAILED" else status
+                Program.stop_all()
+    except (Skipped, Failed) as reason:
+        note(f"error: {reason}")
+        status = 1
+    except KeyboardInterrupt:
+        note("interrupted; cleaning up")
+        status = 130
     finally:
-        for proxy in reversed(started):
-            proxy.stop()
-
-
-def measure(proxies, upstream, directory, options):
-    result = {
-        "cores": os.cpu_count(), "pairs": options.pairs, "seconds": options.duration,
-        "upstream_bytes": len(BODY), "series": {}}
-    for proxy in [upstream, *proxies]:
-        wrk(proxy.port, 32, 1)
-    print(f"{os.cpu_count()} cores that also carry load generator and upstream; {options.duration} s a slice")
-    print(f"{'conns':>5} {'pair':>4}  {'proxy':22} {'req/s':>9} {'÷nginx':>6}  {'CPU µs':>7} {'÷nginx':>6}  "
-          f"{'p50 µs':>7} {'p99 µs':>7}")
-    steady = True
-    for connections in options.connections:
-        taken = rounds(proxies, connections, options)
-        figures = conclude(taken, proxies)
-        result["series"][str(connections)] = {"rounds": taken, **figures}
-        print()
-        if figures["yardstick_moved"] > 2:
-            steady = False
-            print(f"{connections} connections: nginx itself moved by a factor of "
-                  f"{figures['yardstick_moved']:.1f} between its slices: no conclusion")
-            continue
-        for name, got in figures["ratios"].items():
-            print(f"{connections} connections, {name}: median {got['requests_per_second']:.2f} of nginx "
-                  f"({got['lowest']:.2f}–{got['highest']:.2f}), CPU {got['cpu_microseconds']:.1f} µs a request, "
-                  f"{got['cpu']:.2f} × nginx  [must {MUST}, goal {GOAL}]")
-        for mode in ("relaxed", "standard", "strict"):
-            if f"signalbox {mode}" in taken[0] and "signalbox off" in taken[0]:
-                # Of neighbours in time, like the ratio to nginx.
-                cost = statistics.median(
-                    row[f"signalbox {mode}"]["requests_per_second"]
-                    / row["signalbox off"]["requests_per_second"] for row in taken)
-                result["series"][str(connections)][f"{mode}_of_off"] = cost
-                print(f"{connections} connections, recording {mode} ÷ off: {cost:.2f}")
-    if options.latency:
-        result["added_latency"] = added_latency(proxies, upstream, options)
-        print()
-        for name, added in result["added_latency"].items():
-            print(f"1 connection, {name}: added p50 {added['p50']:.0f} µs, p99 {added['p99']:.0f} µs")
-    print()
-    for proxy in proxies:
-        memory = proxy.peak_bytes()
-        result.setdefault("processes", {})[proxy.name] = {
-            "peak_bytes": memory, "first_answer_seconds": proxy.first_answer}
-        first = "" if proxy.first_answer is None else f", first answer after {proxy.first_answer * 1000:.0f} ms"
-        print(f"{proxy.name}: peak resident {memory / 1e6:.0f} MB{first}")
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {options.output}; logs in {directory}")
-    return 0 if steady else 3
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        Program.stop_all()
+        if status != 1:
+            shutil.rmtree(directory, ignore_errors=True)
+    note(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores that also carry load generator and upstream"
+         + (f"; logs in {directory}" if status == 1 else ""))
+    if status == 130:
+        return status
+    rows = {name: rows[name] for name in ROWS if name in rows}
+    with contextlib.suppress(OSError):
+        (home / "proxy.json").write_text(json.dumps(rows, indent=2) + "\n")
+    print(json.dumps(rows, indent=2) if asked.json else table(rows), flush=True)
+    if status == 0 and any(row["verdict"] == "nginx moved" for row in rows.values()):
+        note(f"nginx itself moved by more than a factor of {MOVED:g}, or gave no figure, in a row: no conclusion there")
+        return 3
+    return status
 
 
 if __name__ == "__main__":
