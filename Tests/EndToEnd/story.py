@@ -233,7 +233,7 @@ class Story(unittest.TestCase):
     def cooldowns(self, account_id):
         """The cooldowns that began for an account, as the log has them."""
         return [
-            fields for fields in of_kind(self.box.window(), "account.cooldown_started")
+            fields for fields in of_kind(self.box.window(), "health.cooldown_started")
             if fields.get("account") == account_id]
 
 

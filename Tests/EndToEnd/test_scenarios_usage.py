@@ -108,6 +108,15 @@ class UsageTests(Story):
             self.assertEqual(self.finished_of(pool.model), before)
             self.assertEqual(len(self.logged(pool.model)), 3)
 
+    def test_r37_records_are_in_the_log_and_read_by_the_page(self):
+        pool = self.pool(1)
+        self.good(pool.model, 30)
+        newest = self.must("GET", "/api/usage/logs?limit=5")["logs"]
+        self.assertEqual([row["model"] for row in newest], [pool.model] * 5)
+        positions = [int(row["position"].split(":")[1]) for row in newest]
+        self.assertEqual(positions, sorted(positions, reverse=True))
+        self.refused("GET", "/api/usage/logs?limit=1001", None, 400, "invalid_field")
+
     def test_r38_a_stream_is_recorded_with_its_tokens_with_none_and_with_no_report(self):
         pool = self.pool(1)
         for behaviour, expected in (
