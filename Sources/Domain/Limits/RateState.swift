@@ -29,7 +29,7 @@ public struct RateState: Sendable, Hashable {
     tokens = Self.bucket(tokens, .tokensPerMinute, limits, now)
   }
 
-  /// Why no request can be let in at `now`; of several rules the one that takes longest. nil: one can.
+  /// Why no request can be let in at `now`, by the rule that takes longest; nil: one can.
   public func denial(at now: Int64) -> RateDenial? {
     var worst: RateDenial?
     func deny(_ rule: RateRule, limit: UInt64, wait: Int64) {

@@ -33,7 +33,7 @@ public struct SpendEstimate: Sendable, Hashable {
       if let maxOutput {
         output = maxOutput.multipliedSaturated(answers)
       } else if let lately = target.lately {
-        output = lately
+        output = lately.multipliedSaturated(answers)
       } else {
         output = Self.unknownOutput.multipliedSaturated(answers)
         isGuess = true
@@ -49,7 +49,7 @@ public struct SpendEstimate: Sendable, Hashable {
   public struct Target: Sendable, Hashable {
     /// nil: what it costs is not known, and counts as nothing.
     public var price: Price?
-    /// The greatest output lately seen; nil: none was.
+    /// The greatest output of one answer lately seen; nil: none was.
     public var lately: UInt64?
 
     /// Made of its parts.
@@ -60,7 +60,7 @@ public struct SpendEstimate: Sendable, Hashable {
   }
 }
 
-/// The greatest output of a model's late answers: follows a rise at once and a fall slowly.
+/// The greatest of a model's late answers: follows a rise at once and a fall slowly.
 public struct LatelySeen: Sendable, Hashable {
   /// In tokens.
   public private(set) var greatest: UInt64

@@ -28,7 +28,7 @@ public struct TokenBucket: Sendable, Hashable {
     return Int64(clamping: rest < 0 ? whole - 1 : whole)
   }
 
-  /// Nanoseconds until `count` tokens are there; 0: they are. More than `capacity` never are: `Int64.max`.
+  /// Nanoseconds until `count` tokens are there: 0 if they are, `Int64.max` if they never will be.
   public func wait(for count: UInt64, at now: Int64) -> Int64 {
     if count > capacity { return .max }
     return wait(until: Int128(count) * Int128(periodNanoseconds), at: now)
