@@ -297,6 +297,31 @@ func heldAcrossMidnight() throws {
   #expect(state.rooms(at: morning).map(\.reserved) == [0])
 }
 
+@Test("what was reported is charged, else what was set aside, unless nothing came of the request")
+func charges() {
+  let held = Spend(microUSD: 70, tokens: 900)
+  let reported = TokenUsage(input: 100, output: 11)
+  for ending in Ending.allCases {
+    for wasSent in [true, false] {
+      #expect(
+        Spend.charged(reported, costMicroUSD: 5, ending: ending, wasSent: wasSent, reserve: held)
+          == Spend(microUSD: 5, tokens: 111))
+      let isCharged = wasSent && ending != .denied && ending != .failed
+      #expect(
+        Spend.charged(
+          .notReported, costMicroUSD: nil, ending: ending, wasSent: wasSent, reserve: held)
+          == (isCharged ? held : .zero), "\(ending)")
+      #expect(
+        Spend.charged(
+          .notReported, costMicroUSD: nil, ending: ending, wasSent: wasSent, reserve: nil) == .zero)
+    }
+  }
+  #expect(
+    Spend.charged(
+      TokenUsage(output: .max), costMicroUSD: nil, ending: .completed, wasSent: true, reserve: held)
+      == Spend(tokens: .max))
+}
+
 // MARK: Money
 
 @Test("tokens are paid by their parts, and rounded once, a half to the even one")
