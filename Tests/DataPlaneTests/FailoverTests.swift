@@ -144,7 +144,7 @@ struct FailoverTests {
       #expect(response.status == 503)
       #expect(response.text.contains("upstream_error"))
       #expect(!response.text.contains("internals"))
-      #expect(response.headers["retry-after"] == nil)
+      #expect(response.headers["retry-after"] == "120")
       #expect(response.headers["x-should-retry"] == "false")
     }
   }
@@ -219,19 +219,21 @@ struct FailoverTests {
   @Test("a stream without [DONE] is whole only if it said why it ended", arguments: ends)
   func withoutDone(_ row: Ends) async throws {
     let frames = "data: {\"choices\":[{\"delta\":{}}]}\n\ndata: \(row.last)\n\n"
-    let upstream = try await ScriptedUpstream.start { call in
-      if row.isFramed {
-        call.startStream()
-        call.chunk(frames)
-        call.endChunks()
-      } else {
-        call.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\(frames)")
-        call.close()
-      }
-    }
+    let upstream = try await ScriptedUpstream.start()
     try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
       let client = try await gateway.client()
       try await client.send(chat(streamBody))
+      let call = await upstream.next()
+      if row.isFramed {
+        call.startStream()
+        call.chunk(frames)
+        _ = await client.receives(row.last)
+        call.endChunks()
+      } else {
+        call.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n\(frames)")
+        _ = await client.receives(row.last)
+        call.close()
+      }
       let response = try await client.response()
       #expect(response.text.hasPrefix(frames))
       #expect(response.text.contains("\"upstream_cut\"") == (row.ending == .upstreamCut))
@@ -293,8 +295,8 @@ struct FailoverTests {
     }
   }
 
-  @Test("an error beside choices is the answer, and one that came piecemeal is recorded as failed")
-  func lateErrorAnswer() async throws {
+  @Test("an error beside choices is the answer, and an error that comes piecemeal fails over too")
+  func piecemealError() async throws {
     let beside = #"{"choices":[{"index":0}],"error":{"message":"filtered"}}"#
     let upstream = try await ScriptedUpstream.start()
     try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
@@ -305,16 +307,234 @@ struct FailoverTests {
       try await client.send(chat(plainBody))
       let call = await upstream.next()
       let text = Self.errorAnswer
-      call.send(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: \(text.utf8.count)\r\n\r\n\(text.prefix(8))"
-      )
-      _ = await client.receives(String(text.prefix(8)))
+      try await call.deliver(
+        Array(
+          "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: \(text.utf8.count)\r\n\r\n\(text.prefix(8))"
+            .utf8))
       call.send(String(text.dropFirst(8)))
-      #expect(try await client.response().text == text)
+      await upstream.next().answer(plainAnswer)
+      #expect(try await client.response().text == plainAnswer)
       let finished = try await gateway.finished(2)
-      #expect(finished.map(\.ending) == [.completed, .failed])
-      #expect(finished.map(\.errorClass) == [nil, .provider])
-      #expect(finished.last?.attempts.map(\.errorCode) == ["error_in_answer"])
+      #expect(finished.map(\.ending) == [.completed, .completed])
+      #expect(finished.last?.attempts.map(\.errorCode) == ["error_in_answer", nil])
+    }
+  }
+
+  struct Pretence: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var code: String
+    var isStream = false
+    var type = "application/json"
+    var body: String
+  }
+
+  static let pretences: [Pretence] = [
+    Pretence(
+      testDescription: "a page of markup", code: "error_in_answer", type: "text/html",
+      body: "\n <!doctype html><title>sk-secret</title>"),
+    Pretence(
+      testDescription: "markup instead of a stream", code: "error_in_answer", isStream: true,
+      type: "text/html", body: "<html>sk-secret</html>"),
+    Pretence(
+      testDescription: "an object that answers nothing", code: "empty_answer",
+      body: #"{"detail":"sk-secret"}"#),
+    Pretence(
+      testDescription: "an error to a request for a stream", code: "error_in_answer",
+      isStream: true, body: #"{"error":{"message":"sk-secret"}}"#),
+    Pretence(
+      testDescription: "nothing at all", code: "empty_answer", body: ""),
+    Pretence(
+      testDescription: "half an object", code: "empty_answer",
+      body: #"{"choices":[{"index":0}"#),
+    Pretence(
+      testDescription: "a stream of nothing but its end", code: "empty_stream",
+      isStream: true, type: "text/event-stream", body: "data: [DONE]\n\n"),
+    Pretence(
+      testDescription: "a stream without choices", code: "empty_stream",
+      isStream: true, type: "text/event-stream",
+      body: "data: {\"id\":\"x\",\"choices\":[ ]}\n\ndata: {\"id\":\"x\"}\n\ndata: [DONE]\n\n"),
+    Pretence(
+      testDescription: "an error behind frames without choices", code: "error_in_stream",
+      isStream: true, type: "text/event-stream",
+      body:
+        "data: {\"choices\":[]}\n\nevent: error\ndata: {\"error\":{\"message\":\"sk-secret\"}}\n\n"),
+  ]
+
+  @Test("what only pretends to be an answer fails over before the first byte", arguments: pretences)
+  func pretence(_ row: Pretence) async throws {
+    let stream = "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n"
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.header("authorization") == "Bearer secret-of-a1" {
+        call.send(
+          "HTTP/1.1 200 OK\r\ncontent-type: \(row.type)\r\ncontent-length: \(row.body.utf8.count)\r\n\r\n\(row.body)"
+        )
+      } else {
+        let type = row.isStream ? "text/event-stream" : "application/json"
+        let body = row.isStream ? stream : plainAnswer
+        call.send(
+          "HTTP/1.1 200 OK\r\ncontent-type: \(type)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+        )
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(row.isStream ? streamBody : plainBody))
+      let response = try await client.response()
+      #expect(response.status == 200)
+      #expect(response.text == (row.isStream ? stream : plainAnswer))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == [row.code, nil])
+      #expect(finished.attempts.map(\.status) == [200, 200])
+      #expect(finished.ending == .completed)
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(row.isStream ? streamBody : plainBody))
+      let response = try await client.response()
+      #expect(response.status == 502)
+      #expect(response.text.contains(#""code":"upstream_error""#))
+      #expect(!response.text.contains("secret"))
+    }
+  }
+
+  struct Refused: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var status: Int
+    var error: String
+    var errorClass: ErrorClass
+    var code: String
+    /// How many accounts are asked.
+    var calls: Int
+    var answered: Int
+  }
+
+  static let said: [Refused] = [
+    Refused(
+      testDescription: "a bad request by 400", status: 400,
+      error: #"{"message":"bad","type":"invalid_request_error","param":"n"}"#,
+      errorClass: .request, code: "status_400", calls: 1, answered: 400),
+    Refused(
+      testDescription: "an invalid key by 400", status: 400,
+      error:
+        #"{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}"#,
+      errorClass: .account, code: "invalid_api_key", calls: 2, answered: 502),
+    Refused(
+      testDescription: "no credit by 429", status: 429,
+      error: #"{"message":"quota","type":"insufficient_quota","code":"insufficient_quota"}"#,
+      errorClass: .account, code: "insufficient_quota", calls: 2, answered: 502),
+    Refused(
+      testDescription: "a context too long by 400", status: 400,
+      error:
+        #"{"message":"maximum context length is 8","type":"invalid_request_error","code":"context_length_exceeded"}"#,
+      errorClass: .request, code: "context_length_exceeded", calls: 1, answered: 400),
+  ]
+
+  @Test("what a refusal says of itself decides, not its status alone", arguments: said)
+  func words(_ row: Refused) async throws {
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer(#"{"error":\#(row.error)}"#, status: row.status)
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == row.answered)
+      #expect(upstream.callCount == row.calls)
+      let attempts = try #require(try await gateway.finished(1).first).attempts
+      #expect(attempts.map(\.errorClass) == Array(repeating: row.errorClass, count: row.calls))
+      #expect(attempts.map(\.errorCode) == Array(repeating: row.code, count: row.calls))
+    }
+  }
+
+  @Test("a provider that rejects the usage option is asked again without it, at the same account")
+  func rejectsUsageOption() async throws {
+    let stream = "data: {\"choices\":[{}]}\n\ndata: [DONE]\n\n"
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.text.contains("stream_options") {
+        call.answer(
+          #"{"error":{"message":"Unrecognized request argument supplied: stream_options","type":"invalid_request_error"}}"#,
+          status: 400)
+      } else {
+        call.startStream()
+        call.chunk(stream)
+        call.endChunks()
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(streamBody))
+      #expect(try await client.response().text == stream)
+      let first = await upstream.next()
+      let second = await upstream.next()
+      #expect(first.header("authorization") == second.header("authorization"))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.account.rawValue) == ["a1"])
+      #expect(finished.ending == .completed && finished.usage == .notReported)
+      // The client's own option is the client's fault.
+      let own = #"{"model":"p/m","stream":true,"stream_options":{"include_usage":true}}"#
+      try await client.send(chat(own))
+      #expect(try await client.response().status == 400)
+      #expect(upstream.callCount == 3)
+    }
+  }
+
+  @Test("the verdict on a refusal does not wait for words that do not come")
+  func slowRefusal() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let first = await upstream.next()
+      try await first.deliver(
+        Array(
+          "HTTP/1.1 503 X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"error\":"
+            .utf8))
+      // The clock stands still until the refusal's head was read, for which only repeating helps.
+      while upstream.callCount < 2 {
+        gateway.clock.advance(.seconds(3))
+        try await Task.sleep(for: .milliseconds(20))
+      }
+      await first.closed()
+      await upstream.next().answer(plainAnswer)
+      #expect(try await client.response().text == plainAnswer)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["status_503", nil])
+    }
+  }
+
+  @Test("a refusal without end is read to its bound, and its words reach nobody")
+  func endlessRefusal() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      let words = String(repeating: "x", count: 100 << 10)
+      call.answer(#"{"error":{"message":"\#(words)"}}"#, status: 400)
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 400)
+      #expect(response.text.contains(#""code":"upstream_error""#) && response.body.count < 1024)
+      #expect(upstream.callCount == 1)
+    }
+  }
+
+  @Test("a refusal that breaks off is judged by what there is of it")
+  func brokenRefusal() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.header("authorization") == "Bearer secret-of-a1" {
+        call.send("HTTP/1.1 429 X\r\ncontent-length: 100\r\n\r\n{\"error\":")
+        call.close()
+      } else {
+        call.answer(plainAnswer)
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().text == plainAnswer)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["status_429", nil])
+      #expect(finished.attempts.map(\.errorClass) == [.account, nil])
     }
   }
 
@@ -417,21 +637,37 @@ struct FailoverTests {
     }
   }
 
-  @Test("an answer that breaks off is never made to look whole")
+  @Test("an answer that breaks off is never made to look whole; a short one is not begun")
   func cutAnswer() async throws {
     let upstream = try await ScriptedUpstream.start()
     try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"])) { gateway in
       let client = try await gateway.client()
       try await client.send(chat(plainBody))
       let call = await upstream.next()
+      let start = "{\"a\":\"" + String(repeating: "x", count: BodyRelay.withheldBytes)
       call.send(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\"")
-      _ = await client.receives("{\"a\"")
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n\(start)"
+      )
+      _ = await client.receives(start)
       call.close()
       let bytes = await client.closed()
       #expect(TestResponse.parse(bytes, isClosed: true, toHead: false) == nil)
       let finished = try #require(try await gateway.finished(1).first)
       #expect(finished.ending == .upstreamCut)
+      #expect(upstream.callCount == 1)
+
+      let second = try await gateway.client()
+      try await second.send(chat(plainBody))
+      let short = await upstream.next()
+      try await short.deliver(
+        Array(
+          "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"a\""
+            .utf8))
+      short.close()
+      await upstream.next().answer(plainAnswer)
+      #expect(try await second.response().text == plainAnswer)
+      let last = try #require(try await gateway.finished(2).last)
+      #expect(last.attempts.map(\.errorCode) == ["cut", nil])
     }
   }
 }

@@ -64,7 +64,8 @@ struct ForwardingTests {
       }
       let call = await upstream.next()
       #expect(call.body == Array((before + "\"m\"" + after).utf8), "seed \(seed)")
-      let answer = random.bytes(random.int(0...300_000))
+      let words = random.bytes(random.int(0...300_000)).map { 0x23 + $0 % 0x39 }
+      let answer = Array(#" {"choices":[""#.utf8) + words + Array("\"]}\n".utf8)
       call.send(
         Array(
           "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: \(answer.count)\r\n\r\n"
@@ -86,7 +87,8 @@ struct ForwardingTests {
       #expect(call.text == body.replacingFirst("p/m", with: "m"))
       call.startStream()
       let stream =
-        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"
+        "data: {\"choices\":[{}]}\n\n"
+        + "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n"
       call.chunk(stream)
       call.endChunks()
       #expect(try await client.response().text == stream)
@@ -109,7 +111,7 @@ struct ForwardingTests {
     }
   }
 
-  @Test("an in-stream error after the first frame is forwarded and recorded as the provider's")
+  @Test("an in-stream error after the first frame ends the stream in our words, without [DONE]")
   func laterError() async throws {
     let upstream = try await ScriptedUpstream.start()
     try await Gateway.run(.one(port: upstream.port)) { gateway in
@@ -117,10 +119,16 @@ struct ForwardingTests {
       try await client.send(chat(streamBody))
       let call = await upstream.next()
       call.startStream()
-      let stream = "data: {\"choices\":[{}]}\n\ndata: {\"error\":{\"message\":\"x\"}}\n\n"
-      call.chunk(stream)
+      let first = "data: {\"choices\":[{}]}\n\n"
+      let second = "data: {\"error\":{\"message\":\"sk-secret\"}}\n\ndata: [DONE]\n\n"
+      call.chunk(first)
+      _ = await client.receives(first)
+      call.chunk(second)
       call.endChunks()
-      #expect(try await client.response().text == stream)
+      let text = try await client.response().text
+      #expect(text.hasPrefix(first + "data: {\"error\":"))
+      #expect(text.contains("\"upstream_error\"") && text.hasSuffix("}}\n\n"))
+      #expect(!text.contains("secret") && !text.contains("DONE"))
       let finished = try #require(try await gateway.finished(1).first)
       #expect(finished.ending == .failed)
       #expect(finished.errorClass == .provider)

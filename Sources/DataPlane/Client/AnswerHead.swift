@@ -10,8 +10,8 @@ struct AnswerHead {
   var keepsAlive: Bool
   var isHTTP10 = false
   var shouldRetry: Bool?
-  /// Told up to `retryAfterSecondsMax`; beyond, the client is told not to retry.
-  var retryAfterSeconds: Int?
+  /// 1…`retryAfterSecondsMax`.
+  private(set) var retryAfterSeconds: Int?
   /// For keys with diagnostics.
   var account: String?
   var snapshot: UInt64?
@@ -37,6 +37,14 @@ struct AnswerHead {
 
   /// Seconds of `retry-after` that clients are told; SDKs give up on more.
   static let retryAfterSecondsMax = 120
+
+  /// Tells the client to wait, in whole seconds; for longer than the bound waiting is not worth its while.
+  mutating func wait(nanoseconds: Int64?) {
+    guard let nanoseconds else { return }
+    let seconds = (max(1, nanoseconds) - 1) / 1_000_000_000 + 1
+    if seconds > Self.retryAfterSecondsMax { shouldRetry = false }
+    retryAfterSeconds = Int(min(seconds, Int64(Self.retryAfterSecondsMax)))
+  }
 
   /// An answer with a JSON body, head and body in one buffer.
   func whole(_ body: some Collection<UInt8>, context: LoopContext) -> ByteBuffer {
@@ -69,14 +77,7 @@ struct AnswerHead {
     HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
-    var shouldRetry = shouldRetry
-    if let wait = retryAfterSeconds {
-      if wait <= Self.retryAfterSecondsMax {
-        HTTP1Encoder.field("retry-after", wait, to: &out)
-      } else {
-        shouldRetry = false
-      }
-    }
+    if let retryAfterSeconds { HTTP1Encoder.field("retry-after", retryAfterSeconds, to: &out) }
     if let shouldRetry {
       HTTP1Encoder.field("x-should-retry", shouldRetry ? "true" : "false", to: &out)
     }
@@ -115,10 +116,5 @@ struct AnswerHead {
   ) {
     guard let value = fields.value(name) else { return }
     _ = try? HTTP1Encoder.field(text, checked: value, to: &out)
-  }
-
-  /// Whole seconds of `retry-after`; nil if absent or a date.
-  static func retryAfter(_ fields: HTTP1Fields) -> Int? {
-    fields.string(.retryAfter).flatMap(Int.init).flatMap { $0 >= 0 ? $0 : nil }
   }
 }

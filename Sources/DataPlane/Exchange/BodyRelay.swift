@@ -4,16 +4,27 @@ import Surface
 
 /// Takes the bytes of an upstream's answer that is no event stream and says what goes to the client when.
 ///
-/// What came in the current read is kept until either more was read or the answer is whole: so the end is
-/// always still here when the answer is whole. Pure: bytes in, bytes out.
+/// Up to `withheldBytes` nothing goes out before the answer is whole: an error that pretends to be an answer
+/// is short, and so another account can still be asked. Beyond, what came in the current read is kept until
+/// either more was read or the answer is whole: so the end is always still here when the answer is whole.
+/// Pure: bytes in, bytes out.
 struct BodyRelay {
   /// Larger answers are forwarded without reading what they say.
   static let usageBodyBytes = 1 << 20
+  /// Larger answers begin to go out before they are whole.
+  static let withheldBytes = 64 << 10
 
-  /// Bytes of the current read, in order; bounded by what the loop reads in one go.
+  /// What the bytes taken so far lead to.
+  enum Step: Sendable, Hashable {
+    case `continue`
+    /// It begins like a page of markup, and nothing was released.
+    case markup
+  }
+
+  /// Bytes not released, in order; bounded by `withheldBytes` and what the loop reads in one go.
   private(set) var held: [ByteBuffer] = []
   /// The whole body so far, as far as it is kept to be read; nil: not kept.
-  private var kept: ByteBuffer?
+  private(set) var kept: ByteBuffer?
   /// How many bytes must stay back although more may come: 1 where the end of the connection is the
   /// answer's end, because then no framing is left to withhold.
   private let reserve: Int
@@ -24,21 +35,29 @@ struct BodyRelay {
   }
 
   /// Takes the next bytes.
-  mutating func take(_ slice: ByteBuffer) {
+  mutating func take(_ slice: ByteBuffer) -> Step {
     held.append(slice)
-    guard kept != nil else { return }
-    let bytes = (kept?.readableBytes ?? 0) + slice.readableBytes
+    guard let count = kept?.readableBytes else { return .continue }
+    let bytes = count + slice.readableBytes
     if bytes > Self.usageBodyBytes {
       kept = nil
-    } else if bytes == slice.readableBytes {
+    } else if count == 0 {
       kept = slice
     } else {
       kept?.writeImmutableBuffer(slice)
     }
+    return count < Self.blankBytes && slice.readableBytesView.first(where: Self.isInk) == Self.angle
+      && kept?.readableBytesView.first(where: Self.isInk) == Self.angle ? .markup : .continue
   }
+
+  /// Markup that begins later than this is not looked for.
+  private static let blankBytes = 64
+  private static let angle = UInt8(ascii: "<")
+  private static func isInk(_ byte: UInt8) -> Bool { byte > 0x20 }
 
   /// Nothing more in this read and the answer is not whole: what may go out.
   mutating func takeReleased() -> [ByteBuffer] {
+    if let kept, kept.readableBytes <= Self.withheldBytes { return [] }
     var pieces = held
     held.removeAll(keepingCapacity: true)
     if reserve > 0, let last = pieces.popLast() {
@@ -57,15 +76,11 @@ struct BodyRelay {
 
   /// What the whole answer says; read once, at its end.
   ///
-  /// Nothing if it was too large. An answer that is an error in spite of its status has no choices.
-  func verdict() -> (usage: TokenUsage?, isError: Bool) {
-    guard let kept else { return (nil, false) }
-    return kept.withUnsafeReadableBytes { bytes in
-      guard UsageScan.mayHoldUsage(bytes) || UsageScan.mayHoldError(bytes) else {
-        return (nil, false)
-      }
-      let scan = UsageScan.scan(bytes)
-      return (scan.usage, scan.hasError && !scan.hasChoices)
-    }
+  /// Nothing if it was too large, or may not be read. An answer has choices, whatever else it says.
+  func verdict() -> (usage: TokenUsage?, fault: HiddenFault?) {
+    guard let kept else { return (nil, nil) }
+    let scan = kept.withUnsafeReadableBytes { UsageScan.scan($0) }
+    if scan.hasChoices { return (scan.usage, nil) }
+    return (scan.usage, scan.hasError ? .errorInAnswer : .emptyAnswer)
   }
 }

@@ -19,6 +19,8 @@ extension Exchange {
       return false
     case .success(let decision):
       tried.append(decision.account)
+      omitsUsageOption = false
+      resetAfter = nil
       modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
       attempt = OpenAttempt(
         facts: Attempt(
@@ -108,7 +110,9 @@ extension Exchange {
   }
 
   /// The usage option is set only where the client left the choice open.
-  var addsUsageOption: Bool { scan.map { $0.stream && $0.includeUsage == nil } ?? false }
+  var addsUsageOption: Bool {
+    !omitsUsageOption && scan.map { $0.stream && $0.includeUsage == nil } ?? false
+  }
 
   private func pass(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
     guard let value = head.fields.value(name) else { return }
@@ -123,6 +127,10 @@ extension Exchange {
   }
 
   /// Notes how the attempt under way went; it is the request's last or not.
+  func closeAttempt(_ verdict: FailureVerdict) {
+    closeAttempt(verdict.errorClass, code: verdict.code)
+  }
+
   func closeAttempt(_ errorClass: ErrorClass?, code: String?) {
     guard var attempt else { return }
     self.attempt = nil
@@ -134,14 +142,15 @@ extension Exchange {
 
   /// The attempt brought no answer, and the client has none yet: another account, or an error.
   func upstreamCallFailed(_ failure: UpstreamFailure) {
-    guard case .failOver(let errorClass, let code) = AttemptVerdict.of(failure) else { return }
-    closeAttempt(errorClass, code: code)
+    let verdict = failure.verdict
+    closeAttempt(verdict)
     if tryNext() { return }
     guard phase == .attempting || phase == .relaying else { return }
-    answerError(.failed, failure.errorCode, errorClass: errorClass)
+    answerError(.failed, failure.errorCode, errorClass: verdict.errorClass)
   }
 
   func timedOut() {
+    if phase == .judging { return judge() }
     guard let failure = endOverdueCall(hasHead: phase != .attempting) else { return }
     broke(failure)
   }
@@ -149,21 +158,17 @@ extension Exchange {
   /// The connection is gone or given up before the answer was whole.
   func broke(_ failure: UpstreamFailure) {
     deadline = .max
-    if var error = errorBody {
-      // The error's text is lost, its status is not.
-      errorBody = nil
-      error.isTooLarge = true
-      return answerUpstreamError(error)
-    }
     guard isCommitted else {
       resetAnswer()
       return upstreamCallFailed(failure)
     }
+    forwardReleased()
     let code: ErrorCode = failure == .idleTimeout ? .upstreamTimeout : .upstreamCut
-    closeAttempt(failure.errorClass, code: failure.code)
+    let verdict = failure.verdict
+    closeAttempt(verdict)
     conclude(
       .upstreamCut, status: answer?.status ?? 502, code: code.rawValue,
-      errorClass: failure.errorClass,
+      errorClass: verdict.errorClass,
       stream != nil ? .pieces([Self.errorFrame(code)], close: true) : .abort)
   }
 
@@ -172,7 +177,7 @@ extension Exchange {
     answer = nil
     stream = nil
     relay = nil
-    errorBody = nil
+    collected = nil
     usage = .notReported
   }
 }

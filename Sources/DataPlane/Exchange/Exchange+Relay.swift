@@ -25,52 +25,9 @@ extension Exchange: UpstreamCaller {
     guard phase == .attempting, let started = attempt?.startedAt else { return }
     attempt?.facts.status = UInt16(clamping: head.status)
     attempt?.facts.firstByteMicroseconds = microseconds(since: started)
-    switch AttemptVerdict.of(status: head.status) {
-    case .relay:
-      phase = .relaying
-      begin(head)
-    case .failOver(let errorClass, let code):
-      closeAttempt(errorClass, code: code)
-      let former = upstream
-      upstream = nil
-      if !tryNext(), phase == .attempting {
-        // Which model is missing is for the client to read.
-        if errorClass == .model {
-          upstream = former
-          return collectError(head, errorClass)
-        }
-        answerRefusal(head, errorClass)
-      }
-      former?.detach()
-    case .answer(let errorClass, let code):
-      closeAttempt(errorClass, code: code)
-      collectError(head, errorClass)
-    }
-  }
-
-  /// No account is left, and the last one's refusal is not about the request: it is told in our words.
-  ///
-  /// What a provider says of our account is nothing that a client could act upon, and may quote our secret;
-  /// its 401 would make the client doubt its own key.
-  private func answerRefusal(_ head: HTTP1ResponseHead, _ errorClass: ErrorClass) {
-    let status = head.status
-    if status == 429 {
-      return answerError(
-        .failed, .rateLimited, errorClass: errorClass,
-        retryAfterSeconds: AnswerHead.retryAfter(head.fields))
-    }
-    answerError(
-      .failed, .upstreamError,
-      status: (500...599).contains(status) ? status : ErrorCode.upstreamError.status,
-      errorClass: errorClass, message: "The provider answered with status \(status).",
-      retryAfterSeconds: AnswerHead.retryAfter(head.fields))
-  }
-
-  private func collectError(_ head: HTTP1ResponseHead, _ errorClass: ErrorClass) {
+    guard (200...299).contains(head.status) else { return collectError(head) }
     phase = .relaying
-    answer = head
-    errorBody = ErrorBody(head: head, errorClass: errorClass)
-    awaitMore()
+    begin(head)
   }
 
   /// A good answer begins; nothing goes out before the relay has something to go.
@@ -101,22 +58,23 @@ extension Exchange: UpstreamCaller {
   }
 
   func upstreamBody(_ bytes: ByteBuffer) {
+    if phase == .judging { return takeError(bytes) }
     guard phase == .relaying else { return }
     if stream != nil {
       switch stream?.take(bytes) {
       case .continue, nil: break
       case .done: streamDone()
-      case .errorFirst: errorInGoodStatus()
+      case .errorFirst: hidden(.errorInStream, stream?.errorFrame)
+      case .errorLater: streamFailed()
+      case .withoutChoices: hidden(.emptyStream, nil)
       case .frameTooLong:
         upstream?.close()
         upstream = nil
         forwardReleased()
         broke(.frameTooLong)
       }
-    } else if relay != nil {
-      relay?.take(bytes)
-    } else if errorBody != nil {
-      takeError(bytes)
+    } else if relay?.take(bytes) == .markup {
+      hidden(.errorInAnswer, relay?.kept)
     }
   }
 
@@ -127,29 +85,24 @@ extension Exchange: UpstreamCaller {
   }
 
   func upstreamEnd() {
+    if phase == .judging { return judge(isWhole: true) }
     guard phase == .relaying else { return }
     upstream = nil
-    if let errorBody { return answerUpstreamError(errorBody) }
-    if stream != nil {
-      forwardReleased()
-      switch stream?.finish() {
-      case .whole, nil: return completeStream()
-      case .empty: return broke(.emptyStream)
-      case .unfinished: return broke(.cut)
-      }
-    }
-    let (found, isError) = relay?.verdict() ?? (nil, false)
-    if isError, !isCommitted { return errorInGoodStatus() }
-    usage = found ?? .notReported
-    complete(relay?.held ?? [], isError: isError)
+    if stream != nil { return streamEnded() }
+    let verdict = relay?.verdict()
+    if let fault = verdict?.fault, !isCommitted { return hidden(fault, relay?.kept) }
+    usage = verdict?.usage ?? .notReported
+    complete(
+      relay?.held ?? [],
+      verdict?.fault.map { self.verdict(on: $0, relay?.kept ?? ByteBuffer(), status: 200) })
   }
 
   func upstreamFailed(_ failure: UpstreamFailure) {
     let former = upstream
     upstream = nil
+    if phase == .judging { return judge() }
     guard phase == .attempting || phase == .relaying else { return }
     if retriesStale(failure, over: former) { return }
-    forwardReleased()
     broke(failure)
   }
 
@@ -164,29 +117,23 @@ extension Exchange: UpstreamCaller {
     completeStream()
   }
 
-  private func completeStream() {
-    if let found = stream?.usage { usage = found }
-    complete(stream?.end.map { [$0] } ?? [], isError: stream?.sawError ?? false)
+  private func streamEnded() {
+    switch stream?.finish() {
+    case .whole, nil:
+      forwardReleased()
+      completeStream()
+    case .empty: broke(.emptyStream)
+    case .unfinished: broke(.cut)
+    }
   }
 
-  /// Upstream's status is good and its answer an error, of which the client has nothing yet.
-  private func errorInGoodStatus() {
-    guard
-      case .failOver(let errorClass, let code) =
-        stream != nil ? AttemptVerdict.errorInStream : .errorInAnswer
-    else { return }
-    let former = upstream
-    upstream = nil
-    former?.close()
-    closeAttempt(errorClass, code: code)
-    resetAnswer()
-    if tryNext() { return }
-    guard phase == .relaying || phase == .attempting else { return }
-    answerError(.failed, .upstreamError, errorClass: errorClass)
+  private func completeStream() {
+    if let found = stream?.usage { usage = found }
+    complete(stream?.end.map { [$0] } ?? [], nil)
   }
 
   /// Sends on what the relay has set free.
-  private func forwardReleased() {
+  func forwardReleased() {
     let pieces: [ByteBuffer]
     if stream != nil {
       pieces = stream?.takeReleased() ?? []
@@ -228,64 +175,46 @@ extension Exchange: UpstreamCaller {
     return head.version == .http10 ? .untilClose : .chunked
   }
 
-  /// Upstream is complete: once the socket has taken all that came before, the request is recorded.
-  ///
-  /// `isError`: the answer says so itself, too late for another account.
-  private func complete(_ end: [ByteBuffer], isError: Bool) {
-    deadline = .max
-    let code = stream != nil ? "error_in_stream" : "error_in_answer"
-    closeAttempt(isError ? .provider : nil, code: isError ? code : nil)
-    phase = .flushing
-    // Of an answer that has not begun, nothing is on its way.
-    guard isCommitted else { return concludeAnswer(end, isError: isError) }
-    connection.whenAccepted { [self] _ in concludeAnswer(end, isError: isError) }
+  /// The stream has begun and now is an error: the client reads so, in upstream's words where they are about its
+  /// request, and no `[DONE]`.
+  private func streamFailed() {
+    forwardReleased()
+    upstream?.close()
+    upstream = nil
+    let frame = stream?.errorFrame ?? ByteBuffer()
+    let verdict = verdict(on: .errorInStream, frame, status: 200)
+    closeAttempt(verdict)
+    var bytes: [UInt8] = []
+    if verdict.showsUpstreamWords {
+      SSEWriter.append(data: Array(frame.readableBytesView), to: &bytes)
+    } else {
+      let isLimit = verdict.rule == .rateLimited || verdict.rule == .quotaExhausted
+      SSEWriter.append(
+        data: openAIErrorBody(code: isLimit ? .rateLimited : .upstreamError), to: &bytes)
+    }
+    conclude(
+      .failed, status: answer?.status ?? 200, code: ErrorCode.upstreamError.rawValue,
+      errorClass: verdict.errorClass, .pieces([ByteBuffer(bytes: bytes)], close: true))
   }
 
-  private func concludeAnswer(_ end: [ByteBuffer], isError: Bool) {
+  /// Upstream is complete: once the socket has taken all that came before, the request is recorded.
+  ///
+  /// `verdict`: what is wrong with the answer, found too late for another account.
+  private func complete(_ end: [ByteBuffer], _ verdict: FailureVerdict?) {
+    deadline = .max
+    closeAttempt(verdict?.errorClass, code: verdict?.code)
+    phase = .flushing
+    // Of an answer that has not begun, nothing is on its way.
+    guard isCommitted else { return concludeAnswer(end, verdict?.errorClass) }
+    connection.whenAccepted { [self] _ in concludeAnswer(end, verdict?.errorClass) }
+  }
+
+  private func concludeAnswer(_ end: [ByteBuffer], _ errorClass: ErrorClass?) {
     // A client that went away meanwhile has been dealt with.
     guard phase == .flushing else { return }
     conclude(
-      isError ? .failed : .completed, status: answer?.status ?? 200,
-      code: isError ? ErrorCode.upstreamError.rawValue : nil,
-      errorClass: isError ? .provider : nil, .pieces(end, close: false))
-  }
-
-  // MARK: Errors
-
-  private func takeError(_ bytes: ByteBuffer) {
-    guard var error = errorBody else { return }
-    errorBody = nil
-    if error.bytes.readableBytes + bytes.readableBytes > ErrorBody.bytesMax {
-      error.isTooLarge = true
-      let former = upstream
-      upstream = nil
-      former?.close()
-      return answerUpstreamError(error)
-    }
-    error.bytes.writeImmutableBuffer(bytes)
-    errorBody = error
-  }
-
-  /// The request is at fault: the client gets the error as it came if it is an error object, else in our
-  /// words.
-  func answerUpstreamError(_ error: ErrorBody) {
-    deadline = .max
-    errorBody = nil
-    let status = error.head.status
-    let isEncoded = error.head.fields.contains(.contentEncoding)
-    let isErrorObject =
-      !error.isTooLarge && !isEncoded
-      && error.bytes.withUnsafeReadableBytes { UsageScan.scan($0).hasError }
-    guard isErrorObject else {
-      return answerError(
-        .failed, .upstreamError, status: status, errorClass: error.errorClass,
-        message: "The provider answered with status \(status).",
-        retryAfterSeconds: AnswerHead.retryAfter(error.head.fields))
-    }
-    var head = answerHead(status: status)
-    head.retryAfterSeconds = AnswerHead.retryAfter(error.head.fields)
-    conclude(
-      .failed, status: status, code: ErrorCode.upstreamError.rawValue,
-      errorClass: error.errorClass, .own(head, Array(error.bytes.readableBytesView)))
+      errorClass == nil ? .completed : .failed, status: answer?.status ?? 200,
+      code: errorClass.map { _ in ErrorCode.upstreamError.rawValue }, errorClass: errorClass,
+      .pieces(end, close: false))
   }
 }

@@ -7,7 +7,7 @@ import Synchronization
 /// One inference request, from its head to the last byte of its answer.
 ///
 /// It tries accounts until one answers, forwards that answer, and keeps its end back until the request's
-/// one `finished` is in the log. What to do after an attempt is `AttemptVerdict`'s to say, what of an
+/// one `finished` is in the log. What to do after an attempt is `FailureVerdict`'s to say, what of an
 /// answer may go is the relays'; this class performs it. Lives on the loop of its connection.
 final class Exchange {
   enum Phase {
@@ -17,6 +17,8 @@ final class Exchange {
     case announcing
     /// No account has answered.
     case attempting
+    /// Upstream refused: what it says is being read, the client has nothing.
+    case judging
     /// Upstream's answer is being read; it may or may not have begun to go out.
     case relaying
     /// The answer is complete; the socket has not accepted all but its end.
@@ -72,7 +74,12 @@ final class Exchange {
   var answer: HTTP1ResponseHead?
   var stream: StreamRelay?
   var relay: BodyRelay?
-  var errorBody: ErrorBody?
+  /// Upstream's refusal, while it is read.
+  var collected: CollectedError?
+  /// Nanoseconds to wait, as the last refusal's body said.
+  var resetAfter: Int64?
+  /// The account under way rejected the usage option.
+  var omitsUsageOption = false
   var isCommitted = false
 
   // The end.
@@ -89,16 +96,6 @@ final class Exchange {
     var upstreamModel: String
     var route: LoopRouting.UpstreamRoute?
     var mayRetryStale = true
-  }
-
-  /// An upstream's error answer (4xx) that is going to be the client's.
-  struct ErrorBody {
-    var head: HTTP1ResponseHead
-    var errorClass: ErrorClass
-    var bytes = ByteBuffer()
-    var isTooLarge = false
-
-    static let bytesMax = 64 << 10
   }
 
   init(head: HTTP1RequestHead, operation: Operation, connection: ClientConnection) {
@@ -218,15 +215,15 @@ final class Exchange {
     return head
   }
 
-  /// Answers with an error of ours.
+  /// Answers with an error of ours; `wait`: nanoseconds until the same request may do better.
   func answerError(
     _ ending: Ending, _ code: ErrorCode, status: Int? = nil, errorClass: ErrorClass,
-    message: String? = nil, param: String? = nil, retryAfterSeconds: Int? = nil,
+    message: String? = nil, param: String? = nil, wait: Int64? = nil, isRetryable: Bool? = nil,
     isRecorded: Bool = true
   ) {
     var head = answerHead(status: status ?? code.status)
-    head.shouldRetry = code.isRetryable
-    head.retryAfterSeconds = retryAfterSeconds
+    head.shouldRetry = isRetryable ?? code.isRetryable
+    head.wait(nanoseconds: wait)
     let body = openAIErrorBody(code: code, message: message, param: param)
     conclude(
       ending, status: head.status, code: code.rawValue, errorClass: errorClass, .own(head, body),
@@ -356,7 +353,7 @@ final class Exchange {
   /// The gateway stops now; false if the request's end was decided already.
   func cut() -> Bool {
     switch phase {
-    case .reading, .announcing, .attempting, .relaying, .flushing:
+    case .reading, .announcing, .attempting, .judging, .relaying, .flushing:
       giveUp(.drained, code: ErrorCode.shuttingDown.rawValue, errorClass: .gateway)
       return true
     case .recording, .over: return false
@@ -366,7 +363,7 @@ final class Exchange {
   private func giveUp(_ ending: Ending, code: String, errorClass: ErrorClass) {
     switch phase {
     case .recording, .over: return
-    case .reading, .announcing, .attempting, .relaying, .flushing: break
+    case .reading, .announcing, .attempting, .judging, .relaying, .flushing: break
     }
     cancelUpstream(errorClass, code: code)
     let status = isCommitted ? answer?.status ?? 499 : ending == .drained ? 503 : 499
@@ -391,7 +388,7 @@ final class Exchange {
   func sweep(now: Int64) {
     switch phase {
     case .reading, .announcing, .recording, .over: return
-    case .attempting, .relaying, .flushing: break
+    case .attempting, .judging, .relaying, .flushing: break
     }
     if !isDispatched, now - startedAt > LoopContext.dispatchedAfterNanoseconds {
       isDispatched = true

@@ -5,17 +5,21 @@ import Surface
 /// Takes the bytes of an upstream's event stream and says what of them goes to the client when.
 ///
 /// Whole frames are forwarded as they are; the frame with `[DONE]` is kept back as the end; a chunk that
-/// only carries the usage which the client did not ask for is left out; nothing is released before
-/// the first frame with data has proved not to be an error. Pure: bytes in, bytes out.
+/// only carries the usage which the client did not ask for is left out; nothing is released before a frame
+/// brought the first choice, or an error. Pure: bytes in, bytes out.
 struct StreamRelay {
-  /// How much may be withheld in comments before the first frame with data.
+  /// How much may be withheld in comments and frames that say nothing before the first choice.
   static let preambleBytes = 64 << 10
 
   /// What the bytes taken so far lead to.
   enum Step: Sendable, Hashable {
     case `continue`
-    /// The first frame with data is an error and nothing was released.
+    /// A frame is an error and nothing was taken of what was released.
     case errorFirst
+    /// A frame is an error, and what came before it is released or gone.
+    case errorLater
+    /// The frame with `[DONE]` is here, and there was no choice in any before it.
+    case withoutChoices
     /// The frame with `[DONE]` is here: the stream is complete.
     case done
     /// A frame exceeds its bound.
@@ -24,7 +28,7 @@ struct StreamRelay {
 
   /// What the end of the stream proves when no `[DONE]` came.
   enum Completeness: Sendable, Hashable {
-    /// Upstream said why it stopped, or that it failed: nothing is missing but the mark.
+    /// Upstream said why it stopped: nothing is missing but the mark.
     case whole
     /// There was no frame of an answer.
     case empty
@@ -38,27 +42,30 @@ struct StreamRelay {
   private(set) var end: ByteBuffer?
   /// The last figures seen.
   private(set) var usage: TokenUsage?
-  /// An error frame came after the first frame.
-  private(set) var sawError = false
-  /// Whether anything may have left already.
-  private(set) var isCommitted = false
+  /// The data of the first error.
+  private(set) var errorFrame: ByteBuffer?
 
-  /// A frame with data was forwarded.
-  private var sawContent = false
+  /// Something was released for good.
+  private(set) var isCommitted = false
+  /// Something was taken: the client may have it.
+  private var isTaken = false
+  /// A frame with a choice came.
+  private var sawChoice = false
+  /// Bytes released and not taken, as long as they are withheld.
+  private var withheld = 0
   private var sawFinishReason = false
   private let hidesUsageChunk: Bool
   private var framer = SSEFramer()
-  /// Bytes taken in and neither released nor dropped: at most the framer's bound, or the preamble.
+  /// Bytes taken in and neither released nor dropped: at most the framer's bound.
   private var carry = ByteBuffer()
-  /// Bytes at the start of the carry that are whole frames waiting for the first one with data.
-  private var wholeBytes = 0
   private var isDone = false
 
   init(hidesUsageChunk: Bool) { self.hidesUsageChunk = hidesUsageChunk }
 
-  /// What became free to go since the last call, in order.
+  /// What became free to go since the last call, in order; as long as nothing is decided, nothing.
   mutating func takeReleased() -> [ByteBuffer] {
-    guard !released.isEmpty else { return [] }
+    guard isCommitted, !released.isEmpty else { return [] }
+    isTaken = true
     defer { released.removeAll(keepingCapacity: true) }
     return released
   }
@@ -67,7 +74,6 @@ struct StreamRelay {
   private struct Cut {
     var end: Int
     var fate: Fate
-    var hasData: Bool
   }
 
   /// Takes the next bytes of the stream.
@@ -83,15 +89,19 @@ struct StreamRelay {
     var fault = false
     var usage = usage
     var sawFinishReason = sawFinishReason
+    var sawChoice = sawChoice
+    var errorFrame = errorFrame
     let mayDrop = hidesUsageChunk
     slice.withUnsafeReadableBytes { bytes in
       do throws(SSEFault) {
         try framer.append(bytes) { frame in
           let fate = Self.judge(frame, mayDrop: mayDrop, usage: &usage)
-          if !sawFinishReason, let data = frame.data {
-            sawFinishReason = UsageScan.mayHoldFinishReason(data)
+          if let data = frame.data {
+            if !sawFinishReason { sawFinishReason = UsageScan.mayHoldFinishReason(data) }
+            if !sawChoice, fate == .forward { sawChoice = UsageScan.mayHoldChoice(data) }
+            if fate == .error, errorFrame == nil { errorFrame = ByteBuffer(bytes: data) }
           }
-          cuts.append(Cut(end: base + frame.end, fate: fate, hasData: frame.data != nil))
+          cuts.append(Cut(end: base + frame.end, fate: fate))
         }
       } catch {
         fault = true
@@ -99,46 +109,38 @@ struct StreamRelay {
     }
     self.usage = usage
     self.sawFinishReason = sawFinishReason
+    self.sawChoice = sawChoice
+    self.errorFrame = errorFrame
     return apply(cuts, fault: fault)
   }
 
   private mutating func apply(_ cuts: [Cut], fault: Bool) -> Step {
     var consumed = 0
-    var runEnd = wholeBytes
-    wholeBytes = 0
+    var runEnd = 0
     for cut in cuts {
       switch cut.fate {
-      case .forward:
-        runEnd = cut.end
-        if cut.hasData {
-          isCommitted = true
-          sawContent = true
-        }
+      case .forward: runEnd = cut.end
       case .error:
-        guard isCommitted else { return .errorFirst }
-        sawError = true
-        runEnd = cut.end
+        guard isTaken else { return .errorFirst }
+        release(&consumed, upTo: runEnd)
+        return .errorLater
       case .drop:
         release(&consumed, upTo: runEnd)
         carry.moveReaderIndex(forwardBy: cut.end - consumed)
         consumed = cut.end
         runEnd = cut.end
-        isCommitted = true
       case .done:
-        isCommitted = true
         release(&consumed, upTo: runEnd)
         end = carry.readSlice(length: cut.end - consumed)
         carry.clear()
         isDone = true
+        guard sawChoice || isTaken else { return .withoutChoices }
+        isCommitted = true
         return .done
       }
     }
-    if isCommitted || carry.readableBytes > Self.preambleBytes, runEnd > consumed {
-      isCommitted = true
-      release(&consumed, upTo: runEnd)
-    } else if !isCommitted {
-      wholeBytes = runEnd
-    }
+    release(&consumed, upTo: runEnd)
+    if sawChoice || withheld > Self.preambleBytes { isCommitted = true }
     if carry.readableBytes == 0 { carry = ByteBuffer() }
     return fault ? .frameTooLong : .continue
   }
@@ -146,14 +148,15 @@ struct StreamRelay {
   /// Moves what lies before `limit` from the carry to what may go.
   private mutating func release(_ consumed: inout Int, upTo limit: Int) {
     guard limit > consumed, let piece = carry.readSlice(length: limit - consumed) else { return }
+    if !isCommitted { withheld += piece.readableBytes }
     released.append(piece)
     consumed = limit
   }
 
   /// The stream ended without `[DONE]`: if it is whole, what was not released is the end.
   mutating func finish() -> Completeness {
-    guard sawContent else { return .empty }
-    guard sawFinishReason || sawError else { return .unfinished }
+    guard sawChoice || isTaken else { return .empty }
+    guard sawFinishReason else { return .unfinished }
     isDone = true
     if carry.readableBytes > 0 { end = carry }
     carry = ByteBuffer()

@@ -76,7 +76,7 @@ final class Probe {
     guard now > min(deadline, overAt), done != nil,
       let failure = endOverdueCall(hasHead: answer != nil)
     else { return }
-    upstreamCallFailed(failure)
+    isRefused ? refused() : upstreamCallFailed(failure)
   }
 
   // MARK: The end
@@ -134,21 +134,25 @@ extension Probe: UpstreamCaller {
       return
     }
     answer = head
-    switch AttemptVerdict.of(status: head.status) {
-    case .relay: awaitMore()
-    case .failOver(let errorClass, let code), .answer(let errorClass, let code):
-      let former = upstream
-      upstream = nil
-      end(errorClass, head.status == 429 ? ProbeReport.rateLimited : code)
-      former?.detach()
-    }
+    awaitMore()
+  }
+
+  fileprivate var isRefused: Bool { answer.map { !(200...299).contains($0.status) } ?? false }
+
+  /// What there is of the refusal is read.
+  fileprivate func refused() {
+    guard let status = answer?.status else { return }
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    let facts = body.withUnsafeReadableBytes { ErrorScan.scan($0, now: wall) }
+    let verdict = FailureVerdict.of(status: status, facts)
+    end(verdict.errorClass, status == 429 ? ProbeReport.rateLimited : verdict.code)
   }
 
   func upstreamBody(_ bytes: ByteBuffer) {
     guard done != nil else { return }
     guard body.readableBytes + bytes.readableBytes <= question.answerBytesMax else {
       cancelCall()
-      return end(.answerTooLarge)
+      return isRefused ? refused() : end(.answerTooLarge)
     }
     body.writeImmutableBuffer(bytes)
   }
@@ -158,6 +162,7 @@ extension Probe: UpstreamCaller {
   func upstreamEnd() {
     upstream = nil
     guard done != nil else { return }
+    if isRefused { return refused() }
     // Traffic forwards an encoded answer as it is; nothing here reads it either.
     if case .chat = question, answer?.isEncoded == true { return end(nil, nil) }
     switch question.judge(Array(body.readableBytesView)) {
@@ -170,6 +175,7 @@ extension Probe: UpstreamCaller {
     let former = upstream
     upstream = nil
     guard done != nil, !retriesStale(failure, over: former) else { return }
+    if isRefused { return refused() }
     upstreamCallFailed(failure)
   }
 }

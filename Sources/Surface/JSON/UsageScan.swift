@@ -68,9 +68,15 @@ public struct UsageScan: Sendable, Hashable {
     holds(bytes, name: "\"finish_reason\"", before: UInt8(ascii: "\""))
   }
 
+  /// Whether a `"choices"` that is an array with something in it stands anywhere: the stream says something.
+  public static func mayHoldChoice(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    holds(bytes, name: "\"choices\"", before: UInt8(ascii: "["), nonEmpty: true)
+  }
+
   /// Looks for the name's first two bytes eight places at a time, and at the rest where they match.
   private static func holds(
-    _ bytes: UnsafeRawBufferPointer, name: StaticString, before value: UInt8?
+    _ bytes: UnsafeRawBufferPointer, name: StaticString, before value: UInt8?,
+    nonEmpty: Bool = false
   ) -> Bool {
     let length = name.utf8CodeUnitCount
     guard let base = bytes.baseAddress else { return false }
@@ -95,7 +101,9 @@ public struct UsageScan: Sendable, Hashable {
         index += marks.trailingZeroBitCount >> 3
         if index > last { return false }
       }
-      if matches(bytes, name, at: index), follows(bytes, value, from: index + length) {
+      if matches(bytes, name, at: index),
+        follows(bytes, value, from: index + length, nonEmpty: nonEmpty)
+      {
         return true
       }
       index += 1
@@ -112,9 +120,9 @@ public struct UsageScan: Sendable, Hashable {
     return true
   }
 
-  /// Whether a colon, and then `value` if one is wanted, follow.
+  /// Whether a colon, and then `value` if one is wanted, follow; `nonEmpty`: and no closing bracket then.
   private static func follows(
-    _ bytes: UnsafeRawBufferPointer, _ value: UInt8?, from start: Int
+    _ bytes: UnsafeRawBufferPointer, _ value: UInt8?, from start: Int, nonEmpty: Bool
   ) -> Bool {
     var index = start
     func skipWhitespace() {
@@ -125,7 +133,11 @@ public struct UsageScan: Sendable, Hashable {
     guard let value else { return true }
     index += 1
     skipWhitespace()
-    return index < bytes.count && bytes[index] == value
+    guard index < bytes.count, bytes[index] == value else { return false }
+    guard nonEmpty else { return true }
+    index += 1
+    skipWhitespace()
+    return index < bytes.count && bytes[index] != UInt8(ascii: "]")
   }
 }
 

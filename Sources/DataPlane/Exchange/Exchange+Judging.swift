@@ -1,0 +1,183 @@
+import Domain
+import NIOCore
+import Surface
+
+/// An upstream's refusal as far as it was read.
+struct CollectedError {
+  var head: HTTP1ResponseHead
+  var bytes = ByteBuffer()
+  /// Read to its end, so that it can be quoted.
+  var isWhole = false
+
+  /// More is not read: what an error says of itself stands at its start.
+  static let bytesMax = 64 << 10
+  /// From the head to the end; the verdict does not wait longer for words.
+  static let timeout = TimeAmount.seconds(2)
+}
+
+/// What can be wrong with an answer in spite of its good status; the words of the log.
+enum HiddenFault: String, Sendable, Hashable {
+  case errorInStream = "error_in_stream"
+  case errorInAnswer = "error_in_answer"
+  /// Whole, and no choice in it.
+  case emptyStream = "empty_stream"
+  case emptyAnswer = "empty_answer"
+}
+
+/// Answers that are errors: what they mean, and what follows.
+extension Exchange {
+  /// The status is not good: nothing is decided before the body says why, or too little came in time.
+  func collectError(_ head: HTTP1ResponseHead) {
+    phase = .judging
+    collected = CollectedError(head: head)
+    deadline = now() + CollectedError.timeout.nanoseconds
+  }
+
+  func takeError(_ bytes: ByteBuffer) {
+    guard var error = collected else { return }
+    collected = nil
+    let room = CollectedError.bytesMax - error.bytes.readableBytes
+    if bytes.readableBytes <= room {
+      error.bytes.writeImmutableBuffer(bytes)
+      collected = error
+      return
+    }
+    if let start = bytes.getSlice(at: bytes.readerIndex, length: room) {
+      error.bytes.writeImmutableBuffer(start)
+    }
+    collected = error
+    judge()
+  }
+
+  /// What there is of the refusal is read: another account, or an answer.
+  func judge(isWhole: Bool = false) {
+    guard var error = collected else { return }
+    collected = nil
+    error.isWhole = isWhole
+    deadline = .max
+    // After a whole answer the connection is in the pool, or closed.
+    if !isWhole { upstream?.close() }
+    upstream = nil
+    phase = .attempting
+    follow(verdict(on: error.bytes, status: error.head.status), error)
+  }
+
+  /// Upstream's status is good and its answer is none, of which the client has nothing yet.
+  func hidden(_ fault: HiddenFault, _ bytes: ByteBuffer?) {
+    guard let head = answer else { return }
+    upstream?.close()
+    upstream = nil
+    deadline = .max
+    resetAnswer()
+    phase = .attempting
+    let bytes = bytes ?? ByteBuffer()
+    follow(verdict(on: fault, bytes, status: head.status), CollectedError(head: head, bytes: bytes))
+  }
+
+  /// What a hidden fault means; an error says more of itself than that it is one.
+  func verdict(on fault: HiddenFault, _ bytes: ByteBuffer, status: Int) -> FailureVerdict {
+    switch fault {
+    case .emptyStream, .emptyAnswer: return .of(call: fault.rawValue)
+    case .errorInStream, .errorInAnswer:
+      var verdict = verdict(on: bytes, status: status)
+      if verdict.rule == .badAnswer { verdict.code = fault.rawValue }
+      return verdict
+    }
+  }
+
+  private func verdict(on bytes: ByteBuffer, status: Int) -> FailureVerdict {
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    let facts = bytes.withUnsafeReadableBytes { ErrorScan.scan($0, now: wall) }
+    resetAfter = facts.resetAfter
+    return .of(status: status, facts)
+  }
+
+  private func follow(_ verdict: FailureVerdict, _ error: CollectedError) {
+    if verdict.rule == .streamOptionsRejected, addsUsageOption { return repeatWithoutOption() }
+    let wait = wait(error)
+    closeAttempt(verdict)
+    if verdict.mayDoBetterElsewhere {
+      if tryNext() { return }
+      guard phase == .attempting else { return }
+    }
+    verdict.showsUpstreamWords ? quote(error, verdict, wait) : answerRefusal(error, verdict, wait)
+  }
+
+  /// The option was ours, not the client's: the same account again, without it.
+  private func repeatWithoutOption() {
+    omitsUsageOption = true
+    attempt?.mayRetryStale = true
+    startCall()
+  }
+
+  /// Nanoseconds until upstream says that it will take requests again; nil: it does not say.
+  private func wait(_ error: CollectedError) -> Int64? {
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    var hints = error.head.fields.resetHints(now: wall)
+    hints.take(wait: resetAfter)
+    return hints.wait
+  }
+
+  /// No account is left, and the last one's refusal is not about the request: it is told in our words.
+  ///
+  /// What a provider says of our account is nothing that a client could act upon, and may quote our secret;
+  /// its 401 would make the client doubt its own key.
+  private func answerRefusal(
+    _ error: CollectedError, _ verdict: FailureVerdict, _ wait: Int64?
+  ) {
+    let status = error.head.status
+    switch verdict.rule {
+    case .rateLimited, .quotaExhausted, .beyondLimit:
+      return answerError(
+        .failed, .rateLimited, errorClass: verdict.errorClass,
+        wait: verdict.rule == .beyondLimit ? .max : wait)
+    case _: break
+    }
+    answerError(
+      .failed, .upstreamError,
+      status: (500...599).contains(status) ? status : ErrorCode.upstreamError.status,
+      errorClass: verdict.errorClass,
+      message: (200...299).contains(status)
+        ? nil : "The provider answered with status \(status).",
+      wait: wait)
+  }
+
+  /// The request is at fault, or the model is missing: the client gets the error as it came if it is an error
+  /// object, else in our words.
+  private func quote(_ error: CollectedError, _ verdict: FailureVerdict, _ wait: Int64?) {
+    let isGood = (200...299).contains(error.head.status)
+    let status = isGood ? 400 : error.head.status
+    let isErrorObject =
+      error.isWhole && !error.head.isEncoded
+      && error.bytes.withUnsafeReadableBytes { UsageScan.scan($0).hasError }
+    guard isErrorObject else {
+      return answerError(
+        .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
+        message: isGood ? nil : "The provider answered with status \(status).", wait: wait,
+        isRetryable: false)
+    }
+    var head = answerHead(status: status)
+    head.wait(nanoseconds: wait)
+    conclude(
+      .failed, status: status, code: ErrorCode.upstreamError.rawValue,
+      errorClass: verdict.errorClass, .own(head, Array(error.bytes.readableBytesView)))
+  }
+}
+
+extension UpstreamFailure {
+  /// What the client is told when no account is left.
+  var errorCode: ErrorCode {
+    switch self {
+    case .connectRefused, .connectFailed, .nameNotResolved, .addressRefused, .tlsFailed,
+      .closedBeforeAnswer, .misconfigured, .dialectUnsupported:
+      .upstreamUnreachable
+    case .connectTimeout, .headTimeout, .idleTimeout: .upstreamTimeout
+    case .cut: .upstreamCut
+    case .malformedAnswer, .frameTooLong: .upstreamProtocol
+    case .emptyStream: .upstreamError
+    }
+  }
+
+  /// What it means for failover and health.
+  var verdict: FailureVerdict { .of(call: code) }
+}
