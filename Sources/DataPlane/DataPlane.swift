@@ -97,10 +97,14 @@ public final class DataPlane: Sendable {
             throw ChannelError.inappropriateOperationForState
           }
           let counters = plane.counters
-          let open = counters.connectionsOpen.load(ordering: .relaxed)
+          // Taken before anything else: of a burst, those within the limit are let in and the rest are not.
+          let open = counters.connectionsOpen.wrappingAdd(1, ordering: .relaxed).oldValue
+          channel.closeFuture.whenComplete { _ in
+            counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed)
+          }
           let isRefused = open >= plane.options.maxConnections
           // Being told so is bounded as well.
-          guard open < plane.options.maxConnections + refusedConnectionsMax else {
+          guard open < plane.options.maxConnections + plane.options.refusedConnectionsMax else {
             counters.connectionsRefused.count()
             throw ChannelError.ioOnClosedChannel
           }
@@ -115,9 +119,6 @@ public final class DataPlane: Sendable {
       }
       .bind(host: address.host, port: address.port).get()
   }
-
-  /// Connections beyond the limit that are told so at a time; more are closed without a word.
-  private static let refusedConnectionsMax = 256
 
   private static func tlsContext(_ trust: UpstreamTrust) throws -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()

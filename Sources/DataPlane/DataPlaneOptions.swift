@@ -81,6 +81,11 @@ public struct DataPlaneOptions: Sendable {
   }
 }
 
+extension DataPlaneOptions {
+  /// Connections beyond the limit that are told so at a time; more are closed without a word.
+  var refusedConnectionsMax: Int { max(1, min(256, maxConnections / 8)) }
+}
+
 /// Whose certificates an `https` upstream may show.
 ///
 /// Host names are always verified.

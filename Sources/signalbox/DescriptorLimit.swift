@@ -14,4 +14,13 @@ enum DescriptorLimit {
     let isRaised = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0
     return UInt64(isRaised ? raised.rlim_cur : limit.rlim_cur)
   }
+
+  /// How many clients may be connected under a limit; at least 16.
+  ///
+  /// A connection needs a descriptor on either side, and a part is reserved for the log and the views: no flood of
+  /// clients takes those.
+  static func connections(of limit: UInt64) -> Int {
+    let reserved = min(512, limit / 4)
+    return max(16, Int(min((limit - reserved) / 2, 1 << 30)))
+  }
 }

@@ -45,9 +45,12 @@ struct Gateway {
   func run() async throws {
     let signals = Signals.listen()
     logger.info("starting API router service", metadata: ["version": "\(Build.version)"])
-    if let limit = DescriptorLimit.raise(), limit < 4096 {
+    let descriptors = DescriptorLimit.raise()
+    if let descriptors, descriptors < 4096 {
+      let clients = DescriptorLimit.connections(of: descriptors)
       logger.warning(
-        "only \(limit) file descriptors are allowed: connections will be refused beyond it")
+        "only \(descriptors) file descriptors are allowed: beyond \(clients) connections are refused"
+      )
     }
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
@@ -297,6 +300,10 @@ struct Gateway {
       ListenerAddress(host: $0.host, port: $0.port)
     }
     if let certificates { plane.upstreamTrust = .pem(certificates) }
+    if let descriptors = DescriptorLimit.raise() {
+      plane.maxConnections = min(
+        plane.maxConnections, DescriptorLimit.connections(of: descriptors))
+    }
     logger.info("HTTP server starting", metadata: ["listen": "\(options.address)"])
     let started = try await DataPlane.start(
       options: plane, board: board, store: control.store,

@@ -217,6 +217,7 @@ struct DenialTests {
       let response = try await second.response()
       #expect(response.status == 503)
       #expect(response.text.contains("\"overloaded\""))
+      #expect(response.headers["retry-after"] == "1")
       _ = await second.closed()
       #expect(gateway.plane.counts.connectionsRefused == 1)
     }

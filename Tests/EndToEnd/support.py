@@ -4,6 +4,7 @@ Only the standard library, so that all but the SDK cases run without an index.
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 from pathlib import Path
@@ -149,6 +151,41 @@ class Simulator:
         return self.child.stop()
 
 
+class Upstream:
+    """A server on a thread for each connection that answers as `answer(connection, number of request)` does."""
+
+    def __init__(self, answer):
+        self.answer, self.listener = answer, socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.count = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        # A client that has seen enough hangs up.
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
+            while True:
+                length = 0
+                while (line := reader.readline()) not in (b"\r\n", b""):
+                    if line.lower().startswith(b"content-length:"):
+                        length = int(line.split(b":")[1])
+                if not line:
+                    return
+                body = reader.read(length)
+                self.count += 1
+                self.answer(connection, self.count, body)
+
+    def close(self):
+        self.listener.close()
+
+
 class Answer:
     """A whole HTTP answer."""
 
@@ -233,8 +270,9 @@ def parse_answer(data):
 class Gateway:
     """`signalbox serve` on a free port with a data directory and a configuration of its own."""
 
-    def __init__(self, directory, config, *options, environment=None, wait=True):
-        self.directory = Path(directory)
+    def __init__(self, directory, config, *options, environment=None, wait=True, under=()):
+        """`under`: the words of a program that starts the gateway in its own stead, such as prlimit."""
+        self.directory, self.under = Path(directory), list(under)
         self.data = self.directory / "data"
         self.config = self.directory / "signalbox.yaml"
         if config is not None:
@@ -255,7 +293,7 @@ class Gateway:
         if with_config:
             argv += ["--config", str(self.config)]
         self.child = Child(
-            argv + self.options, self.directory / f"signalbox.{self.starts}.log",
+            self.under + argv + self.options, self.directory / f"signalbox.{self.starts}.log",
             self.environment)
         if wait:
             self.wait()

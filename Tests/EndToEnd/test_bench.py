@@ -1,55 +1,18 @@
 """The instruments of `make bench`: do they see what they are there to see? No figure is judged here."""
 
-import contextlib
 import json
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import unittest
 
-from support import BIN, CLIENT_KEY, ROOT, Case, eventually, free_port
+from support import BIN, CLIENT_KEY, ROOT, Case, Upstream, eventually, free_port
 
 PROXY = ROOT / "Benchmarks" / "proxy"
 FRAMES = 5
-
-
-class Upstream:
-    """A server on a thread for each connection that answers as `answer(connection, number of request)` does."""
-
-    def __init__(self, answer):
-        self.answer, self.listener = answer, socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.count = 0
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        # A client that has seen enough hangs up.
-        with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
-            while True:
-                length = 0
-                while (line := reader.readline()) not in (b"\r\n", b""):
-                    if line.lower().startswith(b"content-length:"):
-                        length = int(line.split(b":")[1])
-                if not line:
-                    return
-                body = reader.read(length)
-                self.count += 1
-                self.answer(connection, self.count, body)
-
-    def close(self):
-        self.listener.close()
 
 
 def plain(connection, body=b"{}", status=b"200 OK"):

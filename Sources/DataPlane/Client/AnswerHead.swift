@@ -77,7 +77,9 @@ struct AnswerHead {
     HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
-    if let retryAfterSeconds { HTTP1Encoder.field("retry-after", retryAfterSeconds, to: &out) }
+    if let seconds = retryAfterSeconds ?? passingSeconds {
+      HTTP1Encoder.field("retry-after", seconds, to: &out)
+    }
     if let shouldRetry {
       HTTP1Encoder.field("x-should-retry", shouldRetry ? "true" : "false", to: &out)
     }
@@ -85,6 +87,11 @@ struct AnswerHead {
     Self.connectionField(
       keepsAlive: keepsAlive && framing != .untilClose, isHTTP10: isHTTP10, to: &out)
     HTTP1Encoder.endOfHead(to: &out)
+  }
+
+  /// Our own 503 without a known end is overload or a stop: soon over, or another gateway's turn.
+  private var passingSeconds: Int? {
+    status == 503 && upstream == nil && shouldRetry != false ? 1 : nil
   }
 
   /// `connection`, where it says something that the version does not say by itself.

@@ -171,6 +171,7 @@ extension UpstreamFailure {
     case .connectRefused, .connectFailed, .nameNotResolved, .addressRefused, .tlsFailed,
       .closedBeforeAnswer, .misconfigured, .dialectUnsupported:
       .upstreamUnreachable
+    case .machineExhausted: .overloaded
     case .connectTimeout, .headTimeout, .idleTimeout: .upstreamTimeout
     case .cut: .upstreamCut
     case .malformedAnswer, .frameTooLong: .upstreamProtocol

@@ -99,14 +99,12 @@ final class LoopContext {
 
   func opened(_ connection: ClientConnection) {
     connections.insert(connection)
-    plane.counters.connectionsOpen.wrappingAdd(1, ordering: .relaxed)
     startSlowSweep()
   }
 
   func closed(_ connection: ClientConnection) {
     guard connection.index >= 0 else { return }
     connections.remove(connection)
-    plane.counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed)
     announceIfEmpty()
   }
 

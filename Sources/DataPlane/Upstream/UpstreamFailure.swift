@@ -21,6 +21,8 @@ enum UpstreamFailure: Error, Sendable, Hashable {
   case frameTooLong
   /// A stream without a single frame of an answer.
   case emptyStream
+  /// This machine has no descriptor, port or memory left for another connection: no account's doing.
+  case machineExhausted
   /// The base URL or the secret cannot be used.
   case misconfigured
   /// The account speaks a dialect that this path does not translate to.
@@ -42,6 +44,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
     case .malformedAnswer: "malformed_answer"
     case .frameTooLong: "frame_too_long"
     case .emptyStream: "empty_stream"
+    case .machineExhausted: "machine_exhausted"
     case .misconfigured: "misconfigured"
     case .dialectUnsupported: "dialect_unsupported"
     }
@@ -54,7 +57,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
       .connectTimeout, .closedBeforeAnswer, .cut:
       .network
     case .headTimeout, .idleTimeout, .malformedAnswer, .frameTooLong, .emptyStream: .provider
-    case .misconfigured, .dialectUnsupported: .gateway
+    case .machineExhausted, .misconfigured, .dialectUnsupported: .gateway
     }
   }
 }

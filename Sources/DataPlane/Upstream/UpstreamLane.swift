@@ -81,13 +81,23 @@ final class UpstreamLane {
     switch error {
     case let error as NIOConnectionError:
       if error.connectionErrors.isEmpty { return .nameNotResolved }
+      // Without a descriptor no address was tried at all, whatever it would have said.
+      if error.connectionErrors.contains(where: { isOurs($0.error) }) { return .machineExhausted }
       return error.connectionErrors.contains { isRefusal($0.error) }
         ? .connectRefused : .connectFailed
     case let error as ChannelError:
       if case .connectTimeout = error { return .connectTimeout }
       return .connectFailed
-    default: return isRefusal(error) ? .connectRefused : .connectFailed
+    default:
+      if isOurs(error) { return .machineExhausted }
+      return isRefusal(error) ? .connectRefused : .connectFailed
     }
+  }
+
+  /// Tables of this machine that are full say nothing about who was to be called.
+  private static func isOurs(_ error: any Error) -> Bool {
+    guard let code = (error as? IOError)?.errnoCode else { return false }
+    return [EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAGAIN].contains(code)
   }
 
   private static func isRefusal(_ error: any Error) -> Bool {
