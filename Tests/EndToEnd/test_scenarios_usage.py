@@ -146,6 +146,9 @@ class StreamTests(Story):
     def test_r35_an_error_before_the_first_byte_is_answered_by_the_next_account(self):
         for fault in ({"fault": "error-in-200"}, {"fault": "close-before-head"},
                       {"fault": "error-in-200", "error": "anthropic-overloaded"},
+                      {"fault": "error-in-200", "error": "html-gateway"},
+                      {"error": "html-challenge"}, {"error": "anthropic-credit"},
+                      {"error": "google-key"}, {"error": "openai-quota"},
                       {"fault": "reset-before-head"}, {"status": 408}, {"status": 503}):
             for stream in (True, False):
                 with self.subTest(fault=fault, stream=stream):
