@@ -301,13 +301,13 @@ func healthModelsPrices(_ scenario: Scenario) { scenario.check() }
 
 private func decision(
   _ state: ControlState, _ model: String, organisation: OrganisationID? = nil,
-  key: KeyID? = nil, at now: UInt64 = 1, seed: UInt64 = 0, tried: [String] = []
+  key: KeyID? = nil, at now: UInt64 = 1, seed: UInt64 = 0, tried: [Tried] = []
 ) -> Result<RoutingDecision, RoutingRefusal> {
   route(
     RoutingSnapshot(state),
     RequestFacts(
       model: model, organisation: organisation, key: key, operation: .chatCompletions),
-    now: second(now), seed: seed, local: .none, tried: tried.map { AccountID($0) })
+    now: second(now), seed: seed, local: .none, tried: tried)
 }
 
 private let pool: [Event] = [
@@ -344,12 +344,12 @@ func fallsBack() throws {
     pool + [
       .combo(.set(.init(name: "smart", models: ["p1/m1", "p1/m2"], isUnresolved: false)))
     ])
-  var tried: [String] = []
+  var tried: [Tried] = []
   var served: [String] = []
   while case .success(let decision) = decision(state, "smart", tried: tried) {
     #expect(decision.rule == .combo)
     served.append("\(decision.account.rawValue):\(decision.upstreamModel)")
-    tried.append(decision.account.rawValue)
+    tried.append(Tried(decision.account, model: decision.upstreamModel))
   }
   #expect(served == ["a1:m1", "a2:m1", "a1:m2", "a2:m2"])
 }
@@ -383,7 +383,8 @@ func draws(_ first: UInt64) throws {
   #expect(counts.values.reduce(0, +) == 10_000)
   #expect(try decision(state, "m1").get().account == AccountID("b1"))
   #expect(
-    try decision(state, "m1", organisation: acme, tried: ["a1"]).get().account
+    try decision(state, "m1", organisation: acme, tried: [Tried(AccountID("a1"), model: nil)]).get()
+      .account
       == AccountID("b1"))
   // A prefix says more than a policy.
   #expect(try decision(state, "p1/m1", organisation: acme).get().rule == .fillFirst)

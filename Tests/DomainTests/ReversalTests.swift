@@ -166,7 +166,7 @@ func imagesName() throws {
   #expect(
     fields["provider/p1"] == [
       "name", "protocol", "baseUrl", "prefix", "models", "excludedModels", "isActive",
-      "discoveredModels",
+      "healthCheckSeconds", "discoveredModels",
     ])
   #expect(
     fields["account/a1"] == ["provider", "name", "priority", "weight", "isActive", "degraded"])
@@ -179,6 +179,7 @@ func imagesName() throws {
   #expect(
     fields["settings"] == [
       "fallbackStrategy", "requireApiKey", "forceModelPrefix", "maxBodyBytes", "trustedProxies",
+      "stickyRoundRobinLimit", "maxAttempts", "requestTimeoutSeconds",
     ])
   let credential = try #require(state.image(ofStream: "credential/a1"))
   #expect(credential["credentialGeneration"] == .number(1))

@@ -7,7 +7,7 @@ private func routed(
 ) -> Result<RoutingDecision, RoutingRefusal> {
   route(
     RoutingSnapshot(state), facts(model), now: second(1), seed: 0, local: .none,
-    tried: tried.map { AccountID($0) })
+    tried: tried.map { Tried(AccountID($0), model: nil) })
 }
 
 private func facts(_ model: String) -> RequestFacts {
@@ -219,7 +219,8 @@ func explanationAgrees(seed: UInt64) {
   var random = SeededRandom(seed: seed)
   let snapshot = RoutingSnapshot(folded(randomHistory(seed: seed, steps: 80)))
   for model in asked {
-    let tried = (1...6).filter { _ in random.oneIn(3) }.map { AccountID("a\($0)") }
+    let tried = (1...6).filter { _ in random.oneIn(3) }
+      .map { Tried(AccountID("a\($0)"), model: random.oneIn(2) ? nil : "m1") }
     let facts = randomFacts(model, &random)
     let now = second(UInt64(random.int(0...100)))
     let dice = random.next()
@@ -231,7 +232,9 @@ func explanationAgrees(seed: UInt64) {
     case .success(let decision):
       #expect(chosen == [decision.account], "seed \(seed), \(model)")
       #expect(
-        decision.rule == .combo || !tried.contains(decision.account), "seed \(seed), \(model)")
+        !tried.contains {
+          $0.account == decision.account && ($0.model == nil || $0.model == decision.upstreamModel)
+        }, "seed \(seed), \(model)")
       let account = snapshot.accounts[decision.accountIndex]
       #expect(
         account.obstacle(to: decision.upstreamModel, at: now) == nil, "seed \(seed), \(model)")
@@ -314,7 +317,7 @@ func isDeterministic(seed: UInt64) {
   #expect(first.models().map(\.id) == second.models().map(\.id), "seed \(seed)")
   let names = first.models().map(\.id) + ["m1", "m2", "m0", "shared/1", "nope", "alias9"]
   for model in names {
-    for tried in [[], [AccountID("a1"), AccountID("a5")]] {
+    for tried in [[], [Tried(AccountID("a1"), model: nil), Tried(AccountID("a5"), model: "m1")]] {
       let one = route(
         first, facts(model), now: UnixNanoseconds(1), seed: 1, local: .none, tried: tried)
       let other = route(

@@ -165,9 +165,26 @@ func encodesFinishedAlike() throws {
     finished.encode(into: &buffer)
     let bytes = encode(.request(.finished(finished)), .system)
     #expect(buffer == [1, 2, 3] + bytes, "seed \(seed)")
-    let record = try decoded("request.finished.v1", bytes)
+    let record = try decoded(finished.wireKind.rawValue, bytes)
     #expect(record.content == .event(.request(.finished(finished))), "seed \(seed)")
     #expect(record.provenance == .system)
+  }
+}
+
+@Test("what the first version can hold is written as that, and the second refuses to")
+func writesOldestVersion() throws {
+  for (first, second) in [
+    ("request.finished.v1", "request.finished.v2"),
+    ("request.dispatched.v1", "request.dispatched.v2"),
+    ("request.interrupted.v1", "request.interrupted.v2"),
+  ] {
+    let simple = try #require(WireKind.sample(first))
+    #expect(simple.kind == first)
+    let bytes = encode(simple, .system)
+    #expect(throws: DecodingFailure.self) { try decoded(second, bytes) }
+    let rich = try #require(WireKind.sample(second))
+    #expect(rich.kind == second)
+    #expect(throws: DecodingFailure.self) { try decoded(first, encode(rich, .system)) }
   }
 }
 
@@ -187,11 +204,11 @@ func givesLookupKeys() throws {
   #expect(failed.lookupKeys == [Array(1...16)])
   for kind in WireKind.all {
     let keys = try #require(WireKind.sample(kind)).lookupKeys
-    switch kind {
-    case "request.finished.v1", "request.dispatched.v1", "request.interrupted.v1":
+    switch kind.dropLast(3) {
+    case "request.finished", "request.dispatched", "request.interrupted":
       #expect(keys.count == 2)
       #expect(keys.last == Array("c:req-42".utf8))
-    case "request.delivery_failed.v1": #expect(keys.map(\.count) == [16])
+    case "request.delivery_failed": #expect(keys.map(\.count) == [16])
     case _: #expect(keys.isEmpty)
     }
   }
@@ -265,13 +282,20 @@ extension RequestEvent.Finished {
     }
     let attempts = (0..<random.int(0...4)).map { _ in
       Attempt(
-        snapshot: number(&random), now: time(&random), seed: number(&random), local: .none,
+        snapshot: number(&random), now: time(&random), seed: number(&random),
+        local: LocalInputs(
+          cursor: maybe(&random, number),
+          heldProbes: maybe(&random) { [AccountID(text(&$0))] } ?? [],
+          latencies: maybe(&random) {
+            [.init(account: AccountID(text(&$0)), microseconds: number(&$0))]
+          } ?? []),
         account: AccountID(text(&random)),
         rule: ChoiceRule.allCases.randomElement(using: &random) ?? .only,
         status: maybe(&random) { UInt16(truncatingIfNeeded: $0.next()) },
         errorClass: maybe(&random) { ErrorClass.allCases.randomElement(using: &$0) ?? .client },
         errorCode: maybe(&random, text), connectMicroseconds: maybe(&random, number),
-        firstByteMicroseconds: maybe(&random, number), totalMicroseconds: number(&random))
+        firstByteMicroseconds: maybe(&random, number), totalMicroseconds: number(&random),
+        upstreamModel: maybe(&random, text))
     }
     return .init(
       id: RequestID(UInt128(random.next()) << 64 | UInt128(random.next())),
@@ -287,10 +311,16 @@ extension RequestEvent.Finished {
       errorClass: maybe(&random) { ErrorClass.allCases.randomElement(using: &$0) ?? .client },
       usage: TokenUsage(
         input: maybe(&random, number), output: maybe(&random, number),
-        cached: maybe(&random, number), reasoning: maybe(&random, number)),
+        cached: maybe(&random, number), reasoning: maybe(&random, number),
+        cacheCreation: maybe(&random, number)),
       priceVersion: maybe(&random, number), costMicroUSD: maybe(&random, number),
       requestBytes: number(&random), responseBytes: number(&random),
       queueMicroseconds: number(&random), firstByteMicroseconds: maybe(&random, number),
-      totalMicroseconds: number(&random))
+      totalMicroseconds: number(&random), session: maybe(&random, number),
+      limits: maybe(&random) {
+        [LimitReading(scope: .key, measure: .concurrency, limit: number(&$0), used: number(&$0))]
+      } ?? [],
+      reserve: maybe(&random) { Reserve(microUSD: number(&$0), tokens: number(&$0)) },
+      idempotency: maybe(&random) { IdempotencyMark(key: UInt128($0.next()), body: 7) })
   }
 }

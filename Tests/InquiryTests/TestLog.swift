@@ -229,7 +229,7 @@ final class TestLog {
     for result in results {
       let now = UnixNanoseconds(time + Int64(attempts.count) * 1_000_000)
       let decision = try route(
-        snapshot, facts, now: now, seed: number, local: .none, tried: attempts.map(\.account)
+        snapshot, facts, now: now, seed: number, local: .none, tried: attempts.map(\.tried)
       ).get()
       resolved = "\(decision.provider.rawValue)/\(decision.upstreamModel)"
       attempts.append(
@@ -238,8 +238,9 @@ final class TestLog {
           account: decision.account, rule: decision.rule, status: result.status,
           errorClass: result.errorClass, errorCode: result.errorCode,
           connectMicroseconds: 210, firstByteMicroseconds: result.status == nil ? nil : 12_000,
-          totalMicroseconds: milliseconds * 1_000 - 500))
+          totalMicroseconds: milliseconds * 1_000 - 500, upstreamModel: decision.upstreamModel))
     }
+    if let last = attempts.indices.last { attempts[last].upstreamModel = nil }
     return RequestEvent.Finished(
       id: TestLog.request(number), clientRequestID: client, organisation: OrganisationID("acme"),
       key: KeyID("key-default"), remoteAddress: "127.0.0.1", operation: .chatCompletions,

@@ -60,7 +60,7 @@ import Testing
 
   static let filters: [(filter: WindowFilter, events: UInt64)] = [
     (.init(kind: "request"), 10), (.init(kind: "request.finished"), 6),
-    (.init(kind: "request.finished.v1"), 6), (.init(kind: "reque"), 0),
+    (.init(kind: "request.finished.v1"), 5), (.init(kind: "reque"), 0),
     (.init(kind: "combo.set.v9"), 1), (.init(account: "mock-a1"), 7),
     (.init(account: "a1"), 7), (.init(account: "mock/a1"), 7), (.init(account: "nobody"), 0),
     (.init(key: "default"), 10), (.init(key: "key-default"), 10), (.init(model: "fast"), 6),

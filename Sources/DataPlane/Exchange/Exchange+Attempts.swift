@@ -18,7 +18,6 @@ extension Exchange {
       if attempts.isEmpty { deny(refusal) }
       return false
     case .success(let decision):
-      tried.append(decision.account)
       omitsUsageOption = false
       resetAfter = nil
       modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
@@ -137,7 +136,9 @@ extension Exchange {
     attempt.facts.errorClass = errorClass
     attempt.facts.errorCode = code
     attempt.facts.totalMicroseconds = microseconds(since: attempt.startedAt)
+    attempt.facts.upstreamModel = attempt.upstreamModel
     attempts.append(attempt.facts)
+    tried.append(attempt.facts.tried)
   }
 
   /// The attempt brought no answer, and the client has none yet: another account, or an error.

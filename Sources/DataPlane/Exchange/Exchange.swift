@@ -59,7 +59,7 @@ final class Exchange {
   var firstByteMicroseconds: UInt64?
   var usage = TokenUsage.notReported
   var attempts: [Attempt] = []
-  var tried: [AccountID] = []
+  var tried: [Tried] = []
   var isDispatched = false
   /// When the wait for upstream is over; `.max`: there is none.
   var deadline = Int64.max
@@ -253,6 +253,8 @@ final class Exchange {
     body = ByteBuffer()
     // What is written from here on leaves as soon as the event is in the log.
     if case .abort = end {} else { noteFirstByte() }
+    // Whoever reads it finds the last attempt's model in `modelResolved`.
+    if let last = attempts.indices.last { attempts[last].upstreamModel = nil }
     let finished = RequestEvent.Finished(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
       remoteAddress: connection.remoteAddress, operation: operation, modelAsked: modelAsked,
@@ -282,7 +284,7 @@ final class Exchange {
     finished.encode(into: &payload)
     let wall = context.plane.clock.wallNanoseconds
     return context.recorder.submit(
-      id: context.nextEventID(wall: wall), kind: .requestFinished, time: wall,
+      id: context.nextEventID(wall: wall), kind: finished.wireKind, time: wall,
       lookupKeys: Event.lookupKeys(id, clientRequestID), payload: payload, loss: 1, waiter: self)
   }
 
@@ -398,16 +400,15 @@ final class Exchange {
   }
 
   private func submitDispatched(account: AccountID?, waiter: DispatchedWaiter?) {
-    let dispatched = RequestEvent.dispatched(
-      .init(
-        id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
-        operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account))
+    let dispatched = RequestEvent.Dispatched(
+      id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
+      operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account)
     let wall = context.plane.clock.wallNanoseconds
     _ = context.recorder.submit(
-      id: context.nextEventID(wall: wall), kind: .requestDispatched, time: wall,
+      id: context.nextEventID(wall: wall), kind: dispatched.wireKind, time: wall,
       lookupKeys: Event.lookupKeys(id, clientRequestID),
       // What is missing without it shows in `finished`, which is counted by itself.
-      payload: encode(.request(dispatched), .system), loss: 0, waiter: waiter)
+      payload: encode(.request(.dispatched(dispatched)), .system), loss: 0, waiter: waiter)
   }
 }
 

@@ -120,6 +120,7 @@ extension ProviderEvent {
     case .added(let it): it.id
     case .changed(let it): it.id
     case .modelsDiscovered(let it): it.id
+    case .healthCheckSet(let it): it.id
     case .enabled(let id), .disabled(let id), .removed(let id): id
     }
   }

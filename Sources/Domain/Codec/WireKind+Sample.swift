@@ -152,20 +152,25 @@ extension WireKind {
       .access(
         .sessionRevoked(.init(session: Sample.request.rawValue, expiresAt: Sample.time)))
     case .accessAllSessionsRevoked: .access(.allSessionsRevoked)
-    case .requestDispatched:
-      .request(
-        .dispatched(
-          .init(
-            id: Sample.request, clientRequestID: "req-42", organisation: .standard,
-            key: Sample.key, operation: .chatCompletions, modelAsked: "mock/gpt-4o-mini",
-            receivedAt: Sample.time, account: Sample.account)))
+    case .requestDispatched: .request(.dispatched(Sample.dispatched))
+    case .requestDispatchedV2: .request(.dispatched(Sample.dispatchedUnderBudget))
     case .requestFinished: .request(.finished(Sample.finished))
-    case .requestInterrupted:
+    case .requestFinishedV2: .request(.finished(Sample.finishedUnderLimits))
+    case .requestInterrupted: .request(.interrupted(Sample.interrupted()))
+    case .requestInterruptedV2:
       .request(
         .interrupted(
-          .init(
-            id: Sample.request, clientRequestID: "req-42", organisation: .standard,
-            key: Sample.key, dispatchedAt: 1_042)))
+          Sample.interrupted(.init(reserve: Sample.reserve, receivedAt: Sample.time))))
+    case .healthProbeStarted:
+      .health(.probeStarted(.init(account: Sample.account, scope: .model("gpt-4o"))))
+    case .healthQuirkLearned:
+      .health(.quirkLearned(.init(account: Sample.account, quirk: .rejectsStreamOptions)))
+    case .providerHealthCheckSet:
+      .provider(.healthCheckSet(.init(id: Sample.provider, intervalSeconds: 30)))
+    case .settingsRoutingChanged:
+      .settings(
+        .routingChanged(
+          .init(stickyRoundRobinLimit: 3, maxAttempts: 8, requestTimeoutSeconds: 600)))
     case .requestDeliveryFailed:
       .request(.deliveryFailed(.init(id: Sample.request, errorCode: "client_hung_up")))
     case .requestDeniedSummary:
@@ -222,6 +227,50 @@ enum Sample {
   static let time = UnixNanoseconds(1_795_208_019_123_456_789)
   static let request = RequestID(0x019A_A2D1_5F33_7ABC_8DEF_0123_4567_89AB)
   static let fingerprint = Fingerprint((0..<32).map { UInt8($0 * 7 & 0xFF) })
+
+  static let reserve = Reserve(microUSD: 12_300, tokens: 1_536)
+  static let mark = IdempotencyMark(
+    key: 0x0011_2233_4455_6677_8899_AABB_CCDD_EEFF, body: request.rawValue)
+
+  static let dispatched = RequestEvent.Dispatched(
+    id: request, clientRequestID: "req-42", organisation: .standard, key: key,
+    operation: .chatCompletions, modelAsked: "mock/gpt-4o-mini", receivedAt: time, account: account)
+
+  static let dispatchedUnderBudget: RequestEvent.Dispatched = {
+    var sample = dispatched
+    sample.reserve = reserve
+    sample.idempotency = mark
+    return sample
+  }()
+
+  static func interrupted(
+    _ charge: RequestEvent.Interrupted.Charge? = nil
+  ) -> RequestEvent.Interrupted {
+    RequestEvent.Interrupted(
+      id: request, clientRequestID: "req-42", organisation: .standard, key: key,
+      dispatchedAt: 1_042, charge: charge)
+  }
+
+  /// As `finished`, by a strategy that asked local state, within limits.
+  static let finishedUnderLimits: RequestEvent.Finished = {
+    var sample = finished
+    sample.attempts[0].upstreamModel = "gpt-4o"
+    sample.attempts[0].rule = .weighted
+    sample.attempts[0].local = LocalInputs(
+      cursor: 1_042, heldProbes: [AccountID("mock.a3")],
+      latencies: [.init(account: account, microseconds: 21_000)])
+    sample.usage.cacheCreation = 128
+    sample.session = 0x0123_4567_89AB_CDEF
+    sample.limits = [
+      LimitReading(scope: .key, measure: .requestsPerMinute, limit: 3_000, used: 17),
+      LimitReading(
+        scope: .organisation, measure: .moneyPerMonth, limit: 500_000_000, used: 41_200_000,
+        reserved: 90_000),
+    ]
+    sample.reserve = reserve
+    sample.idempotency = mark
+    return sample
+  }()
 
   /// Failed over once, streamed, and everything reported.
   static let finished = RequestEvent.Finished(

@@ -8,6 +8,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case providerDisabled = "provider.disabled.v1"
   case providerRemoved = "provider.removed.v1"
   case providerModelsDiscovered = "provider.models_discovered.v1"
+  case providerHealthCheckSet = "provider.health_check_set.v1"
   case accountAdded = "account.added.v1"
   case accountChanged = "account.changed.v1"
   case accountEnabled = "account.enabled.v1"
@@ -23,6 +24,8 @@ public enum WireKind: String, CaseIterable, Sendable {
   case healthCooldownEnded = "health.cooldown_ended.v1"
   case healthTested = "health.tested.v1"
   case healthNoted = "health.noted.v1"
+  case healthProbeStarted = "health.probe_started.v1"
+  case healthQuirkLearned = "health.quirk_learned.v1"
   case modelEnabled = "model.enabled.v1"
   case modelDisabled = "model.disabled.v1"
   case aliasSet = "alias.set.v1"
@@ -49,14 +52,18 @@ public enum WireKind: String, CaseIterable, Sendable {
   case settingsChanged = "settings.changed.v1"
   case settingsAdminPasswordSet = "settings.admin_password_set.v1"
   case settingsTrustedProxiesSet = "settings.trusted_proxies_set.v1"
+  case settingsRoutingChanged = "settings.routing_changed.v1"
   case pricingChanged = "pricing.changed.v1"
   case accessLoginSucceeded = "access.login_succeeded.v1"
   case accessLoginRefused = "access.login_refused.v1"
   case accessSessionRevoked = "access.session_revoked.v1"
   case accessAllSessionsRevoked = "access.all_sessions_revoked.v1"
   case requestDispatched = "request.dispatched.v1"
+  case requestDispatchedV2 = "request.dispatched.v2"
   case requestFinished = "request.finished.v1"
+  case requestFinishedV2 = "request.finished.v2"
   case requestInterrupted = "request.interrupted.v1"
+  case requestInterruptedV2 = "request.interrupted.v2"
   case requestDeliveryFailed = "request.delivery_failed.v1"
   case requestDeniedSummary = "request.denied_summary.v1"
   case gatewayStarted = "gateway.started.v1"
@@ -86,7 +93,7 @@ extension Event {
   /// The wire literal with its version, for example `provider.added.v1`.
   public var kind: String { wireKind.rawValue }
 
-  /// The row of the event's wire literal.
+  /// The row of the event's wire literal: the first version of its kind that can hold it.
   public var wireKind: WireKind {
     switch self {
     case .provider(.added): .providerAdded
@@ -95,6 +102,7 @@ extension Event {
     case .provider(.disabled): .providerDisabled
     case .provider(.removed): .providerRemoved
     case .provider(.modelsDiscovered): .providerModelsDiscovered
+    case .provider(.healthCheckSet): .providerHealthCheckSet
     case .account(.added): .accountAdded
     case .account(.changed): .accountChanged
     case .account(.enabled): .accountEnabled
@@ -110,6 +118,8 @@ extension Event {
     case .health(.cooldownEnded): .healthCooldownEnded
     case .health(.tested): .healthTested
     case .health(.noted): .healthNoted
+    case .health(.probeStarted): .healthProbeStarted
+    case .health(.quirkLearned): .healthQuirkLearned
     case .model(.enabled): .modelEnabled
     case .model(.disabled): .modelDisabled
     case .alias(.set): .aliasSet
@@ -136,14 +146,15 @@ extension Event {
     case .settings(.changed): .settingsChanged
     case .settings(.adminPasswordSet): .settingsAdminPasswordSet
     case .settings(.trustedProxiesSet): .settingsTrustedProxiesSet
+    case .settings(.routingChanged): .settingsRoutingChanged
     case .pricing(.changed): .pricingChanged
     case .access(.loginSucceeded): .accessLoginSucceeded
     case .access(.loginRefused): .accessLoginRefused
     case .access(.sessionRevoked): .accessSessionRevoked
     case .access(.allSessionsRevoked): .accessAllSessionsRevoked
-    case .request(.dispatched): .requestDispatched
-    case .request(.finished): .requestFinished
-    case .request(.interrupted): .requestInterrupted
+    case .request(.dispatched(let it)): it.wireKind
+    case .request(.finished(let it)): it.wireKind
+    case .request(.interrupted(let it)): it.wireKind
     case .request(.deliveryFailed): .requestDeliveryFailed
     case .request(.deniedSummary): .requestDeniedSummary
     case .gateway(.started): .gatewayStarted

@@ -20,7 +20,7 @@ extension ControlState {
           message: "the provider \(id.rawValue) still has accounts: \(shown)\(rest)",
           remedy: "Remove its accounts first.")
       }
-    case .enable, .disable, .discover: break
+    case .enable, .disable, .discover, .setHealthCheck: break
     }
   }
 

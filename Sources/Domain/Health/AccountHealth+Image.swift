@@ -10,6 +10,7 @@ extension AccountHealth {
         .record(
           modelCooldowns.sorted { $0.key < $1.key }.map { .init($0.key, .time($0.value.until)) })
       )
+      .showing("quirks", Image.Value(quirks.map(\.name)))
       .showing("errorCode", Image.Value(lastError?.status))
       .showing("lastError", Image.Value(lastError?.code))
   }

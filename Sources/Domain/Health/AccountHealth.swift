@@ -14,6 +14,10 @@ public struct AccountHealth: Sendable, Hashable {
   public var testMicroseconds: UInt64?
   /// Failed tests and errors that began a cooldown since the last good test or success.
   public var consecutiveErrors: UInt64
+  /// When a request was last let through to see whether what cooled serves again.
+  public var probedAt: UnixNanoseconds?
+  /// What the provider was found to refuse, in their order.
+  public var quirks: [Quirk]
 
   /// Nothing is known.
   public static let unknown = AccountHealth()
@@ -22,6 +26,7 @@ public struct AccountHealth: Sendable, Hashable {
     modelCooldowns = [:]
     testStatus = .unknown
     consecutiveErrors = 0
+    quirks = []
   }
 
   /// A bounded time in which the account, or one of its models, is not chosen.
@@ -34,6 +39,18 @@ public struct AccountHealth: Sendable, Hashable {
     public var startedAt: UnixNanoseconds
     /// Position of the event that began it.
     public var position: UInt64
+    /// How many cooldowns of the same scope came before it without a success, a passed test or an operator's
+    /// word between them; those that an operator asked for do not count.
+    public var level: UInt32
+
+    /// What an operator asked for ends when its time does; what a failure began ends with proof.
+    public var needsProof: Bool { rule != Self.byOperator }
+
+    /// The rule of cooldowns that operators ask for.
+    public static let byOperator = "operator"
+
+    /// Whether its time is over and nothing has shown yet that the account serves again.
+    public func isHalfOpen(at now: UnixNanoseconds) -> Bool { needsProof && now >= until }
   }
 
   /// The last thing that went wrong, as far as it is worth telling.
@@ -63,6 +80,10 @@ public enum HealthCommand: Sendable, Hashable {
   /// did: it says nothing of later ones.
   case recordTest(HealthEvent.Tested, began: UInt64)
   case note(HealthEvent.Noted)
+  /// Always an event.
+  case startProbe(AccountID, CooldownScope)
+  /// What is known already is no event.
+  case learn(AccountID, Quirk)
 
   /// Whom the command is about.
   public var account: AccountID {
@@ -71,6 +92,7 @@ public enum HealthCommand: Sendable, Hashable {
     case .endCooldown(let account, _, _): account
     case .recordTest(let it, _): it.account
     case .note(let it): it.account
+    case .startProbe(let account, _), .learn(let account, _): account
     }
   }
 }
@@ -121,6 +143,11 @@ extension AccountHealth {
       case .cleared, .set, nil: break
       }
       return noted == .init(account: noted.account) ? [] : [.noted(noted)]
+    case .startProbe(let account, let scope):
+      return [.probeStarted(.init(account: account, scope: scope))]
+    case .learn(let account, let quirk):
+      return state.quirks.contains(quirk)
+        ? [] : [.quirkLearned(.init(account: account, quirk: quirk))]
     }
   }
 
@@ -128,8 +155,10 @@ extension AccountHealth {
   mutating func evolve(_ event: HealthEvent, position: UInt64, time: UnixNanoseconds) {
     switch event {
     case .cooldownStarted(let it):
+      let last = self.cooldown(it.scope).flatMap { $0.needsProof ? $0.level : nil }
       let cooldown = Cooldown(
-        until: it.until, rule: it.rule, startedAt: time, position: position)
+        until: it.until, rule: it.rule, startedAt: time, position: position,
+        level: it.rule == Cooldown.byOperator ? 0 : last.map { min($0, .max - 1) + 1 } ?? 0)
       switch it.scope {
       case .account: self.cooldown = cooldown
       case .model(let name): modelCooldowns[name] = cooldown
@@ -166,6 +195,9 @@ extension AccountHealth {
         lastError = LastError(status: status, errorClass: nil, code: code, at: time)
       case nil: break
       }
+    case .probeStarted: probedAt = time
+    case .quirkLearned(let it):
+      if !quirks.contains(it.quirk) { quirks = (quirks + [it.quirk]).sorted() }
     }
   }
 
@@ -182,7 +214,8 @@ extension AccountHealth {
     }
   }
 
-  private func cooldown(_ scope: CooldownScope) -> Cooldown? {
+  /// The cooldown of a scope; also one whose time is over.
+  public func cooldown(_ scope: CooldownScope) -> Cooldown? {
     switch scope {
     case .account: cooldown
     case .model(let name): modelCooldowns[name]

@@ -151,3 +151,27 @@ extension HealthEvent.Noted: Payload {
     error = try reader.optional(flags, Flag.error)
   }
 }
+
+extension HealthEvent.ProbeStarted: Payload {
+  func write(to writer: inout RecordWriter) {
+    account.write(to: &writer)
+    scope.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    account = try AccountID(from: &reader)
+    scope = try CooldownScope(from: &reader)
+  }
+}
+
+extension HealthEvent.QuirkLearned: Payload {
+  func write(to writer: inout RecordWriter) {
+    account.write(to: &writer)
+    writer.byte(quirk.rawValue)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    account = try AccountID(from: &reader)
+    quirk = try reader.one(of: Quirk.self)
+  }
+}

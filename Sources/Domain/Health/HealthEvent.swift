@@ -12,6 +12,36 @@ public enum HealthEvent: Sendable, Hashable {
   case cooldownEnded(CooldownEnded)
   case tested(Tested)
   case noted(Noted)
+  case probeStarted(ProbeStarted)
+  case quirkLearned(QuirkLearned)
+
+  /// A request was let through to see whether what cooled serves again; its time was over.
+  public struct ProbeStarted: Sendable, Hashable {
+    /// Whom it is about.
+    public var account: AccountID
+    /// What had cooled.
+    public var scope: CooldownScope
+
+    /// Made of its parts.
+    public init(account: AccountID, scope: CooldownScope) {
+      self.account = account
+      self.scope = scope
+    }
+  }
+
+  /// The account's provider refuses something that its protocol has; it is not asked for it again.
+  public struct QuirkLearned: Sendable, Hashable {
+    /// With whose credential it was found.
+    public var account: AccountID
+    /// What is refused.
+    public var quirk: Quirk
+
+    /// Made of its parts.
+    public init(account: AccountID, quirk: Quirk) {
+      self.account = account
+      self.quirk = quirk
+    }
+  }
 
   /// The account (or one of its models) is not chosen until a time; replaces a cooldown of the same scope.
   public struct CooldownStarted: Sendable, Hashable {
@@ -137,8 +167,26 @@ public enum HealthEvent: Sendable, Hashable {
     case .cooldownEnded(let it): it.account
     case .tested(let it): it.account
     case .noted(let it): it.account
+    case .probeStarted(let it): it.account
+    case .quirkLearned(let it): it.account
     }
   }
+}
+
+/// What a provider refuses although its protocol has it.
+public enum Quirk: UInt8, Sendable, Hashable, CaseIterable, Comparable {
+  /// A stream's usage figures, asked for by `stream_options.include_usage`.
+  case rejectsStreamOptions = 1
+
+  /// As shown in answers and the timeline.
+  public var name: String {
+    switch self {
+    case .rejectsStreamOptions: "rejects_stream_options"
+    }
+  }
+
+  /// In the order of the raw values.
+  public static func < (a: Quirk, b: Quirk) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// What the last test, or an operator, said of an account.

@@ -67,7 +67,8 @@ extension Event {
       .organisation(.removed):
       true
     case .provider(.changed), .provider(.enabled), .provider(.disabled),
-      .provider(.modelsDiscovered), .account(.changed), .account(.enabled), .account(.disabled),
+      .provider(.modelsDiscovered), .provider(.healthCheckSet), .account(.changed),
+      .account(.enabled), .account(.disabled),
       .account(.degraded), .account(.restored), .account(.credentialSet), .credential(.revoked),
       .credential(.expirySet), .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
       .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),

@@ -82,6 +82,8 @@ extension Provider: Payload {
     writer.flag(discoveredAt != nil)
     discoveredAt?.write(to: &writer)
     disabledModels.write(to: &writer)
+    writer.flag(healthCheckSeconds != nil)
+    healthCheckSeconds?.write(to: &writer)
     writer.flag(isEnabled)
     writer.varint(revision)
     writer.time(createdAt)
@@ -99,6 +101,7 @@ extension Provider: Payload {
     discoveredModels = try [String](from: &reader)
     discoveredAt = try reader.flag() ? try reader.time() : nil
     disabledModels = try [String](from: &reader)
+    healthCheckSeconds = try reader.flag() ? try reader.uint32() : nil
     isEnabled = try reader.flag()
     revision = try reader.varint()
     createdAt = try reader.time()
@@ -250,6 +253,9 @@ extension Settings: Payload {
     writer.byte(fallbackStrategy.rawValue)
     writer.varint(maxBodyBytes)
     trustedProxies.write(to: &writer)
+    stickyRoundRobinLimit.write(to: &writer)
+    maxAttempts.write(to: &writer)
+    requestTimeoutSeconds.write(to: &writer)
     adminPasswordPosition?.write(to: &writer)
     writer.varint(revision)
     writer.time(createdAt)
@@ -263,6 +269,9 @@ extension Settings: Payload {
     fallbackStrategy = try reader.one(of: Strategy.self)
     maxBodyBytes = try reader.varint()
     trustedProxies = try [String](from: &reader)
+    stickyRoundRobinLimit = try reader.uint32()
+    maxAttempts = try reader.uint32()
+    requestTimeoutSeconds = try reader.uint32()
     adminPasswordPosition = try reader.optional(flags, Flag.adminPassword)
     revision = try reader.varint()
     createdAt = try reader.time()
@@ -276,14 +285,16 @@ extension AccountHealth: Payload {
     static let lastError: UInt64 = 1 << 1
     static let testedAt: UInt64 = 1 << 2
     static let testMicroseconds: UInt64 = 1 << 3
-    static let all: UInt64 = 0b1111
+    static let probedAt: UInt64 = 1 << 4
+    static let all: UInt64 = 0b1_1111
   }
 
   func write(to writer: inout RecordWriter) {
     writer.varint(
       Flag.cooldown.when(cooldown != nil) | Flag.lastError.when(lastError != nil)
         | Flag.testedAt.when(testedAt != nil)
-        | Flag.testMicroseconds.when(testMicroseconds != nil))
+        | Flag.testMicroseconds.when(testMicroseconds != nil)
+        | Flag.probedAt.when(probedAt != nil))
     cooldown?.write(to: &writer)
     writer.count(modelCooldowns.count)
     for (model, cooldown) in modelCooldowns.sorted(by: { $0.key < $1.key }) {
@@ -295,6 +306,9 @@ extension AccountHealth: Payload {
     testedAt?.write(to: &writer)
     testMicroseconds?.write(to: &writer)
     writer.varint(consecutiveErrors)
+    probedAt?.write(to: &writer)
+    writer.count(quirks.count)
+    for quirk in quirks { writer.byte(quirk.rawValue) }
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
@@ -308,6 +322,13 @@ extension AccountHealth: Payload {
     testedAt = try reader.optional(flags, Flag.testedAt)
     testMicroseconds = try reader.optional(flags, Flag.testMicroseconds)
     consecutiveErrors = try reader.varint()
+    probedAt = try reader.optional(flags, Flag.probedAt)
+    quirks = []
+    for _ in 0..<(try reader.count()) {
+      let quirk = try reader.one(of: Quirk.self)
+      if let last = quirks.last, quirk <= last { throw reader.failure(.notCanonical) }
+      quirks.append(quirk)
+    }
   }
 }
 
@@ -317,6 +338,7 @@ extension AccountHealth.Cooldown: Payload {
     writer.text(rule)
     writer.time(startedAt)
     writer.varint(position)
+    level.write(to: &writer)
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
@@ -324,6 +346,7 @@ extension AccountHealth.Cooldown: Payload {
     rule = try reader.text()
     startedAt = try reader.time()
     position = try reader.varint()
+    level = try reader.uint32()
   }
 }
 

@@ -3,7 +3,7 @@ extension GatewayProjection {
   public static let name = "gateway"
 
   /// Grows with every change of the encoding below or of what a fold makes of an event.
-  private static let layout = 3
+  private static let layout = 4
 
   /// Which projector made an encoding: its layout and the kinds that it knew, for a build that knows another
   /// kind folds the same log to another value.
@@ -118,6 +118,7 @@ extension InFlight: Payload {
     writer.count(open.count)
     for open in inOrder {
       writer.varint(open.position)
+      writer.flag(open.dispatched.wireKind == .requestDispatchedV2)
       open.dispatched.write(to: &writer)
     }
   }
@@ -125,7 +126,9 @@ extension InFlight: Payload {
   init(from reader: inout RecordReader) throws(DecodingFailure) {
     self.init()
     let byPosition = try reader.table { (reader) throws(DecodingFailure) in
-      (try reader.varint(), try RequestEvent.Dispatched(from: &reader))
+      let position = try reader.varint()
+      let kind = try reader.flag() ? WireKind.requestDispatchedV2 : .requestDispatched
+      return (position, try RequestEvent.Dispatched(from: &reader, as: kind))
     }
     for (position, fact) in byPosition { begin(Open(dispatched: fact, position: position)) }
     guard open.count == byPosition.count else { throw reader.failure(.notCanonical) }

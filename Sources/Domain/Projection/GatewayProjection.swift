@@ -165,8 +165,9 @@ extension GatewayProjection {
     /// gateway.
     public init(kind: String) {
       switch WireKind.named(kind) {
-      case .requestFinished, .requestInterrupted: self = .requestEnd
-      case .requestDispatched: self = .dispatch
+      case .requestFinished, .requestFinishedV2, .requestInterrupted, .requestInterruptedV2:
+        self = .requestEnd
+      case .requestDispatched, .requestDispatchedV2: self = .dispatch
       case .requestDeliveryFailed, .requestDeniedSummary: self = .nothing
       case .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap, .gatewayGapOpened,
         .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned:
@@ -177,7 +178,9 @@ extension GatewayProjection {
         .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
         .providerModelsDiscovered, .accountDegraded, .accountRestored, .accountCredentialSet,
         .credentialExpirySet, .healthCooldownStarted, .healthCooldownEnded, .healthTested,
-        .healthNoted, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved, .policySet,
+        .healthNoted, .healthProbeStarted, .healthQuirkLearned, .providerHealthCheckSet,
+        .settingsRoutingChanged, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved,
+        .policySet,
         .policyRemoved, .organisationCreated, .organisationRenamed, .organisationLimitsSet,
         .organisationBudgetsSet, .organisationPaused, .organisationResumed, .organisationRemoved,
         .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,

@@ -28,8 +28,13 @@ extension Provider {
       let isNew = provider.discoveredAt == nil || provider.discoveredModels != it.models
       return isNew ? [.modelsDiscovered(it)] : []
 
+    case (.setHealthCheck(let id, let seconds), .some(let provider)):
+      if let seconds { try Bounds.within(seconds, 5...86_400, "health_check.interval_seconds") }
+      return seconds == provider.healthCheckSeconds
+        ? [] : [.healthCheckSet(.init(id: id, intervalSeconds: seconds))]
+
     case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none),
-      (.discover, .none):
+      (.discover, .none), (.setHealthCheck, .none):
       throw unknown(command.id)
     }
   }
@@ -51,6 +56,7 @@ extension Provider {
     case .modelsDiscovered(let it):
       state?.discoveredModels = it.models
       state?.discoveredAt = time
+    case .healthCheckSet(let it): state?.healthCheckSeconds = it.intervalSeconds
     }
     state?.revision = revision
     state?.updatedAt = time

@@ -9,6 +9,7 @@ extension Provider {
       .setting("models", .list(models.map(\.imageValue)))
       .setting("excludedModels", Image.Value(excludedModels))
       .setting("isActive", .flag(isEnabled))
+      .setting("healthCheckSeconds", Image.Value(healthCheckSeconds))
       .showing("discoveredModels", Image.Value(discoveredModels))
   }
 
@@ -42,6 +43,10 @@ extension Provider {
     let isActive = after["isActive"].flag ?? true
     if isActive != before?["isActive"].flag ?? true {
       commands.append(.provider(isActive ? .enable(id) : .disable(id)))
+    }
+    let seconds = after["healthCheckSeconds"].number(as: UInt32.self)
+    if after["healthCheckSeconds"] != before?["healthCheckSeconds"] ?? .none {
+      commands.append(.provider(.setHealthCheck(id, seconds: seconds)))
     }
     return commands
   }

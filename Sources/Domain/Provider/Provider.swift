@@ -20,6 +20,8 @@ public struct Provider: Sendable, Hashable {
   public var discoveredAt: UnixNanoseconds?
   /// Models that operators took out, by the provider's own name, sorted.
   public var disabledModels: [String]
+  /// Every how many seconds its accounts are tested: 5…86,400; nil: they are not.
+  public var healthCheckSeconds: UInt32?
   /// Whether requests may go there.
   public var isEnabled: Bool
   /// Of `provider/<id>`.
@@ -33,7 +35,8 @@ public struct Provider: Sendable, Hashable {
   public init(
     id: ProviderID, name: String, dialect: UpstreamProtocol, baseURL: String, prefix: String,
     models: [ProviderModel], excludedModels: [String], discoveredModels: [String] = [],
-    discoveredAt: UnixNanoseconds? = nil, disabledModels: [String] = [], isEnabled: Bool,
+    discoveredAt: UnixNanoseconds? = nil, disabledModels: [String] = [],
+    healthCheckSeconds: UInt32? = nil, isEnabled: Bool,
     revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
   ) {
     self.id = id
@@ -46,6 +49,7 @@ public struct Provider: Sendable, Hashable {
     self.discoveredModels = discoveredModels
     self.discoveredAt = discoveredAt
     self.disabledModels = disabledModels
+    self.healthCheckSeconds = healthCheckSeconds
     self.isEnabled = isEnabled
     self.revision = revision
     self.createdAt = createdAt
@@ -63,6 +67,8 @@ public enum ProviderCommand: Sendable, Hashable {
   case remove(ProviderID)
   /// What an account of it was told that it offers; the same list again is no event.
   case discover(ProviderEvent.ModelsDiscovered)
+  /// nil: its accounts are not tested.
+  case setHealthCheck(ProviderID, seconds: UInt32?)
 
   /// Whom the command is about.
   public var id: ProviderID {
@@ -70,6 +76,7 @@ public enum ProviderCommand: Sendable, Hashable {
     case .add(let it): it.id
     case .change(let it): it.id
     case .discover(let it): it.id
+    case .setHealthCheck(let id, _): id
     case .enable(let id), .disable(let id), .remove(let id): id
     }
   }

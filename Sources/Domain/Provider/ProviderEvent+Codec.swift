@@ -86,3 +86,19 @@ extension ProviderEvent.Changed: Payload {
     excludedModels = try reader.optionalList(flags, Flag.excludedModels)
   }
 }
+
+extension ProviderEvent.HealthCheckSet: Payload {
+  private static let hasInterval: UInt64 = 1
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(Self.hasInterval.when(intervalSeconds != nil))
+    id.write(to: &writer)
+    intervalSeconds?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Self.hasInterval)
+    id = try ProviderID(from: &reader)
+    intervalSeconds = try reader.optional(flags, Self.hasInterval)
+  }
+}

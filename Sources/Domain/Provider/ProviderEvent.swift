@@ -21,6 +21,7 @@ public enum ProviderEvent: Sendable, Hashable {
   /// A tombstone: the id may be added again later, as a new revision of the same stream.
   case removed(ProviderID)
   case modelsDiscovered(ModelsDiscovered)
+  case healthCheckSet(HealthCheckSet)
 
   /// Everything a provider begins with.
   public struct Added: Sendable, Hashable {
@@ -68,6 +69,20 @@ public enum ProviderEvent: Sendable, Hashable {
       self.id = id
       self.account = account
       self.models = models
+    }
+  }
+
+  /// How often the provider's accounts are tested.
+  public struct HealthCheckSet: Sendable, Hashable {
+    /// Whom it is about.
+    public var id: ProviderID
+    /// 5…86,400; nil: they are not tested.
+    public var intervalSeconds: UInt32?
+
+    /// Made of its parts.
+    public init(id: ProviderID, intervalSeconds: UInt32?) {
+      self.id = id
+      self.intervalSeconds = intervalSeconds
     }
   }
 

@@ -79,15 +79,19 @@ public struct TokenUsage: Sendable, Hashable {
   public var cached: UInt64?
   /// Part of `output`.
   public var reasoning: UInt64?
+  /// Part of `input`: written to the provider's cache.
+  public var cacheCreation: UInt64?
 
   /// Made of its parts.
   public init(
-    input: UInt64? = nil, output: UInt64? = nil, cached: UInt64? = nil, reasoning: UInt64? = nil
+    input: UInt64? = nil, output: UInt64? = nil, cached: UInt64? = nil, reasoning: UInt64? = nil,
+    cacheCreation: UInt64? = nil
   ) {
     self.input = input
     self.output = output
     self.cached = cached
     self.reasoning = reasoning
+    self.cacheCreation = cacheCreation
   }
 
   /// Nothing was reported.
@@ -108,6 +112,8 @@ public struct Attempt: Sendable, Hashable {
   public var account: AccountID
   /// The rule that chose the account.
   public var rule: ChoiceRule
+  /// The provider's own model name that was asked for; nil: that of `modelResolved`, or not recorded.
+  public var upstreamModel: String?
   /// Upstream's status; nil if no answer came.
   public var status: UInt16?
   /// nil: the attempt succeeded.
@@ -125,8 +131,10 @@ public struct Attempt: Sendable, Hashable {
   public init(
     snapshot: UInt64, now: UnixNanoseconds, seed: UInt64, local: LocalInputs, account: AccountID,
     rule: ChoiceRule, status: UInt16?, errorClass: ErrorClass?, errorCode: String?,
-    connectMicroseconds: UInt64?, firstByteMicroseconds: UInt64?, totalMicroseconds: UInt64
+    connectMicroseconds: UInt64?, firstByteMicroseconds: UInt64?, totalMicroseconds: UInt64,
+    upstreamModel: String? = nil
   ) {
+    self.upstreamModel = upstreamModel
     self.snapshot = snapshot
     self.now = now
     self.seed = seed
@@ -139,6 +147,109 @@ public struct Attempt: Sendable, Hashable {
     self.connectMicroseconds = connectMicroseconds
     self.firstByteMicroseconds = firstByteMicroseconds
     self.totalMicroseconds = totalMicroseconds
+  }
+
+  /// What the request's later attempts do not choose again: the account as a whole where the failure was not
+  /// about one model of it.
+  public var tried: Tried {
+    switch errorClass {
+    case .model, .provider, .request, nil: Tried(account, model: upstreamModel)
+    case .account, .network, .gateway, .client: Tried(account, model: nil)
+    }
+  }
+}
+
+/// What a request under a budget sets aside before its first call.
+public struct Reserve: Sendable, Hashable {
+  /// In millionths of a US dollar; 0 where no price is known.
+  public var microUSD: UInt64
+  /// Input and output together.
+  public var tokens: UInt64
+
+  /// Made of its parts.
+  public init(microUSD: UInt64, tokens: UInt64) {
+    self.microUSD = microUSD
+    self.tokens = tokens
+  }
+}
+
+/// A limit and what was used of it when a request was admitted or refused by it.
+public struct LimitReading: Sendable, Hashable {
+  /// Whose limit.
+  public var scope: Scope
+  /// What it limits.
+  public var measure: Measure
+  /// How much may be used.
+  public var limit: UInt64
+  /// How much was used, this request not counted.
+  public var used: UInt64
+  /// The part of `used` that was set aside for requests under way.
+  public var reserved: UInt64
+
+  /// Made of its parts.
+  public init(
+    scope: Scope, measure: Measure, limit: UInt64, used: UInt64, reserved: UInt64 = 0
+  ) {
+    self.scope = scope
+    self.measure = measure
+    self.limit = limit
+    self.used = used
+    self.reserved = reserved
+  }
+
+  /// Whose limit.
+  public enum Scope: UInt8, Sendable, Hashable, CaseIterable {
+    case key = 1
+    case organisation = 2
+
+    /// As shown in answers and the timeline.
+    public var name: String {
+      switch self {
+      case .key: "key"
+      case .organisation: "organisation"
+      }
+    }
+  }
+
+  /// What a limit limits.
+  public enum Measure: UInt8, Sendable, Hashable, CaseIterable {
+    case requestsPerSecond = 1
+    case requestsPerMinute = 2
+    case tokensPerMinute = 3
+    case concurrency = 4
+    /// Millionths of a US dollar.
+    case moneyPerDay = 5
+    case moneyPerMonth = 6
+    case tokensPerDay = 7
+    case tokensPerMonth = 8
+
+    /// As shown in answers and the timeline.
+    public var name: String {
+      switch self {
+      case .requestsPerSecond: "rps"
+      case .requestsPerMinute: "rpm"
+      case .tokensPerMinute: "tpm"
+      case .concurrency: "concurrency"
+      case .moneyPerDay: "usd_per_day"
+      case .moneyPerMonth: "usd_per_month"
+      case .tokensPerDay: "tokens_per_day"
+      case .tokensPerMonth: "tokens_per_month"
+      }
+    }
+  }
+}
+
+/// What tells a repeated request from another one under the same `Idempotency-Key`.
+public struct IdempotencyMark: Sendable, Hashable {
+  /// Of the header's value and the API key.
+  public var key: UInt128
+  /// Of operation and body.
+  public var body: UInt128
+
+  /// Made of its parts.
+  public init(key: UInt128, body: UInt128) {
+    self.key = key
+    self.body = body
   }
 }
 
@@ -168,11 +279,16 @@ public enum RequestEvent: Sendable, Hashable {
     public var receivedAt: UnixNanoseconds
     /// The account of the attempt under way.
     public var account: AccountID?
+    /// What is set aside for it; nil: it is under no budget.
+    public var reserve: Reserve?
+    /// Of its `Idempotency-Key`; nil: it has none.
+    public var idempotency: IdempotencyMark?
 
     /// Made of its parts.
     public init(
       id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
-      operation: Operation, modelAsked: String, receivedAt: UnixNanoseconds, account: AccountID?
+      operation: Operation, modelAsked: String, receivedAt: UnixNanoseconds, account: AccountID?,
+      reserve: Reserve? = nil, idempotency: IdempotencyMark? = nil
     ) {
       self.id = id
       self.clientRequestID = clientRequestID
@@ -182,6 +298,8 @@ public enum RequestEvent: Sendable, Hashable {
       self.modelAsked = modelAsked
       self.receivedAt = receivedAt
       self.account = account
+      self.reserve = reserve
+      self.idempotency = idempotency
     }
   }
 
@@ -233,6 +351,14 @@ public enum RequestEvent: Sendable, Hashable {
     public var firstByteMicroseconds: UInt64?
     /// Microseconds until the end.
     public var totalMicroseconds: UInt64
+    /// A hash of the session that the client named; nil: it named none, or nothing was decided by it.
+    public var session: UInt64?
+    /// The limits that held, and what was used of each when the request came.
+    public var limits: [LimitReading]
+    /// What was set aside for it; nil: it is under no budget.
+    public var reserve: Reserve?
+    /// Of its `Idempotency-Key`; nil: it has none.
+    public var idempotency: IdempotencyMark?
 
     /// Made of its parts.
     public init(
@@ -242,7 +368,8 @@ public enum RequestEvent: Sendable, Hashable {
       ending: Ending, errorCode: String?, errorClass: ErrorClass?, usage: TokenUsage,
       priceVersion: UInt64? = nil, costMicroUSD: UInt64? = nil, requestBytes: UInt64,
       responseBytes: UInt64, queueMicroseconds: UInt64, firstByteMicroseconds: UInt64?,
-      totalMicroseconds: UInt64
+      totalMicroseconds: UInt64, session: UInt64? = nil, limits: [LimitReading] = [],
+      reserve: Reserve? = nil, idempotency: IdempotencyMark? = nil
     ) {
       self.id = id
       self.clientRequestID = clientRequestID
@@ -267,6 +394,10 @@ public enum RequestEvent: Sendable, Hashable {
       self.queueMicroseconds = queueMicroseconds
       self.firstByteMicroseconds = firstByteMicroseconds
       self.totalMicroseconds = totalMicroseconds
+      self.session = session
+      self.limits = limits
+      self.reserve = reserve
+      self.idempotency = idempotency
     }
   }
 
@@ -282,17 +413,34 @@ public enum RequestEvent: Sendable, Hashable {
     public var key: KeyID?
     /// Position of its `dispatched`.
     public var dispatchedAt: UInt64
+    /// What its budgets are charged with, since nobody knows what it cost; nil: it was under none.
+    public var charge: Charge?
+
+    /// An interrupted request's part of its budgets.
+    public struct Charge: Sendable, Hashable {
+      /// What was set aside for it.
+      public var reserve: Reserve
+      /// When the request came: to which period the charge belongs.
+      public var receivedAt: UnixNanoseconds
+
+      /// Made of its parts.
+      public init(reserve: Reserve, receivedAt: UnixNanoseconds) {
+        self.reserve = reserve
+        self.receivedAt = receivedAt
+      }
+    }
 
     /// Made of its parts.
     public init(
       id: RequestID, clientRequestID: String?, organisation: OrganisationID?, key: KeyID?,
-      dispatchedAt: UInt64
+      dispatchedAt: UInt64, charge: Charge? = nil
     ) {
       self.id = id
       self.clientRequestID = clientRequestID
       self.organisation = organisation
       self.key = key
       self.dispatchedAt = dispatchedAt
+      self.charge = charge
     }
   }
 

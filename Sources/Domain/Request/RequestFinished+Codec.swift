@@ -1,4 +1,4 @@
-extension RequestEvent.Finished: Payload {
+extension RequestEvent.Finished {
   private enum Flag {
     static let clientRequestID: UInt64 = 1 << 0
     static let organisation: UInt64 = 1 << 1
@@ -14,7 +14,22 @@ extension RequestEvent.Finished: Payload {
     static let priceVersion: UInt64 = 1 << 11
     static let cost: UInt64 = 1 << 12
     static let firstByte: UInt64 = 1 << 13
-    static let all: UInt64 = (1 << 14) - 1
+    static let first: UInt64 = (1 << 14) - 1
+    // From here on since the second version.
+    static let cacheCreation: UInt64 = 1 << 14
+    static let session: UInt64 = 1 << 15
+    static let limits: UInt64 = 1 << 16
+    static let reserve: UInt64 = 1 << 17
+    static let idempotency: UInt64 = 1 << 18
+    static let second: UInt64 = (1 << 19) - 1
+  }
+
+  /// The first version that can hold it: what older builds can read is written as they know it.
+  public var wireKind: WireKind {
+    let fitsFirst =
+      usage.cacheCreation == nil && session == nil && limits.isEmpty && reserve == nil
+      && idempotency == nil && attempts.allSatisfy(\.fitsFirstVersion)
+    return fitsFirst ? .requestFinished : .requestFinishedV2
   }
 
   private var flags: UInt64 {
@@ -26,6 +41,9 @@ extension RequestEvent.Finished: Payload {
       | Flag.cached.when(usage.cached != nil) | Flag.reasoning.when(usage.reasoning != nil)
       | Flag.priceVersion.when(priceVersion != nil) | Flag.cost.when(costMicroUSD != nil)
       | Flag.firstByte.when(firstByteMicroseconds != nil)
+      | Flag.cacheCreation.when(usage.cacheCreation != nil) | Flag.session.when(session != nil)
+      | Flag.limits.when(!limits.isEmpty) | Flag.reserve.when(reserve != nil)
+      | Flag.idempotency.when(idempotency != nil)
   }
 
   /// Runs on the event loop once a request: no arrays, no texts made on the way.
@@ -48,6 +66,7 @@ extension RequestEvent.Finished: Payload {
     if let output = usage.output { writer.varint(output) }
     if let cached = usage.cached { writer.varint(cached) }
     if let reasoning = usage.reasoning { writer.varint(reasoning) }
+    if let creation = usage.cacheCreation { writer.varint(creation) }
     if let priceVersion { writer.varint(priceVersion) }
     if let costMicroUSD { writer.varint(costMicroUSD) }
     writer.varint(requestBytes)
@@ -57,10 +76,15 @@ extension RequestEvent.Finished: Payload {
     writer.varint(totalMicroseconds)
     writer.count(attempts.count)
     for attempt in attempts { attempt.write(to: &writer, after: receivedAt) }
+    if let session { writer.varint(session) }
+    if !limits.isEmpty { limits.write(to: &writer) }
+    reserve?.write(to: &writer)
+    idempotency?.write(to: &writer)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    let flags = try reader.flags(known: Flag.all)
+  init(from reader: inout RecordReader, as kind: WireKind) throws(DecodingFailure) {
+    let isFirst = kind == .requestFinished
+    let flags = try reader.flags(known: isFirst ? Flag.first : Flag.second)
     id = RequestID(try reader.id())
     receivedAt = try reader.time()
     clientRequestID = try reader.optional(flags, Flag.clientRequestID)
@@ -79,7 +103,8 @@ extension RequestEvent.Finished: Payload {
       input: try reader.optional(flags, Flag.input),
       output: try reader.optional(flags, Flag.output),
       cached: try reader.optional(flags, Flag.cached),
-      reasoning: try reader.optional(flags, Flag.reasoning))
+      reasoning: try reader.optional(flags, Flag.reasoning),
+      cacheCreation: try reader.optional(flags, Flag.cacheCreation))
     priceVersion = try reader.optional(flags, Flag.priceVersion)
     costMicroUSD = try reader.optional(flags, Flag.cost)
     requestBytes = try reader.varint()
@@ -90,6 +115,55 @@ extension RequestEvent.Finished: Payload {
     let count = try reader.count()
     attempts = []
     attempts.reserveCapacity(min(count, 8))
-    for _ in 0..<count { attempts.append(try Attempt(from: &reader, after: receivedAt)) }
+    for _ in 0..<count {
+      attempts.append(try Attempt(from: &reader, after: receivedAt, isFirstVersion: isFirst))
+    }
+    session = try reader.optional(flags, Flag.session)
+    limits = try reader.filledList(flags, Flag.limits)
+    reserve = try reader.optional(flags, Flag.reserve)
+    idempotency = try reader.optional(flags, Flag.idempotency)
+    guard wireKind == kind else { throw reader.failure(.notCanonical) }
+  }
+}
+
+extension Reserve: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.varint(microUSD)
+    writer.varint(tokens)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    microUSD = try reader.varint()
+    tokens = try reader.varint()
+  }
+}
+
+extension LimitReading: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.byte(scope.rawValue)
+    writer.byte(measure.rawValue)
+    writer.varint(limit)
+    writer.varint(used)
+    writer.varint(reserved)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    scope = try reader.one(of: Scope.self)
+    measure = try reader.one(of: Measure.self)
+    limit = try reader.varint()
+    used = try reader.varint()
+    reserved = try reader.varint()
+  }
+}
+
+extension IdempotencyMark: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.id(key)
+    writer.id(body)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    key = try reader.id()
+    body = try reader.id()
   }
 }

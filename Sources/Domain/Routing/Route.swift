@@ -1,26 +1,27 @@
 /// Says where the next attempt of a request goes; the gateway and `replay` call the same function.
 ///
-/// Pure: the same arguments give the same answer, for ever.
+/// Pure: the same arguments and the same local answers give the same decision, for ever.
 ///
 /// - Parameters:
 ///   - now: the decision's clock, which cooldowns are compared with; recorded with the attempt.
-///   - seed: the decision's dice, drawn from under a policy; recorded with the attempt.
-///   - local: what events up to the snapshot do not determine; empty for every rule there is.
-///   - tried: accounts that this request already used, in order. Never chosen again for the same model: an
-///     account that stands behind several models of a combo is tried once for each of them.
+///   - seed: the decision's dice; recorded with the attempt.
+///   - local: asked for what events up to the snapshot do not determine, and only for what the rule in force
+///     needs: nothing for fill-first among healthy accounts.
+///   - tried: where this request went already, in order; never chosen again.
 /// - Complexity: one look-up and a walk along the accounts that may serve; nothing is sorted. A refusal costs
 ///   more: it looks for near names among all.
 public func route(
   _ snapshot: RoutingSnapshot, _ facts: RequestFacts, now: UnixNanoseconds, seed: UInt64,
-  local: LocalInputs, tried: [AccountID]
+  local: inout some LocalSource, tried: [Tried]
 ) -> Result<RoutingDecision, RoutingRefusal> {
   switch snapshot.resolve(facts) {
   case .failure(let refusal): return .failure(refusal)
   case .success(let group):
-    let judgement = Judgement(snapshot, group, facts, now: now, seed: seed, tried: tried)
+    var judgement = Judgement(snapshot, group, facts, now: now, seed: seed, tried: tried)
+    judgement.choose(&local)
     guard let chosen = judgement.chosen else {
       if judgement.isForbidden { return .failure(.modelNotAllowed) }
-      let rejected = judgement.verdicts().compactMap { account, rejection in
+      let rejected = judgement.verdicts(&local).compactMap { account, rejection in
         rejection.map { RoutingRefusal.Rejection(account: account, reason: $0) }
       }
       return .failure(.noAccount(rejected: rejected))
@@ -29,8 +30,18 @@ public func route(
     return .success(
       RoutingDecision(
         accountIndex: chosen.account, account: account.id, provider: account.provider,
-        upstreamModel: chosen.upstreamModel, rule: judgement.rule))
+        upstreamModel: chosen.upstreamModel, rule: judgement.rule,
+        probe: account.halfOpenScope(of: chosen.upstreamModel, at: now), policy: group.policy))
   }
+}
+
+/// The same with answers that were noted, or none.
+public func route(
+  _ snapshot: RoutingSnapshot, _ facts: RequestFacts, now: UnixNanoseconds, seed: UInt64,
+  local: LocalInputs, tried: [Tried]
+) -> Result<RoutingDecision, RoutingRefusal> {
+  var local = local
+  return route(snapshot, facts, now: now, seed: seed, local: &local, tried: tried)
 }
 
 /// Lists every account of the resolved target and why it was not chosen; nil for the one that was.
@@ -39,12 +50,15 @@ public func route(
 /// that stands behind several models of a combo is listed once for each of them.
 public func candidates(
   _ snapshot: RoutingSnapshot, _ facts: RequestFacts, now: UnixNanoseconds, seed: UInt64,
-  local: LocalInputs, tried: [AccountID]
+  local: LocalInputs, tried: [Tried]
 ) -> [(account: AccountID, rejection: RejectionReason?)] {
   switch snapshot.resolve(facts) {
-  case .failure: []
+  case .failure: return []
   case .success(let group):
-    Judgement(snapshot, group, facts, now: now, seed: seed, tried: tried).verdicts()
+    var local = local
+    var judgement = Judgement(snapshot, group, facts, now: now, seed: seed, tried: tried)
+    judgement.choose(&local)
+    return judgement.verdicts(&local)
   }
 }
 
@@ -55,6 +69,8 @@ enum RoutingGroup {
   case policy(PolicyGroup)
   /// Providers, none of which is enabled.
   case disabled([Int])
+
+  var policy: PolicyID? { if case .policy(let group) = self { group.id } else { nil } }
 }
 
 extension RoutingSnapshot {
@@ -99,7 +115,8 @@ private struct Judgement {
   private let facts: RequestFacts
   private let fence: Fence?
   private let now: UnixNanoseconds
-  private let tried: [AccountID]
+  private let seed: UInt64
+  private let tried: [Tried]
   /// nil: none of the group may serve.
   private(set) var chosen: Place?
   private(set) var rule = ChoiceRule.only
@@ -108,24 +125,35 @@ private struct Judgement {
 
   init(
     _ snapshot: RoutingSnapshot, _ group: RoutingGroup, _ facts: RequestFacts,
-    now: UnixNanoseconds, seed: UInt64, tried: [AccountID]
+    now: UnixNanoseconds, seed: UInt64, tried: [Tried]
   ) {
     self.snapshot = snapshot
     self.group = group
     self.facts = facts
     self.now = now
+    self.seed = seed
     self.tried = tried
     fence = snapshot.fences.isEmpty ? nil : facts.key.flatMap { snapshot.fences[$0] }
+  }
+
+  mutating func choose(_ local: inout some LocalSource) {
     switch group {
     case .disabled: break
-    case .target(let target): choose(fillFirst: target)
-    case .combo(let targets): choose(among: targets)
-    case .policy(let policy): draw(policy, seed)
+    case .target(let target):
+      isForbidden = !isAllowed(target)
+      if !isForbidden { choose(among: target, &local) }
+    case .combo(let targets):
+      isForbidden = !targets.contains(where: isAllowed)
+      for target in targets where chosen == nil { choose(among: target, &local) }
+      rule = .combo
+    case .policy(let policy): choose(among: policy, &local)
     }
   }
 
   /// What became of every place of the group, best first within a provider.
-  func verdicts() -> [(account: AccountID, rejection: RejectionReason?)] {
+  func verdicts(
+    _ local: inout some LocalSource
+  ) -> [(account: AccountID, rejection: RejectionReason?)] {
     let best = chosen.map { snapshot.accounts[$0.account].id }
     switch group {
     case .disabled(let providers):
@@ -135,157 +163,99 @@ private struct Judgement {
       }
     case .target(let target):
       return accounts(of: target).map { index in
-        verdict(index, obstacle(index, target), best.map { .lowerPriority(than: $0) })
+        verdict(index, obstacle(index, target, &local), passedBy: best)
       }
     case .combo(let targets):
-      let struck = strike(targets)
       var isBehind = false
-      return targets.enumerated().flatMap { number, target in
-        let isOwn = chosen.map { place in
-          !isBehind && place.upstreamModel == target.upstreamModel
-            && accounts(of: target).contains(place.account)
-        }
-        let verdicts = accounts(of: target).map { index in
-          let account = snapshot.accounts[index]
-          if isOwn == true, index == chosen?.account {
-            return (account: account.id, rejection: RejectionReason?.none)
+      var verdicts: [(account: AccountID, rejection: RejectionReason?)] = []
+      for target in targets {
+        let isOwn =
+          chosen.map { place in
+            !isBehind && place.upstreamModel == target.upstreamModel
+              && accounts(of: target).contains(place.account)
+          } ?? false
+        for index in accounts(of: target) {
+          let obstacle = obstacle(index, target, &local)
+          if isOwn {
+            verdicts.append(verdict(index, obstacle, passedBy: best))
+          } else {
+            verdicts.append(
+              (
+                snapshot.accounts[index].id, obstacle ?? best.map { .laterInCombo(than: $0) }
+              ))
           }
-          let obstacle = obstacle(index, target, struck: struck[number].contains(index))
-          let passed: RejectionReason? = best.map {
-            isOwn == true ? .lowerPriority(than: $0) : .laterInCombo(than: $0)
-          }
-          return (account: account.id, rejection: obstacle ?? passed)
         }
-        if isOwn == true { isBehind = true }
-        return verdicts
+        if isOwn { isBehind = true }
       }
+      return verdicts
     case .policy(let policy):
       return policy.members.map { member in
-        verdict(
-          member.account, obstacle(member, policy), best.map { .notDrawn(chosen: $0) })
+        let account = snapshot.accounts[member.account].id
+        if member.account == chosen?.account { return (account, nil) }
+        let passed: RejectionReason? = best.map { .notDrawn(chosen: $0) }
+        return (account, obstacle(member, policy, &local) ?? passed)
       }
     }
   }
 
   private func verdict(
-    _ index: Int, _ obstacle: RejectionReason?, _ passed: RejectionReason?
+    _ index: Int, _ obstacle: RejectionReason?, passedBy best: AccountID?
   ) -> (account: AccountID, rejection: RejectionReason?) {
     let account = snapshot.accounts[index].id
     if index == chosen?.account { return (account, nil) }
+    let passed: RejectionReason? = best.map {
+      snapshot.settings.fallbackStrategy == .fillFirst
+        ? .lowerPriority(than: $0) : .notDrawn(chosen: $0)
+    }
     return (account, obstacle ?? passed)
-  }
-
-  // MARK: One provider
-
-  /// The first account that has no obstacle and was not tried.
-  private mutating func choose(fillFirst target: Meaning.Target) {
-    if let fence, !fence.admits(model: facts.model, target.qualified) {
-      isForbidden = true
-      return
-    }
-    for index in accounts(of: target) where obstacle(index, target) == nil {
-      guard chosen == nil else {
-        rule = .fillFirst
-        return
-      }
-      chosen = Place(account: index, upstreamModel: target.upstreamModel)
-    }
   }
 
   private func accounts(of target: Meaning.Target) -> Range<Int> {
     snapshot.providers[target.provider].accounts
   }
 
-  private func obstacle(_ index: Int, _ target: Meaning.Target) -> RejectionReason? {
-    obstacle(index, target, struck: tried.contains(snapshot.accounts[index].id))
+  private func isAllowed(_ target: Meaning.Target) -> Bool {
+    fence?.admits(model: facts.model, target.qualified) ?? true
+  }
+
+  // MARK: What stands against a place
+
+  private func wasTried(_ account: SnapshotAccount, _ model: String) -> Bool {
+    tried.contains { $0.account == account.id && ($0.model == nil || $0.model == model) }
   }
 
   private func obstacle(
-    _ index: Int, _ target: Meaning.Target, struck: Bool
+    _ index: Int, _ target: Meaning.Target, _ local: inout some LocalSource
   ) -> RejectionReason? {
-    if struck { return .alreadyTried }
     let account = snapshot.accounts[index]
-    if let fence {
-      guard fence.admits(account: account.id),
-        fence.admits(model: facts.model, target.qualified)
-      else { return .notAllowed }
-    }
-    return account.obstacle(to: target.upstreamModel, at: now)
+    if !tried.isEmpty, wasTried(account, target.upstreamModel) { return .alreadyTried }
+    if let fence, !fence.admits(account: account.id) || !isAllowed(target) { return .notAllowed }
+    return obstacle(account, target.upstreamModel, &local)
   }
 
-  // MARK: A combo
-
-  /// The first account of the first model that has one left.
-  private mutating func choose(among targets: [Meaning.Target]) {
-    rule = .combo
-    if let fence,
-      !targets.contains(where: { fence.admits(model: facts.model, $0.qualified) })
-    {
-      isForbidden = true
-      return
-    }
-    let struck = strike(targets)
-    for (number, target) in targets.enumerated() {
-      for index in accounts(of: target)
-      where obstacle(index, target, struck: struck[number].contains(index)) == nil {
-        chosen = Place(account: index, upstreamModel: target.upstreamModel)
-        return
-      }
-    }
+  /// What stands against it by itself; the local source is asked last, and only where there is something
+  /// to be proved.
+  private func obstacle(
+    _ account: SnapshotAccount, _ model: String, _ local: inout some LocalSource
+  ) -> RejectionReason? {
+    if let obstacle = account.obstacle(to: model, at: now) { return obstacle }
+    guard account.halfOpenScope(of: model, at: now) != nil else { return nil }
+    return local.isProbeFree(account.id, model: model) ? nil : .probing
   }
 
-  /// For which model each tried account was tried: the first that it could serve and was not tried for yet.
-  ///
-  /// What was tried is recorded by account alone. Had its state changed between two attempts, an account may
-  /// be struck off another model than it was tried for; it is struck off once for each time.
-  private func strike(_ targets: [Meaning.Target]) -> [Set<Int>] {
-    var struck = [Set<Int>](repeating: [], count: targets.count)
-    for id in tried {
-      var fallback: (number: Int, index: Int)?
-      var isStruck = false
-      search: for (number, target) in targets.enumerated() {
-        for index in accounts(of: target)
-        where snapshot.accounts[index].id == id && !struck[number].contains(index) {
-          if obstacle(index, target, struck: false) == nil {
-            struck[number].insert(index)
-            isStruck = true
-            break search
-          }
-          if fallback == nil { fallback = (number, index) }
-        }
-      }
-      if !isStruck, let fallback { struck[fallback.number].insert(fallback.index) }
-    }
-    return struck
-  }
-
-  // MARK: A policy
-
-  /// One of the accounts that may serve, as often as its weight says.
-  private mutating func draw(_ policy: PolicyGroup, _ seed: UInt64) {
-    let open = policy.members.filter { obstacle($0, policy) == nil }
-    isForbidden = !policy.members.isEmpty && policy.members.allSatisfy { isFencedOff($0, policy) }
-    let total = open.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
-    guard total > 0 else { return }
-    if open.count > 1 { rule = .weighted }
-    var left = mixed(seed) % total
-    for member in open {
-      if left < UInt64(member.weight), let model = member.upstreamModel {
-        chosen = Place(account: member.account, upstreamModel: model)
-        return
-      }
-      left -= min(left, UInt64(member.weight))
-    }
-  }
-
-  private func obstacle(_ member: PolicyGroup.Member, _ policy: PolicyGroup) -> RejectionReason? {
+  private func obstacle(
+    _ member: PolicyGroup.Member, _ policy: PolicyGroup, _ local: inout some LocalSource
+  ) -> RejectionReason? {
     let account = snapshot.accounts[member.account]
-    if tried.contains(account.id) { return .alreadyTried }
-    guard let model = member.upstreamModel else { return .notOffered }
+    guard let model = member.upstreamModel else {
+      return tried.contains { $0.account == account.id } ? .alreadyTried : .notOffered
+    }
+    if wasTried(account, model) { return .alreadyTried }
     if isFencedOff(member, policy) { return .notAllowed }
     if let fence, !fence.admits(account: account.id) { return .notAllowed }
     if let obstacle = account.obstacle(to: model, at: now) { return obstacle }
-    return member.weight == 0 ? .noWeight : nil
+    if member.weight == 0 { return .noWeight }
+    return obstacle(account, model, &local)
   }
 
   private func isFencedOff(_ member: PolicyGroup.Member, _ policy: PolicyGroup) -> Bool {
@@ -294,12 +264,112 @@ private struct Judgement {
     let qualified = provider.prefix + "/" + (member.upstreamModel ?? policy.id.model)
     return !fence.admits(model: facts.model, qualified)
   }
-}
 
-/// Spreads seeds that lie close together over all of 64 bits (the finaliser of SplitMix64).
-private func mixed(_ seed: UInt64) -> UInt64 {
-  var value = seed &+ 0x9E37_79B9_7F4A_7C15
-  value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-  value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-  return value ^ (value >> 31)
+  // MARK: The strategies
+
+  private mutating func choose(
+    among target: Meaning.Target, _ local: inout some LocalSource
+  ) {
+    let strategy = snapshot.settings.fallbackStrategy
+    guard strategy != .fillFirst else { return fillFirst(target, &local) }
+    var open: [Int] = []
+    for index in accounts(of: target) where obstacle(index, target, &local) == nil {
+      open.append(index)
+    }
+    guard let first = open.first else { return }
+    let index: Int
+    switch strategy {
+    case .fillFirst: return
+    case .sessionSticky: index = bySession(open, in: accounts(of: target))
+    case .roundRobin, .weighted, .leastLatency:
+      guard open.count > 1 else {
+        chosen = Place(account: first, upstreamModel: target.upstreamModel)
+        // The turn is taken all the same: the order does not depend on who could serve.
+        if strategy != .leastLatency { _ = local.cursor(of: target.qualified) }
+        return
+      }
+      switch strategy {
+      case .roundRobin: index = inTurn(open, target.qualified, &local)
+      case .weighted:
+        let weights = open.map { snapshot.accounts[$0].weight }
+        rule = .weighted
+        guard let turn = turn(of: weights, target.qualified, &local) else { return }
+        index = open[turn]
+      default: index = quicker(open, &local)
+      }
+    }
+    chosen = Place(account: index, upstreamModel: target.upstreamModel)
+  }
+
+  /// The first account that has no obstacle and was not tried.
+  private mutating func fillFirst(_ target: Meaning.Target, _ local: inout some LocalSource) {
+    for index in accounts(of: target) where obstacle(index, target, &local) == nil {
+      guard chosen == nil else {
+        rule = .fillFirst
+        return
+      }
+      chosen = Place(account: index, upstreamModel: target.upstreamModel)
+    }
+  }
+
+  private mutating func inTurn(
+    _ open: [Int], _ group: String, _ local: inout some LocalSource
+  ) -> Int {
+    rule = .roundRobin
+    let place = local.cursor(of: group) ?? Turns.mixed(seed)
+    let turn = place / UInt64(max(1, snapshot.settings.stickyRoundRobinLimit))
+    return open[Int(turn % UInt64(open.count))]
+  }
+
+  /// By the group's cursor, or without one by the dice; nil if all weights are 0.
+  private func turn(
+    of weights: [UInt32], _ group: String, _ local: inout some LocalSource
+  ) -> Int? {
+    if let cursor = local.cursor(of: group) { return Turns.weighted(weights, at: cursor) }
+    let total = weights.reduce(UInt64(0)) { $0 + UInt64($1) }
+    guard total > 0 else { return nil }
+    var left = Turns.mixed(seed) % total
+    for (index, weight) in weights.enumerated() {
+      if left < UInt64(weight) { return index }
+      left -= UInt64(weight)
+    }
+    return nil
+  }
+
+  /// The quicker of two; what nobody knows yet is tried first.
+  private mutating func quicker(_ open: [Int], _ local: inout some LocalSource) -> Int {
+    rule = .leastLatency
+    let dice = Turns.mixed(seed)
+    let one = Int(dice % UInt64(open.count))
+    var other = Int((dice >> 32) % UInt64(open.count - 1))
+    if other >= one { other += 1 }
+    let first = local.latency(of: snapshot.accounts[open[one]].id)
+    let second = local.latency(of: snapshot.accounts[open[other]].id)
+    return second < first ? open[other] : open[one]
+  }
+
+  /// The account with the highest hash of session and account, as long as it can serve (rendezvous hashing):
+  /// an account more or less moves only the sessions that it gets or had.
+  private mutating func bySession(_ open: [Int], in all: Range<Int>) -> Int {
+    let session = facts.session ?? seed
+    func rank(_ index: Int) -> UInt64 { Turns.mixed(session ^ snapshot.accounts[index].hash) }
+    var best = open[0]
+    for index in open.dropFirst() where rank(index) > rank(best) { best = index }
+    rule = all.contains { rank($0) > rank(best) } ? .sessionMoved : .sessionSticky
+    return best
+  }
+
+  /// Each as often as its weight says.
+  private mutating func choose(among policy: PolicyGroup, _ local: inout some LocalSource) {
+    isForbidden = !policy.members.isEmpty && policy.members.allSatisfy { isFencedOff($0, policy) }
+    var open: [PolicyGroup.Member] = []
+    for member in policy.members where obstacle(member, policy, &local) == nil {
+      open.append(member)
+    }
+    if open.count > 1 { rule = .weighted }
+    guard let turn = turn(of: open.map(\.weight), policy.name, &local),
+      let model = open[turn].upstreamModel
+    else { return }
+    chosen = Place(account: open[turn].account, upstreamModel: model)
+  }
 }

@@ -12,6 +12,10 @@ public struct SnapshotAccount: Sendable, Hashable {
   public let priority: UInt32
   /// 0…10000; share among accounts where the strategy is weighted.
   public let weight: UInt32
+  /// What the provider was found to refuse.
+  public let quirks: [Quirk]
+  /// Of the id: what sessions are spread by.
+  let hash: UInt64
   /// Why no request may go there, whatever the time; nil: nothing but time may stand against it.
   public let obstacle: RejectionReason?
   /// Cooldowns and the credential's end; nil, as for nearly all: the time stands against nothing.
@@ -19,10 +23,21 @@ public struct SnapshotAccount: Sendable, Hashable {
 
   /// What stands against an account until, or from, some time.
   struct Timed: Sendable, Hashable {
-    var coolsUntil: UnixNanoseconds?
-    var modelsCoolUntil: [String: UnixNanoseconds]
+    var cooldown: AccountHealth.Cooldown?
+    var modelCooldowns: [String: AccountHealth.Cooldown]
     var expiresAt: UnixNanoseconds?
   }
+
+  /// What of it has cooled and not proved since that it serves again, of what concerns a model; nil: nothing.
+  public func halfOpenScope(of upstreamModel: String, at now: UnixNanoseconds) -> CooldownScope? {
+    guard let timed else { return nil }
+    if timed.cooldown?.isHalfOpen(at: now) == true { return .account }
+    guard timed.modelCooldowns[upstreamModel]?.isHalfOpen(at: now) == true else { return nil }
+    return .model(upstreamModel)
+  }
+
+  /// Whether time has anything to do with where requests may go.
+  public var isTimed: Bool { timed != nil }
 
   /// Why a request for a model may not go there at `now`; nil: it may.
   public func obstacle(
@@ -30,8 +45,8 @@ public struct SnapshotAccount: Sendable, Hashable {
   ) -> RejectionReason? {
     if let obstacle { return obstacle }
     guard let timed else { return nil }
-    if let until = timed.coolsUntil, now < until { return .cooling(until: until) }
-    if let until = timed.modelsCoolUntil[upstreamModel], now < until {
+    if let until = timed.cooldown?.until, now < until { return .cooling(until: until) }
+    if let until = timed.modelCooldowns[upstreamModel]?.until, now < until {
       return .modelCooling(until: until)
     }
     if let end = timed.expiresAt, now >= end { return .credentialExpired(at: end) }
@@ -42,6 +57,8 @@ public struct SnapshotAccount: Sendable, Hashable {
 /// Who serves a model under a policy, with everything worked out.
 struct PolicyGroup: Sendable {
   var id: PolicyID
+  /// Of the order in which its accounts take turns.
+  var name: String
   /// In the order of the policy.
   var members: [Member]
 
@@ -113,12 +130,19 @@ public final class RoutingSnapshot: Sendable {
   /// By every name that clients may write for the policy's model, then by organisation.
   let policies: [String: [OrganisationID: PolicyGroup]]
   let fences: [KeyID: Fence]
+  /// What tokens cost; its revision is the price version that requests record.
+  public let pricing: Pricing
+  private let organisations: [OrganisationID: Organisation]
+  private let thresholds: [PolicyID: UInt32]
   private let keys: [Fingerprint: Key]
 
   /// Works out everything that decisions on this state need.
   public init(_ state: ControlState) {
     position = state.position
     settings = state.settings
+    pricing = state.pricing
+    organisations = state.organisations
+    thresholds = state.policies.mapValues(\.failoverThreshold)
     let sorted = state.providers.values.sorted { $0.id < $1.id }
     (providers, accounts) = Self.places(of: sorted, state)
     var index = NameIndex(sorted, others: state.aliases.count + state.combos.count)
@@ -150,6 +174,12 @@ public final class RoutingSnapshot: Sendable {
   ///
   /// While its organisation is paused, so is the key.
   public func key(_ fingerprint: Fingerprint) -> Key? { keys[fingerprint] }
+
+  /// A tenant, for its limits and budgets; nil: it has no event of its own.
+  public func organisation(_ id: OrganisationID) -> Organisation? { organisations[id] }
+
+  /// After how many failures in a row under the policy an account cools.
+  public func failoverThreshold(of policy: PolicyID) -> UInt32? { thresholds[policy] }
 
   /// What clients may ask for: `prefix/model` of enabled providers, aliases of these and combos, sorted by id.
   public func models() -> [ListedModel] { listed }
@@ -209,7 +239,7 @@ public final class RoutingSnapshot: Sendable {
           account: account, upstreamModel: provider.upstreamModel(of: model),
           weight: share.weight)
       }
-      let group = PolicyGroup(id: policy.id, members: members)
+      let group = PolicyGroup(id: policy.id, name: policy.id.stream, members: members)
       // Only bare names are missing from the index yet.
       if index.meanings[model] == nil {
         groups[model, default: [:]][policy.id.organisation] = group
@@ -240,6 +270,7 @@ public final class RoutingSnapshot: Sendable {
           SnapshotAccount(
             id: account.id, name: account.name, provider: provider.id, providerIndex: index,
             priority: account.priority, weight: account.weight,
+            quirks: state.health[account.id]?.quirks ?? [], hash: hash(account.id.rawValue),
             obstacle: obstacle(of: account, at: provider),
             timed: timed(account, state.health[account.id])))
       }
@@ -250,6 +281,11 @@ public final class RoutingSnapshot: Sendable {
       )
     }
     return (providers, accounts)
+  }
+
+  /// FNV-1a.
+  private static func hash(_ text: String) -> UInt64 {
+    text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
   }
 
   private static func obstacle(of account: Account, at provider: Provider) -> RejectionReason? {
@@ -263,11 +299,10 @@ public final class RoutingSnapshot: Sendable {
     _ account: Account, _ health: AccountHealth?
   ) -> SnapshotAccount.Timed? {
     let timed = SnapshotAccount.Timed(
-      coolsUntil: health?.cooldown?.until,
-      modelsCoolUntil: health?.modelCooldowns.mapValues(\.until) ?? [:],
+      cooldown: health?.cooldown, modelCooldowns: health?.modelCooldowns ?? [:],
       expiresAt: account.credentialExpiresAt)
     let isEmpty =
-      timed.coolsUntil == nil && timed.modelsCoolUntil.isEmpty && timed.expiresAt == nil
+      timed.cooldown == nil && timed.modelCooldowns.isEmpty && timed.expiresAt == nil
     return isEmpty ? nil : timed
   }
 }

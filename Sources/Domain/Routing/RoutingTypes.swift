@@ -8,11 +8,15 @@ public struct RequestFacts: Sendable, Hashable {
   public var key: KeyID?
   /// What was asked for.
   public var operation: Operation
+  /// A hash of the session that the client named; nil: none.
+  public var session: UInt64?
 
   /// Made of its parts.
   public init(
-    model: String, organisation: OrganisationID?, key: KeyID?, operation: Operation
+    model: String, organisation: OrganisationID?, key: KeyID?, operation: Operation,
+    session: UInt64? = nil
   ) {
+    self.session = session
     self.model = model
     self.organisation = organisation
     self.key = key
@@ -20,13 +24,18 @@ public struct RequestFacts: Sendable, Hashable {
   }
 }
 
-/// Inputs of a decision that events up to its snapshot do not determine; empty for fill-first.
-public struct LocalInputs: Sendable, Hashable {
-  /// Made of its parts.
-  public init() {}
+/// Where an attempt went, and so does not go again.
+public struct Tried: Sendable, Hashable {
+  /// Who was asked.
+  public var account: AccountID
+  /// The provider's own name of the model; nil: the account is out for every model.
+  public var model: String?
 
-  /// Nothing local was used.
-  public static let none = LocalInputs()
+  /// Made of its parts.
+  public init(_ account: AccountID, model: String?) {
+    self.account = account
+    self.model = model
+  }
 }
 
 /// Which rule chose the account.
@@ -35,10 +44,18 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
   case fillFirst = 1
   /// The only candidate not tried.
   case only = 2
-  /// Drawn among the accounts of a policy by their weights and the decision's dice.
+  /// In turn by weight, under a policy or the strategy; without a cursor by the decision's dice.
   case weighted = 3
   /// The best account of the first model of a combo that has one left.
   case combo = 4
+  /// The next in turn.
+  case roundRobin = 5
+  /// The quicker of two drawn by the decision's dice.
+  case leastLatency = 6
+  /// The session's own account.
+  case sessionSticky = 7
+  /// The session's own account could not serve: the next one by its hash.
+  case sessionMoved = 8
 
   /// As shown by `replay`.
   public var name: String {
@@ -47,6 +64,10 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
     case .only: "only"
     case .weighted: "weighted"
     case .combo: "combo"
+    case .roundRobin: "round-robin"
+    case .leastLatency: "least-latency"
+    case .sessionSticky: "session-sticky"
+    case .sessionMoved: "session-moved"
     }
   }
 }
@@ -63,12 +84,20 @@ public struct RoutingDecision: Sendable, Hashable {
   public var upstreamModel: String
   /// The rule that decided.
   public var rule: ChoiceRule
+  /// What of the account cooled and has not proved yet that it serves again.
+  ///
+  /// One request at a time goes there; nil: nothing is to be proved.
+  public var probe: CooldownScope?
+  /// Of the policy that it was decided under; nil: under none.
+  public var policy: PolicyID?
 
   /// Made of its parts.
   public init(
     accountIndex: Int, account: AccountID, provider: ProviderID, upstreamModel: String,
-    rule: ChoiceRule
+    rule: ChoiceRule, probe: CooldownScope? = nil, policy: PolicyID? = nil
   ) {
+    self.probe = probe
+    self.policy = policy
     self.accountIndex = accountIndex
     self.account = account
     self.provider = provider
@@ -89,6 +118,8 @@ public enum RejectionReason: Sendable, Hashable {
   /// The model asked for at this account, until then.
   case modelCooling(until: UnixNanoseconds)
   case credentialExpired(at: UnixNanoseconds)
+  /// Its cooldown is over, and another request is finding out whether it serves again.
+  case probing
   /// The key may not use this account, or this model of it.
   case notAllowed
   /// The account does not offer the policy's model any more.
@@ -97,7 +128,7 @@ public enum RejectionReason: Sendable, Hashable {
   case noWeight
   case alreadyTried
   case lowerPriority(than: AccountID)
-  /// The dice chose another account of the policy.
+  /// It was another account's turn, or the dice chose it.
   case notDrawn(chosen: AccountID)
   /// An earlier model of the combo could serve.
   case laterInCombo(than: AccountID)
@@ -112,6 +143,7 @@ public enum RejectionReason: Sendable, Hashable {
     case .cooling: "cooling"
     case .modelCooling: "model_cooling"
     case .credentialExpired: "credential_expired"
+    case .probing: "probing"
     case .notAllowed: "not_allowed"
     case .notOffered: "not_offered"
     case .noWeight: "no_weight"

@@ -10,6 +10,16 @@ extension Settings {
       }
       let changed = state.difference(wanted)
       return changed == SettingsEvent.Changed() ? [] : [.changed(changed)]
+    case .changeRouting(let wanted):
+      if let limit = wanted.stickyRoundRobinLimit {
+        try Bounds.within(limit, 1...10_000, "sticky_round_robin_limit")
+      }
+      if let count = wanted.maxAttempts { try Bounds.within(count, 1...64, "max_attempts") }
+      if let seconds = wanted.requestTimeoutSeconds {
+        try Bounds.within(seconds, 1...3_600, "request_timeout_seconds")
+      }
+      let changed = state.difference(wanted)
+      return changed == SettingsEvent.RoutingChanged() ? [] : [.routingChanged(changed)]
     case .setTrustedProxies(let networks):
       try Bounds.within(networks.count, 0...64, "number of trusted proxies")
       for network in networks {
@@ -38,10 +48,25 @@ extension Settings {
       maxBodyBytes = it.maxBodyBytes ?? maxBodyBytes
     case .adminPasswordSet: adminPasswordPosition = position
     case .trustedProxiesSet(let it): trustedProxies = it.networks
+    case .routingChanged(let it):
+      stickyRoundRobinLimit = it.stickyRoundRobinLimit ?? stickyRoundRobinLimit
+      maxAttempts = it.maxAttempts ?? maxAttempts
+      requestTimeoutSeconds = it.requestTimeoutSeconds ?? requestTimeoutSeconds
     }
     if self.revision == 0 { createdAt = time }
     self.revision = revision
     updatedAt = time
+  }
+
+  private func difference(
+    _ wanted: SettingsEvent.RoutingChanged
+  ) -> SettingsEvent.RoutingChanged {
+    SettingsEvent.RoutingChanged(
+      stickyRoundRobinLimit: wanted.stickyRoundRobinLimit == stickyRoundRobinLimit
+        ? nil : wanted.stickyRoundRobinLimit,
+      maxAttempts: wanted.maxAttempts == maxAttempts ? nil : wanted.maxAttempts,
+      requestTimeoutSeconds: wanted.requestTimeoutSeconds == requestTimeoutSeconds
+        ? nil : wanted.requestTimeoutSeconds)
   }
 
   private func difference(_ wanted: SettingsEvent.Changed) -> SettingsEvent.Changed {

@@ -7,6 +7,9 @@ extension Settings {
       .setting("forceModelPrefix", .flag(forceModelPrefix))
       .setting("maxBodyBytes", .number(maxBodyBytes))
       .setting("trustedProxies", Image.Value(trustedProxies))
+      .setting("stickyRoundRobinLimit", .number(UInt64(stickyRoundRobinLimit)))
+      .setting("maxAttempts", .number(UInt64(maxAttempts)))
+      .setting("requestTimeoutSeconds", .number(UInt64(requestTimeoutSeconds)))
   }
 
   /// What makes the settings be as the image says.
@@ -19,6 +22,12 @@ extension Settings {
             fallbackStrategy: strategy, requireAPIKey: after["requireApiKey"].flag,
             forceModelPrefix: after["forceModelPrefix"].flag,
             maxBodyBytes: after["maxBodyBytes"].number))),
+      .settings(
+        .changeRouting(
+          .init(
+            stickyRoundRobinLimit: after["stickyRoundRobinLimit"].number(as: UInt32.self),
+            maxAttempts: after["maxAttempts"].number(as: UInt32.self),
+            requestTimeoutSeconds: after["requestTimeoutSeconds"].number(as: UInt32.self)))),
       .settings(.setTrustedProxies((after["trustedProxies"].list ?? []).compactMap(\.text))),
     ]
   }

@@ -10,6 +10,12 @@ public struct Settings: Sendable, Hashable {
   public var maxBodyBytes: UInt64
   /// From whose addresses forwarded headers are believed: addresses or `address/bits`.
   public var trustedProxies: [String]
+  /// How many requests in a row one account gets under round-robin: 1…10,000.
+  public var stickyRoundRobinLimit: UInt32
+  /// Upstream calls of one request at most: 1…64.
+  public var maxAttempts: UInt32
+  /// From a request's arrival to the first byte of its answer: 1…3,600.
+  public var requestTimeoutSeconds: UInt32
   /// Position of the event whose sealed part holds the password's hash; nil: none was set.
   public var adminPasswordPosition: UInt64?
   /// Of `settings`.
@@ -28,15 +34,18 @@ public struct Settings: Sendable, Hashable {
   /// Made of its parts.
   public init(
     fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
-    trustedProxies: [String] = [], adminPasswordPosition: UInt64?, revision: UInt64,
-    createdAt: UnixNanoseconds,
-    updatedAt: UnixNanoseconds
+    trustedProxies: [String] = [], stickyRoundRobinLimit: UInt32 = 3, maxAttempts: UInt32 = 8,
+    requestTimeoutSeconds: UInt32 = 600, adminPasswordPosition: UInt64?, revision: UInt64,
+    createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
   ) {
     self.fallbackStrategy = fallbackStrategy
     self.requireAPIKey = requireAPIKey
     self.forceModelPrefix = forceModelPrefix
     self.maxBodyBytes = maxBodyBytes
     self.trustedProxies = trustedProxies
+    self.stickyRoundRobinLimit = stickyRoundRobinLimit
+    self.maxAttempts = maxAttempts
+    self.requestTimeoutSeconds = requestTimeoutSeconds
     self.adminPasswordPosition = adminPasswordPosition
     self.revision = revision
     self.createdAt = createdAt
@@ -47,6 +56,7 @@ public struct Settings: Sendable, Hashable {
 /// What can be asked of the settings.
 public enum SettingsCommand: Sendable, Hashable {
   case change(SettingsEvent.Changed)
+  case changeRouting(SettingsEvent.RoutingChanged)
   /// All of them, whatever held before.
   case setTrustedProxies([String])
   /// The hash travels in the event's sealed part; always an event.

@@ -36,3 +36,29 @@ extension SettingsEvent.TrustedProxiesSet: Payload {
     networks = try [String](from: &reader)
   }
 }
+
+extension SettingsEvent.RoutingChanged: Payload {
+  private enum Flag {
+    static let stickyRoundRobinLimit: UInt64 = 1 << 0
+    static let maxAttempts: UInt64 = 1 << 1
+    static let requestTimeoutSeconds: UInt64 = 1 << 2
+    static let all: UInt64 = 0b111
+  }
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(
+      Flag.stickyRoundRobinLimit.when(stickyRoundRobinLimit != nil)
+        | Flag.maxAttempts.when(maxAttempts != nil)
+        | Flag.requestTimeoutSeconds.when(requestTimeoutSeconds != nil))
+    stickyRoundRobinLimit?.write(to: &writer)
+    maxAttempts?.write(to: &writer)
+    requestTimeoutSeconds?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Flag.all)
+    stickyRoundRobinLimit = try reader.optional(flags, Flag.stickyRoundRobinLimit)
+    maxAttempts = try reader.optional(flags, Flag.maxAttempts)
+    requestTimeoutSeconds = try reader.optional(flags, Flag.requestTimeoutSeconds)
+  }
+}

@@ -114,7 +114,9 @@ private struct EffectComparison {
   private let proposed: (state: ControlState, snapshot: RoutingSnapshot)
   private let now: UnixNanoseconds
   private var tallies: [Path: Tally] = [:]
-  private static let finished = Array(WireKind.requestFinished.rawValue.utf8)
+  private static let finished = [WireKind.requestFinished, .requestFinishedV2].map {
+    (kind: $0.rawValue, bytes: Array($0.rawValue.utf8))
+  }
   private static let gaps = ["gateway.gap.", "gateway.gap_opened."].map { Array($0.utf8) }
   /// What the gateway answers when routing itself finds no way.
   private static let routingCodes: Set<String> = [
@@ -167,12 +169,12 @@ private struct EffectComparison {
       } event: { view in
         if oldest == nil { oldest = "\(view.epoch):\(view.position)" }
         if Self.gaps.contains(where: { view.kind.starts(with: $0) }) { effect.gaps += 1 }
-        guard view.kind.elementsEqual(Self.finished), view.time >= effect.since.rawValue else {
-          return .continue
-        }
+        guard view.time >= effect.since.rawValue,
+          let kind = Self.finished.first(where: { view.kind.elementsEqual($0.bytes) })?.kind
+        else { return .continue }
         let recorded = try? Recorded(
           position: view.position.rawValue, time: UnixNanoseconds(view.time),
-          kind: WireKind.requestFinished.rawValue, bytes: Array(view.payload))
+          kind: kind, bytes: Array(view.payload))
         guard case .request(.finished(let fact)) = recorded?.event else {
           effect.gaps += 1
           return .continue
@@ -196,7 +198,7 @@ private struct EffectComparison {
     }
     let facts = RequestFacts(
       model: fact.modelAsked, organisation: fact.organisation, key: fact.key,
-      operation: fact.operation)
+      operation: fact.operation, session: fact.session)
     func outcome(_ side: (state: ControlState, snapshot: RoutingSnapshot)) -> RoutingEffect.Outcome
     {
       if let refusal = admission(fact, side.state) { return .refused(refusal) }

@@ -54,8 +54,8 @@ public struct RemadeDecision: Sendable, Hashable {
     }
     let facts = RequestFacts(
       model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
-      operation: finished.operation)
-    let tried = finished.attempts[..<index].map(\.account)
+      operation: finished.operation, session: finished.session)
+    let tried = finished.attempts[..<index].map(\.tried)
     let outcome = route(
       book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
       tried: tried)
@@ -138,13 +138,15 @@ public struct RemadeDecision: Sendable, Hashable {
     case .cooling(let until): "cooling until \(rfc3339(until))"
     case .modelCooling(let until): "this model of it is cooling until \(rfc3339(until))"
     case .credentialExpired(let end): "its credential expired at \(rfc3339(end))"
+    case .probing:
+      "its cooldown is over, and another request was finding out whether it serves again"
     case .notAllowed: "the key may not use it"
     case .notOffered: "its provider does not offer the model"
     case .noWeight: "its weight under the policy is 0"
     case .alreadyTried: "already tried by this request"
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
     case .notDrawn(let chosen):
-      "the policy's weights and the request's dice chose \(EventLine.name(chosen, state))"
+      "it was the turn of \(EventLine.name(chosen, state))"
     case .laterInCombo(let better):
       "later in the combo than \(EventLine.name(better, state))"
     }

@@ -31,6 +31,8 @@ extension EventFields {
         case nil: .null
         }
       return [account, .init("testStatus", .text(it.testStatus?.name)), .init("error", error)]
+    case .probeStarted(let it): return [account, .init("scope", scope(it.scope))]
+    case .quirkLearned(let it): return [account, .init("quirk", .text(it.quirk.name))]
     }
   }
 

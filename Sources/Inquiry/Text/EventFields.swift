@@ -36,10 +36,11 @@ enum EventFields {
   }
 
   static func usage(_ it: TokenUsage) -> JSONTree {
-    .object([
-      .init("input", .count(it.input)), .init("output", .count(it.output)),
-      .init("cached", .count(it.cached)), .init("reasoning", .count(it.reasoning)),
-    ])
+    .object(
+      [
+        .init("input", .count(it.input)), .init("output", .count(it.output)),
+        .init("cached", .count(it.cached)), .init("reasoning", .count(it.reasoning)),
+      ] + (it.cacheCreation.map { [.init("cacheCreation", .count($0))] } ?? []))
   }
 
   static func attempt(_ it: Attempt) -> Members {
@@ -47,13 +48,61 @@ enum EventFields {
       .init("account", .text(it.account.rawValue)), .init("rule", .text(it.rule.name)),
       .init("snapshot", .count(it.snapshot)), .init("now", .text(rfc3339(it.now))),
       .init("nowNanoseconds", .text(String(it.now.rawValue))),
-      .init("seed", .text(String(it.seed))), .init("local", .object([])),
+      .init("seed", .text(String(it.seed))), .init("local", local(it.local)),
       .init("status", it.status.map { .number(Int64($0)) } ?? .null),
       .init("errorClass", .text(it.errorClass?.name)), .init("errorCode", .text(it.errorCode)),
       .init("connectMicroseconds", .count(it.connectMicroseconds)),
       .init("firstByteMicroseconds", .count(it.firstByteMicroseconds)),
       .init("totalMicroseconds", .count(it.totalMicroseconds)),
-    ]
+    ] + (it.upstreamModel.map { [.init("upstreamModel", .text($0))] } ?? [])
+  }
+
+  /// What the decision was told of live state; empty where it asked nothing.
+  private static func local(_ it: LocalInputs) -> JSONTree {
+    var members: Members = []
+    optional("cursor", it.cursor.map { .count($0) }, &members)
+    if !it.heldProbes.isEmpty {
+      members.append(.init("heldProbes", texts(it.heldProbes.map(\.rawValue))))
+    }
+    if !it.latencies.isEmpty {
+      let figures = it.latencies.map { figure in
+        JSONTree.object([
+          .init("account", .text(figure.account.rawValue)),
+          .init("microseconds", .count(figure.microseconds)),
+        ])
+      }
+      members.append(.init("latencies", .array(figures)))
+    }
+    return .object(members)
+  }
+
+  /// What only requests under limits, with a session or an `Idempotency-Key` have.
+  private static func further(_ it: RequestEvent.Finished) -> Members {
+    var members: Members = []
+    // As hexadecimal digits: no reader of JSON need keep 64 bits of a number.
+    optional("session", it.session.map { .text(String($0, radix: 16)) }, &members)
+    if !it.limits.isEmpty {
+      members.append(.init("limits", .array(it.limits.map(reading))))
+    }
+    optional("reserve", it.reserve.map(reserve), &members)
+    optional("idempotency", it.idempotency.map(mark), &members)
+    return members
+  }
+
+  private static func reading(_ it: LimitReading) -> JSONTree {
+    .object([
+      .init("scope", .text(it.scope.name)), .init("measure", .text(it.measure.name)),
+      .init("limit", .count(it.limit)), .init("used", .count(it.used)),
+      .init("reserved", .count(it.reserved)),
+    ])
+  }
+
+  private static func reserve(_ it: Reserve) -> JSONTree {
+    .object([.init("microUsd", .count(it.microUSD)), .init("tokens", .count(it.tokens))])
+  }
+
+  private static func mark(_ it: IdempotencyMark) -> JSONTree {
+    .object([.init("key", .text(uuidText(it.key))), .init("body", .text(uuidText(it.body)))])
   }
 
   // MARK: By stream
@@ -82,6 +131,11 @@ enum EventFields {
       return [
         .init("id", .text(it.id.rawValue)), .init("account", .text(it.account.rawValue)),
         .init("models", texts(it.models)),
+      ]
+    case .healthCheckSet(let it):
+      return [
+        .init("id", .text(it.id.rawValue)),
+        .init("intervalSeconds", .count(it.intervalSeconds.map(UInt64.init))),
       ]
     }
   }
@@ -185,6 +239,14 @@ enum EventFields {
       return members
     case .adminPasswordSet: return []
     case .trustedProxiesSet(let it): return [.init("networks", texts(it.networks))]
+    case .routingChanged(let it):
+      var members: Members = []
+      optional(
+        "stickyRoundRobinLimit", it.stickyRoundRobinLimit.map { .count(UInt64($0)) }, &members)
+      optional("maxAttempts", it.maxAttempts.map { .count(UInt64($0)) }, &members)
+      optional(
+        "requestTimeoutSeconds", it.requestTimeoutSeconds.map { .count(UInt64($0)) }, &members)
+      return members
     }
   }
 
@@ -199,7 +261,8 @@ enum EventFields {
         .init("modelAsked", .text(it.modelAsked)),
         .init("receivedAt", .text(rfc3339(it.receivedAt))),
         .init("account", .text(it.account?.rawValue)),
-      ]
+      ] + (it.reserve.map { [.init("reserve", reserve($0))] } ?? [])
+        + (it.idempotency.map { [.init("idempotency", mark($0))] } ?? [])
     case .finished(let it): finished(it)
     case .interrupted(let it):
       [
@@ -208,6 +271,12 @@ enum EventFields {
         .init("organisation", .text(it.organisation?.rawValue)),
         .init("key", .text(it.key?.rawValue)), .init("dispatchedAt", .count(it.dispatchedAt)),
       ]
+        + (it.charge.map {
+          [
+            .init("charge", reserve($0.reserve)),
+            .init("receivedAt", .text(rfc3339($0.receivedAt))),
+          ]
+        } ?? [])
     case .deliveryFailed(let it):
       [
         .init("id", .text(uuidText(it.id.rawValue))), .init("errorCode", .text(it.errorCode)),
@@ -239,7 +308,7 @@ enum EventFields {
       .init("queueMicroseconds", .count(it.queueMicroseconds)),
       .init("firstByteMicroseconds", .count(it.firstByteMicroseconds)),
       .init("totalMicroseconds", .count(it.totalMicroseconds)),
-    ]
+    ] + further(it)
   }
 
   private static func gateway(_ event: GatewayEvent) -> Members {

@@ -31,6 +31,10 @@ extension EventLine {
       case nil: break
       }
       return "account \(title) noted: \(parts.joined(separator: ", "))"
+    case .probeStarted(let it):
+      return "probe of \(scope(it.scope, title)): its cooldown is over, and one request finds out"
+    case .quirkLearned(let it):
+      return "account \(title): its provider \(it.quirk.sentence), and is not asked for it again"
     }
   }
 
@@ -158,6 +162,15 @@ extension EventLine {
       "\(Shown.count(it.count, "sign-in")) refused: \(Shown.text(it.reason))"
     case .sessionRevoked(let it): "session \(uuidText(it.session)) ended"
     case .allSessionsRevoked: "all sessions ended"
+    }
+  }
+}
+
+extension Quirk {
+  /// What of the protocol is refused, as the rest of a sentence.
+  fileprivate var sentence: String {
+    switch self {
+    case .rejectsStreamOptions: "refuses stream_options"
     }
   }
 }

@@ -81,6 +81,9 @@ enum EventLine {
     case .removed: return "\(title) removed"
     case .modelsDiscovered(let it):
       return "\(title) told \(name(it.account, state)) its models: \(Shown.list(it.models))"
+    case .healthCheckSet(let it):
+      return "\(title): its accounts are "
+        + (it.intervalSeconds.map { "tested every \($0) s" } ?? "not tested any more")
     }
   }
 
@@ -187,6 +190,17 @@ enum EventLine {
     case .trustedProxiesSet(let it):
       return "trusted proxies set: \(Shown.list(state.settings.trustedProxies)) → "
         + Shown.list(it.networks)
+    case .routingChanged(let it):
+      let old = state.settings
+      var fields = FieldChanges()
+      fields.add(
+        "sticky-round-robin-limit", old.stickyRoundRobinLimit, it.stickyRoundRobinLimit
+      ) { String($0) }
+      fields.add("max-attempts", old.maxAttempts, it.maxAttempts) { String($0) }
+      fields.add(
+        "request-timeout", old.requestTimeoutSeconds, it.requestTimeoutSeconds
+      ) { "\($0) s" }
+      return "settings changed: \(fields.text)"
     }
   }
 
@@ -199,8 +213,12 @@ enum EventLine {
         + (it.account.map { " → \(name($0, state))" } ?? "") + identity(it.id, it.clientRequestID)
     case .finished(let it): return finished(it, state)
     case .interrupted(let it):
+      let charge = it.charge.map {
+        "; its budgets are charged with what was set aside: "
+          + "\(decimalText(millionths: $0.reserve.microUSD)) USD, \($0.reserve.tokens) tokens"
+      }
       return "request interrupted: in flight since position \(it.dispatchedAt), no end in the log"
-        + identity(it.id, it.clientRequestID)
+        + (charge ?? "") + identity(it.id, it.clientRequestID)
     case .deliveryFailed(let it):
       return
         "delivery failed (\(Shown.text(it.errorCode))): the end of the answer could not be sent"

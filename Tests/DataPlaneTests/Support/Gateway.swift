@@ -88,7 +88,7 @@ final class Gateway: Sendable {
 
   /// Waits until `count` requests are over, and answers what was recorded of them.
   func finished(_ count: Int) async throws -> [RequestEvent.Finished] {
-    _ = await log.answered.when { $0.filter { $0 == "request.finished.v1" }.count >= count }
+    _ = await log.answered.when { $0.filter { $0.hasPrefix("request.finished.") }.count >= count }
     return try finished()
   }
 
