@@ -589,7 +589,7 @@ struct FailoverTests {
       #expect(response.status == 504)
       #expect(response.text.contains("\"upstream_timeout\""))
       let finished = try #require(try await gateway.finished(1).first)
-      #expect(finished.attempts.map(\.errorCode) == ["timeout", "timeout"])
+      #expect(finished.attempts.map(\.errorCode) == ["timeout", "out_of_time"])
     }
   }
 

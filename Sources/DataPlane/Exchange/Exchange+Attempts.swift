@@ -4,57 +4,72 @@ import Surface
 
 /// Calling accounts, one after the other.
 extension Exchange {
-  /// Starts the next attempt; false if there is no account left (or the request was denied instead).
+  /// Starts the next attempt; false if there is no account left, or no leave to ask another (or the request was
+  /// denied instead).
   func tryNext() -> Bool {
     guard let scan else { return false }
     context.refreshRouting()
     let snapshot = context.routing.snapshot
+    let isRetry = !attempts.isEmpty
+    if isRetry {
+      guard attempts.count < snapshot.settings.maxAttempts, now() < giveUpAt else { return false }
+    }
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
-    let seed = context.dice.next()
     let facts = RequestFacts(
-      model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation)
-    switch route(snapshot, facts, now: wall, seed: seed, local: .none, tried: tried) {
-    case .failure(let refusal):
-      if attempts.isEmpty { deny(refusal) }
-      return false
-    case .success(let decision):
-      omitsUsageOption = false
-      resetAfter = nil
-      modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
-      attempt = OpenAttempt(
-        facts: Attempt(
-          snapshot: snapshot.position, now: wall, seed: seed, local: .none,
+      model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation,
+      session: session)
+    // Another loop may take a probe's permit between the decision and its taking: then the decision is made
+    // again, knowing that.
+    for _ in 0..<Self.decisionsMax {
+      let seed = context.dice.next()
+      var local = LiveSource(context, place: place)
+      let decided = route(
+        snapshot, facts, now: wall, seed: seed, local: &local, tried: tried)
+      place = local.place
+      switch decided {
+      case .failure(let refusal):
+        isRetry ? noteWait(refusal, wall) : deny(refusal, wall)
+        return false
+      case .success(let decision):
+        var permit: AccountGauges.Permit?
+        if let scope = decision.probe {
+          permit = context.plane.gauges.takePermit(decision.account, scope, now: now())
+          if permit == nil { continue }
+        }
+        if isRetry, !context.plane.retries.take(now: now()) {
+          permit.map(context.plane.gauges.giveBack)
+          return false
+        }
+        let facts = Attempt(
+          snapshot: snapshot.position, now: wall, seed: seed, local: local.noted,
           account: decision.account, rule: decision.rule, status: nil, errorClass: nil,
           errorCode: nil, connectMicroseconds: nil, firstByteMicroseconds: nil,
-          totalMicroseconds: 0),
-        startedAt: now(), accountIndex: decision.accountIndex, provider: decision.provider,
-        upstreamModel: decision.upstreamModel)
-      phase = .attempting
-      call()
-      return true
+          totalMicroseconds: 0)
+        begin(decision, facts, permit, snapshot)
+        return true
+      }
     }
+    if !isRetry { deny(.noAccountAvailable) }
+    return false
   }
 
-  private func deny(_ refusal: RoutingRefusal) {
-    switch refusal {
-    case .unknownModel(let near):
-      var message = "No provider offers this model."
-      if near.isEmpty {
-        // Nothing resembles it: what there is says more than nothing at all.
-        let offered = context.routing.snapshot.models(for: key?.id).prefix(10).map(\.id)
-        if !offered.isEmpty { message += " Offered are: \(offered.joined(separator: ", "))." }
-      } else {
-        message += " Did you mean: \(near.joined(separator: ", "))?"
-      }
-      deny(.modelNotFound, message: message, param: "model")
-    case .ambiguousModel(let candidates):
-      deny(
-        .modelNotFound,
-        message: "This model needs a provider's prefix: \(candidates.joined(separator: ", ")).",
-        param: "model")
-    case .modelNotAllowed: deny(.modelNotAllowed, param: "model")
-    case .noAccount: deny(.noAccountAvailable)
-    }
+  private static let decisionsMax = 8
+
+  private func begin(
+    _ decision: RoutingDecision, _ facts: Attempt, _ permit: AccountGauges.Permit?,
+    _ snapshot: RoutingSnapshot
+  ) {
+    let quirks = snapshot.accounts[decision.accountIndex].quirks
+    omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
+    resetAfter = nil
+    modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
+    attempt = OpenAttempt(
+      facts: facts, startedAt: now(), accountIndex: decision.accountIndex,
+      provider: decision.provider, upstreamModel: decision.upstreamModel, policy: decision.policy,
+      permit: permit)
+    phase = .attempting
+    probeBegan()
+    call()
   }
 
   private func call() {
@@ -126,8 +141,11 @@ extension Exchange {
   }
 
   /// Notes how the attempt under way went; it is the request's last or not.
-  func closeAttempt(_ verdict: FailureVerdict) {
-    closeAttempt(verdict.errorClass, code: verdict.code)
+  ///
+  /// `verdict` nil: its answer was good to the end. `wait`: nanoseconds until upstream takes requests again.
+  func closeAttempt(_ verdict: FailureVerdict?, wait: Int64? = nil) {
+    if let attempt { tell(attempt, verdict, wait: wait) }
+    closeAttempt(verdict?.errorClass, code: verdict?.code)
   }
 
   func closeAttempt(_ errorClass: ErrorClass?, code: String?) {
@@ -147,13 +165,15 @@ extension Exchange {
     closeAttempt(verdict)
     if tryNext() { return }
     guard phase == .attempting || phase == .relaying else { return }
-    answerError(.failed, failure.errorCode, errorClass: verdict.errorClass)
+    answerError(
+      .failed, failure.errorCode, errorClass: verdict.errorClass, wait: othersWait)
   }
 
   func timedOut() {
     if phase == .judging { return judge() }
     guard let failure = endOverdueCall(hasHead: phase != .attempting) else { return }
-    broke(failure)
+    // Whoever had all the time there was is to blame; whoever was given the rest of it is not.
+    broke(!attempts.isEmpty && now() >= giveUpAt ? .outOfTime : failure)
   }
 
   /// The connection is gone or given up before the answer was whole.

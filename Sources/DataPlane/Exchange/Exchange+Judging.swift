@@ -93,14 +93,18 @@ extension Exchange {
   }
 
   private func follow(_ verdict: FailureVerdict, _ error: CollectedError) {
-    if verdict.rule == .streamOptionsRejected, addsUsageOption { return repeatWithoutOption() }
+    if verdict.rule == .streamOptionsRejected, addsUsageOption {
+      tellQuirk(verdict)
+      return repeatWithoutOption()
+    }
     let wait = wait(error)
-    closeAttempt(verdict)
+    closeAttempt(verdict, wait: wait)
     if verdict.mayDoBetterElsewhere {
       if tryNext() { return }
       guard phase == .attempting else { return }
     }
-    verdict.showsUpstreamWords ? quote(error, verdict, wait) : answerRefusal(error, verdict, wait)
+    verdict.showsUpstreamWords
+      ? quote(error, verdict, wait) : answerRefusal(error, verdict, shorter(wait, othersWait))
   }
 
   /// The option was ours, not the client's: the same account again, without it.
@@ -172,7 +176,7 @@ extension UpstreamFailure {
       .closedBeforeAnswer, .misconfigured, .dialectUnsupported:
       .upstreamUnreachable
     case .machineExhausted: .overloaded
-    case .connectTimeout, .headTimeout, .idleTimeout: .upstreamTimeout
+    case .connectTimeout, .headTimeout, .idleTimeout, .outOfTime: .upstreamTimeout
     case .cut: .upstreamCut
     case .malformedAnswer, .frameTooLong: .upstreamProtocol
     case .emptyStream: .upstreamError

@@ -151,6 +151,7 @@ extension Exchange: UpstreamCaller {
   func commitHead(bodyIsWhole pieces: [ByteBuffer]?) {
     guard let answer else { return }
     isCommitted = true
+    giveUpAt = .max
     body = ByteBuffer()
     connection.releaseBody()
     noteFirstByte()
@@ -202,7 +203,7 @@ extension Exchange: UpstreamCaller {
   /// `verdict`: what is wrong with the answer, found too late for another account.
   private func complete(_ end: [ByteBuffer], _ verdict: FailureVerdict?) {
     deadline = .max
-    closeAttempt(verdict?.errorClass, code: verdict?.code)
+    closeAttempt(verdict)
     phase = .flushing
     // Of an answer that has not begun, nothing is on its way.
     guard isCommitted else { return concludeAnswer(end, verdict?.errorClass) }

@@ -63,6 +63,14 @@ final class Exchange {
   var isDispatched = false
   /// When the wait for upstream is over; `.max`: there is none.
   var deadline = Int64.max
+  /// When the answer must have begun; `.max`: it has.
+  var giveUpAt = Int64.max
+  /// A hash of the session that the client named, where something is decided by it.
+  var session: UInt64?
+  /// The request's place in the order of its group, once it was drawn.
+  var place: UInt64?
+  /// Nanoseconds until the first account may be asked again that was not asked; nil: unknown.
+  var othersWait: Int64?
 
   // The attempt under way.
   var attempt: OpenAttempt?
@@ -94,6 +102,9 @@ final class Exchange {
     var accountIndex: Int
     var provider: ProviderID
     var upstreamModel: String
+    var policy: PolicyID?
+    /// It finds out whether the account serves again.
+    var permit: AccountGauges.Permit?
     var route: LoopRouting.UpstreamRoute?
     var mayRetryStale = true
   }
@@ -198,6 +209,12 @@ final class Exchange {
   func attemptFirst() {
     phase = .attempting
     queueMicroseconds = microseconds(since: startedAt)
+    let settings = context.routing.snapshot.settings
+    giveUpAt = now() + Int64(settings.requestTimeoutSeconds) * 1_000_000_000
+    if settings.fallbackStrategy == .sessionSticky, let scan {
+      session = SessionID.hash(head, scan, body, key: key?.id)
+    }
+    context.plane.retries.requested()
     if !tryNext(), phase == .attempting { deny(.noAccountAvailable) }
   }
 
@@ -233,13 +250,14 @@ final class Exchange {
   /// Refuses the request without an upstream call.
   func deny(
     _ code: ErrorCode, status: Int? = nil, message: String? = nil, param: String? = nil,
-    isRecorded: Bool = true
+    errorClass: ErrorClass? = nil, wait: Int64? = nil, isRecorded: Bool = true
   ) {
     guard phase == .reading || phase == .announcing || phase == .attempting else { return }
     let status = status ?? code.status
     answerError(
-      .denied, code, status: status, errorClass: status < 500 ? .client : .gateway,
-      message: message, param: param, isRecorded: isRecorded)
+      .denied, code, status: status,
+      errorClass: errorClass ?? (status < 500 ? .client : .gateway), message: message,
+      param: param, wait: wait, isRecorded: isRecorded)
   }
 
   /// The request is decided: records it, and sends `end` when it is in the log.
@@ -263,7 +281,7 @@ final class Exchange {
       errorClass: errorClass, usage: usage, requestBytes: requestBytes,
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
-      totalMicroseconds: microseconds(since: startedAt))
+      totalMicroseconds: microseconds(since: startedAt), session: session)
     phase = .recording
     isCompleted = ending == .completed
     guard isRecorded, submit(finished) else { return sendEnd() }
@@ -375,6 +393,7 @@ final class Exchange {
   /// Ends the attempt under way, if there is one.
   private func cancelUpstream(_ errorClass: ErrorClass, code: String) {
     cancelCall()
+    if let attempt { giveBack(attempt) }
     closeAttempt(errorClass, code: code)
   }
 

@@ -13,22 +13,26 @@ final class PlaneContext: Sendable {
   let log: any RequestLog
   let fingerprinter: any KeyFingerprinter
   let fallback: any Fallback
+  let health: (any HealthSink)?
   let logger: Logger
   let clock: any GatewayClock
   let counters = DataPlaneCounters()
+  let gauges = AccountGauges()
+  let retries = RetryBudget()
   let unauthenticated = Mutex(UnauthenticatedMeter())
   let tls: NIOSSLContext
 
   init(
     options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
-    fingerprinter: any KeyFingerprinter, fallback: any Fallback, logger: Logger,
-    clock: any GatewayClock, tls: NIOSSLContext
+    fingerprinter: any KeyFingerprinter, fallback: any Fallback, health: (any HealthSink)?,
+    logger: Logger, clock: any GatewayClock, tls: NIOSSLContext
   ) {
     self.options = options
     self.board = board
     self.log = log
     self.fingerprinter = fingerprinter
     self.fallback = fallback
+    self.health = health
     self.logger = logger
     self.clock = clock
     self.tls = tls
@@ -56,6 +60,8 @@ final class LoopContext {
   private var hasFastSweep = false
   private var hasSlowSweep = false
   private var emptied: [EventLoopPromise<Void>] = []
+  /// The shared counters that this loop has met.
+  private var turns: [String: AccountGauges.Turns] = [:]
 
   /// Requests in flight are looked at this often.
   static let fastSweep = TimeAmount.milliseconds(50)
@@ -91,6 +97,14 @@ final class LoopContext {
       generation: newer.generation, routing: newer.routing, version: plane.options.version,
       pool: pool)
     keys.clear()
+  }
+
+  /// The next place in the order of a group's requests; nil: nobody counts them.
+  func turn(of group: String) -> UInt64? {
+    if let known = turns[group] { return known.take() }
+    guard let new = plane.gauges.turns(of: group) else { return nil }
+    turns[group] = new
+    return new.take()
   }
 
   func nextEventID(wall: Int64) -> EventID { EventID(ids.next(wallNanoseconds: wall)) }

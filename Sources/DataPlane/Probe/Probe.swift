@@ -23,7 +23,7 @@ final class Probe {
   private var question: ProbeQuestion
   private var done: ((ModelListReport) -> Void)?
   private let startedAt: Int64
-  private let overAt: Int64
+  let giveUpAt: Int64
   private var head = ByteBuffer()
   private var answer: HTTP1ResponseHead?
   private var body = ByteBuffer()
@@ -37,7 +37,7 @@ final class Probe {
     self.context = context
     self.done = done
     startedAt = context.plane.clock.monotonicNanoseconds
-    overAt = startedAt + Self.timeout.nanoseconds
+    giveUpAt = startedAt + Self.timeout.nanoseconds
   }
 
   /// Makes the call; `done` is called once, perhaps before this returns.
@@ -73,7 +73,7 @@ final class Probe {
 
   /// Looks whether a wait took too long.
   func sweep(now: Int64) {
-    guard now > min(deadline, overAt), done != nil,
+    guard now > min(deadline, giveUpAt), done != nil,
       let failure = endOverdueCall(hasHead: answer != nil)
     else { return }
     isRefused ? refused() : upstreamCallFailed(failure)

@@ -12,6 +12,8 @@ protocol UpstreamCaller: UpstreamClient {
   var upstream: UpstreamConnection? { get set }
   /// When the wait under way is over; `.max`: there is none.
   var deadline: Int64 { get set }
+  /// No wait goes on for longer, whatever its own bound; `.max`: none.
+  var giveUpAt: Int64 { get }
   /// A call over a connection that was closed unused may be made again, once.
   var mayRetryStale: Bool { get set }
 
@@ -34,7 +36,7 @@ extension UpstreamCaller {
   }
 
   private func connect(_ lane: UpstreamLane) {
-    deadline = now() + options.upstreamConnectTimeout.nanoseconds
+    deadline = min(now() + options.upstreamConnectTimeout.nanoseconds, giveUpAt)
     pending = lane.connect { [weak self] result in
       guard let self else { return }
       pending = nil
@@ -55,10 +57,14 @@ extension UpstreamCaller {
   }
 
   /// The request is on its way: the wait for the answer's head begins.
-  func awaitHead() { deadline = now() + options.upstreamHeadTimeout.nanoseconds }
+  func awaitHead() {
+    deadline = min(now() + options.upstreamHeadTimeout.nanoseconds, giveUpAt)
+  }
 
   /// Part of the answer is here: the wait for the next begins.
-  func awaitMore() { deadline = now() + options.upstreamIdleTimeout.nanoseconds }
+  func awaitMore() {
+    deadline = min(now() + options.upstreamIdleTimeout.nanoseconds, giveUpAt)
+  }
 
   /// Makes the call again if `former` was closed while it lay unused, as far as anybody can tell; false: the
   /// failure stands.

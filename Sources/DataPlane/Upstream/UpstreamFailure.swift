@@ -23,6 +23,8 @@ enum UpstreamFailure: Error, Sendable, Hashable {
   case emptyStream
   /// This machine has no descriptor, port or memory left for another connection: no account's doing.
   case machineExhausted
+  /// The request's time was up before this account had a fair part of it.
+  case outOfTime
   /// The base URL or the secret cannot be used.
   case misconfigured
   /// The account speaks a dialect that this path does not translate to.
@@ -45,6 +47,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
     case .frameTooLong: "frame_too_long"
     case .emptyStream: "empty_stream"
     case .machineExhausted: "machine_exhausted"
+    case .outOfTime: "out_of_time"
     case .misconfigured: "misconfigured"
     case .dialectUnsupported: "dialect_unsupported"
     }
@@ -57,7 +60,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
       .connectTimeout, .closedBeforeAnswer, .cut:
       .network
     case .headTimeout, .idleTimeout, .malformedAnswer, .frameTooLong, .emptyStream: .provider
-    case .machineExhausted, .misconfigured, .dialectUnsupported: .gateway
+    case .machineExhausted, .outOfTime, .misconfigured, .dialectUnsupported: .gateway
     }
   }
 }

@@ -36,6 +36,12 @@ public struct SnapshotAccount: Sendable, Hashable {
     return .model(upstreamModel)
   }
 
+  /// By which rules it or a model of it cools, or did and has not proved since that it serves again.
+  public var cooldownRules: [String] {
+    guard let timed else { return [] }
+    return (timed.cooldown.map { [$0.rule] } ?? []) + timed.modelCooldowns.values.map(\.rule)
+  }
+
   /// Whether time has anything to do with where requests may go.
   public var isTimed: Bool { timed != nil }
 

@@ -13,6 +13,8 @@ public struct ChatRequestScan: Sendable, Hashable {
   public var streamOptions: StreamOptions
   /// Offset just after the opening brace, for adding members; a member always follows (`model`).
   public var insertionPoint: Int
+  /// The bytes of `prompt_cache_key`, quotes included; nil if there is no such string.
+  public var promptCacheKey: Range<Int>?
 
   /// The forms that `stream_options` may take.
   public enum StreamOptions: Sendable, Hashable {
@@ -72,6 +74,7 @@ extension JSONCursor {
     var model: (text: String, range: Range<Int>)?
     var stream = false
     var streamOptions = ChatRequestScan.StreamOptions.absent
+    var promptCacheKey: Range<Int>?
 
     var hasMember = try firstMember()
     while hasMember {
@@ -83,6 +86,8 @@ extension JSONCursor {
         stream = try streamFlag()
       } else if equals(name, "stream_options") {
         streamOptions = try self.streamOptions()
+      } else if equals(name, "prompt_cache_key"), try expectByte() == UInt8(ascii: "\"") {
+        promptCacheKey = try skipString().range
       } else {
         try skipValue(within: 1)
       }
@@ -93,7 +98,7 @@ extension JSONCursor {
     guard let model else { throw JSONFlaw(.modelMissing, at: end, field: .model) }
     return ChatRequestScan(
       model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
-      insertionPoint: insertionPoint)
+      insertionPoint: insertionPoint, promptCacheKey: promptCacheKey)
   }
 
   private mutating func modelName() throws(JSONFlaw) -> (text: String, range: Range<Int>) {

@@ -69,6 +69,40 @@ struct Configuration {
         provenance: .system, content: .event(event)))
   }
 
+  mutating func set(
+    strategy: Strategy? = nil, maxAttempts: UInt32? = nil, timeoutSeconds: UInt32? = nil
+  ) {
+    apply(.settings(.changed(.init(fallbackStrategy: strategy))))
+    apply(
+      .settings(
+        .routingChanged(
+          .init(
+            stickyRoundRobinLimit: 1, maxAttempts: maxAttempts,
+            requestTimeoutSeconds: timeoutSeconds))))
+  }
+
+  /// Who serves `model` of everybody.
+  mutating func setPolicy(_ model: String, _ weights: [(account: String, weight: UInt32)]) {
+    apply(
+      .policy(
+        .set(
+          .init(
+            id: PolicyID(organisation: PolicyID.everyone, model: model),
+            accounts: weights.map {
+              PolicyAccount(account: AccountID($0.account), weight: $0.weight)
+            },
+            failoverThreshold: 3, isUnresolved: false))))
+  }
+
+  mutating func cool(_ account: String, for wait: Int64, rule: String = "rate_limited") {
+    apply(
+      .health(
+        .cooldownStarted(
+          .init(
+            account: AccountID(account), scope: .account, rule: rule,
+            until: UnixNanoseconds(TestClock.start + wait)))))
+  }
+
   var published: PublishedRouting {
     PublishedRouting(snapshot: RoutingSnapshot(state), secrets: secrets)
   }

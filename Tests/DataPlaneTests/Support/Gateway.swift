@@ -32,20 +32,22 @@ final class Gateway: Sendable {
   /// Starts a gateway, runs `body` and stops it; the body's requests must be over by then.
   static func run(
     _ configuration: Configuration, options change: (inout DataPlaneOptions) -> Void = { _ in },
-    fallback: any Fallback = EchoFallback(), _ body: (Gateway) async throws -> Void
+    fallback: any Fallback = EchoFallback(), health: TestHealth? = nil,
+    _ body: (Gateway) async throws -> Void
   ) async throws {
     let directory = try TemporaryDirectory()
     let store = try EventStore.open(directory: directory.path + "/log", options: StoreOptions())
     let log = ScriptedLog(store)
     let clock = TestClock()
     let board = SnapshotBoard(configuration.published)
+    health?.start(configuration, board)
     var options = DataPlaneOptions(port: 0)
     options.loops = 1
     options.version = "test"
     change(&options)
     let plane = try await DataPlane.start(
       options: options, board: board, log: log, fingerprinter: PlainFingerprinter(),
-      fallback: fallback, clock: clock)
+      fallback: fallback, health: health, clock: clock)
     let gateway = Gateway(
       plane: plane, store: store, board: board, clock: clock, log: log, directory: directory)
     do {

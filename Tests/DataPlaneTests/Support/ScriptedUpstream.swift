@@ -54,6 +54,12 @@ final class ScriptedUpstream: Sendable {
   }
 
   var callCount: Int { watched.value.calls.count }
+  /// The accounts that were asked, in order.
+  var asked: [String] { watched.value.calls.map(\.account) }
+  /// Waits until an account was asked this often.
+  func asked(_ account: String, times: Int) async {
+    _ = await watched.when { $0.calls.count { $0.account == account } >= times }
+  }
   var connections: Int { watched.value.connections }
 
   /// Takes no connections any more.
@@ -110,6 +116,10 @@ struct UpstreamCall: Sendable {
 
   var text: String { String(decoding: body, as: UTF8.self) }
   var path: String { head.uri }
+  /// Whose secret came with it.
+  var account: String {
+    String((header("authorization") ?? "").dropFirst("Bearer secret-of-".count))
+  }
   func header(_ name: String) -> String? { head.headers.first(name: name) }
 
   /// Sends these bytes as they are.

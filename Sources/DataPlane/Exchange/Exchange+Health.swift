@@ -1,0 +1,69 @@
+import Domain
+
+/// What an attempt's end says of its account, and to whom.
+extension Exchange {
+  /// The attempt under way was chosen to find out whether its account serves again.
+  func probeBegan() {
+    guard let attempt, attempt.permit != nil, let health = context.plane.health else { return }
+    health.report(report(attempt, .probeStarted), dealtWith: nil)
+  }
+
+  /// Tells how an attempt ended, if anything follows from it for others.
+  ///
+  /// `verdict` nil: its answer was good to the end. `wait`: nanoseconds until upstream takes requests again.
+  func tell(_ attempt: OpenAttempt, _ verdict: FailureVerdict?, wait: Int64?) {
+    let gauges = context.plane.gauges
+    let account = attempt.facts.account
+    guard let verdict else {
+      let settings = context.routing.snapshot.settings
+      if settings.fallbackStrategy == .leastLatency,
+        let latency = attempt.facts.firstByteMicroseconds
+      {
+        gauges.note(latency: latency, of: account, now: now())
+      }
+      let wasSuspect = gauges.clear(account)
+      guard wasSuspect || attempt.permit != nil else { return }
+      return send(attempt, .succeeded)
+    }
+    guard verdict.scope != .nothing else { return giveBack(attempt) }
+    gauges.suspect(account)
+    let wall = context.plane.clock.wallNanoseconds
+    send(
+      attempt,
+      .failed(
+        verdict, status: attempt.facts.status,
+        resetAt: wait.map { UnixNanoseconds(wall + $0) }))
+  }
+
+  /// The account rejected an option that we added: others need not find out.
+  func tellQuirk(_ verdict: FailureVerdict) {
+    guard let attempt, let health = context.plane.health else { return }
+    health.report(
+      report(attempt, .failed(verdict, status: attempt.facts.status, resetAt: nil)), dealtWith: nil)
+  }
+
+  /// Nothing was found out about the account.
+  func giveBack(_ attempt: OpenAttempt) {
+    if let permit = attempt.permit { context.plane.gauges.giveBack(permit) }
+  }
+
+  private func send(_ attempt: OpenAttempt, _ outcome: AttemptReport.Outcome) {
+    guard let health = context.plane.health else { return giveBack(attempt) }
+    guard let permit = attempt.permit else {
+      return health.report(report(attempt, outcome), dealtWith: nil)
+    }
+    let gauges = context.plane.gauges
+    health.report(report(attempt, outcome)) { gauges.giveBack(permit) }
+  }
+
+  private func report(
+    _ attempt: OpenAttempt, _ outcome: AttemptReport.Outcome
+  ) -> AttemptReport {
+    AttemptReport(
+      account: attempt.facts.account, provider: attempt.provider,
+      upstreamModel: attempt.upstreamModel, policy: attempt.policy,
+      snapshot: attempt.facts.snapshot,
+      at: UnixNanoseconds(context.plane.clock.wallNanoseconds), outcome: outcome, request: id,
+      isProbe: attempt.permit != nil)
+  }
+}

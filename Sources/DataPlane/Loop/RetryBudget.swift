@@ -1,0 +1,48 @@
+import Synchronization
+
+/// Bounds how many further attempts all requests together may make, so that an outage is not answered with a
+/// multiple of the traffic; shared by all loops.
+///
+/// Each request puts a fifth of an attempt aside, up to `savedMax` attempts; beyond what was saved,
+/// `floorPerSecond` are always free, for gateways with little traffic. Integers only; never blocks.
+final class RetryBudget: Sendable {
+  /// Requests that pay for one further attempt.
+  static let requestsPerRetry = 5
+  /// Attempts saved up at most: those of the last 500 requests.
+  static let savedMax = 100
+  /// Attempts a second that nobody has to pay for, and as many at once.
+  static let floorPerSecond: Int64 = 20
+
+  /// In fifths of an attempt.
+  private let saved = Atomic<Int>(0)
+  /// When the floor's attempts will all be free again, in nanoseconds of the monotonic clock.
+  private let floorFreeAt = Atomic<Int64>(0)
+
+  /// A request makes its first attempt.
+  func requested() {
+    // Mostly full: then nothing is written that other loops read.
+    guard saved.load(ordering: .relaxed) < Self.savedMax * Self.requestsPerRetry else { return }
+    saved.wrappingAdd(1, ordering: .relaxed)
+  }
+
+  /// Takes one further attempt out of the budget; false: there is none left.
+  func take(now: Int64) -> Bool {
+    var current = saved.load(ordering: .relaxed)
+    while current >= Self.requestsPerRetry {
+      let (done, found) = saved.weakCompareExchange(
+        expected: current, desired: current - Self.requestsPerRetry, ordering: .relaxed)
+      if done { return true }
+      current = found
+    }
+    let step = 1_000_000_000 / Self.floorPerSecond
+    var freeAt = floorFreeAt.load(ordering: .relaxed)
+    while true {
+      let next = max(freeAt, now) + step
+      guard next - now <= 1_000_000_000 else { return false }
+      let (done, found) = floorFreeAt.weakCompareExchange(
+        expected: freeAt, desired: next, ordering: .relaxed)
+      if done { return true }
+      freeAt = found
+    }
+  }
+}
