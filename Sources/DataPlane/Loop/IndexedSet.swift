@@ -1,29 +1,38 @@
-/// Objects that know their place, so that adding, removing and walking them is cheap; order is arbitrary.
-struct IndexedSet<Element: AnyObject> {
-  private(set) var elements: [Element] = []
-  private let index: ReferenceWritableKeyPath<Element, Int>
+/// What knows its place in the one set that it is in.
+protocol Indexed: AnyObject {
+  /// −1: in no set. Only the set changes it.
+  var index: Int { get set }
+}
 
-  /// `index` is where an element keeps its place; −1: in no set.
-  init(index: ReferenceWritableKeyPath<Element, Int>) { self.index = index }
+extension ClientConnection: Indexed {}
+extension Exchange: Indexed {}
+extension Probe: Indexed {}
+extension UpstreamConnection: Indexed {}
+
+/// Objects that know their place, so that adding, removing and walking them is cheap; order is arbitrary.
+///
+/// Every request passes through: the place is a protocol's requirement and no key path, which is looked up at run time.
+struct IndexedSet<Element: Indexed> {
+  private(set) var elements: [Element] = []
 
   var count: Int { elements.count }
   var isEmpty: Bool { elements.isEmpty }
 
   /// Adds `element`, which is in no set.
   mutating func insert(_ element: Element) {
-    precondition(element[keyPath: index] < 0, "already in a set")
-    element[keyPath: index] = elements.count
+    precondition(element.index < 0, "already in a set")
+    element.index = elements.count
     elements.append(element)
   }
 
   /// Removes `element` if it is here.
   mutating func remove(_ element: Element) {
-    let place = element[keyPath: index]
+    let place = element.index
     guard place >= 0 else { return }
-    element[keyPath: index] = -1
+    element.index = -1
     let last = elements.removeLast()
     guard last !== element else { return }
     elements[place] = last
-    last[keyPath: index] = place
+    last.index = place
   }
 }

@@ -53,9 +53,9 @@ final class LoopContext {
   var ids: IDGenerator
   var dice: LoopDice
   var date = HTTPDate()
-  private(set) var connections = IndexedSet<ClientConnection>(index: \.index)
-  private(set) var inFlight = IndexedSet<Exchange>(index: \.index)
-  private(set) var probes = IndexedSet<Probe>(index: \.index)
+  private(set) var connections = IndexedSet<ClientConnection>()
+  private(set) var inFlight = IndexedSet<Exchange>()
+  private(set) var probes = IndexedSet<Probe>()
   private(set) var isDraining = false
   private var hasFastSweep = false
   private var hasSlowSweep = false

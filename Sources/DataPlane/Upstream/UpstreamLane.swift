@@ -7,7 +7,7 @@ final class UpstreamLane {
   let origin: UpstreamEndpoint.Origin
   private let pool: UpstreamPool
   private var idle: [UpstreamConnection] = []
-  private var open = IndexedSet<UpstreamConnection>(index: \.index)
+  private var open = IndexedSet<UpstreamConnection>()
 
   init(origin: UpstreamEndpoint.Origin, pool: UpstreamPool) {
     self.origin = origin
