@@ -1,10 +1,6 @@
 import Domain
 
 extension ConfigurationFile {
-  private static let unbuiltStrategies = [
-    "round-robin", "weighted", "least-latency", "session-sticky",
-  ]
-
   static func settings(
     _ document: Fields, _ environment: [String: String]
   ) throws(ConfigFault) -> ConfigurationPlan.Settings? {
@@ -16,11 +12,6 @@ extension ConfigurationFile {
       let path = fields.child("fallback-strategy")
       strategy = Strategy.allCases.first { $0.name == name }
       let built = Strategy.allCases.map { "`\($0.name)`" }.joined(separator: ", ")
-      if strategy == nil, unbuiltStrategies.contains(name) {
-        throw ConfigFault(
-          .notBuilt, line: line, path: path, "This build does not have the strategy `\(name)` yet.",
-          remedy: "It has \(built).")
-      }
       if strategy == nil {
         throw ConfigFault(
           .invalidValue, line: line, path: path, "There is no strategy \(Fields.shown(name)).",
@@ -32,6 +23,9 @@ extension ConfigurationFile {
       requireAPIKey: try fields.flag("require-api-key"),
       forceModelPrefix: try fields.flag("force-model-prefix"),
       maxBodyBytes: try fields.number("max-body-bytes"),
+      stickyRoundRobinLimit: try fields.number("sticky-round-robin-limit").map(UInt32.init),
+      maxAttempts: try fields.number("max-attempts").map(UInt32.init),
+      requestTimeoutSeconds: try fields.number("request-timeout-seconds").map(UInt32.init),
       trustedProxies: try trustedProxies(fields))
   }
 

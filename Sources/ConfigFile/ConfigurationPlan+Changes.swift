@@ -35,7 +35,8 @@ extension ConfigurationPlan {
     out.append(contentsOf: impliedOrganisations(state))
     for key in keys { out += try key.changes(state, accounts, &ids, fingerprint).at(key.path) }
     if let settings {
-      let rows = [settings.change(state)] + [settings.proxiesChange(state)].compactMap(\.self)
+      let further = [settings.routingChange(state), settings.proxiesChange(state)]
+      let rows = [settings.change(state)] + further.compactMap(\.self)
       out += Differences.merged(rows).at("settings")
     }
     out += try pricing(state)

@@ -58,6 +58,22 @@ extension ConfigurationPlan.Key {
 }
 
 extension ConfigurationPlan.Settings {
+  /// What of routing differs.
+  func routingChange(_ state: ControlState) -> PlannedChange? {
+    let old = state.settings
+    var differences = Differences()
+    let changed = SettingsEvent.RoutingChanged(
+      stickyRoundRobinLimit: differences.take(
+        "sticky-round-robin-limit", old.stickyRoundRobinLimit, stickyRoundRobinLimit
+      ) { String($0) },
+      maxAttempts: differences.take("max-attempts", old.maxAttempts, maxAttempts) { String($0) },
+      requestTimeoutSeconds: differences.take(
+        "request-timeout-seconds", old.requestTimeoutSeconds, requestTimeoutSeconds
+      ) { String($0) })
+    guard changed != SettingsEvent.RoutingChanged() else { return nil }
+    return differences.row("settings", .settings(.changeRouting(changed)), line)
+  }
+
   /// The trusted proxies, if they differ.
   func proxiesChange(_ state: ControlState) -> PlannedChange? {
     var differences = Differences()

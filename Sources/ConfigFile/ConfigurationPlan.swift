@@ -177,6 +177,12 @@ public struct ConfigurationPlan: Sendable, Hashable {
     public var forceModelPrefix: Bool?
     /// 1 KiB…256 MiB.
     public var maxBodyBytes: UInt64?
+    /// How many requests in a row one account gets under round-robin: 1…10,000.
+    public var stickyRoundRobinLimit: UInt32?
+    /// Upstream calls of one request at most: 1…64.
+    public var maxAttempts: UInt32?
+    /// From a request's arrival to the first byte of its answer: 1…3,600.
+    public var requestTimeoutSeconds: UInt32?
     /// Addresses or `address/bits`; all of them.
     public var trustedProxies: [String]?
   }

@@ -212,7 +212,9 @@ extension ConfigurationShape {
     "settings",
     [
       .init(
-        "fallback-strategy", "text", "`fill-first`", "How an account is picked: `fill-first`."),
+        "fallback-strategy", "text", "`fill-first`",
+        "How an account is picked: `fill-first`, `round-robin`, `weighted`, `least-latency` or "
+          + "`session-sticky`."),
       .init(
         "require-api-key", "true or false", "`true`", "Requests without a valid key are refused."),
       .init(
@@ -220,11 +222,18 @@ extension ConfigurationShape {
         "Bare names of models are refused; aliases and combos are not."),
       .init("max-body-bytes", "`33554432`", "Of a request.", 1_024...(256 << 20)),
       .init(
+        "sticky-round-robin-limit", "`3`",
+        "Requests in a row that one account gets under `round-robin`.", 1...10_000),
+      .init("max-attempts", "`8`", "Upstream calls of one request at most.", 1...64),
+      .init(
+        "request-timeout-seconds", "`600`",
+        "From a request's arrival to the first byte of its answer.", 1...3_600),
+      .init(
         "trusted-proxies", "list of texts", "`[]`",
         "Addresses, or `address/bits`, whose forwarded headers are believed: at most 64."),
     ],
     unbuilt: [
-      "sticky-round-robin-limit", "failover-threshold", "record-bodies", "cloud-url",
+      "failover-threshold", "record-bodies", "cloud-url",
       "cloud-token", "cloud-protocol", "machine-id", "sync-secrets", "sync-interval-seconds",
     ])
 

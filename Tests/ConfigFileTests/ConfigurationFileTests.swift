@@ -16,7 +16,9 @@ private let whole = """
   keys:
     - {name: default, key: ${CLIENT_KEY}, organisation: acme, diagnostics: true}
   aliases: {fast: m/gpt-4o-mini, text: "$${NOT}-${A}"}
-  settings: {fallback-strategy: fill-first, force-model-prefix: false, require-api-key: true, max-body-bytes: 1048576}
+  settings:
+    {fallback-strategy: round-robin, sticky-round-robin-limit: 5, max-attempts: 4, request-timeout-seconds: 90,
+     force-model-prefix: false, require-api-key: true, max-body-bytes: 1048576}
   """
 
 private let environment = [
@@ -49,9 +51,11 @@ private let environment = [
     #expect(key.diagnostics == true && key.secret.revealed == "sk-client")
     #expect(plan.aliases.map(\.name) == ["fast", "text"])
     let settings = try #require(plan.settings)
-    #expect(settings.fallbackStrategy == .fillFirst)
+    #expect(settings.fallbackStrategy == .roundRobin)
     #expect(settings.forceModelPrefix == false && settings.requireAPIKey == true)
     #expect(settings.maxBodyBytes == 1_048_576)
+    #expect(settings.stickyRoundRobinLimit == 5 && settings.maxAttempts == 4)
+    #expect(settings.requestTimeoutSeconds == 90)
   }
 
   @Test func `a variable's content never becomes YAML and an escape stays text`() throws {
@@ -108,11 +112,12 @@ private let environment = [
       base + "  accounts: [{name: a, expires-at: t}]", .notBuilt, 5,
       "providers[0].accounts[0].expires-at", "`expires-at`"),
     .init(
-      "settings:\n  fallback-strategy: round-robin", .notBuilt, 2, "settings.fallback-strategy",
-      "`round-robin`", "`fill-first`"),
+      "settings:\n  fallback-strategy: dice", .invalidValue, 2, "settings.fallback-strategy",
+      "`dice`", "`round-robin`"),
     .init(
-      "settings:\n  sticky-round-robin-limit: 3", .notBuilt, 2,
-      "settings.sticky-round-robin-limit", "`sticky-round-robin-limit`"),
+      "settings: {sticky-round-robin-limit: 0}", .invalidValue, 1,
+      "settings.sticky-round-robin-limit", "10000"),
+    .init("settings: {max-attempts: 65}", .invalidValue, 1, "settings.max-attempts", "64"),
     .init("settings: {cloud-token: sk-x}", .notBuilt, 1, "settings.cloud-token", "cloud-token"),
     // Unknown and missing fields.
     .init("provider: []", .unknownField, 1, "", "`provider`", "Did you mean `providers`"),

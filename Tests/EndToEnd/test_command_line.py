@@ -88,7 +88,8 @@ STORY = [
     ("pricing set second o1 --cached 1.25", None),
     ("pricing list", None),
     ("pricing remove second o1", None),
-    ("settings change --fallback-strategy fill-first --max-body-bytes 65536", None),
+    ("settings change --fallback-strategy round-robin --sticky-round-robin-limit 2 --max-attempts 5", None),
+    ("settings change --fallback-strategy fill-first --max-body-bytes 65536 --request-timeout 30", None),
     ("settings show", None),
     ("providers disable second", None),
     # What is refused is refused alike.

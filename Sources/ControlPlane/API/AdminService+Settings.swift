@@ -9,6 +9,54 @@ extension AdminService {
   /// Changes the fields given; with `newPassword` and `currentPassword` the administrator's password,
   /// which also ends every session, the caller's too: signing in again shows that the new one is known.
   func changeSettings(_ call: AdminCall) async throws -> AdminAnswer {
+    let wanted = try WantedSettings(call)
+    var changes = wanted.changes
+    var checked: UInt64?
+    if let password = wanted.password {
+      checked = try await check(password.current, call)
+      changes.append(try await control.passwordChange(password.new))
+    }
+    let (all, position) = (changes, checked)
+    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
+      state in
+      // What was current when it was checked may not be by now.
+      if let position, position != state.settings.adminPasswordPosition {
+        throw APIFault(.invalidPassword)
+      }
+      return all
+    }
+    var answer = one(outcome.state.settings)
+    // The caller's session ended with all others: its browser need not show it again.
+    if wanted.password != nil { answer.headers[.setCookie] = cookie("", maxAge: 0, call) }
+    return answer
+  }
+
+  private func one(_ settings: Settings) -> AdminAnswer {
+    .json(
+      [
+        "fallbackStrategy": JSONValue(settings.fallbackStrategy.name),
+        "requireApiKey": JSONValue(settings.requireAPIKey),
+        "forceModelPrefix": JSONValue(settings.forceModelPrefix),
+        "maxBodyBytes": JSONValue(settings.maxBodyBytes),
+        "stickyRoundRobinLimit": JSONValue(settings.stickyRoundRobinLimit),
+        "maxAttempts": JSONValue(settings.maxAttempts),
+        "requestTimeoutSeconds": JSONValue(settings.requestTimeoutSeconds),
+        "trustedProxies": .array(settings.trustedProxies.map { JSONValue($0) }),
+        "hasPassword": JSONValue(settings.adminPasswordPosition != nil),
+        "updatedAt": settings.revision == 0 ? .null : JSONValue(settings.updatedAt),
+        "revision": JSONValue(settings.revision),
+      ], revision: settings.revision)
+  }
+}
+
+/// What a change of the settings asks for.
+private struct WantedSettings: Sendable {
+  var changes: [Change]
+  var password: (current: Secret, new: Secret)?
+
+  /// Read apart from the suspensions of the change itself: among them Swift 6.3's release build crashes on it.
+  @inline(never)
+  init(_ call: AdminCall) throws {
     var fields = try call.fields()
     var changed = SettingsEvent.Changed()
     if let name = try fields.changedString("fallbackStrategy") {
@@ -23,50 +71,30 @@ extension AdminService {
     changed.forceModelPrefix = try fields.changedBool("forceModelPrefix")
     changed.maxBodyBytes = try fields.changedInt("maxBodyBytes", in: 1024...(256 << 20))
       .map { UInt64($0) }
+    let routing = SettingsEvent.RoutingChanged(
+      stickyRoundRobinLimit: try fields.changedInt("stickyRoundRobinLimit", in: 1...10_000)
+        .map { UInt32($0) },
+      maxAttempts: try fields.changedInt("maxAttempts", in: 1...64).map { UInt32($0) },
+      requestTimeoutSeconds: try fields.changedInt("requestTimeoutSeconds", in: 1...3_600)
+        .map { UInt32($0) })
+    changes = [Change(.settings(.change(changed))), Change(.settings(.changeRouting(routing)))]
+    if let networks = try fields.changedStrings("trustedProxies") {
+      changes.append(Change(.settings(.setTrustedProxies(networks))))
+    }
     let current = try fields.changedString("currentPassword").map { Secret($0) }
     let new = try fields.changedString("newPassword").map { Secret($0) }
     try fields.finish()
-
-    var changes = [Change(.settings(.change(changed)))]
-    var checked: UInt64?
-    if let new {
-      guard let current else {
-        throw APIFault(
-          .missingField, "currentPassword is missing", field: "currentPassword",
-          remedy: "A new password needs the current one.")
-      }
-      checked = try await check(current, call)
-      changes.append(try await control.passwordChange(new))
-    } else if current != nil {
+    switch (current, new) {
+    case (let current?, let new?): password = (current, new)
+    case (nil, _?):
+      throw APIFault(
+        .missingField, "currentPassword is missing", field: "currentPassword",
+        remedy: "A new password needs the current one.")
+    case (_?, nil):
       throw APIFault(
         .missingField, "newPassword is missing", field: "newPassword",
         remedy: "Add newPassword, or leave currentPassword out.")
+    case (nil, nil): break
     }
-    let (all, position) = (changes, checked)
-    let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      state in
-      // What was current when it was checked may not be by now.
-      if let position, position != state.settings.adminPasswordPosition {
-        throw APIFault(.invalidPassword)
-      }
-      return all
-    }
-    var answer = one(outcome.state.settings)
-    // The caller's session ended with all others: its browser need not show it again.
-    if new != nil { answer.headers[.setCookie] = cookie("", maxAge: 0, call) }
-    return answer
-  }
-
-  private func one(_ settings: Settings) -> AdminAnswer {
-    .json(
-      [
-        "fallbackStrategy": JSONValue(settings.fallbackStrategy.name),
-        "requireApiKey": JSONValue(settings.requireAPIKey),
-        "forceModelPrefix": JSONValue(settings.forceModelPrefix),
-        "maxBodyBytes": JSONValue(settings.maxBodyBytes),
-        "hasPassword": JSONValue(settings.adminPasswordPosition != nil),
-        "updatedAt": settings.revision == 0 ? .null : JSONValue(settings.updatedAt),
-        "revision": JSONValue(settings.revision),
-      ], revision: settings.revision)
   }
 }

@@ -184,6 +184,10 @@ extension StateReport {
     table.add("require-api-key", String(it.requireAPIKey))
     table.add("force-model-prefix", String(it.forceModelPrefix))
     table.add("max-body-bytes", String(it.maxBodyBytes))
+    table.add("sticky-round-robin-limit", String(it.stickyRoundRobinLimit))
+    table.add("max-attempts", String(it.maxAttempts))
+    table.add("request-timeout", "\(it.requestTimeoutSeconds) s")
+    table.add("trusted-proxies", Shown.list(it.trustedProxies))
     table.add("administrator's password", it.adminPasswordPosition == nil ? "not set" : "set")
     table.add("revision", String(it.revision))
     table.add("last change", change(settingsStream, GatewayProjection.passwordChange))
@@ -271,6 +275,10 @@ extension StateReport {
         .init("requireApiKey", .bool(it.requireAPIKey)),
         .init("forceModelPrefix", .bool(it.forceModelPrefix)),
         .init("maxBodyBytes", .count(it.maxBodyBytes)),
+        .init("stickyRoundRobinLimit", .count(UInt64(it.stickyRoundRobinLimit))),
+        .init("maxAttempts", .count(UInt64(it.maxAttempts))),
+        .init("requestTimeoutSeconds", .count(UInt64(it.requestTimeoutSeconds))),
+        .init("trustedProxies", EventFields.texts(it.trustedProxies)),
         .init("isAdminPasswordSet", .bool(it.adminPasswordPosition != nil)),
         .init(
           "adminPasswordLastChange", changes[GatewayProjection.passwordChange]?.json ?? .null),

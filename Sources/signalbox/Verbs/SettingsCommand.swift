@@ -30,7 +30,10 @@ struct ChangeSettings: AdminVerb {
   static let configuration = CommandConfiguration(
     commandName: "change", abstract: "Change the settings given; the others stay.")
 
-  @Option(name: .long, help: "How an account is picked.")
+  @Option(
+    name: .long,
+    help:
+      "How an account is picked: fill-first, round-robin, weighted, least-latency, session-sticky.")
   var fallbackStrategy: String?
 
   @Flag(name: .long, inversion: .prefixedNo, help: "Whether requests need a valid key.")
@@ -42,6 +45,21 @@ struct ChangeSettings: AdminVerb {
   @Option(name: .long, help: ArgumentHelp("The longest body of a request.", valueName: "bytes"))
   var maxBodyBytes: Int?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Requests in a row for one account under round-robin.", valueName: "count"))
+  var stickyRoundRobinLimit: Int?
+
+  @Option(
+    name: .long, help: ArgumentHelp("Upstream calls of one request at most.", valueName: "count"))
+  var maxAttempts: Int?
+
+  @Option(
+    name: .long,
+    help: ArgumentHelp("From a request's arrival to its answer's first byte.", valueName: "seconds")
+  )
+  var requestTimeout: Int?
+
   @OptionGroup var writing: WriteOptions
   @OptionGroup var options: VerbOptions
 
@@ -51,6 +69,9 @@ struct ChangeSettings: AdminVerb {
     body.set("requireApiKey", requireAPIKey)
     body.set("forceModelPrefix", forceModelPrefix)
     body.set("maxBodyBytes", maxBodyBytes)
+    body.set("stickyRoundRobinLimit", stickyRoundRobinLimit)
+    body.set("maxAttempts", maxAttempts)
+    body.set("requestTimeoutSeconds", requestTimeout)
     return ControlRequest(
       .patch, "/api/settings", body: .object(body.members), ifMatch: writing.ifMatch)
   }
