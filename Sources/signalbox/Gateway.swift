@@ -145,13 +145,15 @@ struct Gateway {
         "an account's credential was erased; issue a new one",
         metadata: ["account": "\(account.rawValue)"])
     }
-    let interrupted = try await control.noteStart(
+    let start = try await control.noteStart(
       GatewayLife(
         version: Build.version, recording: options.recording, listen: "\(options.address)"))
-    if interrupted > 0 {
+    if start.interrupted > 0 {
       logger.warning(
-        "requests of an earlier life were interrupted", metadata: ["requests": "\(interrupted)"])
+        "requests of an earlier life were interrupted",
+        metadata: ["requests": "\(start.interrupted)"])
     }
+    let limiter = Limiter(start.ledger)
     let signer = CheckpointSigner(control: control, logger: logger)
     let signing = Task { await signer.run() }
     let keeper = SnapshotKeeper(control: control, logger: logger)
@@ -161,10 +163,11 @@ struct Gateway {
     do {
       try await configure(control, file)
       let probe = PlaneProbe()
-      let responder = await responder(control, probe)
+      let responder = await responder(control, probe, limiter)
       let door = await openDoor(responder)
       do {
-        let plane = try await listen(control, board, responder, certificates, identity)
+        let plane = try await listen(
+          control, board, responder, limiter, certificates, identity)
         probe.serve(plane)
         // Beside the listener: comparing takes as long as a sign-in.
         let telling = Task { await tellOfPassword(control) }
@@ -235,21 +238,6 @@ struct Gateway {
         "providers": "\(state.providers.count)", "accounts": "\(state.accounts.count)",
         "snapshot": "\(state.position)",
       ])
-    warnOfLimits(state)
-  }
-
-  /// What somebody wrote down in good faith, and what does not happen yet.
-  private func warnOfLimits(_ state: ControlState) {
-    let organisations = state.organisations.values.count {
-      $0.limits != .none || !$0.budgets.isEmpty
-    }
-    let keys = state.keys.values.count {
-      $0.status != .revoked && ($0.limits != .none || !$0.budgets.isEmpty)
-    }
-    guard organisations + keys > 0 else { return }
-    logger.warning(
-      "limits and budgets are recorded, and not yet enforced by this build",
-      metadata: ["organisations": "\(organisations)", "keys": "\(keys)"])
   }
 
   /// The file of the command line, to be read again; standard input is over when it was read.
@@ -261,7 +249,9 @@ struct Gateway {
     }
   }
 
-  private func responder(_ control: ControlPlane, _ probe: PlaneProbe) async -> AdminResponder {
+  private func responder(
+    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter
+  ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
       control: control,
@@ -273,7 +263,8 @@ struct Gateway {
         recording: options.recording,
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
-        build: BuildInfo(version: Build.version)), probe: probe, logger: logger)
+        build: BuildInfo(version: Build.version)), probe: probe,
+      usage: LimiterUsage(limiter: limiter), logger: logger)
   }
 
   /// The control socket; without it the gateway still serves, and only the command line has to wait.
@@ -290,7 +281,7 @@ struct Gateway {
 
   private func listen(
     _ control: ControlPlane, _ board: SnapshotBoard, _ responder: AdminResponder,
-    _ certificates: [UInt8]?, _ identity: ServerIdentity?
+    _ limiter: Limiter, _ certificates: [UInt8]?, _ identity: ServerIdentity?
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
@@ -308,7 +299,7 @@ struct Gateway {
     let started = try await DataPlane.start(
       options: plane, board: board, store: control.store,
       fingerprinter: VaultFingerprinter(vault: control.vault),
-      fallback: AdminFallback(responder: responder), logger: logger)
+      fallback: AdminFallback(responder: responder), limiter: limiter, logger: logger)
     let scheme = identity == nil ? "http" : "https"
     let address = ListenAddress(host: options.address.host, port: started.port)
     var lines = ["listening on \(scheme)://\(address)"]

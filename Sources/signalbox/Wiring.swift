@@ -39,6 +39,15 @@ final class PlaneProbe: AccountProbe {
       status: nil, errorClass: .gateway, errorCode: "overloaded", microseconds: 0))
 }
 
+/// Shows operators what the data plane counts.
+struct LimiterUsage: UsageSource {
+  let limiter: Limiter
+
+  func usage(of scope: LimitScope, budgets: [Budget], at now: UnixNanoseconds) -> LimitUsage {
+    limiter.usage(of: scope, budgets: budgets, at: now)
+  }
+}
+
 /// Fingerprints clients' keys under the vault's key.
 struct VaultFingerprinter: KeyFingerprinter {
   let vault: Vault

@@ -235,14 +235,14 @@ struct EvidenceTests {
     try await withDirectory { directory in
       let life = GatewayLife(version: "1", recording: .standard, listen: "127.0.0.1:1")
       let first = try await TestBox.open(directory)
-      #expect(try await first.control.noteStart(life) == 0)
+      #expect(try await first.control.noteStart(life).interrupted == 0)
       try append(dispatched(id(1), client: "lost"), first)
       try append(dispatched(id(2)), first)
       try append(finished(id(2)), first)
       try first.store.close()
 
       let second = try await TestBox.open(directory)
-      #expect(try await second.control.noteStart(life) == 1)
+      #expect(try await second.control.noteStart(life).interrupted == 1)
       let last = try #require(try second.store.reader.event(at: second.store.lastWritten))
       let token = try await second.signIn()
       let reply = try await second.call(.get, "/v1/audit/requests/lost", as: token)
@@ -258,7 +258,7 @@ struct EvidenceTests {
       try second.store.close()
 
       let third = try await TestBox.open(directory)
-      #expect(try await third.control.noteStart(life) == 0)
+      #expect(try await third.control.noteStart(life).interrupted == 0)
       let again = try #require(try third.store.reader.event(at: third.store.lastWritten))
       guard case .gateway(.started(let clean)) = try recorded(again).event else {
         throw Unexpected(again.kind)

@@ -130,8 +130,8 @@ struct SnapshotKeeperTests {
       let open = try second.control.projection().inFlight.inOrder
       // Rounds dispatched one each; all of them are still under way, in the order of the log.
       #expect(open.count == 18 && open.map(\.position) == open.map(\.position).sorted())
-      #expect(try await second.control.noteStart(life) == 18)
-      #expect(try await second.control.noteStart(life) == 0)
+      #expect(try await second.control.noteStart(life).interrupted == 18)
+      #expect(try await second.control.noteStart(life).interrupted == 0)
       // What a whole fold comes to, and what every other start does.
       let projection = try second.control.projection()
       let signedIn = second.control.state

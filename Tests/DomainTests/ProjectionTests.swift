@@ -201,21 +201,69 @@ func projectsLives() {
   }
 }
 
-@Test("an end that cannot be read stops the fold only while something is under way")
+@Test("an end that cannot be read stops the fold")
 func projectsDamage() throws {
   var projection = GatewayProjection.initial
   func take(_ kind: String, _ bytes: [UInt8]) throws {
     try projection.apply(
       position: projection.position + 1, epoch: 1, time: second(1), kind: kind, bytes: bytes[...])
   }
-  try take("request.finished.v1", [])
-  #expect(projection.position == 1)
   let dispatched = try #require(WireKind.sample("request.dispatched.v1"))
   try take("request.dispatched.v1", encode(dispatched, .system))
   let before = projection
   #expect(throws: DecodingFailure.self) { try take("request.finished.v1", []) }
+  #expect(throws: DecodingFailure.self) { try take("request.interrupted.v2", [1]) }
   #expect(throws: DecodingFailure.self) { try take("alias.set.v1", [1]) }
   #expect(projection == before)
+  try take("request.denied_summary.v1", [])
+  #expect(projection.position == 2)
+}
+
+@Test("what was spent is the same whether records are read whole or in part")
+func projectsSpending() throws {
+  for seed in UInt64(0)..<500 {
+    var random = SeededRandom(seed: seed)
+    var whole = GatewayProjection.initial
+    var partly = GatewayProjection.initial
+    var ledger = Ledger()
+    for position in UInt64(1)...4 {
+      let finished = RequestEvent.Finished.random(&random)
+      let bytes = encode(.request(.finished(finished)), .system)
+      let kind = finished.wireKind.rawValue
+      whole.apply(
+        try Recorded(position: position, time: second(1), kind: kind, bytes: bytes[...]), epoch: 1)
+      try partly.apply(
+        position: position, epoch: 1, time: second(1), kind: kind, bytes: bytes[...])
+      if let organisation = finished.organisation {
+        ledger.settle(
+          finished.charge, of: .organisation(organisation), receivedAt: finished.receivedAt,
+          budgets: [])
+      }
+      if let key = finished.key {
+        ledger.settle(
+          finished.charge, of: .key(key), receivedAt: finished.receivedAt, budgets: [])
+      }
+    }
+    #expect(whole == partly, "seed \(seed)")
+    #expect(whole.ledger == ledger, "seed \(seed)")
+  }
+}
+
+@Test("an interrupted request is charged what was set aside for it")
+func chargesInterrupted() throws {
+  let interrupted = try #require(WireKind.sample("request.interrupted.v2"))
+  guard case .request(.interrupted(let fact)) = interrupted, let charge = fact.charge,
+    let key = fact.key
+  else {
+    Issue.record("the sample is another one")
+    return
+  }
+  var projection = GatewayProjection.initial
+  try projection.apply(
+    position: 1, epoch: 1, time: second(1), kind: "request.interrupted.v2",
+    bytes: encode(interrupted, .system)[...])
+  let used = projection.ledger.entries[.key(key)]?.used(.month, at: charge.receivedAt)
+  #expect(used == Spend(microUSD: charge.reserve.microUSD, tokens: charge.reserve.tokens))
 }
 
 // MARK: Encoding
@@ -226,7 +274,8 @@ private func richProjection() throws -> GatewayProjection {
   let samples = [
     "gateway.started.v1", "provider.added.v1", "account.added.v1", "credential.issued.v1",
     "alias.set.v1", "key.created.v1", "settings.changed.v1", "settings.admin_password_set.v1",
-    "request.dispatched.v1", "gateway.gap_opened.v1", "gateway.checkpoint_signed.v1",
+    "request.finished.v1", "request.dispatched.v1", "gateway.gap_opened.v1",
+    "gateway.checkpoint_signed.v1",
     "gateway.stopped.v1",
   ]
   var events = try samples.map { try #require(WireKind.sample($0)) }
@@ -301,11 +350,11 @@ func refusesOtherOrders() throws {
       bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, health, aliases, combos, policies, organisations, keys; settings; prices; sessions;
-    // revisions, requests, life, changes, unknown kinds.
+    // revisions, requests, spending, life, changes, unknown kinds.
     return bytes + [0, 0, 0, 0, 0, 0, 0, 0] + [0, 1, 0, 0, 3, 8, 1, 0, 0, 0] + [0, 0, 0, 0] + [
       0, 0,
     ]
-      + [0, 0, 0, 0, 0, 0]
+      + [0, 0, 0, 0, 0, 0, 0]
   }
   #expect(try GatewayProjection(decoding: encoding(["a", "b"])).state.providers.count == 2)
   for ids in [["b", "a"], ["a", "a"]] {

@@ -19,6 +19,7 @@ struct ErrorCatalogueTests {
       case 429: ["rate_limit_error"]
       case 409: ["conflict_error"]
       case 403: ["permission_error"]
+      case 402: ["billing_error"]
       default: ["invalid_request_error"]
       }
     #expect(types.contains(code.openAIType))
@@ -32,6 +33,9 @@ struct ErrorCatalogueTests {
       "duplicate_field": 400, "missing_field": 400, "invalid_field": 400,
       "unsupported_parameter": 400, "body_too_large": 413, "head_too_large": 431,
       "method_not_allowed": 405, "not_found": 404, "unsupported_media_type": 415,
+      "rate_limit_exceeded": 429, "budget_reserved": 429, "budget_exceeded": 402,
+      "quota_exceeded": 402, "request_in_progress": 409, "duplicate_request": 409,
+      "idempotency_key_reused": 422,
       "no_account_available": 503, "rate_limited": 429, "upstream_error": 502,
       "upstream_unreachable": 502,
       "upstream_timeout": 504, "upstream_cut": 502, "upstream_protocol": 502,

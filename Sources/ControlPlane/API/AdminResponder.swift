@@ -21,10 +21,11 @@ public struct AdminResponder: Sendable {
   ///
   /// - Parameter probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
   public init(
-    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil, logger: Logger
+    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
+    usage: (any UsageSource)? = nil, logger: Logger
   ) async {
     let service = AdminService(
-      control: control, options: options, probe: probe,
+      control: control, options: options, probe: probe, usage: usage,
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault), logger: logger)
     self.service = service
     self.logger = logger

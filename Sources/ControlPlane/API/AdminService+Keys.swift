@@ -20,7 +20,7 @@ extension AdminService {
     }
     return try Page(query).answer(
       "keys", keys, by: { Page.Key(.number($0.createdAt.rawValue), .text($0.id.rawValue)) }
-    ) { .object(Self.members($0, state)) }
+    ) { .object(members($0, state)) }
   }
 
   func getKey(_ call: AdminCall) throws -> AdminAnswer {
@@ -48,7 +48,7 @@ extension AdminService {
     let made = try Self.key(created.id, outcome.state)
     let text = JSONValue.Member("key", JSONValue(String(decoding: key.bytes, as: UTF8.self)))
     return .json(
-      .object([text] + Self.members(made, outcome.state)), status: .created,
+      .object([text] + members(made, outcome.state)), status: .created,
       revision: made.revision)
   }
 
@@ -126,10 +126,10 @@ extension AdminService {
   }
 
   private func one(_ key: Key, _ state: ControlState) -> AdminAnswer {
-    .json(["key": .object(Self.members(key, state))], revision: key.revision)
+    .json(["key": .object(members(key, state))], revision: key.revision)
   }
 
-  private static func members(_ key: Key, _ state: ControlState) -> [JSONValue.Member] {
+  private func members(_ key: Key, _ state: ControlState) -> [JSONValue.Member] {
     let isPaused = state.organisations[key.organisation]?.isPaused ?? false
     return [
       JSONValue.Member("id", JSONValue(key.id.rawValue)),
@@ -145,6 +145,7 @@ extension AdminService {
         "allowedAccounts", .array(key.allowedAccounts.map { JSONValue($0.rawValue) })),
       JSONValue.Member("limits", JSONValue(key.limits)),
       JSONValue.Member("budgets", JSONValue(key.budgets)),
+      JSONValue.Member("usage", usage(of: .key(key.id), key.budgets)),
       JSONValue.Member("expiresAt", JSONValue(key.expiresAt)),
       JSONValue.Member("createdAt", JSONValue(key.createdAt)),
       JSONValue.Member("updatedAt", JSONValue(key.updatedAt)),

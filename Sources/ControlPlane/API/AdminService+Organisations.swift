@@ -15,7 +15,7 @@ extension AdminService {
         && matches(text, organisation.name, organisation.id.rawValue)
     }
     return try Page(query).answer(
-      "organisations", organisations, by: { Page.Key(.text($0.id.rawValue)) }, Self.json)
+      "organisations", organisations, by: { Page.Key(.text($0.id.rawValue)) }, json)
   }
 
   func getOrganisation(_ call: AdminCall) throws -> AdminAnswer {
@@ -74,16 +74,17 @@ extension AdminService {
   }
 
   private func one(_ organisation: Organisation) -> AdminAnswer {
-    .json(["organisation": Self.json(organisation)], revision: organisation.revision)
+    .json(["organisation": json(organisation)], revision: organisation.revision)
   }
 
-  private static func json(_ organisation: Organisation) -> JSONValue {
+  private func json(_ organisation: Organisation) -> JSONValue {
     // The standard one was there before any event.
     let hasBegun = organisation.createdAt.rawValue != 0
     return [
       "id": JSONValue(organisation.id.rawValue), "name": JSONValue(organisation.name),
       "isActive": JSONValue(!organisation.isPaused), "limits": JSONValue(organisation.limits),
       "budgets": JSONValue(organisation.budgets),
+      "usage": usage(of: .organisation(organisation.id), organisation.budgets),
       "createdAt": hasBegun ? JSONValue(organisation.createdAt) : .null,
       "updatedAt": organisation.revision > 0 ? JSONValue(organisation.updatedAt) : .null,
       "revision": JSONValue(organisation.revision),

@@ -10,6 +10,8 @@ struct AdminService: Sendable {
   let control: ControlPlane
   let options: AdminOptions
   let probe: (any AccountProbe)?
+  /// nil: no gateway runs here.
+  let usage: (any UsageSource)?
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -22,12 +24,13 @@ struct AdminService: Sendable {
   let administrationHosts: HostGuard?
 
   init(
-    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?, sessions: Sessions,
-    logger: Logger
+    control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
+    usage: (any UsageSource)?, sessions: Sessions, logger: Logger
   ) {
     self.control = control
     self.options = options
     self.probe = probe
+    self.usage = usage
     self.sessions = sessions
     self.logger = logger
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)

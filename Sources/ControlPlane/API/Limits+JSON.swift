@@ -70,3 +70,36 @@ extension JSONValue {
       })
   }
 }
+
+extension AdminService {
+  /// What is used of limits and budgets now; null while no gateway runs.
+  func usage(of scope: LimitScope, _ budgets: [Budget]) -> JSONValue {
+    guard let usage = usage?.usage(of: scope, budgets: budgets, at: edge.now()) else {
+      return .null
+    }
+    func json(_ period: Budget.Period, _ used: PeriodUsage) -> JSONValue {
+      let budget = budgets.first { $0.period == period }
+      func left(_ limit: UInt64?, _ used: UInt64, _ reserved: UInt64) -> UInt64? {
+        limit.map { $0 - min($0, used) }.map { $0 - min($0, reserved) }
+      }
+      let usd = left(budget?.microUSD, used.used.microUSD, used.reserved.microUSD)
+      return [
+        "usd": [
+          "used": JSONValue(millionths: used.used.microUSD),
+          "reserved": JSONValue(millionths: used.reserved.microUSD),
+          "remaining": usd.map { JSONValue(millionths: $0) } ?? .null,
+        ],
+        "tokens": [
+          "used": JSONValue(used.used.tokens), "reserved": JSONValue(used.reserved.tokens),
+          "remaining": JSONValue(
+            left(budget?.tokens, used.used.tokens, used.reserved.tokens)),
+        ],
+        "resetsAt": JSONValue(used.resetsAt),
+      ]
+    }
+    return [
+      "requestsUnderWay": JSONValue(usage.underWay), "day": json(.day, usage.day),
+      "month": json(.month, usage.month),
+    ]
+  }
+}

@@ -18,6 +18,14 @@ public struct GatewayLife: Sendable {
   }
 }
 
+/// What a start found and left behind.
+public struct NotedStart: Sendable {
+  /// Requests of an earlier life that never ended.
+  public var interrupted: Int
+  /// What was spent, as the log tells it with them.
+  public var ledger: Ledger
+}
+
 extension ControlPlane {
   /// Notes in the log, durably, what opening found, and ends a gap that an earlier life could not close.
   ///
@@ -41,9 +49,8 @@ extension ControlPlane {
   /// In this order: what `noteRecovery` notes, each interrupted request, the start. A crash in between
   /// repeats the interrupted ones at the next start, never the requests themselves.
   ///
-  /// - Returns: How many requests were interrupted.
   @discardableResult
-  public func noteStart(_ life: GatewayLife) async throws -> Int {
+  public func noteStart(_ life: GatewayLife) async throws -> NotedStart {
     try await noteRecovery()
     let before = try projection()
     var events: [Event] = []
@@ -58,7 +65,11 @@ extension ControlPlane {
           .interrupted(
             RequestEvent.Interrupted(
               id: fact.id, clientRequestID: fact.clientRequestID, organisation: fact.organisation,
-              key: fact.key, dispatchedAt: open.position))))
+              key: fact.key, dispatchedAt: open.position,
+              // Nobody knows what it cost: no more than this, as far as anybody could tell.
+              charge: fact.reserve.map {
+                RequestEvent.Interrupted.Charge(reserve: $0, receivedAt: fact.receivedAt)
+              }))))
     }
     events.append(
       .gateway(
@@ -69,8 +80,9 @@ extension ControlPlane {
             previousStopWasClean: wasStopped && store.report.previousStopWasClean,
             interruptedRequests: UInt64(interrupted.count)))))
     try await record(events)
+    let after = try projection()
     forgetOpened()
-    return interrupted.count
+    return NotedStart(interrupted: interrupted.count, ledger: after.ledger)
   }
 
   /// Notes in the log, durably, that the gateway stopped on request.

@@ -12,6 +12,7 @@ struct AnswerHead {
   var shouldRetry: Bool?
   /// 1…`retryAfterSecondsMax`.
   private(set) var retryAfterSeconds: Int?
+  var limits = LimitHeaders.none
   /// For keys with diagnostics.
   var account: String?
   var snapshot: UInt64?
@@ -77,6 +78,7 @@ struct AnswerHead {
     HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
+    limits.append(to: &out)
     if let seconds = retryAfterSeconds ?? passingSeconds {
       HTTP1Encoder.field("retry-after", seconds, to: &out)
     }

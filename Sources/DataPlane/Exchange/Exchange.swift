@@ -13,7 +13,7 @@ final class Exchange {
   enum Phase {
     /// The request is not whole.
     case reading
-    /// Strict mode: `dispatched` is not in the log.
+    /// In strict mode and under a budget: `dispatched` is not in the log.
     case announcing
     /// No account has answered.
     case attempting
@@ -61,6 +61,7 @@ final class Exchange {
   var attempts: [Attempt] = []
   var tried: [Tried] = []
   var isDispatched = false
+  var limitState: LimitState?
   /// When the wait for upstream is over; `.max`: there is none.
   var deadline = Int64.max
   /// When the answer must have begun; `.max`: it has.
@@ -199,11 +200,14 @@ final class Exchange {
       modelAsked = scan.model
     }
     self.body = body
-    guard context.recorder.mode == .strict else { return attemptFirst() }
-    guard context.recorder.failure == nil else { return deny(.recordingUnavailable) }
+    guard takeLimits() else { return }
+    let isStrict = context.recorder.mode == .strict
+    guard isStrict || reserve != nil else { return attemptFirst() }
+    if isStrict, context.recorder.failure != nil { return deny(.recordingUnavailable) }
     phase = .announcing
     isDispatched = true
-    submitDispatched(account: nil, waiter: DispatchedWaiter(self))
+    let isAwaited = submitDispatched(account: nil, waiter: DispatchedWaiter(self))
+    if !isAwaited { attemptFirst() }
   }
 
   func attemptFirst() {
@@ -224,6 +228,7 @@ final class Exchange {
     var head = AnswerHead(
       status: status, requestID: id, clientRequestID: clientRequestID,
       keepsAlive: connection.willKeepAlive)
+    head.limits = limitState?.headers ?? .none
     head.isHTTP10 = self.head.version == .http10
     if key?.diagnostics == true {
       head.account = attempts.last?.account.rawValue
@@ -281,7 +286,9 @@ final class Exchange {
       errorClass: errorClass, usage: usage, requestBytes: requestBytes,
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
-      totalMicroseconds: microseconds(since: startedAt), session: session)
+      totalMicroseconds: microseconds(since: startedAt), session: session,
+      limits: limitState?.readings ?? [], reserve: reserve)
+    settleLimits(finished)
     phase = .recording
     isCompleted = ending == .completed
     guard isRecorded, submit(finished) else { return sendEnd() }
@@ -413,17 +420,20 @@ final class Exchange {
     }
     if !isDispatched, now - startedAt > LoopContext.dispatchedAfterNanoseconds {
       isDispatched = true
-      submitDispatched(account: attempt?.facts.account ?? attempts.last?.account, waiter: nil)
+      _ = submitDispatched(
+        account: attempt?.facts.account ?? attempts.last?.account, waiter: nil)
     }
     if now > deadline { timedOut() }
   }
 
-  private func submitDispatched(account: AccountID?, waiter: DispatchedWaiter?) {
+  /// Returns whether `waiter` will be told.
+  private func submitDispatched(account: AccountID?, waiter: DispatchedWaiter?) -> Bool {
     let dispatched = RequestEvent.Dispatched(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
-      operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account)
+      operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account,
+      reserve: reserve)
     let wall = context.plane.clock.wallNanoseconds
-    _ = context.recorder.submit(
+    return context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: dispatched.wireKind, time: wall,
       lookupKeys: Event.lookupKeys(id, clientRequestID),
       // What is missing without it shows in `finished`, which is counted by itself.
@@ -438,13 +448,13 @@ extension Exchange: RecordingWaiter {
     sendEnd()
   }
 
-  /// Strict: `dispatched` is in the log, or cannot be.
+  /// `dispatched` is in the log, or cannot be: then only strict mode refuses the request.
   fileprivate func dispatchedRecorded(_ result: Result<AppendReceipt, StoreError>) {
     // A client that went away meanwhile has been dealt with.
     guard phase == .announcing else { return }
     switch result {
-    case .success: attemptFirst()
-    case .failure: deny(.recordingUnavailable)
+    case .failure where context.recorder.mode == .strict: deny(.recordingUnavailable)
+    case .success, .failure: attemptFirst()
     }
   }
 

@@ -16,6 +16,7 @@ final class PlaneContext: Sendable {
   let health: (any HealthSink)?
   let logger: Logger
   let clock: any GatewayClock
+  let limiter: any LimitStore
   let counters = DataPlaneCounters()
   let gauges = AccountGauges()
   let retries = RetryBudget()
@@ -24,8 +25,8 @@ final class PlaneContext: Sendable {
 
   init(
     options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
-    fingerprinter: any KeyFingerprinter, fallback: any Fallback, health: (any HealthSink)?,
-    logger: Logger, clock: any GatewayClock, tls: NIOSSLContext
+    fingerprinter: any KeyFingerprinter, fallback: any Fallback, limiter: any LimitStore,
+    health: (any HealthSink)?, logger: Logger, clock: any GatewayClock, tls: NIOSSLContext
   ) {
     self.options = options
     self.board = board
@@ -35,6 +36,7 @@ final class PlaneContext: Sendable {
     self.health = health
     self.logger = logger
     self.clock = clock
+    self.limiter = limiter
     self.tls = tls
     limits = HTTP1Limits(
       headBytes: min(max(options.maxHeadBytes, 64), 65_535),
@@ -50,6 +52,7 @@ final class LoopContext {
   let recorder: Recorder
   private(set) var routing: LoopRouting
   var keys = KeyCache()
+  private var limits: [KeyID: KeyLimits] = [:]
   var ids: IDGenerator
   var dice: LoopDice
   var date = HTTPDate()
@@ -97,6 +100,18 @@ final class LoopContext {
       generation: newer.generation, routing: newer.routing, version: plane.options.version,
       pool: pool)
     keys.clear()
+    limits.removeAll(keepingCapacity: true)
+  }
+
+  /// What a key of the snapshot in force is counted in.
+  func limits(of key: Key) -> KeyLimits {
+    if let known = limits[key.id] { return known }
+    let snapshot = routing.snapshot
+    let found = plane.limiter.counters(
+      of: key, organisation: snapshot.organisation(key.organisation), position: snapshot.position,
+      monotonic: plane.clock.monotonicNanoseconds)
+    limits[key.id] = found
+    return found
   }
 
   /// The next place in the order of a group's requests; nil: nobody counts them.

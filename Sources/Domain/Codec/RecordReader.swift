@@ -98,6 +98,13 @@ struct RecordReader {
     return text
   }
 
+  /// Steps over a text that nobody asks for, without looking whether it is one.
+  mutating func skipText() throws(DecodingFailure) {
+    let length = try varint()
+    guard length <= UInt64(remaining) else { throw failure(.truncated) }
+    index += Int(length)
+  }
+
   mutating func data() throws(DecodingFailure) -> [UInt8] {
     let length = try varint()
     guard length <= UInt64(remaining) else { throw failure(.truncated) }

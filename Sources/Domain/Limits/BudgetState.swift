@@ -32,20 +32,26 @@ public struct BudgetState: Sendable, Hashable {
     self.spent = spent
   }
 
+  /// What is spent and held in the window of a period that `now` is in, whatever its budget.
+  public func usage(_ period: Budget.Period, at now: UnixNanoseconds) -> PeriodUsage {
+    let window = window(period, at: now)
+    return PeriodUsage(
+      used: spent[period].map { $0.start == window.start ? $0.used : .zero } ?? .zero,
+      reserved: held(period, in: window.start), resetsAt: window.end)
+  }
+
   /// Takes on other budgets; what is spent and held stays so.
   public mutating func change(to budgets: [Budget]) { self.budgets = budgets }
 
   /// What each amount of each budget has at `now`.
   public func rooms(at now: UnixNanoseconds) -> [BudgetRoom] {
     budgets.flatMap { budget -> [BudgetRoom] in
-      let window = window(budget.period, at: now)
-      let used = spent[budget.period].map { $0.start == window.start ? $0.used : .zero } ?? .zero
-      let held = held(budget.period, in: window.start)
+      let usage = usage(budget.period, at: now)
       func room(_ unit: BudgetUnit, _ limit: UInt64?) -> BudgetRoom? {
         guard let limit else { return nil }
         return BudgetRoom(
-          period: budget.period, unit: unit, limit: limit, used: used[unit], reserved: held[unit],
-          resetsAt: window.end)
+          period: budget.period, unit: unit, limit: limit, used: usage.used[unit],
+          reserved: usage.reserved[unit], resetsAt: usage.resetsAt)
       }
       return [room(.microUSD, budget.microUSD), room(.tokens, budget.tokens)].compactMap(\.self)
     }
@@ -105,6 +111,40 @@ public struct BudgetState: Sendable, Hashable {
     case .day: add(&day)
     case .month: add(&month)
     }
+  }
+}
+
+/// What is spent in a running day or month.
+public struct PeriodUsage: Sendable, Hashable {
+  /// By requests that have ended.
+  public var used: Spend
+  /// Set aside for requests under way.
+  public var reserved: Spend
+  /// When the next day or month begins.
+  public var resetsAt: UnixNanoseconds
+
+  /// Made of its parts.
+  public init(used: Spend, reserved: Spend, resetsAt: UnixNanoseconds) {
+    self.used = used
+    self.reserved = reserved
+    self.resetsAt = resetsAt
+  }
+}
+
+/// What a key or an organisation uses of what it is allowed.
+public struct LimitUsage: Sendable, Hashable {
+  /// Requests under way; counted while there is any limit.
+  public var underWay: UInt32
+  /// Of the running day.
+  public var day: PeriodUsage
+  /// Of the running month.
+  public var month: PeriodUsage
+
+  /// Made of its parts.
+  public init(underWay: UInt32, day: PeriodUsage, month: PeriodUsage) {
+    self.underWay = underWay
+    self.day = day
+    self.month = month
   }
 }
 
@@ -169,10 +209,10 @@ public struct BudgetRoom: Sendable, Hashable {
   public enum Verdict: Sendable, Hashable {
     /// It may go, holding this.
     case admitted(Spend)
-    /// It would fit if requests under way had ended: soon.
-    case reserved(BudgetRoom)
-    /// It does not fit in this period.
-    case exceeded(BudgetRoom)
+    /// It would fit if requests under way had ended; by which of the rooms.
+    case reserved(Int)
+    /// It does not fit in this period; by which of the rooms.
+    case exceeded(Int)
   }
 
   /// Whether a request fits into all of `rooms`, and what it holds while it is under way.
@@ -181,18 +221,18 @@ public struct BudgetRoom: Sendable, Hashable {
   /// else under way the request may go, alone, holding all of it.
   public static func decide(_ estimate: SpendEstimate, rooms: [BudgetRoom]) -> Verdict {
     var reserve = estimate.amount
-    var waits: BudgetRoom?
-    var refuses: BudgetRoom?
-    for room in rooms {
+    var waits: Int?
+    var refuses: Int?
+    for (index, room) in rooms.enumerated() {
       let wanted = estimate.amount[room.unit]
       if room.unspent == 0 || (wanted > room.unspent && !estimate.isGuess) {
         // The one that lasts longest is the one to be told.
-        if refuses.map({ $0.resetsAt < room.resetsAt }) ?? true { refuses = room }
+        if refuses.map({ rooms[$0].resetsAt < room.resetsAt }) ?? true { refuses = index }
       } else if wanted > room.free {
         if estimate.isGuess, room.reserved == 0 {
           reserve[room.unit] = min(reserve[room.unit], room.unspent)
         } else if waits == nil {
-          waits = room
+          waits = index
         }
       }
     }

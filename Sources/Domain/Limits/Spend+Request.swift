@@ -22,3 +22,17 @@ extension Spend {
     }
   }
 }
+
+extension RequestEvent.Finished {
+  /// What the request is charged to its key's and organisation's budgets.
+  public var charge: Spend {
+    charge(reserve: reserve.map { Spend(microUSD: $0.microUSD, tokens: $0.tokens) })
+  }
+
+  /// The same, had another amount been set aside.
+  public func charge(reserve: Spend?) -> Spend {
+    Spend.charged(
+      usage, costMicroUSD: costMicroUSD, ending: ending, wasSent: !attempts.isEmpty,
+      reserve: reserve)
+  }
+}

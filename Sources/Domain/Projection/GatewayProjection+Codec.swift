@@ -3,7 +3,7 @@ extension GatewayProjection {
   public static let name = "gateway"
 
   /// Grows with every change of the encoding below or of what a fold makes of an event.
-  private static let layout = 4
+  private static let layout = 5
 
   /// Which projector made an encoding: its layout and the kinds that it knew, for a build that knows another
   /// kind folds the same log to another value.
@@ -23,6 +23,7 @@ extension GatewayProjection {
     writer.varint(position)
     state.write(to: &writer)
     inFlight.write(to: &writer)
+    ledger.write(to: &writer)
     life.write(to: &writer)
     writer.count(changes.count)
     for (stream, change) in changes.sorted(by: { $0.key < $1.key }) {
@@ -39,7 +40,8 @@ extension GatewayProjection {
     var reader = RecordReader(bytes[...], kind: GatewayProjection.name)
     self.init(
       position: try reader.varint(), state: try ControlState(from: &reader),
-      inFlight: try InFlight(from: &reader), life: try LifeFacts(from: &reader),
+      inFlight: try InFlight(from: &reader), ledger: try Ledger(from: &reader),
+      life: try LifeFacts(from: &reader),
       changes: try reader.table { (reader) throws(DecodingFailure) in
         (try reader.text(), try LastChange(from: &reader))
       }, unknownEvents: try reader.varint(), unknownBeforeState: try reader.varint())

@@ -9,6 +9,8 @@ public struct GatewayProjection: Sendable, Hashable {
   public private(set) var state: ControlState
   /// Requests dispatched since the last start and not ended.
   public private(set) var inFlight: InFlight
+  /// What keys and organisations spent in the running day and month.
+  public private(set) var ledger: Ledger
   /// What the gateway said of itself.
   public private(set) var life: LifeFacts
   /// By stream of the configuration (the administrator's password apart): the event that changed it last.
@@ -20,19 +22,20 @@ public struct GatewayProjection: Sendable, Hashable {
 
   /// Before the first event.
   public static let initial = GatewayProjection(
-    position: 0, state: .initial, inFlight: InFlight(), life: LifeFacts(), changes: [:],
-    unknownEvents: 0, unknownBeforeState: 0)
+    position: 0, state: .initial, inFlight: InFlight(), ledger: Ledger(), life: LifeFacts(),
+    changes: [:], unknownEvents: 0, unknownBeforeState: 0)
 
   /// Stands for the password among the streams: it is no setting that routing knows.
   public static let passwordChange = "settings/admin-password"
 
   init(
-    position: UInt64, state: ControlState, inFlight: InFlight, life: LifeFacts,
+    position: UInt64, state: ControlState, inFlight: InFlight, ledger: Ledger, life: LifeFacts,
     changes: [String: LastChange], unknownEvents: UInt64, unknownBeforeState: UInt64
   ) {
     self.position = position
     self.state = state
     self.inFlight = inFlight
+    self.ledger = ledger
     self.life = life
     self.changes = changes
     self.unknownEvents = unknownEvents
@@ -59,7 +62,13 @@ public struct GatewayProjection: Sendable, Hashable {
       let part =
         event == .settings(.adminPasswordSet) ? GatewayProjection.passwordChange : event.stream
       changes[part] = LastChange(recorded, epoch: epoch)
-    case .request: inFlight.apply(recorded)
+    case .request(let event):
+      switch event {
+      case .finished(let fact): ledger.take(RecordedCharge(fact), state)
+      case .interrupted(let fact): ledger.take(RecordedCharge(fact), state)
+      case .dispatched, .deliveryFailed, .deniedSummary: break
+      }
+      inFlight.apply(recorded)
     case .gateway(let event):
       // A start deals with all that was under way before it.
       if case .started = event { inFlight = InFlight() }
@@ -77,8 +86,11 @@ public struct GatewayProjection: Sendable, Hashable {
     switch Interest(kind: kind) {
     case .nothing: break
     case .requestEnd:
-      // Most of a log is this, and most of the time nothing is under way in it.
-      if !inFlight.open.isEmpty { inFlight.end(try RequestID(endedBy: bytes, kind: kind)) }
+      // Most of a log is this.
+      guard let kind = WireKind.named(kind) else { break }
+      let charge = try RecordedCharge(endedBy: bytes, kind: kind)
+      ledger.take(charge, state)
+      inFlight.end(charge.request)
     case .dispatch, .life, .configuration:
       apply(
         try Recorded(position: position, time: time, kind: kind, bytes: bytes), epoch: epoch,
@@ -191,15 +203,5 @@ extension GatewayProjection {
         self = kind.hasPrefix("request.") || kind.hasPrefix("gateway.") ? .nothing : .configuration
       }
     }
-  }
-}
-
-extension RequestID {
-  /// The request whose end these bytes record, without decoding what stands behind its id.
-  init(endedBy bytes: ArraySlice<UInt8>, kind: String) throws(DecodingFailure) {
-    var reader = RecordReader(bytes, kind: kind)
-    _ = try Provenance(from: &reader)
-    _ = try reader.varint()
-    self.init(try reader.id())
   }
 }

@@ -126,6 +126,41 @@ extension RequestEvent.Finished {
   }
 }
 
+extension RequestEvent.Finished {
+  /// What the request is charged, if what stands before its attempts tells; nil: it does not.
+  static func charge(
+    from reader: inout RecordReader, as kind: WireKind
+  ) throws(DecodingFailure) -> RecordedCharge? {
+    let flags = try reader.flags(known: kind == .requestFinished ? Flag.first : Flag.second)
+    let request = RequestID(try reader.id())
+    let receivedAt = try reader.time()
+    if flags & Flag.clientRequestID != 0 { try reader.skipText() }
+    let organisation: OrganisationID? = try reader.optional(flags, Flag.organisation)
+    let key: KeyID? = try reader.optional(flags, Flag.key)
+    var charge = RecordedCharge(
+      request: request, organisation: organisation, key: key, receivedAt: receivedAt, spend: .zero)
+    if organisation == nil, key == nil { return charge }
+    try reader.skipText()
+    _ = try reader.byte()
+    try reader.skipText()
+    if flags & Flag.modelResolved != 0 { try reader.skipText() }
+    _ = try reader.varint()
+    let ending = try reader.one(of: Ending.self)
+    if flags & Flag.errorCode != 0 { try reader.skipText() }
+    if flags & Flag.errorClass != 0 { _ = try reader.byte() }
+    let usage = TokenUsage(
+      input: try reader.optional(flags, Flag.input),
+      output: try reader.optional(flags, Flag.output))
+    if usage == .notReported, flags & Flag.reserve != 0 { return nil }
+    for flag in [Flag.cached, Flag.reasoning, Flag.cacheCreation, Flag.priceVersion]
+    where flags & flag != 0 { _ = try reader.varint() }
+    charge.spend = Spend.charged(
+      usage, costMicroUSD: try reader.optional(flags, Flag.cost), ending: ending, wasSent: true,
+      reserve: nil)
+    return charge
+  }
+}
+
 extension Reserve: Payload {
   func write(to writer: inout RecordWriter) {
     writer.varint(microUSD)

@@ -1,9 +1,10 @@
-/// OpenAI's error object: `{"error":{"message","type","param","code"}}`, all four always there.
+/// OpenAI's error object: `{"error":{"message","type","param","code",…}}`, all four always there.
 ///
-/// `message` nil: the code's summary. `param` is the field's name, else null. No secret, prompt or
-/// upstream text belongs in either.
+/// `message` nil: the code's summary. `param` is the field's name, else null. `details` come last, in
+/// order. No secret, prompt or upstream text belongs in any of them.
 public func openAIErrorBody(
-  code: ErrorCode, message: String? = nil, param: String? = nil
+  code: ErrorCode, message: String? = nil, param: String? = nil,
+  details: [JSONValue.Member] = []
 ) -> [UInt8] {
   var writer = JSONWriter()
   writer.object { writer in
@@ -13,6 +14,7 @@ public func openAIErrorBody(
       writer.member("type", code.openAIType)
       writer.member("param", param)
       writer.member("code", code.rawValue)
+      for detail in details { writer.member(detail.name, detail.value) }
     }
   }
   return writer.bytes

@@ -90,6 +90,41 @@ extension ErrorCode {
         503, "No account can take the request now.",
         "Try later; an administrator can see in the audit which account failed and why.",
         isRetryable: true)
+    case .rateLimitExceeded:
+      Row(
+        status: 429, openAIType: "rate_limit_error",
+        summary: "The limits of the key or its organisation let nothing more in at present.",
+        remedy: "Wait for the seconds in `Retry-After`; `limit_context` names the limit.",
+        isRetryable: true)
+    case .budgetReserved:
+      Row(
+        status: 429, openAIType: "rate_limit_error",
+        summary: "What is left of the budget is set aside for requests under way.",
+        remedy: "Try again when some of them have ended; `limit_context` names the budget.",
+        isRetryable: true)
+    case .budgetExceeded:
+      .spent(
+        "The request may cost more than is left of the budget.",
+        "Wait until `resets_at`, ask for fewer tokens, or have the budget raised.")
+    case .quotaExceeded:
+      .spent(
+        "The request may take more tokens than are left of the budget.",
+        "Wait until `resets_at`, ask for fewer tokens, or have the budget raised.")
+    case .requestInProgress:
+      Row(
+        status: 409, openAIType: "conflict_error",
+        summary: "A request with the same `Idempotency-Key` is still under way.",
+        remedy: "Wait for the seconds in `Retry-After`, then ask again.", isRetryable: true)
+    case .duplicateRequest:
+      .conflict(
+        "A request with the same `Idempotency-Key` has ended; it is not made again.",
+        "See how it ended in the audit of the request named; use a new key for a new request.")
+    case .idempotencyKeyReused:
+      Row(
+        status: 422, openAIType: "invalid_request_error",
+        summary: "The `Idempotency-Key` belongs to another request of the last 24 hours.",
+        remedy: "Use a new key for each request, and the same one only to repeat it.",
+        isRetryable: false)
     case .rateLimited:
       Row(
         status: 429, openAIType: "rate_limit_error",
@@ -239,6 +274,13 @@ extension ErrorCode.Row {
     Self(
       status: status, openAIType: "server_error", summary: summary, remedy: remedy,
       isRetryable: isRetryable)
+  }
+
+  /// A budget is used up.
+  fileprivate static func spent(_ summary: String, _ remedy: String) -> Self {
+    Self(
+      status: 402, openAIType: "billing_error", summary: summary, remedy: remedy,
+      isRetryable: false)
   }
 
   /// The request contradicts what is there.

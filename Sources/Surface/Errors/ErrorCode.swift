@@ -26,6 +26,15 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case modelNotFound = "model_not_found"
   case modelNotAllowed = "model_not_allowed"
   case noAccountAvailable = "no_account_available"
+  // Limits.
+  case rateLimitExceeded = "rate_limit_exceeded"
+  case budgetReserved = "budget_reserved"
+  case budgetExceeded = "budget_exceeded"
+  case quotaExceeded = "quota_exceeded"
+  // Requests that were sent twice.
+  case requestInProgress = "request_in_progress"
+  case duplicateRequest = "duplicate_request"
+  case idempotencyKeyReused = "idempotency_key_reused"
   // Upstream.
   case rateLimited = "rate_limited"
   case upstreamError = "upstream_error"

@@ -11,6 +11,10 @@ public struct ChatRequestScan: Sendable, Hashable {
   public var stream: Bool
   /// What stands under `stream_options`.
   public var streamOptions: StreamOptions
+  /// The larger of `max_tokens` and `max_completion_tokens`, where they are whole numbers.
+  public var maxTokens: UInt64?
+  /// `n`, where it is a whole number: how many answers are asked for.
+  public var answers: UInt64?
   /// Offset just after the opening brace, for adding members; a member always follows (`model`).
   public var insertionPoint: Int
   /// The bytes of `prompt_cache_key`, quotes included; nil if there is no such string.
@@ -75,6 +79,8 @@ extension JSONCursor {
     var stream = false
     var streamOptions = ChatRequestScan.StreamOptions.absent
     var promptCacheKey: Range<Int>?
+    var maxTokens: UInt64?
+    var answers: UInt64?
 
     var hasMember = try firstMember()
     while hasMember {
@@ -88,6 +94,10 @@ extension JSONCursor {
         streamOptions = try self.streamOptions()
       } else if equals(name, "prompt_cache_key"), try expectByte() == UInt8(ascii: "\"") {
         promptCacheKey = try skipString().range
+      } else if equals(name, "max_tokens") || equals(name, "max_completion_tokens") {
+        if let value = try wholeNumber() { maxTokens = max(maxTokens ?? 0, value) }
+      } else if equals(name, "n") {
+        answers = try wholeNumber()
       } else {
         try skipValue(within: 1)
       }
@@ -98,7 +108,8 @@ extension JSONCursor {
     guard let model else { throw JSONFlaw(.modelMissing, at: end, field: .model) }
     return ChatRequestScan(
       model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
-      insertionPoint: insertionPoint, promptCacheKey: promptCacheKey)
+      maxTokens: maxTokens, answers: answers, insertionPoint: insertionPoint,
+      promptCacheKey: promptCacheKey)
   }
 
   private mutating func modelName() throws(JSONFlaw) -> (text: String, range: Range<Int>) {
@@ -127,6 +138,16 @@ extension JSONCursor {
       return length
     }
     return (text, token.range)
+  }
+
+  /// A value of any kind; what is no whole number is for the provider to judge.
+  private mutating func wholeNumber() throws(JSONFlaw) -> UInt64? {
+    switch try expectByte() {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): return try unsignedInteger()
+    default:
+      try skipValue(within: 1)
+      return nil
+    }
   }
 
   private mutating func streamFlag() throws(JSONFlaw) -> Bool {

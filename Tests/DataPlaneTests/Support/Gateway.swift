@@ -13,26 +13,29 @@ final class Gateway: Sendable {
   let board: SnapshotBoard
   let clock: TestClock
   let log: ScriptedLog
+  let limiter: Limiter
   private let directory: TemporaryDirectory
 
   static let key = "sk-client-1"
 
   private init(
     plane: DataPlane, store: EventStore, board: SnapshotBoard, clock: TestClock, log: ScriptedLog,
-    directory: TemporaryDirectory
+    limiter: Limiter, directory: TemporaryDirectory
   ) {
     self.plane = plane
     self.store = store
     self.board = board
     self.clock = clock
     self.log = log
+    self.limiter = limiter
     self.directory = directory
   }
 
   /// Starts a gateway, runs `body` and stops it; the body's requests must be over by then.
   static func run(
     _ configuration: Configuration, options change: (inout DataPlaneOptions) -> Void = { _ in },
-    fallback: any Fallback = EchoFallback(), health: TestHealth? = nil,
+    fallback: any Fallback = EchoFallback(), limiter: Limiter = Limiter(Ledger()),
+    health: TestHealth? = nil,
     _ body: (Gateway) async throws -> Void
   ) async throws {
     let directory = try TemporaryDirectory()
@@ -47,9 +50,10 @@ final class Gateway: Sendable {
     change(&options)
     let plane = try await DataPlane.start(
       options: options, board: board, log: log, fingerprinter: PlainFingerprinter(),
-      fallback: fallback, health: health, clock: clock)
+      fallback: fallback, limiter: limiter, health: health, clock: clock)
     let gateway = Gateway(
-      plane: plane, store: store, board: board, clock: clock, log: log, directory: directory)
+      plane: plane, store: store, board: board, clock: clock, log: log,
+      limiter: limiter, directory: directory)
     do {
       try await body(gateway)
     } catch {

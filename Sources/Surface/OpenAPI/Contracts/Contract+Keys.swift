@@ -45,6 +45,7 @@ extension Schema {
       .field("allowedModels", .array(of: .string).described("Empty: all.")),
       .field("allowedAccounts", .array(of: .identifier).described("Empty: all.")),
       .field("limits", .shownLimits), .field("budgets", .array(of: .shownBudget)),
+      .field("usage", .limitUsage),
       .field("expiresAt", Schema.time.orNull),
     ] + .history
 

@@ -29,13 +29,14 @@ extension Schema {
     .field("id", .identifier), .field("name", .string),
     .field("isActive", Schema.bool.described("false: none of its keys is let in.")),
     .field("limits", .shownLimits), .field("budgets", .array(of: .shownBudget)),
+    .field("usage", .limitUsage),
     .field("createdAt", Schema.time.orNull.described("null: it was always there.")),
     .field("updatedAt", Schema.time.orNull), .field("revision", .revision),
   ])
 
   /// All limits as a request gives them.
   static let limits = object(limitFields.map { .optional($0.name, $0.schema) }).described(
-    "All of them, whatever held before; 0 or left out: no limit. \(notEnforced)")
+    "All of them, whatever held before; 0 or left out: no limit.")
   /// All budgets as a request gives them.
   static let budgets = array(
     of: object([
@@ -43,16 +44,34 @@ extension Schema {
       .optional("usd", usd.orNull), .optional("tokens", tokens.orNull),
     ]), atMost: Budget.Period.allCases.count
   ).described(
-    "All of them, whatever held before; one a period at most, each with usd, tokens or both. \(notEnforced)"
+    "All of them, whatever held before; one a period at most, each with usd, tokens or both."
   )
 
-  static let shownLimits = object(limitFields).described("0: no limit. \(notEnforced)")
+  static let shownLimits = object(limitFields).described("0: no limit.")
   static let shownBudget = object([
     .field("period", period), .field("timezone", timezone), .field("usd", usd.orNull),
     .field("tokens", tokens.orNull),
-  ]).described(notEnforced)
+  ])
 
-  private static let notEnforced = "Recorded, and not yet enforced by this build."
+  /// What is used of limits and budgets.
+  static let limitUsage = object([
+    .field(
+      "requestsUnderWay",
+      integer(0...Int64(UInt32.max)).described("Counted while there is any limit.")),
+    .field("day", periodUsage), .field("month", periodUsage),
+  ]).orNull.described("As the gateway counts; null while none runs.")
+  private static let periodUsage = object([
+    .field("usd", usage(of: .amount(0...UInt64.max))),
+    .field("tokens", usage(of: .integer(0...Int64.max))),
+    .field("resetsAt", .time),
+  ])
+  private static func usage(of amount: Schema) -> Schema {
+    object([
+      .field("used", amount), .field("reserved", amount.described("For requests under way.")),
+      .field("remaining", amount.orNull.described("Of the budget; null: there is none.")),
+    ])
+  }
+
   private static let limitFields: [Field] = [
     .field("rps", integer(0...1_000_000).described("Requests a second, on average.")),
     .field(
