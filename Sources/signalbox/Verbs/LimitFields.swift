@@ -9,7 +9,7 @@ struct LimitFields: ParsableArguments {
       "Requests a second. Limits are one field: those given are all there are, the others none.")
   var rps: Int?
 
-  @Option(name: .long, help: "Requests that may come at once beyond --rps.")
+  @Option(name: .long, help: "Requests that may come at once after a quiet time; without it: --rps.")
   var burst: Int?
 
   @Option(name: .long, help: "Requests a minute.")
@@ -27,7 +27,7 @@ struct LimitFields: ParsableArguments {
   @Option(
     name: .long,
     help: ArgumentHelp(
-      "What may be spent, as month,usd=500 or day,tokens=1000000,timezone=Europe/Berlin; may be"
+      "What may be spent, as month,usd=500 or day,tokens=1000000,timezone=+01:00; may be"
         + " repeated, and makes the whole list.", valueName: "period,…"))
   var budget: [BudgetOption] = []
 
