@@ -9,7 +9,8 @@ struct LimitFields: ParsableArguments {
       "Requests a second. Limits are one field: those given are all there are, the others none.")
   var rps: Int?
 
-  @Option(name: .long, help: "Requests that may come at once after a quiet time; without it: --rps.")
+  @Option(
+    name: .long, help: "Requests that may come at once after a quiet time; without it: --rps.")
   var burst: Int?
 
   @Option(name: .long, help: "Requests a minute.")
