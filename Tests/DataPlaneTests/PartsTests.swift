@@ -147,6 +147,19 @@ struct PartsTests {
     #expect(!relay.isCommitted)
   }
 
+  @Test("figures that come split over two frames are all kept, and the later ones count")
+  func splitUsage() {
+    var relay = StreamRelay(hidesUsageChunk: false)
+    for figures in [
+      #"{"prompt_tokens":1000,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":900}}"#,
+      #"{"completion_tokens":50}"#,
+    ] {
+      let frame = #"data: {"choices":[{"delta":{}}],"usage":\#(figures)}"# + "\n\n"
+      #expect(relay.take(ByteBuffer(string: frame)) == .continue)
+    }
+    #expect(relay.usage == TokenUsage(input: 1000, output: 50, cached: 900))
+  }
+
   @Test("a frame beyond its bound ends the relay instead of filling memory")
   func longFrame() {
     var relay = StreamRelay(hidesUsageChunk: false)

@@ -40,7 +40,7 @@ struct StreamRelay {
   private var released: [ByteBuffer] = []
   /// The frame with `[DONE]`, or what an unfinished frame left at the end of the stream.
   private(set) var end: ByteBuffer?
-  /// The last figures seen.
+  /// The last figures seen, and earlier ones where the last say nothing.
   private(set) var usage: TokenUsage?
   /// The data of the first error.
   private(set) var errorFrame: ByteBuffer?
@@ -171,7 +171,7 @@ struct StreamRelay {
     let mayHoldUsage = UsageScan.mayHoldUsage(data)
     guard mayHoldUsage || UsageScan.mayHoldError(data) else { return .forward }
     let scan = UsageScan.scan(data)
-    if let found = scan.usage { usage = found }
+    if let found = scan.usage { usage = found.filled(from: usage ?? .notReported) }
     if scan.hasError { return .error }
     if mayDrop, scan.choicesAreEmpty, scan.usage != nil { return .drop }
     return .forward

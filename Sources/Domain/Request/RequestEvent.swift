@@ -96,6 +96,14 @@ public struct TokenUsage: Sendable, Hashable {
 
   /// Nothing was reported.
   public static let notReported = TokenUsage()
+
+  /// These figures, and those of an earlier report where these say nothing: some providers split them over two frames.
+  public func filled(from earlier: TokenUsage) -> TokenUsage {
+    TokenUsage(
+      input: input ?? earlier.input, output: output ?? earlier.output,
+      cached: cached ?? earlier.cached, reasoning: reasoning ?? earlier.reasoning,
+      cacheCreation: cacheCreation ?? earlier.cacheCreation)
+  }
 }
 
 /// One upstream call made for a request, with all that its routing decision depended on.
