@@ -47,7 +47,7 @@ class UsageTests(Story):
         told = {"prompt-tokens": 1000, "cached-tokens": 900, "completion-tokens": 50,
                 "reasoning-tokens": 20}
         expected = {"input": 1000, "cached": 900, "output": 50, "reasoning": 20}
-        for form in ("last", "unasked", "running", "with-finish", "input-output"):
+        for form in ("last", "unasked", "running", "with-finish", "input-output", "split"):
             for stream in (False, True):
                 for asked in ({}, ASKED) if stream else ({},):
                     with self.subTest(form=form, stream=stream, asked=bool(asked)):
