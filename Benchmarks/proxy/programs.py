@@ -81,7 +81,8 @@ class Program:
 
     def __init__(self, name, argv, port, directory, env=None):
         self.name, self.port = name, port
-        self.log = open(directory / f"{name.replace(' ', '-')}.log", "wb")
+        self.again = lambda: Program(name, argv, port, directory, env)
+        self.log = open(directory / f"{name.replace(' ', '-')}.log", "ab")
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,

@@ -319,8 +319,10 @@ class Run:
         upstream = self.bench.upstream()
         for _ in range(self.options.pairs):
             for program in (self.bench.yardstick(upstream), self.bench.gateway("standard", upstream)):
-                program.wait().stop()
-                self.starts.setdefault(program.name.split()[0], []).append(program.first_answer * 1e3)
+                for which, started in (("first", lambda: program), ("again", program.again)):
+                    life = started().wait()
+                    life.stop()
+                    self.starts.setdefault((program.name.split()[0], which), []).append(life.first_answer * 1e3)
         upstream.stop()
 
     def row_5(self):
@@ -328,10 +330,12 @@ class Run:
         peaks = self.peaks
         memory.pair(max(peaks["signalbox"].values()) / 1e6, max(peaks["nginx"].values()) / 1e6)
         start = Part("process start to first answer, empty directory", "ms", "nginx", 300, 100, "lower", judge="ours")
-        for ours, theirs in zip(self.starts["signalbox"], self.starts["nginx"]):
+        for ours, theirs in zip(self.starts["signalbox", "first"], self.starts["nginx", "first"]):
             start.pair(ours, theirs)
         self.extra["5"]["peakMegabytes"] = {
             name: {row: round(value / 1e6, 1) for row, value in found.items()} for name, found in peaks.items()}
+        # A first start hashes the administrator's password, which is made to be slow; later ones do not.
+        self.extra["5"]["startAgainMilliseconds"] = round(middle(self.starts["signalbox", "again"]), 1)
         self.finish("5", {"memory": memory, "start": start})
 
     # --- LiteLLM: beside it, not judged ------------------------------------------------------------------------
