@@ -29,14 +29,15 @@ public struct FailureVerdict: Sendable, Hashable {
   ///   - facts: what was read of the error; `.none` if there is nothing.
   public static func of(status: Int, _ facts: ErrorFacts = .none) -> FailureVerdict {
     let effective = 200..<300 ~= status ? facts.status : status
-    let byStatus = effective.map { "status_\($0)" } ?? "error_in_answer"
+    let byStatus = effective.map { "status_\($0)" }
     let row = FailureRow.table.first { $0.matches(effective, facts) }
     guard let row else {
       let rule = generic(effective, facts)
-      return FailureVerdict(rule, code: byStatus, scope: narrowed(rule, facts))
+      return FailureVerdict(
+        rule, code: byStatus ?? "error_in_answer", scope: narrowed(rule, facts))
     }
     return FailureVerdict(
-      row.rule, code: row.code ?? byStatus, scope: narrowed(row.rule, facts))
+      row.rule, code: row.code ?? byStatus ?? row.rule.rawValue, scope: narrowed(row.rule, facts))
   }
 
   /// Of a call that brought no whole answer, by the code of how it failed (`connect_refused`, `timeout`…); a
@@ -237,12 +238,8 @@ struct FailureRow: Sendable {
         "throttlingexception", "too_many_requests",
       ], .rateLimited, "rate_limited"),
     row(
-      "in a stream", [], names: ["authentication_error", "invalid_api_key"], .unauthorized,
-      "authentication_error"),
-    row(
       "in a stream", [], names: ["permission_error", "permission_denied"], .forbidden,
       "permission_denied"),
-    row("in a stream", [], names: ["model_not_found"], .modelNotFound, "model_not_found"),
     row(
       "in a stream", [],
       names: [
