@@ -16,8 +16,6 @@ public struct AttemptReport: Sendable, Hashable {
   public var outcome: Outcome
   /// Whose attempt it was.
   public var request: RequestID
-  /// It was let through to find out whether a half-open account works again.
-  public var isProbe: Bool
 
   /// How an attempt ended.
   public enum Outcome: Sendable, Hashable {
@@ -27,13 +25,14 @@ public struct AttemptReport: Sendable, Hashable {
     case failed(FailureVerdict, status: UInt16?, resetAt: UnixNanoseconds?)
     /// It begins, as the one probe of a half-open account.
     case probeStarted
+    /// The provider refused what the gateway had added to the request, and took the request without it.
+    case learned(Quirk)
   }
 
   /// Made of its parts.
   public init(
     account: AccountID, provider: ProviderID, upstreamModel: String, policy: PolicyID?,
-    snapshot: UInt64, at: UnixNanoseconds, outcome: Outcome, request: RequestID,
-    isProbe: Bool = false
+    snapshot: UInt64, at: UnixNanoseconds, outcome: Outcome, request: RequestID
   ) {
     self.account = account
     self.provider = provider
@@ -43,6 +42,5 @@ public struct AttemptReport: Sendable, Hashable {
     self.at = at
     self.outcome = outcome
     self.request = request
-    self.isProbe = isProbe
   }
 }
