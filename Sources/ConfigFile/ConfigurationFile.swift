@@ -76,9 +76,30 @@ public enum ConfigurationFile {
             fields, "excluded-models", "excluded model", most: 500, length: 191)?.map(\.text),
           disabledModels: try names(
             fields, "disabled-models", "disabled model", most: 2_000, length: 191)?.map(\.text),
+          healthCheckSeconds: try healthCheck(fields, environment),
           accounts: try accounts(fields, environment)))
     }
     return out
+  }
+
+  /// In seconds; 0: the file wants none.
+  private static func healthCheck(
+    _ provider: Fields, _ environment: [String: String]
+  ) throws(ConfigFault) -> UInt32? {
+    guard let node = provider.node("health-check") else { return nil }
+    let fields = try Fields(
+      node, path: provider.child("health-check"), environment: environment, .healthCheck)
+    let text = try fields.requiredText("interval", max: 32)
+    if text == "none" { return 0 }
+    guard let nanoseconds = parseDuration(text), nanoseconds % 1_000_000_000 == 0,
+      5...86_400 ~= nanoseconds / 1_000_000_000
+    else {
+      throw ConfigFault(
+        .invalidValue, line: fields.line(of: "interval"), path: fields.child("interval"),
+        "\(Fields.shown(text)) is no interval.",
+        remedy: "Write whole seconds from `5s` to `24h`, or `none`.")
+    }
+    return UInt32(nanoseconds / 1_000_000_000)
   }
 
   private static func dialect(_ fields: Fields) throws(ConfigFault) -> UpstreamProtocol {

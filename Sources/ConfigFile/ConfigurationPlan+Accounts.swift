@@ -107,6 +107,19 @@ extension ConfigurationPlan.Provider {
       "provider \(shown(id.rawValue))", .provider(wanted ? .enable(id) : .disable(id)), line)
   }
 
+  /// How often its accounts are tested, if that differs; new ones begin without tests.
+  func checking(_ state: ControlState) -> PlannedChange? {
+    var differences = Differences()
+    let old = state.providers[id]?.healthCheckSeconds ?? 0
+    guard
+      let wanted = differences.take(
+        "health-check", old, healthCheckSeconds, { $0 == 0 ? "none" : "every \($0)s" })
+    else { return nil }
+    return differences.row(
+      "provider \(shown(id.rawValue))",
+      .provider(.setHealthCheck(id, seconds: wanted == 0 ? nil : wanted)), line)
+  }
+
   /// One row for each model to take out, and for each that is no longer in the list.
   func disabling(_ state: ControlState) -> [PlannedChange] {
     guard let disabledModels else { return [] }

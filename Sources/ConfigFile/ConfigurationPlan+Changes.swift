@@ -21,7 +21,9 @@ extension ConfigurationPlan {
       out += [organisation.change(state)].at("organisations[\(index)]")
     }
     for (index, provider) in providers.enumerated() {
-      let rows = [provider.change(state)] + [provider.enabling(state)].compactMap(\.self)
+      let rows =
+        [provider.change(state)]
+        + [provider.enabling(state), provider.checking(state)].compactMap(\.self)
       out += (rows + provider.disabling(state)).at("providers[\(index)]")
     }
     for (index, provider) in providers.enumerated() {

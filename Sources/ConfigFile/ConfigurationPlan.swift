@@ -43,6 +43,8 @@ public struct ConfigurationPlan: Sendable, Hashable {
     public var excludedModels: [String]?
     /// By the provider's own names; these and no others.
     public var disabledModels: [String]?
+    /// Every how many seconds the accounts are tested; 0: never; nil: the file says nothing of it.
+    public var healthCheckSeconds: UInt32?
     /// Unique by name.
     public var accounts: [Account]
   }

@@ -37,7 +37,8 @@ public struct ConfigurationShape: Sendable {
 extension ConfigurationShape {
   /// Every shape, in the order of the manual.
   public static let all = [
-    document, provider, model, account, organisation, limits, budget, key, policy, share, price,
+    document, provider, healthCheck, model, account, organisation, limits, budget, key, policy,
+    share, price,
     settings,
   ]
 
@@ -93,8 +94,18 @@ extension ConfigurationShape {
         "disabled-models", "list of texts", "`[]`",
         "Models taken out by hand, by the provider's own names: at most 2,000. Exactly these: what "
           + "is not in the list is enabled again."),
+      .init(
+        "health-check", "fields", "none", "Regular tests of its enabled accounts."),
       .init("accounts", "list", "`[]`", "Who is billed there: at most 10,000."),
     ], unbuilt: ["oauth"])
+
+  static let healthCheck = ConfigurationShape(
+    "providers[].health-check",
+    [
+      .init(
+        "interval", "duration", "required",
+        "Between two tests of an account: `5s` to `24h` in whole seconds; `none`: no tests.")
+    ])
 
   static let model = ConfigurationShape(
     "providers[].models[]",

@@ -158,23 +158,28 @@ struct Gateway {
     let signing = Task { await signer.run() }
     let keeper = SnapshotKeeper(control: control, logger: logger)
     let keeping = Task { await keeper.run() }
+    let health = HealthKeeper(control: control, logger: logger)
+    let judging = Task { await health.run() }
+    let probe = PlaneProbe()
+    let monitor = HealthMonitor(control: control, probe: probe, logger: logger)
     let cut: Int
     let reason: String
     do {
       try await configure(control, file)
-      let probe = PlaneProbe()
       let responder = await responder(control, probe, limiter)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
-          control, board, responder, limiter, certificates, identity)
+          control, board, health, responder, limiter, certificates, identity)
         probe.serve(plane)
         // Beside the listener: comparing takes as long as a sign-in.
         let telling = Task { await tellOfPassword(control) }
         let reloading = Task { await reload(identity) }
+        let testing = Task { await monitor.run() }
         defer {
           telling.cancel()
           reloading.cancel()
+          testing.cancel()
         }
         (reason, cut) = try await wait(plane, signals)
       } catch {
@@ -185,6 +190,8 @@ struct Gateway {
     } catch {
       signing.cancel()
       keeping.cancel()
+      judging.cancel()
+      await judging.value
       try? await control.noteStop(reason: "start failed", cutRequests: 0)
       await signing.value
       await keeping.value
@@ -192,6 +199,9 @@ struct Gateway {
     }
     signing.cancel()
     keeping.cancel()
+    judging.cancel()
+    // What was reported before the stop belongs before it.
+    await judging.value
     // Before the log is closed: only its one writer makes snapshots.
     await keeping.value
     try await control.noteStop(reason: reason, cutRequests: cut)
@@ -280,8 +290,9 @@ struct Gateway {
   }
 
   private func listen(
-    _ control: ControlPlane, _ board: SnapshotBoard, _ responder: AdminResponder,
-    _ limiter: Limiter, _ certificates: [UInt8]?, _ identity: ServerIdentity?
+    _ control: ControlPlane, _ board: SnapshotBoard, _ health: HealthKeeper,
+    _ responder: AdminResponder, _ limiter: Limiter, _ certificates: [UInt8]?,
+    _ identity: ServerIdentity?
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
@@ -299,7 +310,8 @@ struct Gateway {
     let started = try await DataPlane.start(
       options: plane, board: board, store: control.store,
       fingerprinter: VaultFingerprinter(vault: control.vault),
-      fallback: AdminFallback(responder: responder), limiter: limiter, logger: logger)
+      fallback: AdminFallback(responder: responder), limiter: limiter,
+      health: PlaneHealth(keeper: health), logger: logger)
     let scheme = identity == nil ? "http" : "https"
     let address = ListenAddress(host: options.address.host, port: started.port)
     var lines = ["listening on \(scheme)://\(address)"]

@@ -48,6 +48,15 @@ struct LimiterUsage: UsageSource {
   }
 }
 
+/// Hands what attempts found to the control plane, which decides health.
+struct PlaneHealth: HealthSink {
+  let keeper: HealthKeeper
+
+  func report(_ report: AttemptReport, dealtWith: (@Sendable () -> Void)?) {
+    keeper.report(report, dealtWith: dealtWith)
+  }
+}
+
 /// Fingerprints clients' keys under the vault's key.
 struct VaultFingerprinter: KeyFingerprinter {
   let vault: Vault

@@ -32,6 +32,9 @@ import Testing
     "providers[].models[]": Place(
       "providers: [{id: p, protocol: openai, base-url: 'http://h', models: [{", [("name", "m")],
       "}]}]"),
+    "providers[].health-check": Place(
+      "providers: [{id: p, protocol: openai, base-url: 'http://h', health-check: {",
+      [("interval", "30s")], "}}]"),
     "providers[].accounts[]": Place(
       "providers: [{id: p, protocol: openai, base-url: 'http://h', accounts: [{", [("name", "a")],
       "}]}]"),
@@ -63,6 +66,7 @@ import Testing
   static let values: [String: String] = [
     "protocol": "openai", "base-url": "http://other", "prefix": "x", "enabled": "false",
     "models": "[{name: n}]", "excluded-models": "[n]", "disabled-models": "[n]", "alias": "n",
+    "health-check": "{interval: 5s}", "interval": "24h",
     "api-key": "sk-upstream-number-1", "id": "q", "name": "other", "period": "month",
     "timezone": "\"+02:00\"", "usd": "5", "tokens": "8", "organisation": "q",
     "diagnostics": "true", "allowed-models": "[m]", "allowed-accounts": "[a]",

@@ -71,7 +71,6 @@ struct UnderFailureTests {
       hanging.value[0].answer(plainAnswer)
       #expect(try await prober.response().status == 200)
       #expect(health.reports.value.last?.outcome == .succeeded)
-      #expect(health.reports.value.last?.isProbe == true)
       let finished = try gateway.finished()
       #expect(finished.allSatisfy { $0.ending == .completed })
     }

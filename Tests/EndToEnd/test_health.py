@@ -155,7 +155,7 @@ class ProbeTests(Spine):
         bad = self.box.admin("POST", "/api/providers/a1/test")
         self.assertEqual(bad.status, 200, bad.body)
         self.assertFalse(bad.json()["valid"])
-        self.assertEqual(bad.json()["errorCode"], "status_401")
+        self.assertEqual(bad.json()["errorCode"], "invalid_api_key")
         self.assertNotIn(b"Incorrect API key", bad.body)
         shown = self.box.admin("GET", "/api/providers/a1").json()["connection"]
         self.assertEqual(shown["testStatus"], "error")

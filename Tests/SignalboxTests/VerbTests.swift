@@ -22,8 +22,8 @@ private let spoken: [Spoken] = [
   .init("providers list", "GET /api/provider-nodes"),
   .init("providers show a/b", "GET /api/provider-nodes/a%2Fb"),
   .init(
-    "providers add p --base-url http://h/v1 --model m --model n=o --exclude-model x*",
-    #"POST /api/provider-nodes {"id":"p","baseUrl":"http://h/v1","models":[{"name":"m"},{"name":"n","alias":"o"}],"excludedModels":["x*"]}"#
+    "providers add p --base-url http://h/v1 --model m --model n=o --exclude-model x* --health-check 30s",
+    #"POST /api/provider-nodes {"id":"p","baseUrl":"http://h/v1","models":[{"name":"m"},{"name":"n","alias":"o"}],"excludedModels":["x*"],"healthCheck":{"intervalSeconds":30}}"#
   ),
   .init(
     "providers change p --no-models --protocol openai --if-match 3",

@@ -100,6 +100,7 @@ extension AdminService {
       .init("reason", JSONValue(account.degradation?.reason)),
       .init("degraded_since", JSONValue(account.degradation?.since)),
       .init("rate_limited_until", JSONValue(health.coolsUntil(at: now))),
+      .init("cooldowns", health.cooldowns(at: now)),
     ]
   }
 }

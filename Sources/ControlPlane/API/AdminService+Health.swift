@@ -138,7 +138,7 @@ extension AdminService {
 
 extension Provider {
   /// The provider's own name of the first model that is offered; configured ones go first.
-  fileprivate var firstModel: String? {
+  var firstModel: String? {
     models.lazy.map(\.name).first { !isTakenOut($0) } ?? discoveredModels.first { !isTakenOut($0) }
   }
 }

@@ -32,9 +32,10 @@ extension AdminService {
       prefix: try fields.optionalString("prefix") ?? id.rawValue,
       models: try Self.models(&fields) ?? [],
       excludedModels: try fields.optionalStrings("excludedModels") ?? [])
+    let healthCheck = try Self.healthCheck(&fields)
     try fields.finish()
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in [Change(.provider(.add(added)))]
+      _ in [Change(.provider(.add(added)))] + Self.changes(healthCheck, of: id)
     }
     var answer = try one(provider(id, outcome.state))
     answer.status = .created
@@ -50,11 +51,12 @@ extension AdminService {
       prefix: try fields.changedString("prefix"), models: try Self.models(&fields),
       excludedModels: try fields.optionalStrings("excludedModels"))
     let isActive = try fields.changedBool("isActive")
+    let healthCheck = try Self.healthCheck(&fields)
     try fields.finish()
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
       state in
       _ = try provider(id, state)
-      var changes = [Change(.provider(.change(changed)))]
+      var changes = [Change(.provider(.change(changed)))] + Self.changes(healthCheck, of: id)
       if let isActive {
         changes.append(Change(.provider(isActive ? .enable(id) : .disable(id))))
       }
@@ -99,6 +101,33 @@ extension AdminService {
     return dialect
   }
 
+  /// Every how many seconds the accounts are tested; null: they are not.
+  private static func healthCheck(
+    _ fields: inout ObjectReader
+  ) throws -> ObjectReader.Given<UInt32> {
+    guard let value = fields.raw("healthCheck") else { return .absent }
+    if value.isNull { return .null }
+    guard value.members != nil else {
+      throw fields.fault(
+        "healthCheck", "healthCheck is \(value.typeName)",
+        remedy: "Send {\"intervalSeconds\": 30}, or null for none.")
+    }
+    var inner = try ObjectReader(value, path: "healthCheck")
+    let seconds = try inner.int("intervalSeconds", in: 5...86_400)
+    try inner.finish()
+    return .value(UInt32(seconds))
+  }
+
+  private static func changes(
+    _ healthCheck: ObjectReader.Given<UInt32>, of id: ProviderID
+  ) -> [Change] {
+    switch healthCheck {
+    case .absent: []
+    case .null: [Change(.provider(.setHealthCheck(id, seconds: nil)))]
+    case .value(let seconds): [Change(.provider(.setHealthCheck(id, seconds: seconds)))]
+    }
+  }
+
   private static func models(_ fields: inout ObjectReader) throws -> [ProviderModel]? {
     guard let readers = try fields.optionalObjects("models") else { return nil }
     return try readers.map { reader in
@@ -125,6 +154,8 @@ extension AdminService {
         provider.models.map { model in
           ["name": JSONValue(model.name), "alias": JSONValue(model.alias)]
         }), "excludedModels": .array(provider.excludedModels.map { JSONValue($0) }),
+      "healthCheck": provider.healthCheckSeconds.map { ["intervalSeconds": JSONValue($0)] }
+        ?? .null,
       "isActive": JSONValue(provider.isEnabled), "createdAt": JSONValue(provider.createdAt),
       "updatedAt": JSONValue(provider.updatedAt), "revision": JSONValue(provider.revision),
     ]

@@ -212,7 +212,10 @@ public final class ControlPlane: Sendable {
     }
     let decided = try decide(changes.map(\.command), view.state)
     let proposals = zip(decided, changes).flatMap { events, change in
-      events.map { Proposal(event: $0, secret: change.secret) }
+      events.map {
+        Proposal(
+          event: $0, secret: change.secret, provenance: change.provenance ?? provenance)
+      }
     }
     guard !proposals.isEmpty else {
       return Outcome(state: view.state, receipt: nil, events: [])
@@ -225,7 +228,7 @@ public final class ControlPlane: Sendable {
     let ids = proposals.map { _ in edge.mintID() }
     let drafts = try await sideline.run { [vault] in
       try zip(proposals, ids).map { proposal, id in
-        try proposal.draft(id: id, time: now, provenance: provenance, vault: vault)
+        try proposal.draft(id: id, time: now, vault: vault)
       }
     }
     var expected: [(stream: String, revision: ExpectedRevision)] = []
@@ -250,7 +253,7 @@ public final class ControlPlane: Sendable {
       next.apply(
         Recorded(
           position: receipt.first.rawValue + UInt64(offset), time: now,
-          kind: proposal.event.event.kind, provenance: provenance,
+          kind: proposal.event.event.kind, provenance: proposal.provenance,
           content: .event(proposal.event.event)), secret: proposal.secret)
     }
     next.folded = receipt.last
@@ -287,10 +290,9 @@ public final class ControlPlane: Sendable {
 private struct Proposal: Sendable {
   var event: ProposedEvent
   var secret: Secret?
+  var provenance: Provenance
 
-  func draft(
-    id: UInt128, time: UnixNanoseconds, provenance: Provenance, vault: Vault
-  ) throws -> EventDraft {
+  func draft(id: UInt128, time: UnixNanoseconds, vault: Vault) throws -> EventDraft {
     var sealed: [UInt8] = []
     if let subject = sealSubject(event.event) {
       guard let secret else { throw ControlError.missingSecret(stream: event.stream) }

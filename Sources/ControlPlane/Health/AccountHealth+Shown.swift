@@ -14,11 +14,27 @@ extension AccountHealth {
       .init("testStatus", JSONValue(shownStatus(at: now).name)),
       .init("rateLimitedUntil", JSONValue(coolsUntil(at: now))),
       .init("modelCooldowns", .object(cooling.map { .init($0.key, JSONValue($0.value.until)) })),
+      .init("cooldowns", cooldowns(at: now)),
       .init("lastError", lastError.map { $0.json } ?? .null),
       .init("errorCode", JSONValue(lastError?.status)),
       .init("lastErrorAt", JSONValue(lastError?.at)), .init("lastTested", JSONValue(testedAt)),
       .init("latencyMs", JSONValue(testMicroseconds.map { $0 / 1000 })),
     ]
+  }
+
+  /// All that keeps requests away, or lets one at a time through: the account's first, then by model.
+  func cooldowns(at now: UnixNanoseconds) -> JSONValue {
+    let all =
+      (cooldown.map { [(nil, $0)] } ?? [])
+      + modelCooldowns.sorted { $0.key < $1.key }.map { (String?.some($0.key), $0.value) }
+    return .array(
+      all.filter { now < $0.1.until || $0.1.isHalfOpen(at: now) }.map { model, it in
+        [
+          "model": JSONValue(model), "rule": JSONValue(it.rule), "until": JSONValue(it.until),
+          "since": JSONValue(it.startedAt), "level": JSONValue(it.level),
+          "halfOpen": JSONValue(it.isHalfOpen(at: now)),
+        ]
+      })
   }
 
   /// Until when the whole account cools; nil: it does not.

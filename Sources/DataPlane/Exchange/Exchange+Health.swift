@@ -36,10 +36,9 @@ extension Exchange {
   }
 
   /// The account rejected an option that we added: others need not find out.
-  func tellQuirk(_ verdict: FailureVerdict) {
+  func tellQuirk(_ quirk: Quirk) {
     guard let attempt, let health = context.plane.health else { return }
-    health.report(
-      report(attempt, .failed(verdict, status: attempt.facts.status, resetAt: nil)), dealtWith: nil)
+    health.report(report(attempt, .learned(quirk)), dealtWith: nil)
   }
 
   /// Nothing was found out about the account.
@@ -63,7 +62,6 @@ extension Exchange {
       account: attempt.facts.account, provider: attempt.provider,
       upstreamModel: attempt.upstreamModel, policy: attempt.policy,
       snapshot: attempt.facts.snapshot,
-      at: UnixNanoseconds(context.plane.clock.wallNanoseconds), outcome: outcome, request: id,
-      isProbe: attempt.permit != nil)
+      at: UnixNanoseconds(context.plane.clock.wallNanoseconds), outcome: outcome, request: id)
   }
 }

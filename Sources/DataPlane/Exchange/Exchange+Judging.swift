@@ -94,7 +94,7 @@ extension Exchange {
 
   private func follow(_ verdict: FailureVerdict, _ error: CollectedError) {
     if verdict.rule == .streamOptionsRejected, addsUsageOption {
-      tellQuirk(verdict)
+      tellQuirk(.rejectsStreamOptions)
       return repeatWithoutOption()
     }
     let wait = wait(error)

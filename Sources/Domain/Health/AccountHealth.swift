@@ -158,18 +158,25 @@ extension AccountHealth {
       let last = self.cooldown(it.scope).flatMap { $0.needsProof ? $0.level : nil }
       let cooldown = Cooldown(
         until: it.until, rule: it.rule, startedAt: time, position: position,
-        level: it.rule == Cooldown.byOperator ? 0 : last.map { min($0, .max - 1) + 1 } ?? 0)
+        // One that is over as it begins makes the former half-open, and is no further failure.
+        level: it.rule == Cooldown.byOperator
+          ? 0 : last.map { it.until <= time ? $0 : min($0, .max - 1) + 1 } ?? 0)
       switch it.scope {
       case .account: self.cooldown = cooldown
       case .model(let name): modelCooldowns[name] = cooldown
       }
       if it.status != nil || it.errorCode != nil {
-        testStatus = .unavailable
+        // Of an account whose one model cools, the others serve.
+        if it.scope == .account { testStatus = .unavailable }
         consecutiveErrors += 1
         lastError = LastError(status: it.status, errorClass: nil, code: it.errorCode, at: time)
       }
     case .cooldownEnded(let it):
-      if it.reason == .success { consecutiveErrors = 0 }
+      if it.reason == .success {
+        consecutiveErrors = 0
+        lastError = nil
+        if testStatus == .unavailable { testStatus = .active }
+      }
       switch it.scope {
       case .account: cooldown = nil
       case .model(let name): modelCooldowns[name] = nil

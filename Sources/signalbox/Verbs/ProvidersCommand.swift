@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Surface
 
 /// `signalbox providers`: upstream services.
@@ -86,6 +87,29 @@ struct ProviderFields: ParsableArguments {
   @Flag(name: .long, help: "No models excluded.")
   var noExcludedModels = false
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "How often each enabled account is tested, from 5s to 24h, as 30s.", valueName: "duration"),
+    transform: Self.interval)
+  var healthCheck: Int?
+
+  @Flag(name: .long, help: "No regular tests.")
+  var noHealthCheck = false
+
+  func validate() throws {
+    if healthCheck != nil, noHealthCheck {
+      throw ValidationError("--health-check and --no-health-check contradict each other.")
+    }
+  }
+
+  private static func interval(_ text: String) throws -> Int {
+    guard let nanoseconds = parseDuration(text), nanoseconds % 1_000_000_000 == 0,
+      5...86_400 ~= nanoseconds / 1_000_000_000
+    else { throw ValidationError("Write whole seconds from 5s to 24h, for example 30s.") }
+    return Int(nanoseconds / 1_000_000_000)
+  }
+
   func write(to body: inout RequestBody) {
     body.set("name", name)
     body.set("protocol", self.protocol)
@@ -100,5 +124,7 @@ struct ProviderFields: ParsableArguments {
     body.set("models", list: models, isEmptied: noModels)
     body.set(
       "excludedModels", list: excludeModel.map { JSONValue($0) }, isEmptied: noExcludedModels)
+    if let healthCheck { body.set("healthCheck", ["intervalSeconds": JSONValue(healthCheck)]) }
+    if noHealthCheck { body.set("healthCheck", .null) }
   }
 }

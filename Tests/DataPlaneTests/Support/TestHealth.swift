@@ -30,12 +30,9 @@ final class TestHealth: HealthSink {
       case .succeeded:
         new.apply(
           .health(.cooldownEnded(.init(account: account, scope: nil, reason: .success))))
+      case .learned(let quirk):
+        new.apply(.health(.quirkLearned(.init(account: account, quirk: quirk))))
       case .failed(let verdict, let status, let resetAt):
-        guard verdict.rule != .streamOptionsRejected else {
-          new.apply(
-            .health(.quirkLearned(.init(account: account, quirk: .rejectsStreamOptions))))
-          break
-        }
         new.apply(
           .health(
             .cooldownStarted(

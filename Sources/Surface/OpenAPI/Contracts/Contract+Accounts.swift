@@ -50,7 +50,7 @@ extension Schema {
       .field(
         "modelCooldowns",
         Schema.map(of: .time).described("Models of it that cool, by the provider's own name.")),
-      .field("lastError", Schema.lastError.orNull),
+      .field("cooldowns", .cooldowns), .field("lastError", Schema.lastError.orNull),
       .field("errorCode", Schema.integer.orNull.described("Upstream's status of that error.")),
       .field("lastErrorAt", Schema.time.orNull), .field("lastTested", Schema.time.orNull),
       .field("latencyMs", Schema.count.orNull.described("Of the last test.")),

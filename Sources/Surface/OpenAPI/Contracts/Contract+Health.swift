@@ -97,6 +97,21 @@ extension Schema {
     .field("consecutive_errors", .count), .field("latency_ms", Schema.count.orNull),
     .field("reason", .string.orNull.described("Why it was degraded.")),
     .field("degraded_since", Schema.time.orNull),
-    .field("rate_limited_until", Schema.time.orNull),
+    .field("rate_limited_until", Schema.time.orNull), .field("cooldowns", .cooldowns),
   ]
+
+  static let cooldowns = array(
+    of: .object([
+      .field(
+        "model",
+        Schema.string.orNull.described("By the provider's own name; null: the whole account.")),
+      .field("rule", Schema.errorWord.described("What asked for it, as `rate_limited`.")),
+      .field("until", .time), .field("since", .time),
+      .field("level", Schema.count.described("How many in a row came before it.")),
+      .field(
+        "halfOpen",
+        Schema.bool.described(
+          "Its time is over and nothing has shown yet that the account serves: one request at a "
+            + "time goes there.")),
+    ]), atMost: 2001)
 }

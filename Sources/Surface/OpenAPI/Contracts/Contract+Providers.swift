@@ -11,6 +11,7 @@ extension Contract {
       .optional("name", Schema.label(128).orNull), .optional("prefix", Schema.identifier.orNull),
       .optional("protocol", .dialect), .optional("apiType", .dialect),
       .optional("models", .models.orNull), .optional("excludedModels", .excludedModels.orNull),
+      .optional("healthCheck", Schema.healthCheck.orNull),
     ], status: 201, [.field("node", .named(.provider))], errors: [.alreadyExists, .nameCollision])
   static let getProvider = read(
     [.field("node", .named(.provider))], revision: true, errors: [.unknownProvider])
@@ -19,7 +20,8 @@ extension Contract {
       .optional("name", .label(128)), .optional("baseUrl", .baseURL),
       .optional("prefix", .identifier), .optional("protocol", .dialect),
       .optional("apiType", .dialect), .optional("models", .models.orNull),
-      .optional("excludedModels", .excludedModels.orNull), .optional("isActive", .bool),
+      .optional("excludedModels", .excludedModels.orNull),
+      .optional("healthCheck", Schema.healthCheck.orNull), .optional("isActive", .bool),
     ], [.field("node", .named(.provider))], errors: [.unknownProvider, .nameCollision])
   static let removeProvider = removal(
     [.field("message", .string), .field("id", .identifier)],
@@ -35,6 +37,12 @@ extension Schema {
     ]), atMost: 2000)
   static let excludedModels = array(of: .modelName, atMost: 500)
 
+  static let healthCheck = object([
+    .field(
+      "intervalSeconds",
+      Schema.integer(5...86_400).described("Between tests of each enabled account."))
+  ]).described("Regular tests of the provider's accounts; null: there are none.")
+
   static let provider = object(
     [
       .field("id", .identifier), .field("name", .string),
@@ -45,6 +53,7 @@ extension Schema {
       .field(
         "models",
         .array(of: .object([.field("name", .string), .field("alias", .string.orNull)]))),
-      .field("excludedModels", .array(of: .string)), .field("isActive", .bool),
+      .field("excludedModels", .array(of: .string)),
+      .field("healthCheck", Schema.healthCheck.orNull), .field("isActive", .bool),
     ] + .history)
 }
