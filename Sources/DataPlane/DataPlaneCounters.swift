@@ -34,6 +34,14 @@ final class DataPlaneCounters: Sendable {
   let malformedHeads = Atomic<UInt64>(0)
   let heldBodyBytes = Atomic<Int>(0)
 
+  /// Inference requests at present.
+  var requestsInFlight: UInt64 {
+    // Finished ones first: what ends in between makes the figure too large, never wrap.
+    let finished = requestsFinished.load(ordering: .relaxed)
+    let started = requestsStarted.load(ordering: .relaxed)
+    return started > finished ? started - finished : 0
+  }
+
   var counts: DataPlaneCounts {
     DataPlaneCounts(
       connectionsAccepted: connectionsAccepted.load(ordering: .relaxed),

@@ -19,6 +19,12 @@ public struct DataPlaneOptions: Sendable {
   public var backlog: Int32
   /// Client connections at a time, over all loops; one more is answered 503 and closed.
   public var maxConnections: Int
+  /// Chat requests at a time, over all loops, from their head to the end of their answer; one more is answered 503
+  /// before its body is read.
+  public var maxRequestsInFlight: Int
+  /// Connections to one origin that are being opened at a time, for each loop; a request that needs one more goes
+  /// to another account or is answered 503.
+  public var maxConnectsWaiting: Int
   /// Request line and header fields of one request; at most 65,535.
   public var maxHeadBytes: Int
   /// Request bodies held in memory at a time, over all loops; a request that would exceed it is answered 503.
@@ -28,6 +34,8 @@ public struct DataPlaneOptions: Sendable {
   public var headTimeout: TimeAmount
   /// Between two bytes of a request body.
   public var bodyTimeout: TimeAmount
+  /// From a request's head to the last byte of its body, however steadily it comes.
+  public var bodyTotalTimeout: TimeAmount
   /// Between two requests on one connection.
   public var idleTimeout: TimeAmount
   /// How long a client may accept none of the answer's bytes.
@@ -63,10 +71,13 @@ public struct DataPlaneOptions: Sendable {
     loops = System.coreCount
     backlog = 1024
     maxConnections = 16_384
+    maxRequestsInFlight = 8_192
+    maxConnectsWaiting = 2_048
     maxHeadBytes = 32 << 10
     maxHeldBodyBytes = 512 << 20
     headTimeout = .seconds(15)
     bodyTimeout = .seconds(30)
+    bodyTotalTimeout = .minutes(10)
     idleTimeout = .seconds(75)
     clientStallTimeout = .seconds(60)
     upstreamConnectTimeout = .seconds(5)

@@ -96,7 +96,7 @@ struct ServeCommand: AsyncParsableCommand {
     name: .long,
     help: ArgumentHelp(
       "How long requests in flight may take to end after the first signal.", valueName: "seconds"))
-  var drainSeconds: Int64 = 30
+  var drainSeconds: Int64 = 10
 
   @Flag(
     name: .long,

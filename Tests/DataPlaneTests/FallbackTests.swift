@@ -61,6 +61,36 @@ struct FallbackTests {
     }
   }
 
+  @Test("what cools down stays in the list, and says from when it is available again")
+  func availability() async throws {
+    var configuration = Configuration.one(port: 1)
+    configuration.addProvider("q", port: 1, models: ["n"])
+    configuration.addAccount("b1", at: "q")
+    configuration.cool("a1", for: 1_500_000_000)
+    configuration.addProvider("r", port: 1, models: ["none"])
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      func list() async throws -> String {
+        try await client.send("GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n")
+        return try await client.response().text
+      }
+      let back = TestClock.start / 1_000_000_000 + 2
+      let cooling = #""owned_by":"p","available":false,"available_at":\#(back)"#
+      for _ in 0..<2 {
+        let text = try await list()
+        #expect(text.contains(cooling))
+        #expect(text.contains(#""owned_by":"q","available":true}"#))
+        #expect(text.contains(#""owned_by":"r","available":false}"#))
+      }
+      gateway.clock.advance(.milliseconds(1500))
+      let text = try await list()
+      #expect(text.contains(#""owned_by":"p","available":true}"#))
+      #expect(!text.contains("available_at"))
+      try await client.send("GET /v1/models/r/none HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(try await client.response().text.contains(#""available":false}"#))
+    }
+  }
+
   @Test("a model is listed and found under the name that clients write")
   func models() async throws {
     var configuration = Configuration()

@@ -96,6 +96,33 @@ struct ForwardingTests {
     }
   }
 
+  @Test("what a request cost is recorded with the version of the prices")
+  func cost() async throws {
+    let usage =
+      #""usage":{"prompt_tokens":1000,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":400}}"#
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer(#"{"choices":[{}],\#(usage)}"#)
+    }
+    var configuration = Configuration.one(port: upstream.port)
+    let price = Price(input: 2_500_000, output: 10_000_000, cached: 1_250_000)
+    configuration.apply(
+      .pricing(
+        .changed(
+          .init(set: [.init(id: PriceID(provider: ProviderID("p"), model: "m"), price: price)]))))
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      _ = try await client.response()
+      try await client.send(chat(plainBody.replacingFirst("p/m", with: "p/other")))
+      _ = try await client.response()
+      let finished = try await gateway.finished(2)
+      // 600 × 2.5 + 400 × 1.25 + 10 × 10 micro-dollars.
+      #expect(finished.map(\.costMicroUSD) == [2100, nil])
+      #expect(finished.map(\.priceVersion) == [1, nil])
+      #expect(finished.map(\.usage.cached) == [400, 400])
+    }
+  }
+
   @Test("an encoded answer is forwarded as it is, tokens not reported")
   func encoded() async throws {
     let upstream = try await ScriptedUpstream.start { call in

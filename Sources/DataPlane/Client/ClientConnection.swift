@@ -62,6 +62,8 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   private var heldBytes = 0
   /// When the wait in progress is over; `.max`: none.
   private var deadline = Int64.max
+  /// When the body in hand must be here.
+  private var bodyBy = Int64.max
   private var hasHeadBytes = false
   private var lastBuffered = 0
   private var stalledSince = Int64.max
@@ -219,7 +221,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
           }
         case .dropping:
           switch try decoder.next(&input) {
-          case .body: deadline = now() + options.bodyTimeout.nanoseconds
+          case .body: awaitBody()
           case .end: reading = .whole
           case .needMore, .head: return
           }
@@ -264,7 +266,8 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
       operation == nil
       ? FallbackCall.bodyBytes : Int(context.routing.snapshot.settings.maxBodyBytes)
     reading = .collecting
-    deadline = now() + options.bodyTimeout.nanoseconds
+    bodyBy = now() + options.bodyTotalTimeout.nanoseconds
+    awaitBody()
     if let operation {
       let exchange = Exchange(head: head, operation: operation, connection: self)
       serving = .exchange(exchange)
@@ -285,8 +288,12 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
   private var tooLarge: String { "The body is larger than the limit of \(bodyLimit) bytes." }
 
+  private func awaitBody() {
+    deadline = min(now() + options.bodyTimeout.nanoseconds, bodyBy)
+  }
+
   private func collect(_ slice: ByteBuffer) {
-    deadline = now() + options.bodyTimeout.nanoseconds
+    awaitBody()
     let held = context.plane.counters.heldBodyBytes.wrappingAdd(
       slice.readableBytes, ordering: .relaxed
     ).newValue

@@ -62,6 +62,7 @@ extension Exchange {
     let quirks = snapshot.accounts[decision.accountIndex].quirks
     omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
     resetAfter = nil
+    served = PriceID(provider: decision.provider, model: decision.upstreamModel)
     modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
     attempt = OpenAttempt(
       facts: facts, startedAt: now(), accountIndex: decision.accountIndex,
@@ -184,6 +185,7 @@ extension Exchange {
       return upstreamCallFailed(failure)
     }
     forwardReleased()
+    noteUsage()
     let code: ErrorCode = failure == .idleTimeout ? .upstreamTimeout : .upstreamCut
     let verdict = failure.verdict
     closeAttempt(verdict)

@@ -175,7 +175,7 @@ extension UpstreamFailure {
     case .connectRefused, .connectFailed, .nameNotResolved, .addressRefused, .tlsFailed,
       .closedBeforeAnswer, .misconfigured, .dialectUnsupported:
       .upstreamUnreachable
-    case .machineExhausted: .overloaded
+    case .machineExhausted, .tooManyConnects: .overloaded
     case .connectTimeout, .headTimeout, .idleTimeout, .outOfTime: .upstreamTimeout
     case .cut: .upstreamCut
     case .malformedAnswer, .frameTooLong: .upstreamProtocol

@@ -78,12 +78,4 @@ extension Exchange {
       limiter.observe(output / answers + (output % answers > 0 ? 1 : 0), of: served)
     }
   }
-
-  /// The model of the last attempt.
-  private var served: PriceID? {
-    guard let name = modelResolved, let slash = name.firstIndex(of: "/") else { return nil }
-    return PriceID(
-      provider: ProviderID(String(name[..<slash])), model: String(name[name.index(after: slash)...])
-    )
-  }
 }

@@ -63,13 +63,8 @@ extension Exchange {
     _ rejected: [RoutingRefusal.Rejection], _ wall: UnixNanoseconds
   ) -> Int64? {
     rejected.compactMap { rejection -> Int64? in
-      switch rejection.reason {
-      case .cooling(let until), .modelCooling(let until): max(1, until.rawValue - wall.rawValue)
-      case .probing: 1_000_000_000
-      case .disabled, .providerDisabled, .noCredential, .degraded, .credentialExpired, .notAllowed,
-        .notOffered, .noWeight, .alreadyTried, .lowerPriority, .notDrawn, .laterInCombo:
-        nil
-      }
+      if let until = rejection.reason.until { return max(1, until.rawValue - wall.rawValue) }
+      return rejection.reason == .probing ? 1_000_000_000 : nil
     }.min()
   }
 
@@ -77,13 +72,8 @@ extension Exchange {
   private func isQuota(_ rejected: [RoutingRefusal.Rejection]) -> Bool {
     let timed = Set(
       rejected.compactMap { rejection -> AccountID? in
-        switch rejection.reason {
-        case .cooling, .modelCooling, .probing: rejection.account
-        case .disabled, .providerDisabled, .noCredential, .degraded, .credentialExpired,
-          .notAllowed, .notOffered, .noWeight, .alreadyTried, .lowerPriority, .notDrawn,
-          .laterInCombo:
-          nil
-        }
+        let isTimed = rejection.reason.until != nil || rejection.reason == .probing
+        return isTimed ? rejection.account : nil
       })
     let limits = [FailureRule.rateLimited.rawValue, FailureRule.quotaExhausted.rawValue]
     return context.routing.snapshot.accounts.allSatisfy { account in
@@ -92,14 +82,7 @@ extension Exchange {
   }
 
   private static func text(_ reason: RejectionReason) -> String {
-    switch reason {
-    case .cooling(let until), .modelCooling(let until):
-      "\(reason.name) until \(rfc3339(wholeSecond(until)))"
-    case .credentialExpired(let at): "\(reason.name) at \(rfc3339(wholeSecond(at)))"
-    case .disabled, .providerDisabled, .noCredential, .degraded, .probing, .notAllowed, .notOffered,
-      .noWeight, .alreadyTried, .lowerPriority, .notDrawn, .laterInCombo:
-      reason.name
-    }
+    reason.until.map { "\(reason.name) until \(rfc3339(wholeSecond($0)))" } ?? reason.name
   }
 
   /// Rounded up: what is told is not too early.

@@ -128,7 +128,7 @@ extension Exchange: UpstreamCaller {
   }
 
   private func completeStream() {
-    if let found = stream?.usage { usage = found }
+    noteUsage()
     complete(stream?.end.map { [$0] } ?? [], nil)
   }
 
@@ -182,6 +182,7 @@ extension Exchange: UpstreamCaller {
     forwardReleased()
     upstream?.close()
     upstream = nil
+    noteUsage()
     let frame = stream?.errorFrame ?? ByteBuffer()
     let verdict = verdict(on: .errorInStream, frame, status: 200)
     closeAttempt(verdict)

@@ -70,6 +70,8 @@ final class Exchange {
   var session: UInt64?
   /// The request's place in the order of its group, once it was drawn.
   var place: UInt64?
+  /// The model that the last attempt asked for, for its price.
+  var served: PriceID?
   /// Nanoseconds until the first account may be asked again that was not asked; nil: unknown.
   var othersWait: Int64?
 
@@ -140,6 +142,12 @@ final class Exchange {
       connection.dropBody(of: head)
       return refuseUnauthenticated(code)
     }
+    if operation == .chatCompletions,
+      context.plane.counters.requestsInFlight > UInt64(max(1, options.maxRequestsInFlight))
+    {
+      connection.dropBody(of: head)
+      return deny(.overloaded)
+    }
     if operation == .chatCompletions, let encoding = head.fields.value(.contentEncoding),
       !encoding.readableBytesView.elementsEqual("identity".utf8)
     {
@@ -165,7 +173,7 @@ final class Exchange {
     requestBytes = UInt64(body.readableBytes)
     switch operation {
     case .chatCompletions: admit(body)
-    case .listModels: answerOwn(context.routing.modelList(for: key?.id))
+    case .listModels: answerOwn(context.routing.modelList(for: key, at: receivedAt))
     case .getModel: answerModel()
     case .unknown: deny(.notFound)
     }
@@ -177,7 +185,7 @@ final class Exchange {
       let name = parameters.first?.value
     else { return deny(.notFound) }
     modelAsked = String(decoding: name.utf8.prefix(256), as: UTF8.self)
-    guard let model = context.routing.model(name, for: key?.id) else {
+    guard let model = context.routing.model(name, for: key, at: receivedAt) else {
       return deny(.modelNotFound, param: "model")
     }
     answerOwn(model)
@@ -278,12 +286,16 @@ final class Exchange {
     if case .abort = end {} else { noteFirstByte() }
     // Whoever reads it finds the last attempt's model in `modelResolved`.
     if let last = attempts.indices.last { attempts[last].upstreamModel = nil }
+    let pricing = context.routing.snapshot.pricing
+    let cost = pricing.prices.isEmpty ? nil : cost(by: pricing)
     let finished = RequestEvent.Finished(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
       remoteAddress: connection.remoteAddress, operation: operation, modelAsked: modelAsked,
       modelResolved: modelResolved, isStream: scan?.stream ?? false, receivedAt: receivedAt,
       attempts: attempts, status: UInt16(clamping: status), ending: ending, errorCode: code,
-      errorClass: errorClass, usage: usage, requestBytes: requestBytes,
+      errorClass: errorClass, usage: usage,
+      priceVersion: cost.map { _ in pricing.revision }, costMicroUSD: cost,
+      requestBytes: requestBytes,
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
       totalMicroseconds: microseconds(since: startedAt), session: session,
@@ -292,6 +304,12 @@ final class Exchange {
     phase = .recording
     isCompleted = ending == .completed
     guard isRecorded, submit(finished) else { return sendEnd() }
+  }
+
+  /// In millionths of a US dollar; nil: nothing was reported, or no price is known.
+  private func cost(by pricing: Pricing) -> UInt64? {
+    guard usage != .notReported, let served, let price = pricing.prices[served] else { return nil }
+    return price.microUSD(of: usage, cacheCreation: usage.cacheCreation ?? 0)
   }
 
   private func endBytes(_ end: End) -> UInt64 {
@@ -392,10 +410,14 @@ final class Exchange {
     case .recording, .over: return
     case .reading, .announcing, .attempting, .judging, .relaying, .flushing: break
     }
+    noteUsage()
     cancelUpstream(errorClass, code: code)
     let status = isCommitted ? answer?.status ?? 499 : ending == .drained ? 503 : 499
     conclude(ending, status: status, code: code, errorClass: errorClass, .abort)
   }
+
+  /// What a stream reported before it broke off counts: the provider charges it.
+  func noteUsage() { if let found = stream?.usage { usage = found } }
 
   /// Ends the attempt under way, if there is one.
   private func cancelUpstream(_ errorClass: ErrorClass, code: String) {

@@ -74,41 +74,59 @@ final class LoopRouting {
     return head
   }
 
-  /// The body of `GET /v1/models`, as those see it who may ask for everything.
-  private lazy var modelList = Self.list(snapshot.models())
+  /// The body of `GET /v1/models` as those of an organisation see it who may ask for everything, until a
+  /// cooldown or a credential ends.
+  private var modelLists: [OrganisationID?: (body: ByteBuffer, until: UnixNanoseconds)] = [:]
+  private static let modelListsMax = 64
 
-  /// The body of `GET /v1/models` for a key.
-  func modelList(for key: KeyID?) -> ByteBuffer {
-    guard let key, snapshot.isFenced(key) else { return modelList }
-    return Self.list(snapshot.models(for: key))
+  /// The body of `GET /v1/models` for a key: everything it may ask for, whether or not somebody serves it now.
+  func modelList(for key: Key?, at now: UnixNanoseconds) -> ByteBuffer {
+    if let key, snapshot.isFenced(key.id) {
+      return list(snapshot.models(for: key.id), key, now)
+    }
+    if let known = modelLists[key?.organisation], now < known.until { return known.body }
+    let body = list(snapshot.models(), key, now)
+    if modelLists.count >= Self.modelListsMax { modelLists.removeAll() }
+    let until = snapshot.nextChange(after: now) ?? UnixNanoseconds(.max)
+    modelLists[key?.organisation] = (body, until)
+    return body
   }
 
-  private static func list(_ models: [ListedModel]) -> ByteBuffer {
+  private func list(_ models: [ListedModel], _ key: Key?, _ now: UnixNanoseconds) -> ByteBuffer {
     var writer = JSONWriter(capacity: 4096)
     writer.object { writer in
       writer.member("object", "list")
       writer.name("data")
       writer.array { writer in
-        for model in models { write(model, to: &writer) }
+        for model in models { write(model, key, now, to: &writer) }
       }
     }
     return ByteBuffer(bytes: writer.bytes)
   }
 
   /// The body of `GET /v1/models/{id}`; nil if there is no such model.
-  func model(_ id: String, for key: KeyID?) -> ByteBuffer? {
-    guard let model = snapshot.model(id, for: key) else { return nil }
+  func model(_ id: String, for key: Key?, at now: UnixNanoseconds) -> ByteBuffer? {
+    guard let model = snapshot.model(id, for: key?.id) else { return nil }
     var writer = JSONWriter()
-    Self.write(model, to: &writer)
+    write(model, key, now, to: &writer)
     return ByteBuffer(bytes: writer.bytes)
   }
 
-  private static func write(_ model: ListedModel, to writer: inout JSONWriter) {
+  private func write(
+    _ model: ListedModel, _ key: Key?, _ now: UnixNanoseconds, to writer: inout JSONWriter
+  ) {
+    let availability = snapshot.availability(
+      of: model.id, organisation: key?.organisation, key: key?.id, at: now)
     writer.object { writer in
       writer.member("id", model.id)
       writer.member("object", "model")
       writer.member("created", model.createdAt)
       writer.member("owned_by", model.ownedBy)
+      writer.member("available", availability == .available)
+      if case .unavailable(let until?) = availability {
+        // Rounded up: what is told is not too early.
+        writer.member("available_at", (until.rawValue - 1) / 1_000_000_000 + 1)
+      }
     }
   }
 }

@@ -23,6 +23,8 @@ enum UpstreamFailure: Error, Sendable, Hashable {
   case emptyStream
   /// This machine has no descriptor, port or memory left for another connection: no account's doing.
   case machineExhausted
+  /// As many connections as may be are being opened to the same origin.
+  case tooManyConnects
   /// The request's time was up before this account had a fair part of it.
   case outOfTime
   /// The base URL or the secret cannot be used.
@@ -47,6 +49,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
     case .frameTooLong: "frame_too_long"
     case .emptyStream: "empty_stream"
     case .machineExhausted: "machine_exhausted"
+    case .tooManyConnects: "too_many_connects"
     case .outOfTime: "out_of_time"
     case .misconfigured: "misconfigured"
     case .dialectUnsupported: "dialect_unsupported"
@@ -60,7 +63,8 @@ enum UpstreamFailure: Error, Sendable, Hashable {
       .connectTimeout, .closedBeforeAnswer, .cut:
       .network
     case .headTimeout, .idleTimeout, .malformedAnswer, .frameTooLong, .emptyStream: .provider
-    case .machineExhausted, .outOfTime, .misconfigured, .dialectUnsupported: .gateway
+    case .machineExhausted, .tooManyConnects, .outOfTime, .misconfigured, .dialectUnsupported:
+      .gateway
     }
   }
 }

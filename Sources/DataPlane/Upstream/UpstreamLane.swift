@@ -7,6 +7,8 @@ final class UpstreamLane {
   let origin: UpstreamEndpoint.Origin
   private let pool: UpstreamPool
   private var idle: [UpstreamConnection] = []
+  /// Connections being opened, those that nobody waits for any more among them.
+  private var connecting = 0
   private var open = IndexedSet<UpstreamConnection>()
 
   init(origin: UpstreamEndpoint.Origin, pool: UpstreamPool) {
@@ -33,6 +35,11 @@ final class UpstreamLane {
   {
     let pending = PendingConnect(done)
     let options = pool.options
+    guard connecting < max(1, options.maxConnectsWaiting) else {
+      pool.eventLoop.assumeIsolated().execute { pending.complete(.failure(.tooManyConnects)) }
+      return pending
+    }
+    connecting += 1
     pool.counters.upstreamConnects.count()
     let bootstrap = ClientBootstrap(group: pool.eventLoop)
       .connectTimeout(options.upstreamConnectTimeout)
@@ -44,6 +51,7 @@ final class UpstreamLane {
         bootstrap.connect(host: origin.host, port: origin.port)
       }
     channel.assumeIsolated().whenComplete { result in
+      self.connecting -= 1
       switch result {
       case .success(let channel): self.connected(channel, pending)
       case .failure(let error): pending.complete(.failure(Self.failure(of: error)))

@@ -194,6 +194,8 @@ extension JSONCursor {
   private mutating func usageObject() throws(JSONFlaw) -> TokenUsage {
     var chat = TokenUsage()
     var responses = TokenUsage()
+    /// DeepSeek's word for what others call cached.
+    var hits: UInt64?
     var hasMember = try firstMember()
     while hasMember {
       let name = try skipName()
@@ -205,6 +207,10 @@ extension JSONCursor {
         chat.cached = try detail("cached_tokens")
       } else if equals(name, "completion_tokens_details") {
         chat.reasoning = try detail("reasoning_tokens")
+      } else if equals(name, "cache_creation_input_tokens") {
+        chat.cacheCreation = try count(within: 2)
+      } else if equals(name, "prompt_cache_hit_tokens") {
+        hits = try count(within: 2)
       } else if equals(name, "input_tokens") {
         responses.input = try count(within: 2)
       } else if equals(name, "output_tokens") {
@@ -220,7 +226,8 @@ extension JSONCursor {
     }
     return TokenUsage(
       input: chat.input ?? responses.input, output: chat.output ?? responses.output,
-      cached: chat.cached ?? responses.cached, reasoning: chat.reasoning ?? responses.reasoning)
+      cached: chat.cached ?? responses.cached ?? hits,
+      reasoning: chat.reasoning ?? responses.reasoning, cacheCreation: chat.cacheCreation)
   }
 
   /// A number of tokens; nil for whatever is not an unsigned integer of 64 bits.

@@ -34,5 +34,11 @@ extension Schema {
     .field("id", .string), .field("object", .constant("model")),
     .field("created", .integer.described("Seconds since 1970.")),
     .field("owned_by", Schema.identifier.described("The provider.")),
+    .field("available", Schema.bool.described("Whether an account can serve it now.")),
+    .optional(
+      "available_at",
+      Schema.integer.described(
+        "Seconds since 1970: when the first account is back, where all that could serve it cool down."
+      )),
   ])
 }
