@@ -159,7 +159,7 @@ class ProbeTests(Spine):
         self.assertNotIn(b"Incorrect API key", bad.body)
         shown = self.box.admin("GET", "/api/providers/a1").json()["connection"]
         self.assertEqual(shown["testStatus"], "error")
-        self.assertEqual(shown["lastError"], {"code": "status_401", "type": "account"})
+        self.assertEqual(shown["lastError"], {"code": "invalid_api_key", "type": "account"})
         self.assertEqual(shown["errorCode"], 401)
 
         self.box.admin("PUT", "/api/providers/a1", {"apiKey": "sk-upstream-1"})
@@ -214,6 +214,74 @@ class VerbTests(Spine):
         self.restart(self.box)
         self.assertEqual(self.box.chat(message()).status, 200)
         self.assertEqual(self.upstream.state()["requests"]["byAccount"]["a1"], 2)
+
+
+class RuleTests(Spine):
+    """Health that follows from traffic and from regular tests."""
+
+    def served(self):
+        return self.upstream.state()["requests"]["byAccount"]
+
+    def shown(self, account="a1"):
+        return self.box.admin("GET", f"/api/providers/{account}").json()["connection"]
+
+    def kinds(self):
+        return [it["kind"] for it in self.box.window() if it["kind"].startswith("health.")]
+
+    def test_a_limited_account_cools_is_probed_once_and_comes_back(self):
+        # Clients wait for the answer, health for nobody: the second request may still find it free.
+        self.upstream.next({"status": 429, "reset": {"form": "retry-after", "in": "6s"}}, account="a1")
+        answer = self.box.chat(message())
+        self.assertEqual(answer.status, 200, answer.body)
+        cooldown = eventually(lambda: (self.shown()["cooldowns"] or [None])[0], "a cooldown")
+        self.assertEqual((cooldown["rule"], cooldown["model"]), ("rate_limited", None))
+        self.upstream.control("POST", "reset")
+        for _ in range(5):
+            self.assertEqual(self.box.chat(message()).status, 200)
+        self.assertEqual(self.served(), {"a2": 5})
+        eventually(lambda: self.shown()["cooldowns"][0]["halfOpen"], "the end of its time")
+        self.assertEqual(self.box.chat(message()).status, 200)
+        eventually(lambda: self.shown()["cooldowns"] == [], "the end of the cooldown")
+        self.assertEqual(self.served(), {"a1": 1, "a2": 5})
+        self.assertEqual(self.shown()["testStatus"], "active")
+        self.assertEqual(
+            self.kinds(),
+            ["health.cooldown_started.v1", "health.probe_started.v1", "health.cooldown_ended.v1"])
+
+    def test_bad_requests_leave_no_trace_in_anybodys_health(self):
+        for error in ("openai-context", "openai-parameter"):
+            self.upstream.next({"status": 400, "error": error}, account="a1", times=5)
+            for _ in range(5):
+                self.assertEqual(self.box.chat(message()).status, 400)
+        self.assertEqual(self.kinds(), [])
+        self.assertEqual(self.served(), {"a1": 10})
+
+    def test_three_failures_of_the_provider_cool_and_a_refused_key_cools_at_once(self):
+        self.upstream.next({"status": 500}, account="a1", times=3)
+        for number in range(3):
+            self.assertEqual(self.kinds(), [], number)
+            self.assertEqual(self.box.chat(message()).status, 200)
+        cooldown = eventually(lambda: (self.shown()["cooldowns"] or [None])[0], "a cooldown")
+        self.assertEqual(cooldown["rule"], "provider_error")
+        self.upstream.next({"status": 401}, account="a2")
+        self.assertEqual(self.box.chat(message()).status, 502)
+        cooldown = eventually(lambda: (self.shown("a2")["cooldowns"] or [None])[0], "a cooldown")
+        self.assertEqual(cooldown["rule"], "unauthorized")
+
+    def test_regular_tests_take_out_a_broken_account_and_half_open_a_repaired_one(self):
+        put = self.box.admin(
+            "PUT", "/api/provider-nodes/mock", {"healthCheck": {"intervalSeconds": 5}})
+        self.assertEqual(put.json()["node"]["healthCheck"], {"intervalSeconds": 5}, put.body)
+        self.upstream.next({"status": 503}, account="a1", times=3)
+        cooldown = eventually(
+            lambda: (self.shown()["cooldowns"] or [None])[0], "a cooldown", patience=40)
+        self.assertEqual(cooldown["rule"], "health_check")
+        self.upstream.control("POST", "reset")
+        self.assertEqual(self.box.chat(message()).status, 200)
+        eventually(lambda: self.shown()["cooldowns"][0]["halfOpen"], "two good tests", patience=40)
+        eventually(
+            lambda: self.box.chat(message()).status == 200 and self.shown()["cooldowns"] == [],
+            "a request that serves")
 
 
 class DiscoveryTests(Spine):
