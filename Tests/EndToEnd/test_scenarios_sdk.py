@@ -39,6 +39,19 @@ class RetryTests(Story):
         self.assertEqual(answer.usage.prompt_tokens, 3)
         self.assertEqual(self.upstream.total(), 2, "not asked while it cools")
 
+    def test_a_rate_limit_of_an_hour_is_told_at_once(self):
+        pool = self.pool(2)
+        self.upstream.next({"status": 429, "retry-after": 3600}, times=2)
+        client = self.client(retries=0)
+        for _ in range(3):
+            if self.upstream.total():
+                for name in pool.accounts:
+                    self.cooled(name)
+            with self.assertRaises(openai.RateLimitError) as caught:
+                self.create(client, pool.model)
+            self.assertLessEqual(int(caught.exception.response.headers["retry-after"]), 120)
+        self.assertEqual(self.upstream.total(), 2)
+
     def test_an_answer_that_broke_off_is_no_short_answer(self):
         pool = self.pool(2)
         self.upstream.next({"fault": "close-mid-stream", "at-chunk": 4, "chunk-pace": "5ms"})

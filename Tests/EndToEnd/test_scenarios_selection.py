@@ -2,7 +2,7 @@
 
 import threading
 
-from story import POLICIES, Story
+from story import BACKENDS, POLICIES, Story
 from support import eventually
 
 
@@ -31,6 +31,40 @@ class StrategyTests(Story):
                 self.assertEqual(len(set(places[start:start + limit])), 1, places)
             self.assertEqual([places.count(place) for place in range(3)], [2 * limit] * 3, places)
             self.assertEqual(places[:3 * limit], places[3 * limit:], "the order is the same again")
+        self.verified()
+
+    def test_c12_round_robin_passes_over_an_account_that_cools(self):
+        pool = self.pool(3)
+        self.strategy("round-robin", stickyRoundRobinLimit=1)
+        self.upstream.next({"status": 429, "retry-after": 3600}, account=pool.accounts[1])
+        self.order(pool, 3)
+        self.cooled(pool.accounts[1])
+        self.forget_calls()
+        self.order(pool, 8)
+        calls = self.calls(pool)
+        self.assertNotIn(pool.accounts[1], calls)
+        self.assertEqual(sum(calls.values()), 8)
+        self.assertGreaterEqual(min(calls[pool.accounts[0]], calls[pool.accounts[2]]), 2)
+
+    def test_c12_r33_a_session_leaves_an_exhausted_account_and_does_not_try_it_each_turn(self):
+        pool = self.pool(3)
+        self.strategy("session-sticky")
+        session = {"headers": {"x-session-id": "night-shift"}}
+        places = self.order(pool, 5, **session)
+        self.assertEqual(len(set(places)), 1, places)
+        bound = pool.accounts[places[0]]
+        self.upstream.next({"status": 429, "retry-after": 3600}, account=bound)
+        self.order(pool, 1, **session)
+        self.cooled(bound)
+        self.forget_calls()
+        after = self.order(pool, 6, **session)
+        self.assertEqual(len(set(after)), 1, "bound again, elsewhere")
+        self.assertNotEqual(after[0], places[0])
+        self.assertNotIn(bound, self.calls(pool), "not tried first on every turn")
+        # Other sessions are spread over what is left.
+        spread = {
+            self.order(pool, 1, headers={"x-session-id": f"shift-{n}"})[0] for n in range(16)}
+        self.assertEqual(len(spread), 2)
         self.verified()
 
     def test_r32_fill_first_keeps_to_the_first_and_comes_back_to_it(self):
@@ -78,6 +112,22 @@ class PolicyTests(Story):
         total = self.ask_over(32, 1024)
         share = self.calls(pool)[pool.accounts[0]]
         self.assertLessEqual(abs(share - total * 0.8), 10, self.calls(pool))
+
+    def test_degraded_and_cooling_accounts_of_a_policy_get_nothing(self):
+        pool = self.pool(4)
+        self.policy(pool, 50, 30, 15, 5)
+        self.must("POST", f"{BACKENDS}/{pool.ids[0]}/degrade", {"reason": "refunds pending"})
+        self.play(accounts={pool.accounts[1]: {"sequence": [
+            {"behaviour": {"status": 429, "retry-after": 3600}}]}})
+        eventually(
+            lambda: self.ask("gpt-4o-mini") == [200] and self.cooling(pool.accounts[1]),
+            "the cooldown")
+        self.forget_calls()
+        self.good("gpt-4o-mini", 100)
+        calls = self.calls(pool)
+        self.assertEqual(set(calls), set(pool.accounts[2:]))
+        self.assertLessEqual(abs(calls[pool.accounts[2]] - 75), 2, calls)
+        self.verified()
 
     def test_a_heavy_first_account_does_not_starve_the_rest(self):
         pool = self.pool(3)

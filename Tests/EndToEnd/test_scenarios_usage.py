@@ -176,6 +176,23 @@ class StreamTests(Story):
             self.assertNotEqual(
                 self.finished(answer.header("x-request-id"))["outcome"], "completed", fault)
 
+    def test_a_provider_without_stream_options_is_found_out_once(self):
+        pool = self.pool(1)
+        self.play({"rejects-stream-options": True, "usage": "unasked", "prompt-tokens": 9})
+        first = self.chat(pool.model, stream=True)
+        self.assertEqual(first.status, 200, first.body)
+        self.assertEqual(self.calls(pool), {pool.accounts[0]: 2}, "asked again without the option")
+        for _ in range(2):
+            self.forget_calls()
+            answer = self.chat(pool.model, stream=True)
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(self.calls(pool), {pool.accounts[0]: 1}, "and not asked with it since")
+            self.assertEqual(self.finished(answer.header("x-request-id"))["tokens"]["input"], 9)
+            self.kill()
+        self.assert_cool(pool)
+        # Who asks for the option has to be told.
+        self.assertEqual(self.chat(pool.model, stream=True, **ASKED).status, 400)
+
     def test_r31_clients_that_leave_cool_nobody(self):
         pool = self.pool(2)
         self.play({"head-latency": "300ms"})
