@@ -2,9 +2,10 @@
 
 import json
 import subprocess
+import time
 
 from story import Story
-from support import program
+from support import CLIENT_KEY, exchange, program
 
 ALIAS = "/api/models/alias"
 
@@ -172,6 +173,29 @@ class ModelListTests(Story):
             self.must("PUT", path, {"isActive": True})
             self.assertEqual(self.names(), before, path)
             self.good(pool.model)
+
+    def test_r20_the_list_says_which_models_can_be_served_now(self):
+        pool = self.pool(2)
+
+        def row():
+            listed = exchange(
+                self.box.port, "GET", "/v1/models",
+                headers={"authorization": f"Bearer {CLIENT_KEY}"}).json()["data"]
+            return next(model for model in listed if model["id"] == pool.model)
+
+        before = self.names()
+        self.assertTrue(row()["available"])
+        self.upstream.next({"status": 429, "retry-after": 600}, times=2)
+        self.assertEqual(self.ask(pool.model), [429])
+        for name in pool.accounts:
+            self.cooled(name)
+        self.assertFalse(row()["available"])
+        self.assertTrue(500 < row()["available_at"] - time.time() < 602, row())
+        self.assertEqual(self.names(), before, "nothing vanishes from a list that clients keep")
+        for identity in pool.ids:
+            self.must("POST", f"/api/providers/{identity}/cooldown/end")
+        self.assertTrue(row()["available"])
+        self.good(pool.model)
 
     def test_r21_an_alias_needs_no_second_entry_and_is_not_sent_upstream(self):
         pool = self.pool(1)
