@@ -216,7 +216,9 @@ static size_t build_request(char *into, size_t room, const char *body) {
 #define FRAME_HEAD "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1763640000," \
   "\"model\":\"gpt-4o-mini\",\"system_fingerprint\":\"fp_bench\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\""
 #define FRAME_TAIL "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
-#define USAGE "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1763640000," \
+#define END "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1763640000," \
+  "\"model\":\"gpt-4o-mini\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n" \
+  "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1763640000," \
   "\"model\":\"gpt-4o-mini\",\"choices\":[],\"usage\":{\"prompt_tokens\":14,\"completion_tokens\":200," \
   "\"total_tokens\":214}}\n\ndata: [DONE]\n\n"
 #define WHOLE "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1763640000,\"model\":" \
@@ -322,7 +324,7 @@ static bool step(struct stream *stream) {
   size_t count = put_frame(bytes, stream);
   stream->sent++;
   if (stream->sent == server.frames) {
-    count += (size_t)sprintf(bytes + count, "%zx\r\n%s\r\n0\r\n\r\n", strlen(USAGE), USAGE);
+    count += (size_t)sprintf(bytes + count, "%zx\r\n%s\r\n0\r\n\r\n", strlen(END), END);
     stream->sent = 0;
     return put(stream, bytes, count);
   }
@@ -478,8 +480,12 @@ static const char *frame_line(struct reader *reader, const char *line, size_t le
   }
   const char *at = memmem(line, length, content, sizeof content - 1);
   if (!at) {
-    if (!memmem(line, length, "\"usage\":{", 9)) return "an event that the upstream never sent";
-    reader->usage = true;
+    // The event that ends the text says nothing else; a proxy may make one of its own.
+    bool ends = memmem(line, length, "\"finish_reason\":\"stop\"", 22) != NULL;
+    bool tells = memmem(line, length, "\"usage\":{", 9) != NULL;
+    if (!ends && !tells) return "an event that the upstream never sent";
+    if (reader->next != reading.frames) return "an end before the last frame";
+    reader->usage |= tells;
     return NULL;
   }
   at += sizeof content - 1;

@@ -28,7 +28,8 @@ def frame(label, number, late=0):
     return b'data: {"choices":[{"delta":{"content":"%08d %08d %016d"}}]}\n\n' % (label, number, due)
 
 
-END = [b'data: {"choices":[],"usage":{"total_tokens":1}}\n\n', b"data: [DONE]\n\n"]
+END = [b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n',
+       b'data: {"choices":[],"usage":{"total_tokens":1}}\n\n', b"data: [DONE]\n\n"]
 
 
 class LoadTests(Case):
@@ -89,13 +90,14 @@ class LoadTests(Case):
             None: right,
             "a frame out of order, missing or twice": lambda label: [
                 frame(label, number) for number in (0, 2, 1, 3, 4)] + END,
-            "[DONE] before the last frame": lambda label: right(label)[:3] + END,
+            "an end before the last frame": lambda label: right(label)[:3] + END,
+            "[DONE] before the last frame": lambda label: right(label)[:3] + END[-1:],
             "a frame of another stream": lambda label: [frame(label, 0), frame(label + 1, 1)],
             "a frame more than 200 ms after it was due": lambda label: [frame(label, 0, late=250_000)],
-            "no usage that was asked for": lambda label: right(label)[:FRAMES] + END[1:],
+            "no usage that was asked for": lambda label: right(label)[:FRAMES] + END[-1:],
             "an end without [DONE]": lambda label: right(label)[:FRAMES],
             "an event that the upstream never sent": lambda label: [b'data: {"error":{"code":"x"}}\n\n'],
-            "an event behind [DONE]": lambda label: right(label) + END[1:],
+            "an event behind [DONE]": lambda label: right(label) + END[-1:],
         }
         for reason, make in cases.items():
             with self.subTest(reason):
