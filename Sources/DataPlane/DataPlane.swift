@@ -62,6 +62,7 @@ public final class DataPlane: Sendable {
       fallback: fallback, limiter: limiter, health: health, logger: logger, clock: clock,
       tls: try tlsContext(options.upstreamTrust))
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.loops))
+    plane.lookups.start()
     do {
       var loops: [NIOLoopBound<LoopContext>] = []
       for eventLoop in group.makeIterator() {
@@ -80,6 +81,7 @@ public final class DataPlane: Sendable {
         plane: plane, group: group, loops: loops, listener: listener,
         administration: administration)
     } catch {
+      try? await plane.lookups.shutdownGracefully()
       try? await group.shutdownGracefully()
       throw error
     }
@@ -195,6 +197,7 @@ public final class DataPlane: Sendable {
     let recorded = loops.map { loop in loop.eventLoop.flatSubmit { loop.value.whenEmpty() } }
     await Self.wait(for: recorded, atMost: Self.recordingGrace, on: waiter)
     for loop in loops { try? await loop.eventLoop.submit { loop.value.close() }.get() }
+    try? await plane.lookups.shutdownGracefully()
     try? await group.shutdownGracefully()
     return cut
   }

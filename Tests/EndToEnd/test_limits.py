@@ -125,3 +125,41 @@ class LimitTests(Spine):
         self.restart(self.box)
         self.assertEqual(self.usage("day")["tokens"]["used"], used)
         self.assertEqual(self.box.chat(self.body()).status, 200)
+
+    def test_a_request_with_an_idempotency_key_is_made_once_also_across_a_stop_and_a_kill(self):
+        def ask(key, text="How long is a block section?"):
+            return self.box.chat(message(text, max_tokens=5), idempotency_key=key)
+
+        done = ask("order-1")
+        self.assertEqual(done.status, 200, done.body)
+        identity = done.header("x-signalbox-request-id")
+        self.box.stop()
+        self.restart(self.box)
+        calls = self.upstream.total()
+        for _ in range(2):
+            duplicate = ask("order-1")
+            self.assertEqual(duplicate.status, 409, duplicate.body)
+            error = duplicate.json()["error"]
+            self.assertEqual(error["code"], "duplicate_request")
+            self.assertEqual(error["audit"], f"/v1/audit/requests/{identity}")
+        self.assertEqual(
+            self.box.admin("GET", error["audit"]).status, 200)
+        self.assertEqual(ask("order-1", "Another question.").status, 422)
+        self.assertEqual(self.upstream.total(), calls)
+
+        # Killed in the middle: whether the provider answered nobody knows, so it is not asked again.
+        def long():
+            try:
+                self.box.chat(message(stream=True, max_tokens=5_000), idempotency_key="order-2")
+            except Exception:  # Cut off.
+                pass
+
+        thread = threading.Thread(target=long, daemon=True)
+        thread.start()
+        eventually(lambda: self.upstream.total() > calls, "the long one under way")
+        self.box.kill()
+        thread.join(30)
+        self.restart(self.box)
+        again = self.box.chat(message(stream=True, max_tokens=5_000), idempotency_key="order-2")
+        self.assertEqual(again.status, 409, again.body)
+        self.assertEqual(again.json()["error"]["code"], "duplicate_request")

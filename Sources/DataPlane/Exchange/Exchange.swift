@@ -13,7 +13,8 @@ final class Exchange {
   enum Phase {
     /// The request is not whole.
     case reading
-    /// In strict mode and under a budget: `dispatched` is not in the log.
+    /// In strict mode, under a budget or with an `Idempotency-Key`: the log was not read, or `dispatched` is
+    /// not in it.
     case announcing
     /// No account has answered.
     case attempting
@@ -62,6 +63,8 @@ final class Exchange {
   var tried: [Tried] = []
   var isDispatched = false
   var limitState: LimitState?
+  /// Of the key that this request has claimed.
+  var idempotency: IdempotencyMark?
   /// When the wait for upstream is over; `.max`: there is none.
   var deadline = Int64.max
   /// When the answer must have begun; `.max`: it has.
@@ -208,9 +211,14 @@ final class Exchange {
       modelAsked = scan.model
     }
     self.body = body
+    claimIdempotencyKey()
+  }
+
+  /// Takes the limits, and goes on when the log has what it must have before the first call.
+  func letIn() {
     guard takeLimits() else { return }
     let isStrict = context.recorder.mode == .strict
-    guard isStrict || reserve != nil else { return attemptFirst() }
+    guard isStrict || reserve != nil || idempotency != nil else { return attemptFirst() }
     if isStrict, context.recorder.failure != nil { return deny(.recordingUnavailable) }
     phase = .announcing
     isDispatched = true
@@ -299,8 +307,9 @@ final class Exchange {
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
       totalMicroseconds: microseconds(since: startedAt), session: session,
-      limits: limitState?.readings ?? [], reserve: reserve)
+      limits: limitState?.readings ?? [], reserve: reserve, idempotency: idempotency)
     settleLimits(finished)
+    releaseIdempotencyKey(finished)
     phase = .recording
     isCompleted = ending == .completed
     guard isRecorded, submit(finished) else { return sendEnd() }
@@ -328,7 +337,8 @@ final class Exchange {
     let wall = context.plane.clock.wallNanoseconds
     return context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: finished.wireKind, time: wall,
-      lookupKeys: Event.lookupKeys(id, clientRequestID), payload: payload, loss: 1, waiter: self)
+      lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency), payload: payload, loss: 1,
+      waiter: self)
   }
 
   /// Everything is decided and recorded as far as the mode asks for: the client gets the end.
@@ -453,11 +463,11 @@ final class Exchange {
     let dispatched = RequestEvent.Dispatched(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
       operation: operation, modelAsked: modelAsked, receivedAt: receivedAt, account: account,
-      reserve: reserve)
+      reserve: reserve, idempotency: idempotency)
     let wall = context.plane.clock.wallNanoseconds
     return context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: dispatched.wireKind, time: wall,
-      lookupKeys: Event.lookupKeys(id, clientRequestID),
+      lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency),
       // What is missing without it shows in `finished`, which is counted by itself.
       payload: encode(.request(.dispatched(dispatched)), .system), loss: 0, waiter: waiter)
   }
@@ -516,7 +526,12 @@ private final class DispatchedWaiter: RecordingWaiter {
 
 extension Event {
   /// The lookup keys of an event of one request, without making the event first.
-  static func lookupKeys(_ id: RequestID, _ client: String?) -> [[UInt8]] {
-    if let client { [id.lookupKey, lookupKey(clientRequestID: client)] } else { [id.lookupKey] }
+  static func lookupKeys(
+    _ id: RequestID, _ client: String?, _ mark: IdempotencyMark?
+  ) -> [[UInt8]] {
+    var keys = [id.lookupKey]
+    if let client { keys.append(lookupKey(clientRequestID: client)) }
+    if let mark { keys.append(mark.lookupKey) }
+    return keys
   }
 }

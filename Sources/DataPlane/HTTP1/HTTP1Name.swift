@@ -4,6 +4,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
   case xAPIKey, connection, userAgent, keepAlive, traceparent, retryAfter
   case contentType, xRequestID, authorization, contentLength
   case acceptEncoding, contentEncoding, proxyConnection, transferEncoding, proxyAuthorization
+  case idempotencyKey
 
   /// The field's name in lower case.
   public var text: StaticString {
@@ -32,6 +33,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
     case .proxyConnection: "proxy-connection"
     case .transferEncoding: "transfer-encoding"
     case .proxyAuthorization: "proxy-authorization"
+    case .idempotencyKey: "idempotency-key"
     }
   }
 
@@ -62,7 +64,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
     case 12: candidate = name[0] | 0x20 == UInt8(ascii: "c") ? .contentType : .xRequestID
     case 13: candidate = .authorization
     case 14: candidate = .contentLength
-    case 15: candidate = .acceptEncoding
+    case 15: candidate = name[0] | 0x20 == UInt8(ascii: "a") ? .acceptEncoding : .idempotencyKey
     case 16: candidate = name[0] | 0x20 == UInt8(ascii: "c") ? .contentEncoding : .proxyConnection
     case 17: candidate = .transferEncoding
     case 19: candidate = .proxyAuthorization

@@ -2,6 +2,7 @@ import Domain
 import EventStore
 import Logging
 import NIOCore
+import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -17,6 +18,11 @@ final class PlaneContext: Sendable {
   let logger: Logger
   let clock: any GatewayClock
   let limiter: any LimitStore
+  let idempotency = IdempotencyKeys()
+  /// Reads the log beside the event loops.
+  let lookups = NIOThreadPool(numberOfThreads: 1)
+  /// When this life of the gateway began.
+  let startedAt: UnixNanoseconds
   let counters = DataPlaneCounters()
   let gauges = AccountGauges()
   let retries = RetryBudget()
@@ -37,6 +43,7 @@ final class PlaneContext: Sendable {
     self.logger = logger
     self.clock = clock
     self.limiter = limiter
+    startedAt = UnixNanoseconds(clock.wallNanoseconds)
     self.tls = tls
     limits = HTTP1Limits(
       headBytes: min(max(options.maxHeadBytes, 64), 65_535),

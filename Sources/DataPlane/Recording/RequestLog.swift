@@ -6,6 +6,16 @@ protocol RequestLog: AnyObject, Sendable {
   var failure: StoreError? { get }
   func submit(
     _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64)
+  /// The newest events that carry a lookup key, in order; reads the disk: not for an event loop.
+  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent]
 }
 
-extension EventStore: RequestLog {}
+extension EventStore: RequestLog {
+  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] {
+    var events: [StoredEvent] = []
+    for position in try reader.positions(forKey: key).suffix(count) {
+      if let event = try reader.event(at: position) { events.append(event) }
+    }
+    return events
+  }
+}

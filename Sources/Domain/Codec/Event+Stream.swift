@@ -23,11 +23,11 @@ extension Event {
   /// Further names by which the log finds the event.
   ///
   /// For events of one request: the gateway's id as 16 big-endian bytes, then `c:` and the client's own
-  /// id if there is one. For all others: none.
+  /// id if there is one, then that of its `Idempotency-Key`. For all others: none.
   public var lookupKeys: [[UInt8]] {
     switch self {
-    case .request(.dispatched(let it)): requestKeys(it.id, it.clientRequestID)
-    case .request(.finished(let it)): requestKeys(it.id, it.clientRequestID)
+    case .request(.dispatched(let it)): requestKeys(it.id, it.clientRequestID, it.idempotency)
+    case .request(.finished(let it)): requestKeys(it.id, it.clientRequestID, it.idempotency)
     case .request(.interrupted(let it)): requestKeys(it.id, it.clientRequestID)
     case .request(.deliveryFailed(let it)): requestKeys(it.id, nil)
     case .request(.deniedSummary), .provider, .account, .credential, .health, .model, .alias,
@@ -109,8 +109,13 @@ extension KeyID {
   public var stream: String { "key/" + rawValue }
 }
 
-private func requestKeys(_ id: RequestID, _ client: String?) -> [[UInt8]] {
-  if let client { [id.lookupKey, lookupKey(clientRequestID: client)] } else { [id.lookupKey] }
+private func requestKeys(
+  _ id: RequestID, _ client: String?, _ mark: IdempotencyMark? = nil
+) -> [[UInt8]] {
+  var keys = [id.lookupKey]
+  if let client { keys.append(lookupKey(clientRequestID: client)) }
+  if let mark { keys.append(mark.lookupKey) }
+  return keys
 }
 
 extension ProviderEvent {
