@@ -118,14 +118,17 @@ struct PlainFingerprinter: KeyFingerprinter {
 
   /// Longer ones are folded, so that they differ wherever they differ.
   static func of(_ bytes: some Collection<UInt8>) -> Fingerprint {
-    var out = Array((Array(bytes) + Array(repeating: 0, count: 32)).prefix(32))
-    guard bytes.count > 32 else { return Fingerprint(out) }
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for (index, byte) in bytes.enumerated() {
-      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
-      out[index % 32] = UInt8(truncatingIfNeeded: hash >> 32)
+    guard bytes.count > 32 else {
+      return Fingerprint(Array((Array(bytes) + Array(repeating: 0, count: 32)).prefix(32)))
     }
-    return Fingerprint(out)
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func take(_ byte: UInt8) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    for byte in bytes { take(byte) }
+    return Fingerprint(
+      (0..<32).map { index in
+        take(index)
+        return UInt8(truncatingIfNeeded: hash >> 32)
+      })
   }
 }
 
