@@ -126,7 +126,7 @@ struct PlainFingerprinter: KeyFingerprinter {
     for byte in bytes { take(byte) }
     return Fingerprint(
       (0..<32).map { index in
-        take(index)
+        take(UInt8(index))
         return UInt8(truncatingIfNeeded: hash >> 32)
       })
   }
