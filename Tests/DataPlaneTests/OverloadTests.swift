@@ -46,7 +46,11 @@ struct OverloadTests {
       .serverChannelOption(.backlog, value: 1).serverChannelOption(.autoRead, value: false)
       .bind(host: "127.0.0.1", port: 0).get()
     let port = try #require(deaf.localAddress?.port)
-    try await Gateway.run(.one(port: port), options: { $0.maxConnectsWaiting = 2 }) { gateway in
+    let patient: (inout DataPlaneOptions) -> Void = {
+      $0.maxConnectsWaiting = 2
+      $0.upstreamConnectTimeout = .hours(1)
+    }
+    try await Gateway.run(.one(port: port), options: patient) { gateway in
       var clients: [TestClient] = []
       for _ in 0..<10 {
         let client = try await gateway.client()
