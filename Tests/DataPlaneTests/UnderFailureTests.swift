@@ -14,6 +14,44 @@ struct UnderFailureTests {
     return configuration
   }
 
+  @Test(
+    "a refusal that may be the request's speaks against an account only if another one serves the request"
+  )
+  func doubts() async throws {
+    let guarded =
+      #"{"error":{"message":"Your input violates our policy","type":"permission_error"}}"#
+    let missing = #"{"error":{"message":"No such File object: file-1","code":"not_found"}}"#
+    let refuses = Watched(Set(["a1", "a2"]))
+    let answer = Watched((body: guarded, status: 403))
+    let upstream = try await ScriptedUpstream.start { call in
+      guard refuses.value.contains(call.account) else { return call.answer(plainAnswer) }
+      call.answer(answer.value.body, status: answer.value.status)
+    }
+    let health = TestHealth()
+    try await Gateway.run(.one(port: upstream.port, accounts: ["a1", "a2"]), health: health) {
+      gateway in
+      let client = try await gateway.client()
+      for refusal in [(body: guarded, status: 403), (body: missing, status: 404)] {
+        answer.change { $0 = refusal }
+        for _ in 1...5 {
+          try await client.send(chat(plainBody))
+          #expect(try await client.response().status != 200)
+        }
+        #expect(health.reports.value.isEmpty, "\(refusal.status)")
+      }
+      // Nobody stands in the way of the next request.
+      refuses.change { $0 = [] }
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 200)
+      #expect(upstream.asked.last == "a1")
+      // The other account serves what this one refused: now it is the account.
+      refuses.change { $0 = ["a1"] }
+      try await client.send(chat(plainBody))
+      #expect(try await client.response().status == 200)
+      #expect(health.reports.value.map(\.account) == [AccountID("a1")])
+    }
+  }
+
   @Test("one account of ten that flaps is probed by one request at a time; nobody else notices")
   func flapping() async throws {
     let mayAnswer = Watched(true)

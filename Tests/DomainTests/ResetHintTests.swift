@@ -20,6 +20,7 @@ struct ResetHintTests {
       ("2026-11-20T20:53:38Z", nil), ("Fri, 20 Nov 2026 20:53:38 GMT", nil), ("", nil),
       ("soon", nil), ("1e3", nil), ("1.", nil), (".5", nil), ("s", nil), ("5s6m", nil),
       ("99999999999999999999", nil), ("1 s", nil), ("NaN", nil),
+      ("9999999999999", nil), ("9223372036855", nil), ("99999999999999", nil),
       ("Fri, 31 Feb 2027 20:54:39 GMT", nil), (String(repeating: "9", count: 65), nil),
     ]
     for (text, wait) in rows { #expect(ResetHints.wait(text, now: now) == wait, "\(text)") }

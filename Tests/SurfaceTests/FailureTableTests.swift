@@ -12,11 +12,13 @@ private struct Case: Sendable, CustomTestStringConvertible {
   var rule: FailureRule
   var code: String
   var scope: FailureScope
+  var needsProof: Bool
 
   init(
     _ name: String, _ status: Int, _ body: String, _ rule: FailureRule, _ code: String? = nil,
-    scope: FailureScope? = nil
+    scope: FailureScope? = nil, needsProof: Bool = false
   ) {
+    self.needsProof = needsProof
     self.name = name
     self.status = status
     self.body = body
@@ -97,7 +99,15 @@ private let cases: [Case] = [
     "OpenAI, unverified", 404,
     openai("Your organization must be verified to use the model `m`.", code: "model_not_found"),
     .modelForbidden, "model_forbidden"),
-  Case("OpenAI, forbidden", 403, openai("You may not.", type: "permission_error"), .forbidden),
+  Case(
+    "OpenAI, forbidden", 403, openai("You may not.", type: "permission_error"), .forbidden,
+    needsProof: true),
+  Case(
+    "OpenAI, a file", 404, openai("No such File object: file-1", code: "file_gone"), .modelNotFound,
+    needsProof: true),
+  Case(
+    "OpenAI, a client's words", 400,
+    openai("The value 'my model is not supported' is not a valid role"), .badRequest),
   Case(
     "OpenAI, model", 404,
     openai(
@@ -183,7 +193,12 @@ private let cases: [Case] = [
     "Anthropic, another tool's credential", 400,
     anthropic("invalid_request_error", "This credential is only authorized for use with X."),
     .forbidden, "credential_not_permitted"),
-  Case("Anthropic, permission", 403, anthropic("permission_error", "No."), .forbidden),
+  Case(
+    "Anthropic, permission", 403, anthropic("permission_error", "No."), .forbidden, needsProof: true
+  ),
+  Case(
+    "Anthropic, a file", 404, anthropic("not_found_error", "File not found: file_1"),
+    .modelNotFound, "model_not_found", needsProof: true),
   Case(
     "Anthropic, model", 404, anthropic("not_found_error", "model: m"), .modelNotFound,
     "model_not_found"),
@@ -316,7 +331,7 @@ private let cases: [Case] = [
     "authentication_error"),
   Case(
     "in a stream, permission", 200, openai("No.", type: "permission_error"), .forbidden,
-    "permission_denied"),
+    "permission_denied", needsProof: true),
   Case(
     "in a stream, overloaded", 200, anthropic("overloaded_error", "Overloaded"), .overloaded,
     "overloaded"),
@@ -337,7 +352,9 @@ struct FailureTableTests {
   @Test("takes each provider's errors for what they are", arguments: cases)
   fileprivate func verdict(_ it: Case) {
     let verdict = FailureVerdict.of(status: it.status, it.facts)
-    #expect(verdict == FailureVerdict(it.rule, code: it.code, scope: it.scope))
+    #expect(
+      verdict
+        == FailureVerdict(it.rule, code: it.code, scope: it.scope, needsProof: it.needsProof))
   }
 
   @Test("has no row that none of these cases shows")
@@ -411,7 +428,7 @@ struct FailureTableTests {
       ("tls_failed", .network, .account), ("connect_timeout", .network, .account),
       ("closed_before_answer", .network, .account), ("cut", .network, .account),
       ("timeout", .provider, .account), ("idle_timeout", .provider, .account),
-      ("malformed_answer", .provider, .account), ("frame_too_long", .provider, .account),
+      ("malformed_answer", .provider, .account), ("frame_too_long", .gateway, .nothing),
       ("empty_stream", .provider, .account), ("misconfigured", .gateway, .nothing),
       ("dialect_unsupported", .gateway, .nothing), ("client_hung_up", .client, .nothing),
       ("something_else", .gateway, .nothing),

@@ -21,12 +21,35 @@ extension Exchange {
       {
         gauges.note(latency: latency, of: account, now: now())
       }
+      for doubt in doubts { blame(doubt.attempt, doubt.verdict, wait: doubt.wait) }
+      doubts = []
       let wasSuspect = gauges.clear(account)
       guard wasSuspect || attempt.permit != nil else { return }
       return send(attempt, .succeeded)
     }
     guard verdict.scope != .nothing else { return giveBack(attempt) }
-    gauges.suspect(account)
+    if verdict.needsProof {
+      doubts.append(Doubt(attempt: attempt, verdict: verdict, wait: wait))
+    } else {
+      blame(attempt, verdict, wait: wait)
+    }
+  }
+
+  /// A failure that is the account's only if another account serves the same request.
+  struct Doubt {
+    var attempt: OpenAttempt
+    var verdict: FailureVerdict
+    var wait: Int64?
+  }
+
+  /// Nobody served the request: what was doubtful was its own fault, and speaks against nobody.
+  func dropDoubts() {
+    for doubt in doubts { giveBack(doubt.attempt) }
+    doubts = []
+  }
+
+  private func blame(_ attempt: OpenAttempt, _ verdict: FailureVerdict, wait: Int64?) {
+    context.plane.gauges.suspect(attempt.facts.account)
     let wall = context.plane.clock.wallNanoseconds
     send(
       attempt,

@@ -61,6 +61,8 @@ final class Exchange {
   var usage = TokenUsage.notReported
   var attempts: [Attempt] = []
   var tried: [Tried] = []
+  /// Failures that may be the request's own: told only when another account serves it.
+  var doubts: [Doubt] = []
   var isDispatched = false
   var limitState: LimitState?
   /// Of the key that this request has claimed.
@@ -288,6 +290,7 @@ final class Exchange {
   ) {
     self.end = end
     deadline = .max
+    if !doubts.isEmpty { dropDoubts() }
     connection.releaseBody()
     body = ByteBuffer()
     // What is written from here on leaves as soon as the event is in the log.

@@ -105,7 +105,8 @@ private struct Phrase: Sendable {
   /// The message begins with the first part.
   var begins: Bool
 
-  /// Of a pattern: `^` at its start if the message begins so, `*` for any bytes.
+  /// Of a pattern: `^` at its start if the message begins so, `*` for any bytes; in what puts a model aside for
+  /// one word only, which is a model's name: several may be what a client wrote.
   init(_ word: FailureWords, _ pattern: String) {
     self.word = word
     begins = pattern.utf8.first == UInt8(ascii: "^")
@@ -119,9 +120,15 @@ private struct Phrase: Sendable {
       guard let found = Self.find(part, in: text, from: from, only: begins && index == 0) else {
         return false
       }
+      let gap = text[from..<found]
+      if index > 0, namesModel, gap.dropLast().contains(0x20) { return false }
       from = found + part.count
     }
     return true
+  }
+
+  private var namesModel: Bool {
+    word == .noModel || word == .noModelAccess || word == .unsupportedModel
   }
 
   private static func find(_ part: [UInt8], in text: [UInt8], from: Int, only: Bool) -> Int? {
@@ -150,7 +157,8 @@ private struct Phrase: Sendable {
     Phrase(.region, "^user location is not supported"),
     Phrase(.region, "^country, region, or territory not supported"),
     Phrase(.noModel, "^the model *does not exist"), Phrase(.noModel, "^model *does not exist"),
-    Phrase(.noModel, "^model *not found"), Phrase(.noModel, "^model not found"),
+    Phrase(.noModel, "^model: "), Phrase(.noModel, "^model *not found"),
+    Phrase(.noModel, "^model not found"),
     Phrase(.noModel, "^models/*is not found"), Phrase(.noModel, "^unknown model"),
     Phrase(.noModel, "^no such model"), Phrase(.noModel, "^invalid model"),
     Phrase(.noModel, "^the api deployment for this resource does not exist"),

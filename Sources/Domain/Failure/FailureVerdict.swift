@@ -6,12 +6,18 @@ public struct FailureVerdict: Sendable, Hashable {
   public var code: String
   /// What it speaks against.
   public var scope: FailureScope
+  /// The refusal may as well be about the request: it speaks against the account only if another one serves the
+  /// same request.
+  public var needsProof: Bool
 
   /// Made of its parts; the rule says the rest.
-  public init(_ rule: FailureRule, code: String, scope: FailureScope? = nil) {
+  public init(
+    _ rule: FailureRule, code: String, scope: FailureScope? = nil, needsProof: Bool = false
+  ) {
     self.rule = rule
     self.code = code
     self.scope = scope ?? rule.scope
+    self.needsProof = needsProof
   }
 
   /// Whose fault it is.
@@ -34,10 +40,13 @@ public struct FailureVerdict: Sendable, Hashable {
     guard let row else {
       let rule = generic(effective, facts)
       return FailureVerdict(
-        rule, code: byStatus ?? "error_in_answer", scope: narrowed(rule, facts))
+        rule, code: byStatus ?? "error_in_answer", scope: narrowed(rule, facts),
+        // A guard before the provider refuses requests by 403, and a file can be missing as well as a model.
+        needsProof: rule == .forbidden || rule == .modelNotFound)
     }
     return FailureVerdict(
-      row.rule, code: row.code ?? byStatus ?? row.rule.rawValue, scope: narrowed(row.rule, facts))
+      row.rule, code: row.code ?? byStatus ?? row.rule.rawValue, scope: narrowed(row.rule, facts),
+      needsProof: row.needsProof)
   }
 
   /// Of a call that brought no whole answer, by the code of how it failed (`connect_refused`, `timeout`…); a
@@ -49,7 +58,9 @@ public struct FailureVerdict: Sendable, Hashable {
         "tls_failed", "connect_timeout", "closed_before_answer", "cut":
         .networkError
       case "timeout", "idle_timeout": .providerTimeout
-      case "malformed_answer", "frame_too_long", "empty_stream", "empty_answer", "error_in_stream",
+      // The bound is ours, and what the request asked for went beyond it.
+      case "frame_too_long": .gatewayError
+      case "malformed_answer", "empty_stream", "empty_answer", "error_in_stream",
         "error_in_answer":
         .badAnswer
       case "client_hung_up": .clientGone
@@ -102,6 +113,8 @@ struct FailureRow: Sendable {
   var rule: FailureRule
   /// nil: the status says it.
   var code: String?
+  /// As of the verdict.
+  var needsProof = false
 
   /// A name, a word or the field is enough.
   func matches(_ status: Int?, _ facts: ErrorFacts) -> Bool {
@@ -118,11 +131,12 @@ struct FailureRow: Sendable {
 
   private static func row(
     _ manner: String, _ statuses: [ClosedRange<Int>]?, names: [String] = [],
-    words: FailureWords = [], param: String? = nil, _ rule: FailureRule, _ code: String? = nil
+    words: FailureWords = [], param: String? = nil, _ rule: FailureRule, _ code: String? = nil,
+    needsProof: Bool = false
   ) -> FailureRow {
     FailureRow(
       manner: manner, statuses: statuses, names: names, words: words, param: param, rule: rule,
-      code: code)
+      code: code, needsProof: needsProof)
   }
 
   private static let bad = [400...400, 422...422]
@@ -134,7 +148,7 @@ struct FailureRow: Sendable {
 
     // What a request that never works looks like, whatever the status says.
     row(
-      "OpenAI, vLLM, Gemini", bad + [413...413, 500...500],
+      "OpenAI, vLLM, Gemini", bad + [413...413, 500...500, 503...503],
       names: ["context_length_exceeded", "string_above_max_length"], words: .tooLong,
       .contextTooLong, "context_length_exceeded"),
     row(
@@ -203,7 +217,7 @@ struct FailureRow: Sendable {
       words: .noModel, .modelNotFound, "model_not_found"),
     row(
       "Anthropic, Gemini", [404...404], names: ["not_found_error", "not_found", "notfounderror"],
-      .modelNotFound, "model_not_found"),
+      .modelNotFound, "model_not_found", needsProof: true),
     row(
       "Azure, OpenAI", bad + [404...404], names: ["operationnotsupported", "model_not_supported"],
       words: .unsupportedModel, .modelUnsupported, "model_unsupported"),
@@ -239,7 +253,7 @@ struct FailureRow: Sendable {
       ], .rateLimited, "rate_limited"),
     row(
       "in a stream", [], names: ["permission_error", "permission_denied"], .forbidden,
-      "permission_denied"),
+      "permission_denied", needsProof: true),
     row(
       "in a stream", [],
       names: [

@@ -109,7 +109,8 @@ public struct ResetHints: Sendable, Hashable {
         case _: nil
         }
     } else if let milliseconds = nanoseconds(text, unit: 1),
-      1_000_000_000_000..<100_000_000_000_000 ~= milliseconds
+      // To the year 2255: more milliseconds are more nanoseconds than 64 bits hold.
+      1_000_000_000_000..<9_000_000_000_000 ~= milliseconds
     {
       wait = (milliseconds * 1_000_000).subtracted(now.rawValue)
     } else if let duration = duration(text) {
