@@ -85,6 +85,10 @@ extension AdminService {
       }
       if let secret, let fingerprint {
         changes.append(Change(.account(.issueCredential(id, fingerprint)), secret: secret))
+        // What a call with the old one led to says nothing of the new one.
+        if state.health[id]?.cooldown?.needsProof == true {
+          changes += Self.endingCooldown(of: id, state)
+        }
       }
       return try changes + wanted.changes(of: id, state)
     }

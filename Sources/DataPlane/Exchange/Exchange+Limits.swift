@@ -19,7 +19,8 @@ extension Exchange {
     limitState = LimitState(limits: limits)
     guard limits.isLimited else { return true }
     let answer = context.plane.limiter.admit(
-      LimitedRequest(receivedAt: receivedAt, monotonic: now(), estimate: estimate(scan)), limits)
+      LimitedRequest(receivedAt: receivedAt, monotonic: now(), estimate: estimate(scan, limits)),
+      limits)
     limitState?.readings = answer.readings
     limitState?.headers = answer.headers
     switch answer.verdict {
@@ -27,6 +28,7 @@ extension Exchange {
       limitState?.grant = grant
       return true
     case .refused(let refusal):
+      if case .exceeded = refusal.cause, scan.maxTokens == nil { forget(scan, limits) }
       deny(refusal)
       return false
     }
@@ -37,11 +39,21 @@ extension Exchange {
     limitState?.grant?.reserve.map { Reserve(microUSD: $0.microUSD, tokens: $0.tokens) }
   }
 
-  private func estimate(_ scan: ChatRequestScan) -> SpendEstimate {
+  /// One long answer must not keep all later requests out: each one refused for it makes it count less.
+  private func forget(_ scan: ChatRequestScan, _ limits: KeyLimits) {
+    let limiter = context.plane.limiter
+    let targets = context.routing.snapshot.targets(
+      of: scan.model, organisation: key?.organisation)
+    for target in targets where limiter.lately(target, limits) != nil {
+      limiter.observe(0, of: target, limits)
+    }
+  }
+
+  private func estimate(_ scan: ChatRequestScan, _ limits: KeyLimits) -> SpendEstimate {
     let snapshot = context.routing.snapshot
     let limiter = context.plane.limiter
     let targets = snapshot.targets(of: scan.model, organisation: key?.organisation).map {
-      SpendEstimate.Target(price: snapshot.pricing.prices[$0], lately: limiter.lately($0))
+      SpendEstimate.Target(price: snapshot.pricing.prices[$0], lately: limiter.lately($0, limits))
     }
     return SpendEstimate(
       bodyBytes: requestBytes, maxOutput: scan.maxTokens, answers: scan.answers ?? 1,
@@ -75,7 +87,7 @@ extension Exchange {
     limiter.settle(grant, cost: cost, tokens: tokens, monotonic: now())
     if let output = finished.usage.output, let served {
       let answers = max(1, scan?.answers ?? 1)
-      limiter.observe(output / answers + (output % answers > 0 ? 1 : 0), of: served)
+      limiter.observe(output / answers + (output % answers > 0 ? 1 : 0), of: served, state.limits)
     }
   }
 }

@@ -141,7 +141,13 @@ struct StreamRelay {
     }
     release(&consumed, upTo: runEnd)
     if sawChoice || withheld > Self.preambleBytes { isCommitted = true }
-    if carry.readableBytes == 0 { carry = ByteBuffer() }
+    if carry.readableBytes == 0 {
+      carry = ByteBuffer()
+    } else if consumed > 0 {
+      // What goes out keeps its memory until a slow client has taken it: the rest gets its own, or each piece
+      // would keep a copy of all that followed it.
+      carry = ByteBuffer(bytes: carry.readableBytesView)
+    }
     return fault ? .frameTooLong : .continue
   }
 

@@ -22,10 +22,10 @@ protocol LimitStore: AnyObject, Sendable {
   func settle(_ grant: LimitGrant, cost: Spend, tokens: UInt64, monotonic: Int64)
   /// A request that no limit held has ended.
   func count(_ cost: Spend, receivedAt: UnixNanoseconds, _ limits: KeyLimits)
-  /// The longest of the answers that a model gave lately, in tokens; nil: it gave none.
-  func lately(_ model: PriceID) -> UInt64?
+  /// The longest of the answers that a model gave the organisation lately, in tokens; nil: it gave none.
+  func lately(_ model: PriceID, _ limits: KeyLimits) -> UInt64?
   /// Takes in how long an answer of a model was.
-  func observe(_ output: UInt64, of model: PriceID)
+  func observe(_ output: UInt64, of model: PriceID, _ limits: KeyLimits)
 }
 
 /// What a limit must know of a request.
@@ -64,6 +64,8 @@ final class LimitCounter: Sendable {
     var position: UInt64
     var rates: RateState
     var budget: BudgetState
+    /// How long answers were; of organisations, because one's long answers are no other's concern.
+    var outputs: [PriceID: LatelySeen] = [:]
   }
 
   let state: Mutex<State>
@@ -127,11 +129,10 @@ struct LimitRefusal: Sendable, Hashable {
 /// Counts in this process's memory; begins with what the log tells.
 public final class Limiter: LimitStore {
   private let counters = Mutex<[LimitScope: LimitCounter]>([:])
-  private let outputs = Mutex<[PriceID: LatelySeen]>([:])
   private let ledger: Mutex<[LimitScope: Ledger.Entry]>
 
-  /// Models beyond this many are estimated as if they had never answered.
-  private static let modelsMax = 10_000
+  /// An organisation's models beyond this many are estimated as if they had never answered.
+  private static let modelsMax = 256
 
   /// A limiter that goes on where the log's fold ends.
   public init(_ ledger: Ledger) { self.ledger = Mutex(ledger.entries) }
@@ -254,15 +255,17 @@ public final class Limiter: LimitStore {
     }
   }
 
-  func lately(_ model: PriceID) -> UInt64? { outputs.withLock { $0[model]?.greatest } }
+  func lately(_ model: PriceID, _ limits: KeyLimits) -> UInt64? {
+    limits.organisation.state.withLock { $0.outputs[model]?.greatest }
+  }
 
-  func observe(_ output: UInt64, of model: PriceID) {
-    outputs.withLock { outputs in
-      guard outputs[model] == nil else {
-        outputs[model]?.observe(output)
+  func observe(_ output: UInt64, of model: PriceID, _ limits: KeyLimits) {
+    limits.organisation.state.withLock { state in
+      guard state.outputs[model] == nil else {
+        state.outputs[model]?.observe(output)
         return
       }
-      if outputs.count < Self.modelsMax { outputs[model] = LatelySeen(output) }
+      if state.outputs.count < Self.modelsMax { state.outputs[model] = LatelySeen(output) }
     }
   }
 

@@ -3,17 +3,18 @@ import Synchronization
 /// Bounds how many further attempts all requests together may make, so that an outage is not answered with a
 /// multiple of the traffic; shared by all loops.
 ///
-/// Each request puts a fifth of an attempt aside, up to `savedMax` attempts; beyond what was saved,
-/// `floorPerSecond` are always free, for gateways with little traffic. Integers only; never blocks.
+/// Each request puts one attempt aside, up to `savedMax`; beyond what was saved, `floorPerSecond` are always
+/// free, for gateways with little traffic. So an account that fails every second call is never noticed, and
+/// upstreams that are all down get twice the traffic at most. Integers only; never blocks.
 final class RetryBudget: Sendable {
   /// Requests that pay for one further attempt.
-  static let requestsPerRetry = 5
-  /// Attempts saved up at most: those of the last 500 requests.
+  static let requestsPerRetry = 1
+  /// Attempts saved up at most.
   static let savedMax = 100
   /// Attempts a second that nobody has to pay for, and as many at once.
   static let floorPerSecond: Int64 = 20
 
-  /// In fifths of an attempt.
+  /// In requests.
   private let saved = Atomic<Int>(0)
   /// When the floor's attempts will all be free again, in nanoseconds of the monotonic clock.
   private let floorFreeAt = Atomic<Int64>(0)

@@ -128,7 +128,7 @@ extension AccountHealth {
         ? [.cooldownEnded(.init(account: account, scope: scope, reason: reason))] : []
     case .recordTest(let tested, let began):
       try check(code: tested.errorCode)
-      let ended = tested.isValid ? state.ending(tested.account, through: began) : []
+      let ended = tested.isValid ? state.ending(tested, through: began) : []
       return [.tested(tested)] + ended
     case .note(let wanted):
       if case .set(_, let code) = wanted.error { try check(code: code) }
@@ -208,16 +208,18 @@ extension AccountHealth {
     }
   }
 
-  /// The ends of the cooldowns that began at or before a position: one for all of them, or one each.
-  private func ending(_ account: AccountID, through began: UInt64) -> [HealthEvent] {
+  /// The ends of the cooldowns that began at or before a position, of the account and of the model that was
+  /// tested: one for all that there are, or one each.
+  private func ending(_ tested: HealthEvent.Tested, through began: UInt64) -> [HealthEvent] {
     let scopes =
       (cooldown == nil ? [] : [CooldownScope.account])
       + modelCooldowns.keys.sorted().map { .model($0) }
-    let over = scopes.filter { (cooldown($0)?.position ?? .max) <= began }
+    let shown = [CooldownScope.account] + (tested.model.map { [.model($0)] } ?? [])
+    let over = scopes.filter { (cooldown($0)?.position ?? .max) <= began && shown.contains($0) }
     if over.isEmpty { return [] }
     let ends: [CooldownScope?] = over.count == scopes.count ? [nil] : over
     return ends.map {
-      .cooldownEnded(.init(account: account, scope: $0, reason: .passedTest))
+      .cooldownEnded(.init(account: tested.account, scope: $0, reason: .passedTest))
     }
   }
 

@@ -230,11 +230,14 @@ extension JSONCursor {
       reasoning: chat.reasoning ?? responses.reasoning, cacheCreation: chat.cacheCreation)
   }
 
-  /// A number of tokens; nil for whatever is not an unsigned integer of 64 bits.
+  /// More tokens than this no request has: such a figure is an error, and would eat up any budget.
+  private static let tokensMax: UInt64 = 1 << 32
+
+  /// A number of tokens; nil for whatever is not an unsigned integer, or beyond `tokensMax`.
   private mutating func count(within depth: Int) throws(JSONFlaw) -> UInt64? {
     switch try expectByte() {
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
-      return try unsignedInteger()
+      return try unsignedInteger().flatMap { $0 <= Self.tokensMax ? $0 : nil }
     default:
       try skipValue(within: depth)
       return nil
