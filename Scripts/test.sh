@@ -39,6 +39,33 @@ step() {
   fi
 }
 
+# told LOG: what of a failed step's output says what failed, at most 12 lines: the issues of a Swift suite, the failed
+# end-to-end cases with what they ended on, violations, errors of a compiler or script. Its last lines if there is none.
+told() {
+  local lines
+  lines=$(awk '
+    function over() { if (name != "") print name where (last != "" ? ": " last : ""); name = where = last = "" }
+    /^[A-Za-z]+ +[0-9.]+ s  / || /^[0-9]+ passed, [0-9]+ failed/ { over() }
+    /^FAILED +[0-9.]+ s  / { name = $0; next }
+    name != "" && /^  File "/ { at = $2 ":" $4; sub(/.*\//, "", at); gsub(/[",]/, "", at); where = where " " at }
+    # A traceback ends with the exception, which alone of it is not indented.
+    name != "" { if (/^[A-Za-z_][A-Za-z_.0-9]*(: |$)/) last = $0; next }
+    / recorded an issue / { print; isIssue = 1; next }
+    isIssue && /^ *↳/ { print; next }
+    { isIssue = 0 }
+    /(^|[ :])([Ff]atal )?error: / || /no test matched/ { print }
+    /^  again: torture / { print before; print }
+    { before = $0 }
+    END { over() }
+  ' "$1" | cut -c1-400)
+  [ -n "$lines" ] || lines=$(tail -n 5 "$1" | cut -c1-400)
+  # A warning that counts as an error is said twice, by the compiler and by the build.
+  lines=$(awk '!seen[$0]++' <<<"$lines")
+  head -n 12 <<<"$lines" | sed 's/^/  /'
+  local more=$(($(wc -l <<<"$lines") - 12))
+  [ $more -le 0 ] || say "  and $more lines more in ${1#"$ROOT"/}"
+}
+
 # A suite takes seconds; one that hangs is a finding, and must not take the rest with it.
 unit_suite() {
   timeout --kill-after=10 900 swift test --skip-build --disable-xctest --filter "^$1\\." || return $?
@@ -73,6 +100,11 @@ printf '%-28s %8s  %s\n' suite minutes result
 printf '%s\n' "${rows[@]}"
 printf '%-28s %8s\n' all "$(awk -v s=$((SECONDS - began_all)) 'BEGIN { printf "%.2f", s / 60 }')"
 say
+for name in "${failed[@]}"; do
+  [ "${outcome[$name]}" = failed ] || continue
+  say "FAILED $name:"
+  told "$logs/${name// /-}.log"
+done
 say "${closing:-0 passed, 0 failed, 0 skipped (the end-to-end cases did not run)}"
 if [ ${#failed[@]} -gt 0 ]; then
   say "failed: ${failed[*]}"
