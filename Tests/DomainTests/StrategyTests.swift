@@ -145,6 +145,19 @@ struct StrategyTests {
     #expect(counts == [AccountID("a2"): 60, AccountID("a3"): 40])
   }
 
+  @Test func `without weight there is no turn, also where nobody else is`() throws {
+    let snapshot = RoutingSnapshot(pool(.weighted, [0]))
+    var live = Live()
+    #expect(
+      throws: RoutingRefusal.noAccount(rejected: [
+        .init(account: AccountID("a1"), reason: .noWeight)
+      ])
+    ) {
+      try decided(snapshot, facts("m1"), &live)
+    }
+    #expect(try decided(RoutingSnapshot(pool(.weighted, [1])), facts("m1"), &live).rule == .only)
+  }
+
   @Test(arguments: [UInt32(1), 3])
   func `round-robin stays for its limit and passes by nobody`(limit: UInt32) throws {
     let snapshot = RoutingSnapshot(pool(.roundRobin, [1, 1, 1], sticky: limit))

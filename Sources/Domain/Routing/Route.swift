@@ -230,15 +230,15 @@ private struct Judgement {
     let account = snapshot.accounts[index]
     if !tried.isEmpty, wasTried(account, target.upstreamModel) { return .alreadyTried }
     if let fence, !fence.admits(account: account.id) || !isAllowed(target) { return .notAllowed }
-    return obstacle(account, target.upstreamModel, &local)
+    if let obstacle = account.obstacle(to: target.upstreamModel, at: now) { return obstacle }
+    if account.weight == 0, snapshot.settings.fallbackStrategy == .weighted { return .noWeight }
+    return probing(account, target.upstreamModel, &local)
   }
 
-  /// What stands against it by itself; the local source is asked last, and only where there is something
-  /// to be proved.
-  private func obstacle(
+  /// The local source is asked last, and only where there is something to be proved.
+  private func probing(
     _ account: SnapshotAccount, _ model: String, _ local: inout some LocalSource
   ) -> RejectionReason? {
-    if let obstacle = account.obstacle(to: model, at: now) { return obstacle }
     guard account.halfOpenScope(of: model, at: now) != nil else { return nil }
     return local.isProbeFree(account.id, model: model) ? nil : .probing
   }
@@ -255,7 +255,7 @@ private struct Judgement {
     if let fence, !fence.admits(account: account.id) { return .notAllowed }
     if let obstacle = account.obstacle(to: model, at: now) { return obstacle }
     if member.weight == 0 { return .noWeight }
-    return obstacle(account, model, &local)
+    return probing(account, model, &local)
   }
 
   private func isFencedOff(_ member: PolicyGroup.Member, _ policy: PolicyGroup) -> Bool {
@@ -277,28 +277,15 @@ private struct Judgement {
       open.append(index)
     }
     guard let first = open.first else { return }
-    let index: Int
-    switch strategy {
-    case .fillFirst: return
-    case .sessionSticky: index = bySession(open, in: accounts(of: target))
-    case .roundRobin, .weighted, .leastLatency:
-      guard open.count > 1 else {
-        chosen = Place(account: first, upstreamModel: target.upstreamModel)
-        // The turn is taken all the same: the order does not depend on who could serve.
-        if strategy != .leastLatency { _ = local.cursor(of: target.qualified) }
-        return
-      }
+    let index: Int? =
       switch strategy {
-      case .roundRobin: index = inTurn(open, target.qualified, &local)
-      case .weighted:
-        let weights = open.map { snapshot.accounts[$0].weight }
-        rule = .weighted
-        guard let turn = turn(of: weights, target.qualified, &local) else { return }
-        index = open[turn]
-      default: index = quicker(open, &local)
+      case .fillFirst: first
+      case .roundRobin: inTurn(open, target.qualified, &local)
+      case .weighted: byWeight(open, target.qualified, &local)
+      case .leastLatency: open.count > 1 ? quicker(open, &local) : first
+      case .sessionSticky: bySession(open, in: accounts(of: target))
       }
-    }
-    chosen = Place(account: index, upstreamModel: target.upstreamModel)
+    chosen = index.map { Place(account: $0, upstreamModel: target.upstreamModel) }
   }
 
   /// The first account that has no obstacle and was not tried.
@@ -312,13 +299,21 @@ private struct Judgement {
     }
   }
 
+  /// A turn is taken also where only one could serve: the order does not depend on who can.
   private mutating func inTurn(
     _ open: [Int], _ group: String, _ local: inout some LocalSource
   ) -> Int {
-    rule = .roundRobin
+    if open.count > 1 { rule = .roundRobin }
     let place = local.cursor(of: group) ?? Turns.mixed(seed)
     let turn = place / UInt64(max(1, snapshot.settings.stickyRoundRobinLimit))
     return open[Int(turn % UInt64(open.count))]
+  }
+
+  private mutating func byWeight(
+    _ open: [Int], _ group: String, _ local: inout some LocalSource
+  ) -> Int? {
+    if open.count > 1 { rule = .weighted }
+    return turn(of: open.map { snapshot.accounts[$0].weight }, group, &local).map { open[$0] }
   }
 
   /// By the group's cursor, or without one by the dice; nil if all weights are 0.

@@ -124,7 +124,7 @@ public enum RejectionReason: Sendable, Hashable {
   case notAllowed
   /// The account does not offer the policy's model any more.
   case notOffered
-  /// Its weight under the policy is 0.
+  /// Its weight, under the policy or the strategy, is 0.
   case noWeight
   case alreadyTried
   case lowerPriority(than: AccountID)

@@ -142,7 +142,7 @@ public struct RemadeDecision: Sendable, Hashable {
       "its cooldown is over, and another request was finding out whether it serves again"
     case .notAllowed: "the key may not use it"
     case .notOffered: "its provider does not offer the model"
-    case .noWeight: "its weight under the policy is 0"
+    case .noWeight: "its weight is 0"
     case .alreadyTried: "already tried by this request"
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
     case .notDrawn(let chosen):
