@@ -1,19 +1,20 @@
 import Domain
 import Glibc
+import Support
 import Testing
 
 @Suite("FailuresPage")
 struct FailuresPageTests {
   @Test("docs/failures.md has the table of cooldowns; UPDATE_GOLDEN=1 writes it")
   func table() throws {
-    let path = pagePath()
-    let page = try #require(read(path))
-    let lines = page.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    let page = Page("failures.md")
+    let text = try #require(page.read())
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     let begin = try #require(lines.firstIndex { $0.hasPrefix("<!-- rules:") })
     let end = try #require(lines.firstIndex(of: "<!-- end -->"))
     if getenv("UPDATE_GOLDEN") != nil {
       let text = (lines[...begin] + rows() + lines[end...]).joined(separator: "\n")
-      try #require(write(text, to: path))
+      try #require(page.write(text))
     } else {
       #expect(Array(lines[(begin + 1)..<end]) == rows(), "run UPDATE_GOLDEN=1 swift test")
     }
@@ -50,25 +51,4 @@ private func rows() -> [String] {
 private func time(_ nanoseconds: Int64) -> String {
   let seconds = nanoseconds / 1_000_000_000
   return seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds) s"
-}
-
-/// From this file's own place, so that the test finds the page wherever it is run.
-private func pagePath() -> String {
-  let parts = #filePath.split(separator: "/").dropLast(3)
-  return "/" + parts.joined(separator: "/") + "/docs/failures.md"
-}
-
-private func read(_ path: String) -> String? {
-  guard let file = fopen(path, "r") else { return nil }
-  defer { fclose(file) }
-  var bytes = [UInt8](repeating: 0, count: 1 << 20)
-  let count = fread(&bytes, 1, bytes.count, file)
-  return String(decoding: bytes[..<count], as: UTF8.self)
-}
-
-private func write(_ text: String, to path: String) -> Bool {
-  guard let file = fopen(path, "w") else { return false }
-  defer { fclose(file) }
-  let bytes = Array(text.utf8)
-  return fwrite(bytes, 1, bytes.count, file) == bytes.count
 }

@@ -1,5 +1,6 @@
 import Domain
 import Glibc
+import Support
 import Surface
 import Testing
 
@@ -88,9 +89,9 @@ struct ErrorCatalogueTests {
 
   @Test("docs/error-codes.md is the catalogue; UPDATE_GOLDEN=1 writes it")
   func document() throws {
-    let path = documentPath()
-    if getenv("UPDATE_GOLDEN") != nil { try #require(write(catalogueDocument(), to: path)) }
-    #expect(read(path) == catalogueDocument(), "run UPDATE_GOLDEN=1 swift test")
+    let page = Page("error-codes.md")
+    if getenv("UPDATE_GOLDEN") != nil { try #require(page.write(catalogueDocument())) }
+    #expect(page.read() == catalogueDocument(), "run UPDATE_GOLDEN=1 swift test")
   }
 }
 
@@ -111,25 +112,4 @@ private func catalogueDocument() -> String {
         + "\(code.isRetryable ? "yes" : "no") | \(code.summary) | \(code.remedy) |")
   }
   return lines.joined(separator: "\n") + "\n"
-}
-
-/// From this file's own place, so that the test finds the page wherever it is run.
-private func documentPath() -> String {
-  let parts = #filePath.split(separator: "/").dropLast(3)
-  return "/" + parts.joined(separator: "/") + "/docs/error-codes.md"
-}
-
-private func read(_ path: String) -> String? {
-  guard let file = fopen(path, "r") else { return nil }
-  defer { fclose(file) }
-  var bytes = [UInt8](repeating: 0, count: 1 << 20)
-  let count = fread(&bytes, 1, bytes.count, file)
-  return String(decoding: bytes[..<count], as: UTF8.self)
-}
-
-private func write(_ text: String, to path: String) -> Bool {
-  guard let file = fopen(path, "w") else { return false }
-  defer { fclose(file) }
-  let bytes = Array(text.utf8)
-  return fwrite(bytes, 1, bytes.count, file) == bytes.count
 }

@@ -7,14 +7,12 @@ import Synchronization
 /// free, for gateways with little traffic. So an account that fails every second call is never noticed, and
 /// upstreams that are all down get twice the traffic at most. Integers only; never blocks.
 final class RetryBudget: Sendable {
-  /// Requests that pay for one further attempt.
-  static let requestsPerRetry = 1
   /// Attempts saved up at most.
   static let savedMax = 100
   /// Attempts a second that nobody has to pay for, and as many at once.
   static let floorPerSecond: Int64 = 20
 
-  /// In requests.
+  /// Attempts that requests have put aside.
   private let saved = Atomic<Int>(0)
   /// When the floor's attempts will all be free again, in nanoseconds of the monotonic clock.
   private let floorFreeAt = Atomic<Int64>(0)
@@ -22,16 +20,16 @@ final class RetryBudget: Sendable {
   /// A request makes its first attempt.
   func requested() {
     // Mostly full: then nothing is written that other loops read.
-    guard saved.load(ordering: .relaxed) < Self.savedMax * Self.requestsPerRetry else { return }
+    guard saved.load(ordering: .relaxed) < Self.savedMax else { return }
     saved.wrappingAdd(1, ordering: .relaxed)
   }
 
   /// Takes one further attempt out of the budget; false: there is none left.
   func take(now: Int64) -> Bool {
     var current = saved.load(ordering: .relaxed)
-    while current >= Self.requestsPerRetry {
+    while current > 0 {
       let (done, found) = saved.weakCompareExchange(
-        expected: current, desired: current - Self.requestsPerRetry, ordering: .relaxed)
+        expected: current, desired: current - 1, ordering: .relaxed)
       if done { return true }
       current = found
     }
