@@ -3,7 +3,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("A chat through the gateway", .timeLimit(.minutes(1)))
+@Suite("A chat through the gateway", .timeLimit(.minutes(5)))
 struct ChatTests {
   @Test("reaches upstream with only the model changed, and its answer comes back unchanged")
   func plain() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Client connections", .timeLimit(.minutes(1)))
+@Suite("Client connections", .timeLimit(.minutes(5)))
 struct ConnectionTests {
   @Test("one connection carries request after request, and so does one upstream connection")
   func keepAlive() async throws {
@@ -113,7 +113,9 @@ struct ConnectionTests {
       let client = try await gateway.client(reads: false)
       try await client.send(chat(plainBody))
       let call = await upstream.next()
-      let total = 24 << 20
+      // At both of the gateway's sockets the kernel may hold so much, whatever the gateway does.
+      let kernel = try Self.kernelBytes("tcp_rmem") + Self.kernelBytes("tcp_wmem")
+      let total = kernel + 24 << 20
       let piece = [UInt8](repeating: 0x61, count: 64 << 10)
       let delivered = Watched(0)
       call.send("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: \(total)\r\n\r\n")
@@ -126,18 +128,25 @@ struct ConnectionTests {
       _ = await delivered.when { $0 > 256 << 10 }
       // Others are served by the same loop meanwhile; it has all the time it wants to read on.
       let other = try await gateway.client()
-      for _ in 1...300 {
-        try await other.send("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
-        _ = try await other.response()
+      var before = 0
+      while delivered.value > before {
+        before = delivered.value
+        for _ in 1...300 { _ = try await other.ping() }
       }
-      #expect(delivered.value < 16 << 20)
+      #expect(delivered.value < kernel + 8 << 20)
       try await client.startReading()
       _ = await client.receives(atLeast: total)
       let response = try await client.response()
       try await sending.value
-      #expect(response.body == [UInt8](repeating: 0x61, count: total))
+      #expect(ByteBuffer(bytes: response.body) == ByteBuffer(repeating: 0x61, count: total))
       #expect(try await gateway.finished(1).first?.ending == .completed)
     }
+  }
+
+  /// The largest buffer of a kind that the kernel gives a TCP socket.
+  private static func kernelBytes(_ name: String) throws -> Int {
+    let text = try String(decoding: contents(of: "/proc/sys/net/ipv4/\(name)"), as: UTF8.self)
+    return try #require(text.split { $0.isWhitespace }.last.flatMap { Int($0) })
   }
 
   @Test("a client that takes nothing for too long has hung up")
@@ -155,9 +164,10 @@ struct ConnectionTests {
         while (try? await call.deliver(piece)) != nil { delivered.change { $0 += 1 } }
       }
       _ = await delivered.when { $0 > 4 }
-      while gateway.log.submitted.value.filter({ $0.hasPrefix("request.finished.") }).isEmpty {
+      try await gateway.caughtUp()
+      try await eventually {
         gateway.clock.advance(.seconds(61))
-        _ = try await gateway.client().ping()
+        return gateway.log.submitted.value.contains { $0.hasPrefix("request.finished.") }
       }
       await sending.value
       #expect(try await gateway.finished(1).first?.ending == .clientHungUp)
@@ -178,12 +188,13 @@ struct ConnectionTests {
       _ = await busy.receives("choices")
       let stopped = Task { await gateway.plane.shutdown(drain: .seconds(30)) }
       _ = await idle.closed()
+      // As long as a connection is open its port is nobody else's.
+      await #expect(throws: (any Error).self) { _ = try await gateway.client() }
       call.chunk("data: [DONE]\n\n")
       call.endChunks()
       #expect(try await busy.response().text.hasSuffix("data: [DONE]\n\n"))
       _ = await busy.closed()
       #expect(await stopped.value == 0)
-      await #expect(throws: (any Error).self) { _ = try await gateway.client() }
       #expect(try gateway.finished().map(\.ending) == [.completed])
     }
   }

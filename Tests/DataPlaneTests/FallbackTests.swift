@@ -4,7 +4,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Everything that is not inference", .timeLimit(.minutes(1)))
+@Suite("Everything that is not inference", .timeLimit(.minutes(5)))
 struct FallbackTests {
   @Test("goes to the fallback with method, target and body, and is no request event")
   func echo() async throws {

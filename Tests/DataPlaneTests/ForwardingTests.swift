@@ -6,7 +6,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Forwarding", .timeLimit(.minutes(1)))
+@Suite("Forwarding", .timeLimit(.minutes(5)))
 struct ForwardingTests {
   @Test("a stream is the same over any chunk borders", arguments: 1...12 as ClosedRange<UInt64>)
   func borders(_ seed: UInt64) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Idempotency-Key", .timeLimit(.minutes(1)))
+@Suite("Idempotency-Key", .timeLimit(.minutes(5)))
 struct IdempotencyTests {
   static func ask(
     _ value: String, _ body: String = plainBody, key: String = Gateway.key

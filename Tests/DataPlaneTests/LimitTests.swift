@@ -4,7 +4,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Limits", .timeLimit(.minutes(1)))
+@Suite("Limits", .timeLimit(.minutes(5)))
 struct LimitTests {
   static let acme = OrganisationID("acme")
   static let key = KeyID("id-\(Gateway.key)")
@@ -273,9 +273,11 @@ struct LimitTests {
       #expect(try await other.response().status == 402)
       // The next day is another one.
       gateway.clock.advance(.hours(24))
-      try await other.send(chat(Self.bounded(60)))
+      // A connection that was idle for a day may be closed by now.
+      let later = try await gateway.client()
+      try await later.send(chat(Self.bounded(60)))
       await upstream.next().answer(plainAnswer)
-      #expect(try await other.response().status == 200)
+      #expect(try await later.response().status == 200)
       #expect(Self.usage(gateway, .key(Self.key), budgets).day.used == Spend(tokens: 12))
       #expect(Self.usage(gateway, .key(Self.key), budgets).month.used == Spend(tokens: 162))
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DataPlane
 
-@Suite("Shares of the traffic", .timeLimit(.minutes(2)))
+@Suite("Shares of the traffic", .timeLimit(.minutes(5)))
 struct SharesTests {
   /// 80 to 20, beside accounts that must get nothing.
   private func configuration(port: Int) -> Configuration {

@@ -319,7 +319,7 @@ struct SealingTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(5)))
   func aSegmentThatIsGoneUnderItsReadersIsAGap() throws {
     let (disk, numbers) = try Self.store(seed: 93)
     try Self.seal(disk)

@@ -73,6 +73,14 @@ final class Gateway: Sendable {
     try await TestClient.connect(port: plane.port, reads: reads)
   }
 
+  /// Returns when the gateway has read all that lay at its sockets before this call; for one loop.
+  func caughtUp() async throws {
+    let client = try await client()
+    // By its second answer the loop has looked at every socket since the first.
+    for _ in 1...2 { _ = try await client.ping() }
+    await client.close()
+  }
+
   /// All events of requests so far, in order.
   func events() throws -> [RequestEvent] {
     try store.reader.refresh()
@@ -234,8 +242,9 @@ final class ScriptedLog: RequestLog {
       self.kinds = kinds
     }
     func completed(_ completions: [AppendCompletion]) {
-      sink.completed(completions)
+      // Before the gateway hears of it: whoever sees what it does then finds the event here.
       answered.change { $0 += kinds }
+      sink.completed(completions)
     }
   }
 }

@@ -16,10 +16,8 @@ final class ScriptedUpstream: Sendable {
 
   let port: Int
   private let watched: Watched<State>
-  private let channel: any Channel
 
   private init(_ channel: any Channel, _ watched: Watched<State>) {
-    self.channel = channel
     self.watched = watched
     port = channel.localAddress?.port ?? 0
   }
@@ -61,9 +59,6 @@ final class ScriptedUpstream: Sendable {
     _ = await watched.when { $0.calls.count { $0.account == account } >= times }
   }
   var connections: Int { watched.value.connections }
-
-  /// Takes no connections any more.
-  func stop() async { try? await channel.close().get() }
 
   private final class Collector: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart

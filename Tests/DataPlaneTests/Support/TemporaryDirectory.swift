@@ -25,3 +25,12 @@ struct TemporaryDirectory: Sendable {
     _ = Glibc.remove(path)
   }
 }
+
+/// The first 64 KiB of a file.
+func contents(of path: String) throws -> [UInt8] {
+  guard let file = fopen(path, "r") else { throw Gateway.Failure(text: "no \(path)") }
+  defer { fclose(file) }
+  return [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+    count = fread(buffer.baseAddress, 1, buffer.count, file)
+  }
+}

@@ -44,3 +44,8 @@ final class Watched<Value: Sendable>: Sendable {
     }
   }
 }
+
+/// Waits until `condition` holds of something that tells nobody when it changes.
+func eventually(_ condition: () -> Bool) async throws {
+  while !condition() { try await Task.sleep(for: .milliseconds(1)) }
+}
