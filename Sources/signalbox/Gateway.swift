@@ -55,7 +55,7 @@ struct Gateway {
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
     let identity = try options.tls?.identity()
-    try checkFirstPassword()
+    let password = try firstPassword()
     warnOfUnbuilt()
 
     try options.data.checkMasterKey(in: options.directory)
@@ -71,7 +71,7 @@ struct Gateway {
     do {
       report(store.report)
       if let error = store.report.reserveFailure { notes.tell(reserveFailure: error) }
-      try await serve(store, file, certificates, identity, signals)
+      try await serve(store, file, certificates, identity, password, signals)
     } catch {
       // The error that is on its way says more than one of closing would.
       try? store.close()
@@ -102,12 +102,14 @@ struct Gateway {
     Environment.value("SIGNALBOX_ADMIN_PASSWORD").map { Secret($0) }
   }
 
-  /// A log to be made is not made with a password that would be refused.
-  private func checkFirstPassword() throws {
-    guard let text = Environment.value("SIGNALBOX_ADMIN_PASSWORD"),
-      access("\(options.directory)/seg", F_OK) != 0, let flaw = WeakPassword(of: text)
-    else { return }
-    throw Self.refused(flaw)
+  /// The first password, if the log is yet to be made: not with one that would be refused, and hashed beside that.
+  private func firstPassword() throws -> FirstPassword? {
+    guard access("\(options.directory)/seg", F_OK) != 0 else { return nil }
+    do throws(WeakPassword) {
+      return try FirstPassword.begin(givenPassword)
+    } catch {
+      throw Self.refused(error)
+    }
   }
 
   private static func refused(_ flaw: WeakPassword) -> ValidationError {
@@ -130,7 +132,7 @@ struct Gateway {
 
   private func serve(
     _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?,
-    _ identity: ServerIdentity?, _ signals: Signals
+    _ identity: ServerIdentity?, _ password: FirstPassword?, _ signals: Signals
   ) async throws {
     let board = SnapshotBoard.empty()
     let key = try options.data.masterKey(in: options.directory, for: store)
@@ -165,15 +167,15 @@ struct Gateway {
     let cut: Int
     let reason: String
     do {
-      try await configure(control, file)
+      let first = try await configure(control, file, password)
       let responder = await responder(control, probe, limiter)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
           control, board, health, responder, limiter, certificates, identity)
         probe.serve(plane)
-        // Beside the listener: comparing takes as long as a sign-in.
-        let telling = Task { await tellOfPassword(control) }
+        // Beside the listener: comparing takes as long as a sign-in. What was just set need not be compared.
+        let telling = Task { if !first.setsPassword { await tellOfPassword(control) } }
         let reloading = Task { await reload(identity) }
         let testing = Task { await monitor.run() }
         defer {
@@ -221,15 +223,18 @@ struct Gateway {
   }
 
   /// The file, then what the first start makes where the file left a gap.
-  private func configure(_ control: ControlPlane, _ file: ConfigurationPlan?) async throws {
+  private func configure(
+    _ control: ControlPlane, _ file: ConfigurationPlan?, _ password: FirstPassword?
+  ) async throws -> FirstStart {
     if let file {
       let applied = try await apply(file, control)
       for line in applied.changeLines { logger.info("configuration: \(Shown.text(line))") }
       for line in applied.keptLines { logger.warning("configuration: \(Shown.text(line))") }
       for row in applied.unmanaged { logger.notice("configuration: \(row.text)") }
     }
+    let first: FirstStart
     do {
-      _ = try await control.firstStart(adminPassword: givenPassword) { made in
+      first = try await control.firstStart(adminPassword: givenPassword, begun: password) { made in
         if let key = made.clientKey {
           try Console.say("client key (shown once): \(String(decoding: key.bytes, as: UTF8.self))")
         }
@@ -248,6 +253,7 @@ struct Gateway {
         "providers": "\(state.providers.count)", "accounts": "\(state.accounts.count)",
         "snapshot": "\(state.position)",
       ])
+    return first
   }
 
   /// The file of the command line, to be read again; standard input is over when it was read.

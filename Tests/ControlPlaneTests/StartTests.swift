@@ -115,6 +115,25 @@ struct StartTests {
     }
   }
 
+  @Test func `a password whose hashing was begun is set by a first start only`() async throws {
+    try await withDirectory { directory in
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      let vault = try Vault(directory: directory, masterKey: .ephemeral())
+      let control = try ControlPlane.open(store: store, vault: vault, passwordCost: 4) { _, _ in }
+      let given = Secret("the-password-begun")
+      let first = try await control.firstStart(
+        adminPassword: given, begun: try FirstPassword.begin(given, cost: 4))
+      #expect(first.setsPassword && first.adminPassword == nil)
+      #expect(try await control.isAdminPassword(given))
+      let second = try await control.firstStart(
+        adminPassword: nil, begun: try FirstPassword.begin(nil, cost: 4))
+      #expect(!second.setsPassword && second.adminPassword == nil)
+      #expect(try await control.isAdminPassword(given))
+      #expect(throws: WeakPassword.self) { try FirstPassword.begin(Secret("changeme")) }
+      try store.close()
+    }
+  }
+
   @Test func `a gap that a life could not close is closed by the next start, its count unknown`()
     async throws
   {

@@ -21,7 +21,7 @@ public final class ControlPlane: Sendable {
   public let restoration: Restoration
 
   let edge: Edge
-  private let passwordCost: UInt8
+  let passwordCost: UInt8
   private let sideline = Sideline(label: "signalbox.vault", limit: 256)
   /// One at a time: each hash takes 32 MiB.
   let hashing = Sideline(label: "signalbox.password", limit: 16)
@@ -126,7 +126,7 @@ public final class ControlPlane: Sendable {
     return matches ? position : nil
   }
 
-  /// The change that sets the administrator's password; the one way to set it.
+  /// The change that sets the administrator's password to another one.
   ///
   /// - Throws: `WeakPassword`.
   func passwordChange(_ password: Secret) async throws -> Change {
