@@ -24,7 +24,7 @@ package enum Limits {
   /// Bytes of a snapshot's payload; checked before memory is taken for it.
   package static let snapshotBytes = 256 << 20
   /// Events after which a segment is closed: opening and the index's memory cost by the event.
-  package static let segmentEvents = 262_144
+  package static let segmentEvents = 131_072
   /// Bytes of a block with its header and padding.
   package static let blockExtent = 104 + blockBytes + 8
   /// Raw bytes after which a block of a sealed segment takes no further record.

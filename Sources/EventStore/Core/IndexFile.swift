@@ -86,18 +86,41 @@ final class IndexFile: Sendable {
   func difference(
     from built: (index: SegmentIndex, bytes: [UInt8]), _ file: any DiskFile
   ) throws(StoreError) -> RuleBroken? {
-    let own = try read(file, at: 0, count: Int(min(bytes, Limits.numbers)))
-    if own == built.bytes { return nil }
-    guard own.starts(with: SegmentIndex.magic) else { return RuleBroken(family + ".magic") }
+    // Piece by piece: two of them in memory are enough.
+    let window = WindowedFile(file)
+    if try holds(built.bytes[...], at: 0, count: bytes, window) { return nil }
+    let magic = SegmentIndex.magic
+    guard try holds(magic[...], at: 0, count: UInt64(magic.count), window) else {
+      return RuleBroken(family + ".magic")
+    }
     for section in SegmentIndex.Section.allCases {
-      func part(_ bytes: [UInt8], _ index: SegmentIndex) -> ArraySlice<UInt8> {
-        bytes.dropFirst(Int(index.offset(of: section)))
-          .prefix(Int(index.extent(of: section).bytes))
-      }
-      if part(own, index) != part(built.bytes, built.index) { return RuleBroken(rule(section)) }
+      let expected = built.bytes.dropFirst(Int(built.index.offset(of: section)))
+        .prefix(Int(built.index.extent(of: section).bytes))
+      let isEqual = try holds(
+        expected, at: index.offset(of: section), count: UInt64(index.extent(of: section).bytes),
+        window)
+      if !isEqual { return RuleBroken(rule(section)) }
     }
     return RuleBroken(family + ".trailer")
   }
+
+  /// Whether the `count` bytes at `offset` of the index are `expected`.
+  private func holds(
+    _ expected: ArraySlice<UInt8>, at offset: UInt64, count: UInt64, _ window: WindowedFile
+  ) throws(StoreError) -> Bool {
+    guard count == UInt64(expected.count) else { return false }
+    var rest = expected
+    while !rest.isEmpty {
+      let part = rest.prefix(Self.comparedBytes)
+      let own = try window.bytes(
+        at: base + offset + UInt64(expected.count - rest.count), count: part.count)
+      guard part.withUnsafeBytes({ own.elementsEqual($0) }) else { return false }
+      rest = rest.dropFirst(part.count)
+    }
+    return true
+  }
+
+  private static let comparedBytes = 64 << 10
 
   /// Values of the entries that have `hash`'s remainder in its bucket.
   func entries(
@@ -143,10 +166,12 @@ final class IndexFile: Sendable {
   private func read(
     _ file: any DiskFile, at offset: UInt64, count: Int
   ) throws(StoreError) -> [UInt8] {
-    let buffer = RawBuffer(capacity: max(1, count))
-    buffer.count = try file.read(
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<count]), at: base + offset)
-    return Array(buffer.bytes)
+    var bytes = [UInt8](repeating: 0, count: count)
+    let found = try bytes.withUnsafeMutableBufferPointer { (room) throws(StoreError) in
+      try file.read(into: UnsafeMutableRawBufferPointer(room), at: base + offset)
+    }
+    bytes.removeSubrange(found...)
+    return bytes
   }
 }
 

@@ -360,7 +360,7 @@ package final class LogIndex: Sendable {
       let segments = state.withLock { state -> [Segment] in
         for number in state.inMemory.reversed() {
           guard let tables = state.segments[number].tables else { continue }
-          for position in tables.ids.candidates(hash: weakHash) { found.append(.event(position)) }
+          for position in tables.positions(idHash: weakHash) { found.append(.event(position)) }
         }
         guard let greatest = state.greatestIndexedID, id <= greatest else { return [] }
         var fitting: [Segment] = []
@@ -408,7 +408,7 @@ package final class LogIndex: Sendable {
       for number in 0..<state.withLock({ $0.segments.count }) {
         let (positions, segment) = state.withLock { state -> ([UInt64], Segment?) in
           if let tables = state.segments[number].tables {
-            return (tables.keys.candidates(hash: weakHash), nil)
+            return (tables.positions(keyHash: weakHash), nil)
           }
           return ([], state.segments[number])
         }
@@ -696,7 +696,7 @@ package final class LogIndex: Sendable {
 }
 
 /// The least index in 0..<count for which `holds`, which must be false, …, false, true, …, true.
-private func firstIndex(_ count: Int, _ holds: (Int) -> Bool) -> Int {
+func firstIndex(_ count: Int, _ holds: (Int) -> Bool) -> Int {
   var (low, high) = (0, count)
   while low < high {
     let middle = (low + high) / 2

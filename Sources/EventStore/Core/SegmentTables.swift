@@ -8,9 +8,12 @@ struct SegmentTables {
   }
 
   var blocks: ContiguousArray<LogIndex.BlockEntry> = []
-  private(set) var ids = FingerprintTable()
+  /// How many events stand before each block: the number of its first one.
+  private var eventsBefore: ContiguousArray<UInt32> = []
+  private var events: UInt32 = 0
+  private var ids = FingerprintTable()
   private(set) var greatestID: UInt128 = 0
-  private(set) var keys = PostingTable()
+  private var keys = PostingTable()
   /// By the number that the log's index gave the stream.
   private(set) var runs: [Int: Runs] = [:]
 
@@ -22,12 +25,24 @@ struct SegmentTables {
         first: header.first, latestTime: max(blocks.last?.latestTime ?? .min, header.maxTime),
         offset: offset, count: header.count, extent: UInt32(header.extent)))
     greatestID = max(greatestID, content.greatestID)
+    eventsBefore.append(events)
     for (index, hash) in content.idHashes.enumerated() {
-      ids.insert(hash: hash, position: header.first + UInt64(index))
+      ids.insert(hash: hash, number: events + UInt32(index))
     }
-    for key in content.keys {
-      keys.insert(hash: key.hash, position: header.first + UInt64(key.index))
-    }
+    for key in content.keys { keys.insert(hash: key.hash, event: events + UInt32(key.index)) }
+    events += header.count
+  }
+
+  /// Positions of the events that may have the id of `hash`.
+  func positions(idHash hash: UInt64) -> [UInt64] { ids.candidates(hash: hash).map(position) }
+
+  /// Positions of the events that may carry the key of `hash`, ascending.
+  func positions(keyHash hash: UInt64) -> [UInt64] { keys.candidates(hash: hash).map(position) }
+
+  /// Blocks follow one another without a hole, but for damage between them.
+  private func position(ofEvent number: UInt32) -> UInt64 {
+    let block = firstIndex(blocks.count) { eventsBefore[$0] > number } - 1
+    return blocks[block].first + UInt64(number - eventsBefore[block])
   }
 
   /// False only if no event here has this id.

@@ -9,11 +9,6 @@ struct SegmentIndexBuilder {
     var runs: [(block: UInt32, revision: UInt64)]
   }
 
-  private struct Entry {
-    var hash: UInt64
-    var block: UInt32
-  }
-
   private struct Block {
     var offset: UInt64
     var extent: Int
@@ -27,7 +22,7 @@ struct SegmentIndexBuilder {
   private var blocks: [Block] = []
   private var slotOf: [String: Int] = [:]
   private var streams: [Stream] = []
-  private var entries: [Entry] = []
+  private var entries = IndexEntries()
   private var merkle = MerkleTree.Builder()
   private var minTime = Int64.max
   private var maxTime = Int64.min
@@ -54,8 +49,8 @@ struct SegmentIndexBuilder {
     merkle.append(leaf)
     chain = chain.chained(leaf)
     let block = UInt32(blocks.count)
-    entries.append(Entry(hash: hash(view.id), block: block))
-    view.forEachKey(bytes) { entries.append(Entry(hash: hash(bytes.slice($0)), block: block)) }
+    entries.append(hash(view.id), block: block)
+    view.forEachKey(bytes) { entries.append(hash(bytes.slice($0)), block: block) }
     minID = min(minID, view.id)
     maxID = max(maxID, view.id)
     minTime = min(minTime, view.time)
@@ -90,27 +85,37 @@ struct SegmentIndexBuilder {
   /// The whole index, and the trailer at its end as a value; nil if there was no record.
   mutating func finish(endOfBlocks: UInt64) -> (index: SegmentIndex, bytes: [UInt8])? {
     guard !blocks.isEmpty, inBlock == 0, next > header.first else { return nil }
+    entries.pack()
+    let table = TableShape(entries, blocks: blocks.count)
     let (streamBytes, runBytes) = encodedStreams()
-    let table = encodedTable()
-    let sections = [
-      encodedBlocks(), streamBytes, runBytes, table.filter, table.directory, table.buckets,
-      table.lists,
+    let blockBytes = encodedBlocks()
+    let lengths = [
+      blockBytes.count, streamBytes.count, runBytes.count, table.filterBytes, table.directoryBytes,
+      table.bucketBytes, entries.listBytes,
     ]
+    // The only copy of it: as long as it is, and no longer.
+    var bytes = SegmentIndex.magic
+    let end = lengths.reduce(SegmentIndex.magic.count, +)
+    bytes.reserveCapacity(end + SegmentIndex.trailerBytes)
+    bytes += blockBytes
+    bytes += streamBytes
+    bytes += runBytes
+    appendTable(table, to: &bytes)
+    entries.appendLists(to: &bytes)
+    var at = SegmentIndex.magic.count
     let index = SegmentIndex(
       header: header, last: next - 1, blocks: UInt64(blocks.count), epoch: epoch,
       times: minTime...maxTime, ids: minID...maxID, chainAfter: chain, merkleRoot: merkle.root,
       endOfBlocks: endOfBlocks, rawBytes: rawBytes,
-      sections: sections.map { section in
-        SegmentIndex.Extent(
-          bytes: UInt32(section.count), checksum: section.withUnsafeBytes { crc32c($0) })
+      sections: lengths.map { length in
+        defer { at += length }
+        return SegmentIndex.Extent(
+          bytes: UInt32(length),
+          checksum: bytes.withUnsafeBytes { crc32c($0.slice(at..<(at + length))) })
       }, entryBytes: table.entryBytes, valueBits: table.valueBits)
-    var bytes = SegmentIndex.magic
-    bytes.reserveCapacity(Int(index.encodedBytes))
-    for section in sections { bytes += section }
-    let at = bytes.count
-    bytes += [UInt8](repeating: 0, count: SegmentIndex.trailerBytes)
+    bytes.append(contentsOf: repeatElement(0, count: SegmentIndex.trailerBytes))
     bytes.withUnsafeMutableBytes {
-      index.encodeTrailer(into: UnsafeMutableRawBufferPointer(rebasing: $0[at...]))
+      index.encodeTrailer(into: UnsafeMutableRawBufferPointer(rebasing: $0[end...]))
     }
     return (index, bytes)
   }
@@ -158,91 +163,77 @@ struct SegmentIndexBuilder {
     return (offsets + entries, runs)
   }
 
-  private struct Table {
-    var filter: [UInt8]
-    var directory: [UInt8] = []
-    var buckets: [UInt8] = []
-    var lists: [UInt8] = []
-    var entryBytes = 0
-    var valueBits = 0
+  /// How wide the entries of the table are, and how many buckets and lines of the filter there are.
+  private struct TableShape {
+    var entryBytes: Int
+    var valueBits: Int
+    var remainderBits: Int
+    var lines: Int
+    var buckets: Int
+    var bucketBytes: Int
+
+    init(_ entries: IndexEntries, blocks: Int) {
+      let greatest = max(UInt32(blocks - 1), UInt32(max(entries.lists, 1) - 1), 1)
+      valueBits = 32 - greatest.leadingZeroBitCount
+      entryBytes = (valueBits + 1 + SegmentIndex.remainderBitsMin + 7) / 8
+      remainderBits = min(32, 8 * entryBytes - 1 - valueBits)
+      lines = max(1, (entries.hashes * SegmentIndex.filterBitsPerHash + 511) / 512)
+      buckets = max(
+        1, (entries.count + SegmentIndex.bucketEntries - 1) / SegmentIndex.bucketEntries)
+      bucketBytes = entries.count * entryBytes + 4 * buckets
+    }
+
+    var filterBytes: Int { lines * SegmentIndex.filterLineBytes }
+    var directoryBytes: Int { 4 * (buckets + 1) }
   }
 
-  private mutating func encodedTable() -> Table {
-    entries.sort { $0.hash != $1.hash ? $0.hash < $1.hash : $0.block < $1.block }
-    // What goes into the buckets: a value, or the number of a list.
-    var placed: [(hash: UInt64, value: UInt32, isList: Bool)] = []
-    placed.reserveCapacity(entries.count)
-    var lists: [[UInt8]] = []
-    var hashes = 0
-    var at = 0
-    while at < entries.count {
-      let hash = entries[at].hash
-      var group: [UInt32] = []
-      while at < entries.count, entries[at].hash == hash {
-        if group.last != entries[at].block { group.append(entries[at].block) }
-        at += 1
-      }
-      hashes += 1
-      if group.count <= SegmentIndex.entriesPerHash {
-        for block in group { placed.append((hash, block, false)) }
-      } else {
-        placed.append((hash, UInt32(lists.count), true))
-        var list: [UInt8] = []
-        list.append(varint: UInt64(group.count))
-        var before: UInt32 = 0
-        for block in group {
-          list.append(varint: UInt64(block - before))
-          before = block
-        }
-        lists.append(list)
-      }
+  /// Filter, directory and buckets; the entries are gone afterwards.
+  private mutating func appendTable(_ shape: TableShape, to bytes: inout [UInt8]) {
+    let filter = bytes.count
+    let directory = filter + shape.filterBytes
+    bytes.append(contentsOf: repeatElement(0, count: shape.filterBytes + shape.directoryBytes))
+    let buckets = bytes.count
+    var number = 0
+    var packed: [UInt64] = []
+    func note(_ bytes: inout [UInt8]) {
+      bytes.put(u32: UInt32(bytes.count - buckets), at: directory + 4 * number)
     }
-    entries = []
-    let greatest = max(UInt32(blocks.count - 1), UInt32(max(lists.count, 1) - 1), 1)
-    let valueBits = 32 - greatest.leadingZeroBitCount
-    let entryBytes = (valueBits + 1 + SegmentIndex.remainderBitsMin + 7) / 8
-    let remainderBits = min(32, 8 * entryBytes - 1 - valueBits)
-    let lines = (hashes * SegmentIndex.filterBitsPerHash + 511) / 512
-    var table = Table(
-      filter: [UInt8](repeating: 0, count: max(1, lines) * SegmentIndex.filterLineBytes),
-      entryBytes: entryBytes, valueBits: valueBits)
-    for entry in placed {
-      let line =
-        SegmentIndex.bucket(entry.hash, of: max(1, lines)) * SegmentIndex.filterLineBytes
+    func end(_ bytes: inout [UInt8], from start: Int) {
+      packed.sort()
+      for value in packed {
+        for byte in 0..<shape.entryBytes {
+          bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
+        }
+      }
+      packed.removeAll(keepingCapacity: true)
+      let checksum = bytes.withUnsafeBytes { crc32c($0.slice(start..<$0.count)) }
+      bytes.append(u32: checksum)
+      number += 1
+    }
+    var start = buckets
+    note(&bytes)
+    entries.drain { entry in
+      let hash = entry.hash
+      let line = filter + SegmentIndex.bucket(hash, of: shape.lines) * SegmentIndex.filterLineBytes
       for probe in 0..<SegmentIndex.filterProbes {
-        let bit = SegmentIndex.filterBit(entry.hash, probe)
-        table.filter[line + bit >> 3] |= 1 << UInt8(bit & 7)
+        let bit = SegmentIndex.filterBit(hash, probe)
+        bytes[line + bit >> 3] |= 1 << UInt8(bit & 7)
       }
-    }
-    let count = max(1, (placed.count + SegmentIndex.bucketEntries - 1) / SegmentIndex.bucketEntries)
-    var from = 0
-    for bucket in 0..<count {
-      table.directory.append(u32: UInt32(table.buckets.count))
-      let start = table.buckets.count
-      var to = from
-      while to < placed.count, SegmentIndex.bucket(placed[to].hash, of: count) == bucket { to += 1 }
-      let packed = placed[from..<to].map { entry in
-        SegmentIndex.remainder(entry.hash, bits: remainderBits) << UInt64(valueBits + 1)
-          | (entry.isList ? 1 << UInt64(valueBits) : 0) | UInt64(entry.value)
+      let bucket = SegmentIndex.bucket(hash, of: shape.buckets)
+      while number < bucket {
+        end(&bytes, from: start)
+        start = bytes.count
+        note(&bytes)
       }
-      for value in packed.sorted() {
-        for byte in 0..<entryBytes {
-          table.buckets.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)))
-        }
-      }
-      let checksum = table.buckets.withUnsafeBytes { crc32c($0.slice(start..<$0.count)) }
-      table.buckets.append(u32: checksum)
-      from = to
+      packed.append(
+        SegmentIndex.remainder(hash, bits: shape.remainderBits) << UInt64(shape.valueBits + 1)
+          | (entry.isList ? 1 << UInt64(shape.valueBits) : 0) | UInt64(entry.value))
     }
-    table.directory.append(u32: UInt32(table.buckets.count))
-    table.lists.append(u32: UInt32(lists.count))
-    var offset = 4 + 4 * lists.count
-    for list in lists {
-      table.lists.append(u32: UInt32(offset))
-      offset += list.count
+    while number < shape.buckets {
+      end(&bytes, from: start)
+      start = bytes.count
+      note(&bytes)
     }
-    for list in lists { table.lists += list }
-    return table
   }
 }
 
@@ -258,5 +249,11 @@ extension [UInt8] {
 
   mutating func append(u32 value: UInt32) {
     Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+
+  mutating func put(u32 value: UInt32, at offset: Int) {
+    for byte in 0..<4 {
+      self[offset + byte] = UInt8(truncatingIfNeeded: value >> UInt32(8 * byte))
+    }
   }
 }
