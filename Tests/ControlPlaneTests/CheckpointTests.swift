@@ -13,7 +13,7 @@ struct CheckpointTests {
   private func signer(_ box: TestBox, spanEvents: UInt64 = 1000) -> CheckpointSigner {
     CheckpointSigner(
       control: box.control, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      spanEvents: spanEvents)
+      spanEvents: spanEvents, stopping: .seconds(3600))
   }
 
   private func checkpoints(

@@ -555,7 +555,8 @@ struct FailoverTests {
 
   @Test("an unreachable provider is 502 upstream_unreachable and recorded")
   func unreachable() async throws {
-    try await Gateway.run(.one(port: closedPort(), accounts: ["a1", "a2"])) { gateway in
+    let port = try await closedPort()
+    try await Gateway.run(.one(port: port, accounts: ["a1", "a2"])) { gateway in
       let client = try await gateway.client()
       try await client.send(chat(plainBody))
       let response = try await client.response()

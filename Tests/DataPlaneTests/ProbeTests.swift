@@ -182,7 +182,7 @@ struct ProbeTests {
     var configuration = Configuration()
     configuration.addProvider("p", port: secure.port, scheme: "https", host: "localhost")
     configuration.addAccount("untrusted", at: "p")
-    configuration.addProvider("q", port: try closedPort())
+    configuration.addProvider("q", port: try await closedPort())
     configuration.addAccount("refused", at: "q")
     try await Gateway.run(configuration) { gateway in
       #expect(await gateway.test("untrusted").errorCode == "tls_failed")

@@ -18,11 +18,12 @@ public final class CheckpointSigner: Sendable {
   static let retry: Int64 = 60_000_000_000
   private static let look = Duration.seconds(5)
   /// How long a stop waits for signatures; what is left is signed at the next start.
-  private static let stopping = Duration.seconds(2)
+  static let stopping = Duration.seconds(2)
 
   private let control: ControlPlane
   private let logger: Logger
   private let spanEvents: UInt64
+  private let stopping: Duration
   private let sideline = Sideline(label: "signalbox.checkpoint", limit: 8)
   private let turnstile = Turnstile(limit: 8)
   private let state = Mutex(State())
@@ -69,11 +70,16 @@ public final class CheckpointSigner: Sendable {
     self.init(control: control, logger: logger, spanEvents: Self.spanEvents)
   }
 
-  /// - Parameter spanEvents: events that one checkpoint covers at most.
-  init(control: ControlPlane, logger: Logger, spanEvents: UInt64) {
+  /// - Parameters:
+  ///   - spanEvents: events that one checkpoint covers at most.
+  ///   - stopping: how long a stop waits for signatures.
+  init(
+    control: ControlPlane, logger: Logger, spanEvents: UInt64, stopping: Duration = stopping
+  ) {
     self.control = control
     self.logger = logger
     self.spanEvents = spanEvents
+    self.stopping = stopping
   }
 
   /// Signs at once, then whenever it is time, until the task is cancelled.
@@ -144,7 +150,7 @@ public final class CheckpointSigner: Sendable {
   /// The last signatures of a life, after its last event; a failure is logged.
   public func finish() async {
     do {
-      _ = try await sign(within: Self.stopping)
+      _ = try await sign(within: stopping)
     } catch {
       logger.error(
         "no checkpoint could be signed at the end; the next start does it",

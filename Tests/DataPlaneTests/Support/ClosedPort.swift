@@ -1,19 +1,14 @@
-import Glibc
+import NIOCore
+import NIOPosix
 
-/// A port of this machine at which nobody listens: bound and kept until the process ends, because a port that was
-/// merely given back is soon that of another test's gateway.
-func closedPort() throws -> Int {
-  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-  guard descriptor >= 0 else { throw Gateway.Failure(text: "no socket") }
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_addr.s_addr = inet_addr("127.0.0.1")
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-    }
-  }
-  guard isBound else { throw Gateway.Failure(text: "no port") }
-  return Int(UInt16(bigEndian: address.sin_port))
+/// A port of this machine at which nobody listens, nor can before the process ends.
+///
+/// It is the calling end of a connection: a port that was merely given back is soon that of another test's gateway.
+func closedPort() async throws -> Int {
+  let group = MultiThreadedEventLoopGroup.singleton
+  let listener = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
+  guard let address = listener.localAddress else { throw Gateway.Failure(text: "no address") }
+  let caller = try await ClientBootstrap(group: group).connect(to: address).get()
+  guard let port = caller.localAddress?.port else { throw Gateway.Failure(text: "no port") }
+  return port
 }
