@@ -1,4 +1,5 @@
 import ArgumentParser
+import CFast
 import Glibc
 
 /// The gateway's program: parses the command line and puts the two planes together.
@@ -9,6 +10,10 @@ struct Signalbox: AsyncParsableCommand {
     // become longer (RLIMIT_FSIZE).
     signal(SIGPIPE, SIG_IGN)
     signal(SIGXFSZ, SIG_IGN)
+    #if !DEBUG
+      // Our own modules are built without these checks; this spares them in SwiftNIO (ARCHITECTURE.md).
+      cfast_skip_exclusivity_checks()
+    #endif
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

@@ -29,4 +29,8 @@ void cfast_thread_name(pthread_t thread, const char *name);
 /// Lets every other thread of the machine go before the calling one.
 void cfast_thread_lower_priority(void);
 
+/// Ends the Swift runtime's checks of exclusive access in code that was built with them. Before any other
+/// thread starts.
+void cfast_skip_exclusivity_checks(void);
+
 #endif
