@@ -74,8 +74,8 @@ extension Exchange {
   }
 
   private func call() {
-    guard let attempt else { return }
-    switch context.routing.route(account: attempt.accountIndex) {
+    guard let index = attempt?.accountIndex else { return }
+    switch context.routing.route(account: index) {
     case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
       self.attempt?.route = route
@@ -85,13 +85,11 @@ extension Exchange {
 
   /// The request as it goes upstream: our own head, the client's body with another model name in it.
   func upstreamRequest() -> (method: HTTP1Method, pieces: [ByteBuffer]) {
-    guard let scan, let attempt, let route = attempt.route else { return (.post, []) }
-    let hidesUsage = addsUsageOption
-    let bodyPieces: [ChatRequestScan.BodyPiece] =
-      attempt.upstreamModel == scan.model && !hidesUsage
-      ? [.original(0..<body.readableBytes)]
-      : scan.rewrite(
-        bodyCount: body.readableBytes, model: attempt.upstreamModel, includeUsage: hidesUsage)
+    guard let scan, let model = attempt?.upstreamModel, let route = attempt?.route else {
+      return (.post, [])
+    }
+    let bodyPieces = scan.rewrite(
+      bodyCount: body.readableBytes, model: model, includeUsage: addsUsageOption)
     let length = bodyPieces.reduce(0) { $0 + $1.count }
     var out = ByteBuffer()
     out.reserveCapacity(
@@ -126,7 +124,7 @@ extension Exchange {
 
   /// The usage option is set only where the client left the choice open.
   var addsUsageOption: Bool {
-    !omitsUsageOption && scan.map { $0.stream && $0.includeUsage == nil } ?? false
+    !omitsUsageOption && scan?.leavesUsageOpen == true
   }
 
   private func pass(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
@@ -135,8 +133,11 @@ extension Exchange {
   }
 
   private func passBeta(to out: inout ByteBuffer) {
+    guard head.fields.isRepeated(.openAIBeta) else {
+      return pass(.openAIBeta, "openai-beta", to: &out)
+    }
     head.fields.forEach { field in
-      guard field.name.count == 11, field.name.equalsIgnoringCase("openai-beta") else { return }
+      guard field.known == .openAIBeta else { return }
       _ = try? HTTP1Encoder.field("openai-beta", checked: field.value, to: &out)
     }
   }
@@ -145,19 +146,29 @@ extension Exchange {
   ///
   /// `verdict` nil: its answer was good to the end. `wait`: nanoseconds until upstream takes requests again.
   func closeAttempt(_ verdict: FailureVerdict?, wait: Int64? = nil) {
-    if let attempt { tell(attempt, verdict, wait: wait) }
-    closeAttempt(verdict?.errorClass, code: verdict?.code)
+    guard let attempt = takeAttempt() else { return }
+    tell(attempt, verdict, wait: wait)
+    close(attempt, verdict?.errorClass, code: verdict?.code)
   }
 
   func closeAttempt(_ errorClass: ErrorClass?, code: String?) {
-    guard var attempt else { return }
-    self.attempt = nil
+    if let attempt = takeAttempt() { close(attempt, errorClass, code: code) }
+  }
+
+  /// The attempt under way, which from now on is none; moved, since it holds a dozen texts.
+  private func takeAttempt() -> OpenAttempt? {
+    var taken: OpenAttempt?
+    swap(&taken, &attempt)
+    return taken
+  }
+
+  private func close(_ attempt: consuming OpenAttempt, _ errorClass: ErrorClass?, code: String?) {
     attempt.facts.errorClass = errorClass
     attempt.facts.errorCode = code
     attempt.facts.totalMicroseconds = microseconds(since: attempt.startedAt)
     attempt.facts.upstreamModel = attempt.upstreamModel
-    attempts.append(attempt.facts)
     tried.append(attempt.facts.tried)
+    attempts.append(attempt.facts)
   }
 
   /// The attempt brought no answer, and the client has none yet: another account, or an error.

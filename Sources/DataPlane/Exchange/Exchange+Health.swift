@@ -4,7 +4,7 @@ import Domain
 extension Exchange {
   /// The attempt under way was chosen to find out whether its account serves again.
   func probeBegan() {
-    guard let attempt, attempt.permit != nil, let health = context.plane.health else { return }
+    guard attempt?.permit != nil, let attempt, let health = context.plane.health else { return }
     health.report(report(attempt, .probeStarted), dealtWith: nil)
   }
 

@@ -35,27 +35,32 @@ public enum HTTP1Encoder {
   /// - Precondition: `status` is in 100…599.
   public static func statusLine(_ status: Int, to buffer: inout ByteBuffer) {
     precondition((100...599).contains(status), "status must be in 100…599")
-    buffer.writeStaticString("HTTP/1.1 ")
-    decimal(status, to: &buffer)
-    buffer.writeInteger(Octets.space)
-    buffer.writeStaticString(reason(status))
-    lineEnd(to: &buffer)
+    let version: StaticString = "HTTP/1.1 "
+    let digits = Decimal(status)
+    let reason = reason(status)
+    let count = version.utf8CodeUnitCount + digits.count + 1 + reason.utf8CodeUnitCount + 2
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { out in
+      var line = LineWriter(out)
+      line.text(version)
+      line.digits(digits)
+      line.byte(Octets.space)
+      line.text(reason)
+      line.end()
+      return count
+    }
   }
 
   /// A field known when compiling.
   public static func field(
     _ name: StaticString, _ value: StaticString, to buffer: inout ByteBuffer
   ) {
-    fieldName(name, to: &buffer)
-    buffer.writeStaticString(value)
-    lineEnd(to: &buffer)
+    field(name, valueCount: value.utf8CodeUnitCount, to: &buffer) { $0.text(value) }
   }
 
   /// A field with a number.
   public static func field(_ name: StaticString, _ value: Int, to buffer: inout ByteBuffer) {
-    fieldName(name, to: &buffer)
-    decimal(value, to: &buffer)
-    lineEnd(to: &buffer)
+    let digits = Decimal(value)
+    field(name, valueCount: digits.count, to: &buffer) { $0.digits(digits) }
   }
 
   /// A field whose value comes from outside.
@@ -66,9 +71,17 @@ public enum HTTP1Encoder {
     _ name: StaticString, checked value: some Collection<UInt8>, to buffer: inout ByteBuffer
   ) throws(HTTP1Fault) {
     guard value.allSatisfy(Octets.isFieldValue) else { throw HTTP1Fault(.invalidFieldValue) }
-    fieldName(name, to: &buffer)
-    buffer.writeBytes(value)
-    lineEnd(to: &buffer)
+    field(name, valueCount: value.count, to: &buffer) { $0.bytes(value) }
+  }
+
+  /// A field whose value is bytes from outside.
+  ///
+  /// - Throws: as the other `checked` forms.
+  public static func field(
+    _ name: StaticString, checked value: UnsafeRawBufferPointer, to buffer: inout ByteBuffer
+  ) throws(HTTP1Fault) {
+    guard value.isFieldValue() else { throw HTTP1Fault(.invalidFieldValue) }
+    field(name, valueCount: value.count, to: &buffer) { $0.bytes(value) }
   }
 
   /// A field whose value is text from outside.
@@ -86,7 +99,12 @@ public enum HTTP1Encoder {
   public static func field(
     _ name: StaticString, checked value: ByteBuffer, to buffer: inout ByteBuffer
   ) throws(HTTP1Fault) {
-    try field(name, checked: value.readableBytesView, to: &buffer)
+    let isAppended = value.withUnsafeReadableBytes { bytes in
+      guard bytes.isFieldValue() else { return false }
+      field(name, valueCount: bytes.count, to: &buffer) { $0.bytes(bytes) }
+      return true
+    }
+    if !isAppended { throw HTTP1Fault(.invalidFieldValue) }
   }
 
   /// A field whose name and value come from outside.
@@ -108,21 +126,7 @@ public enum HTTP1Encoder {
 
   /// A field whose value is an id in its 8-4-4-4-12 form, without an intermediate string.
   public static func field(_ name: StaticString, uuid: UInt128, to buffer: inout ByteBuffer) {
-    fieldName(name, to: &buffer)
-    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 36) { out in
-      var digits = uuid
-      for index in stride(from: 35, through: 0, by: -1) {
-        if index == 8 || index == 13 || index == 18 || index == 23 {
-          out[index] = UInt8(ascii: "-")
-        } else {
-          let digit = UInt8(truncatingIfNeeded: digits & 0xF)
-          out[index] = digit < 10 ? digit + UInt8(ascii: "0") : digit + (UInt8(ascii: "a") - 10)
-          digits >>= 4
-        }
-      }
-      return 36
-    }
-    lineEnd(to: &buffer)
+    field(name, valueCount: 36, to: &buffer) { $0.uuid(uuid) }
   }
 
   /// The length of the body, in bytes.
@@ -171,32 +175,29 @@ public enum HTTP1Encoder {
     buffer.writeStaticString("0\r\n\r\n")
   }
 
-  private static func fieldName(_ name: StaticString, to buffer: inout ByteBuffer) {
-    buffer.writeStaticString(name)
-    buffer.writeStaticString(": ")
+  /// Appends `name: `, the `valueCount` bytes that `value` writes, and the line's end: in one piece, since
+  /// there are a dozen such lines a request, and each write to a buffer asks anew whether it has room.
+  @inline(__always)
+  private static func field(
+    _ name: StaticString, valueCount: Int, to buffer: inout ByteBuffer,
+    _ value: (inout LineWriter) -> Void
+  ) {
+    let count = name.utf8CodeUnitCount + 2 + valueCount + 2
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { out in
+      var line = LineWriter(out)
+      line.text(name)
+      line.byte(Octets.colon)
+      line.byte(Octets.space)
+      value(&line)
+      line.end()
+      return count
+    }
   }
 
   private static func lineEnd(to buffer: inout ByteBuffer) { buffer.writeStaticString("\r\n") }
 
   /// RFC 3986 has no others in a target; only line and field separators are dangerous.
   private static func isVisible(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
-
-  /// Decimal digits without an intermediate string.
-  private static func decimal(_ value: Int, to buffer: inout ByteBuffer) {
-    if value < 0 { buffer.writeInteger(UInt8(ascii: "-")) }
-    var rest = value.magnitude
-    var digits: InlineArray<20, UInt8> = .init(repeating: 0)
-    var start = 20
-    repeat {
-      start -= 1
-      digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
-      rest /= 10
-    } while rest > 0
-    while start < 20 {
-      buffer.writeInteger(digits[start])
-      start += 1
-    }
-  }
 
   private static func reason(_ status: Int) -> StaticString {
     switch status {
@@ -241,5 +242,82 @@ public enum HTTP1Encoder {
     case 505: "HTTP Version Not Supported"
     default: ""
     }
+  }
+}
+
+/// A number in decimal digits, without an intermediate string.
+private struct Decimal {
+  private var digits: InlineArray<20, UInt8> = .init(repeating: 0)
+  private var start = 20
+
+  init(_ value: Int) {
+    var rest = value.magnitude
+    repeat {
+      start -= 1
+      digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    } while rest > 0
+    if value < 0 {
+      start -= 1
+      digits[start] = UInt8(ascii: "-")
+    }
+  }
+
+  var count: Int { digits.count - start }
+
+  /// The digit, or sign, at `index`, which is below `count`.
+  subscript(index: Int) -> UInt8 { digits[start + index] }
+}
+
+/// Writes one line into memory that has room for it.
+private struct LineWriter {
+  private let out: UnsafeMutableRawBufferPointer
+  private var at = 0
+
+  init(_ out: UnsafeMutableRawBufferPointer) { self.out = out }
+
+  @inline(__always)
+  mutating func byte(_ byte: UInt8) {
+    out[at] = byte
+    at += 1
+  }
+
+  @inline(__always)
+  mutating func text(_ text: StaticString) {
+    bytes(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  @inline(__always)
+  mutating func bytes(_ bytes: UnsafeRawBufferPointer) {
+    UnsafeMutableRawBufferPointer(rebasing: out[at...]).copyMemory(from: bytes)
+    at += bytes.count
+  }
+
+  mutating func bytes(_ bytes: some Collection<UInt8>) {
+    UnsafeMutableRawBufferPointer(rebasing: out[at...]).copyBytes(from: bytes)
+    at += bytes.count
+  }
+
+  mutating func digits(_ number: Decimal) {
+    for index in 0..<number.count { byte(number[index]) }
+  }
+
+  mutating func uuid(_ uuid: UInt128) {
+    for index in 0..<16 {
+      if index == 4 || index == 6 || index == 8 || index == 10 { byte(UInt8(ascii: "-")) }
+      let octet = UInt8(truncatingIfNeeded: uuid >> UInt128(120 - 8 * index))
+      byte(Self.hexDigit(octet >> 4))
+      byte(Self.hexDigit(octet & 0xF))
+    }
+  }
+
+  mutating func end() {
+    byte(Octets.cr)
+    byte(Octets.lf)
+  }
+
+  @inline(__always)
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? value + UInt8(ascii: "0") : value + (UInt8(ascii: "a") - 10)
   }
 }

@@ -4,7 +4,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
   case xAPIKey, connection, userAgent, keepAlive, traceparent, retryAfter
   case contentType, xRequestID, authorization, contentLength
   case acceptEncoding, contentEncoding, proxyConnection, transferEncoding, proxyAuthorization
-  case idempotencyKey
+  case idempotencyKey, openAIBeta
 
   /// The field's name in lower case.
   public var text: StaticString {
@@ -34,6 +34,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
     case .transferEncoding: "transfer-encoding"
     case .proxyAuthorization: "proxy-authorization"
     case .idempotencyKey: "idempotency-key"
+    case .openAIBeta: "openai-beta"
     }
   }
 
@@ -60,7 +61,12 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
       case UInt8(ascii: "u"): candidate = .userAgent
       default: candidate = .keepAlive
       }
-    case 11: candidate = name[0] | 0x20 == UInt8(ascii: "t") ? .traceparent : .retryAfter
+    case 11:
+      switch name[0] | 0x20 {
+      case UInt8(ascii: "t"): candidate = .traceparent
+      case UInt8(ascii: "r"): candidate = .retryAfter
+      default: candidate = .openAIBeta
+      }
     case 12: candidate = name[0] | 0x20 == UInt8(ascii: "c") ? .contentType : .xRequestID
     case 13: candidate = .authorization
     case 14: candidate = .contentLength

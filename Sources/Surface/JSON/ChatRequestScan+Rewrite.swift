@@ -12,22 +12,22 @@ extension ChatRequestScan {
   ///
   /// At most 5 pieces, without copying the body. `bodyCount` is the length of the body scanned.
   public func rewrite(bodyCount: Int, model: String, includeUsage: Bool) -> [BodyPiece] {
-    var edits: [(range: Range<Int>, bytes: [UInt8])] = []
+    var pieces: [BodyPiece] = []
+    pieces.reserveCapacity(5)
+    var done = 0
+    func edit(_ range: Range<Int>, _ bytes: [UInt8]) {
+      if done < range.lowerBound { pieces.append(.original(done..<range.lowerBound)) }
+      pieces.append(.inserted(bytes))
+      done = range.upperBound
+    }
+    let usage = includeUsage ? usageEdit : nil
+    if let usage, usage.range.lowerBound < modelRange.lowerBound { edit(usage.range, usage.bytes) }
     if model != self.model {
       var token: [UInt8] = []
       appendJSONString(model, to: &token)
-      edits.append((modelRange, token))
+      edit(modelRange, token)
     }
-    if includeUsage, let edit = usageEdit { edits.append(edit) }
-    edits.sort { $0.range.lowerBound < $1.range.lowerBound }
-
-    var pieces: [BodyPiece] = []
-    var done = 0
-    for edit in edits {
-      if done < edit.range.lowerBound { pieces.append(.original(done..<edit.range.lowerBound)) }
-      pieces.append(.inserted(edit.bytes))
-      done = edit.range.upperBound
-    }
+    if let usage, usage.range.lowerBound > modelRange.lowerBound { edit(usage.range, usage.bytes) }
     if done < bodyCount { pieces.append(.original(done..<bodyCount)) }
     return pieces
   }

@@ -57,6 +57,9 @@ public struct ChatRequestScan: Sendable, Hashable {
     if case .object(_, _, let option) = streamOptions { option?.value } else { nil }
   }
 
+  /// The client wants a stream and left open whether it is to report what it used.
+  public var leavesUsageOpen: Bool { stream && includeUsage == nil }
+
   /// Checks the whole of `bytes` and notes the top level; the fault names the first thing wrong.
   public static func scan(_ bytes: UnsafeRawBufferPointer) -> Result<ChatRequestScan, JSONFault> {
     do throws(JSONFlaw) {

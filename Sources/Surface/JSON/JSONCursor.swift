@@ -380,11 +380,17 @@ struct JSONCursor {
   }
 
   /// Whether the token stands for `text`, however it is escaped.
+  ///
+  /// Names are compared with many words, and nearly always their lengths tell.
+  @inline(__always)
   func equals(_ token: JSONToken, _ text: StaticString) -> Bool {
+    if !token.hasEscapes, token.range.count != text.utf8CodeUnitCount + 2 { return false }
+    return isSame(token, text)
+  }
+
+  private func isSame(_ token: JSONToken, _ text: StaticString) -> Bool {
     if !token.hasEscapes {
-      let length = text.utf8CodeUnitCount
-      guard token.range.count == length + 2 else { return false }
-      for index in 0..<length
+      for index in 0..<text.utf8CodeUnitCount
       where byte(token.range.lowerBound + 1 + index) != text.utf8Start[index] {
         return false
       }

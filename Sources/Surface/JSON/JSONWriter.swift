@@ -139,6 +139,16 @@ private func isJSONNumber(_ text: String) -> Bool {
 
 /// Appends `text` as a JSON string token, quotes included.
 public func appendJSONString(_ text: String, to bytes: inout [UInt8]) {
+  var text = text
+  let isPlain = text.withUTF8 { utf8 in
+    guard utf8.allSatisfy(standsForItself) else { return false }
+    bytes.reserveCapacity(bytes.count + utf8.count + 2)
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: utf8)
+    bytes.append(UInt8(ascii: "\""))
+    return true
+  }
+  if isPlain { return }
   bytes.append(UInt8(ascii: "\""))
   for byte in text.utf8 {
     switch byte {
@@ -158,6 +168,11 @@ public func appendJSONString(_ text: String, to bytes: inout [UInt8]) {
     }
   }
   bytes.append(UInt8(ascii: "\""))
+}
+
+/// Whether the byte stands for itself in a JSON string.
+private func standsForItself(_ byte: UInt8) -> Bool {
+  byte >= 0x20 && byte != 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
 }
 
 private func hexDigit(_ nibble: UInt8) -> UInt8 {
