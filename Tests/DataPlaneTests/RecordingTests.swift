@@ -1,6 +1,8 @@
 import Domain
 import EventStore
+import Logging
 import NIOCore
+import NIOEmbedded
 import Testing
 
 @testable import DataPlane
@@ -67,14 +69,21 @@ struct RecordingTests {
 
   struct ModeRow: Sendable, CustomTestStringConvertible {
     var mode: RecordingMode
+    /// Of the request.
+    var headers = ""
     var durabilities: [Durability]
-    var testDescription: String { mode.name }
+    var testDescription: String {
+      headers.isEmpty ? mode.name : "\(mode.name), \(headers.dropLast(2))"
+    }
   }
 
   @Test(
     "each mode asks for its durability",
     arguments: [
-      ModeRow(mode: .strict, durabilities: [.durable, .durable]),
+      // Only what decides over later requests waits for the disk before the call.
+      ModeRow(mode: .strict, durabilities: [.written, .durable]),
+      ModeRow(
+        mode: .strict, headers: "Idempotency-Key: k-1\r\n", durabilities: [.durable, .durable]),
       ModeRow(mode: .standard, durabilities: [.written]),
       ModeRow(mode: .relaxed, durabilities: [.queued]), ModeRow(mode: .off, durabilities: []),
     ])
@@ -83,10 +92,31 @@ struct RecordingTests {
     try await Gateway.run(.one(port: upstream.port), options: { $0.recording = row.mode }) {
       gateway in
       let client = try await gateway.client()
-      try await client.send(chat(plainBody))
+      try await client.send(chat(plainBody, headers: row.headers))
       #expect(try await client.response().text == plainAnswer)
       #expect(gateway.log.durabilities.value == row.durabilities)
     }
+  }
+
+  @Test("what a loop records on one turn is handed over at its end, in order")
+  func oneTurn() throws {
+    let (loop, log) = (EmbeddedEventLoop(), NotedLog())
+    let recorder = Recorder(
+      mode: .standard, log: log, eventLoop: loop, counters: DataPlaneCounters(),
+      logger: Logger(label: "test"))
+    defer { recorder.close() }
+    for turn in [[1, 2, 3], [4]] as [[UInt128]] {
+      let before = log.ids.value
+      for id in turn {
+        _ = recorder.submit(
+          id: EventID(id), kind: .requestFinished, time: 1, lookupKeys: [], payload: [], loss: 1,
+          waiter: nil)
+      }
+      #expect(log.ids.value == before)
+      loop.run()
+      #expect(log.ids.value == before + turn)
+    }
+    #expect(recorder.outstanding == 4)
   }
 
   @Test("strict: the request is in the log before the call is made")
@@ -312,4 +342,18 @@ struct RecordingTests {
       #expect(finished.map(\.totalMicroseconds) == [3000, 12000, 0])
     }
   }
+}
+
+/// Notes the ids of what is submitted, and answers nothing.
+private final class NotedLog: RequestLog {
+  let ids = Watched<[UInt128]>([])
+  let failure: StoreError? = nil
+
+  func submit(
+    _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64
+  ) {
+    ids.change { $0 += batch.events.map(\.id.rawValue) }
+  }
+
+  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] { [] }
 }

@@ -351,8 +351,8 @@ final class Exchange {
       if isCompleted { deliveryFailed("client_gone") }
       return over { $0.abort() }
     }
-    let end = self.end
-    self.end = .abort
+    var end = End.abort
+    swap(&end, &self.end)
     switch end {
     case .abort: over { $0.abort() }
     case .own(let head, let body):
@@ -472,7 +472,9 @@ final class Exchange {
       id: context.nextEventID(wall: wall), kind: dispatched.wireKind, time: wall,
       lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency),
       // What is missing without it shows in `finished`, which is counted by itself.
-      payload: encode(.request(.dispatched(dispatched)), .system), loss: 0, waiter: waiter)
+      payload: encode(.request(.dispatched(dispatched)), .system),
+      durability: context.recorder.mode.dispatchedDurability(
+        isBinding: reserve != nil || idempotency != nil), loss: 0, waiter: waiter)
   }
 }
 

@@ -11,6 +11,9 @@ protocol RecordingWaiter: AnyObject {
 }
 
 /// Hands the events of one loop's requests to the log, and wakes those who wait for them.
+///
+/// What is submitted on one turn of the loop is handed over at its end, all at once: the log's writer wakes,
+/// writes and answers once for it, and not for its first event and again for the others.
 final class Recorder {
   let mode: RecordingMode
   /// Events submitted and not answered yet.
@@ -28,6 +31,14 @@ final class Recorder {
   private var waiters: [(any RecordingWaiter)?] = []
   private var freeSlots: [Int] = []
   private var sink: RecordingSink?
+  /// Submitted on this turn of the loop.
+  private var gathered: [Submission] = []
+
+  private struct Submission {
+    var batch: AppendBatch
+    var durability: Durability
+    var token: UInt64
+  }
 
   init(
     mode: RecordingMode, log: any RequestLog, eventLoop: any EventLoop,
@@ -43,25 +54,36 @@ final class Recorder {
   /// Why the log takes nothing at present.
   var failure: StoreError? { mode == .off ? nil : log.failure }
 
-  /// Submits an event of the `request` stream with the mode's durability; it may be shed.
+  /// Submits an event of the `request` stream; it may be shed.
   ///
-  /// `loss`: how many requests the log does not tell the end of if it is.
+  /// `durability` nil: the mode's. `loss`: how many requests the log does not tell the end of if it is shed.
   /// Returns whether `waiter` will be told; if not (`relaxed`, `off`), there is nothing to wait for.
   func submit(
     id: EventID, kind: WireKind, time: Int64, lookupKeys: [[UInt8]], payload: [UInt8],
-    loss: UInt64, waiter: (any RecordingWaiter)?
+    durability: Durability? = nil, loss: UInt64, waiter: (any RecordingWaiter)?
   ) -> Bool {
-    guard let durability = mode.durability else { return false }
+    guard let durability = durability ?? mode.durability else { return false }
     let draft = EventDraft(
       id: id, stream: requestStream, kind: kind.rawValue, time: time, lookupKeys: lookupKeys,
       payload: payload)
     var token = Self.noWaiter
     if let waiter, mode != .relaxed { token = UInt64(slot(for: waiter)) }
     outstanding += 1
-    log.submit(
-      AppendBatch(events: [draft], isSheddable: true, loss: loss), durability: durability,
-      sink: currentSink(), token: token)
+    gathered.append(
+      Submission(
+        batch: AppendBatch(events: [draft], isSheddable: true, loss: loss),
+        durability: durability, token: token))
+    if gathered.count == 1 { eventLoop.assumeIsolated().execute { self.handOver() } }
     return token != Self.noWaiter
+  }
+
+  private func handOver() {
+    let sink = currentSink()
+    for submission in gathered {
+      log.submit(
+        submission.batch, durability: submission.durability, sink: sink, token: submission.token)
+    }
+    gathered.removeAll(keepingCapacity: true)
   }
 
   private func slot(for waiter: any RecordingWaiter) -> Int {

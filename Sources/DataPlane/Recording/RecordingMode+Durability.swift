@@ -15,4 +15,14 @@ extension RecordingMode {
     case .off: nil
     }
   }
+
+  /// What must have happened to a request's `dispatched` before its first call; nil: nothing is recorded.
+  ///
+  /// In `strict` the kernel has it then, and the disk at the latest with `finished`, which lies behind it: what
+  /// the mode promises is that nothing *answered* gets lost, and one wait for the disk keeps that. `isBinding`:
+  /// later requests are decided by it (a reserve, an idempotency key), also if this one is never answered; that
+  /// waits for the disk.
+  func dispatchedDurability(isBinding: Bool) -> Durability? {
+    self == .strict && !isBinding ? .written : durability
+  }
 }
