@@ -203,7 +203,7 @@ class Story(unittest.TestCase):
             name: seconds_until(until)
             for name, until in self.shown(account)["modelCooldowns"].items()}
 
-    def cooled(self, account, patience=5):
+    def cooled(self, account, patience=PATIENCE):
         """Waits until the account cools; for how many seconds."""
         return eventually(lambda: self.cooling(account), f"a cooldown of {account}", patience)
 
@@ -235,6 +235,11 @@ class Story(unittest.TestCase):
         return [
             fields for fields in of_kind(self.box.window(), "health.cooldown_started")
             if fields.get("account") == account_id]
+
+
+def later(seconds):
+    """A time so far from now, as the API writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
 def seconds_until(text):

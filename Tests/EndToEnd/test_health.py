@@ -5,15 +5,12 @@ import socket
 import threading
 import time
 
+from story import later
 from test_command_line import signalbox
 from support import (
     CLIENT_KEY, Case, Spine, configuration, eventually, exchange, message, of_kind, scenario)
 
 BACKENDS = "/v1/admin/routing/backends"
-
-
-def later(seconds):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
 
 
 class DegradeTests(Spine):
@@ -188,7 +185,7 @@ class ProbeTests(Spine):
         self.assertFalse(test["valid"])
         self.assertEqual(test["errorCode"], "timeout")
         self.assertGreaterEqual(test["latencyMs"], 10_000)
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertLess(time.monotonic() - began, 25)
 
 
 class VerbTests(Spine):

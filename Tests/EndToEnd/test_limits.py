@@ -3,7 +3,7 @@
 import json
 import threading
 
-from support import Spine, eventually, message, of_kind
+from support import Spine, eventually, message, of_kind, scenario
 
 
 def charged(found, organisation="acme"):
@@ -84,6 +84,8 @@ class LimitTests(Spine):
         self.must("PUT", "/api/organisations/acme", {
             "budgets": [{"period": "month", "tokens": budget * 2}]})
         statuses.clear()
+        # Slower, so that they are seen.
+        self.upstream.scenario(scenario(**{"chunk-pace": "250ms"}))
         threads = self.crowd(200, statuses)
         eventually(lambda: self.usage()["tokens"]["reserved"] >= each * 10, "ten under way")
         self.box.kill()
@@ -101,6 +103,7 @@ class LimitTests(Spine):
         # What is left can be spent, and no more.
         self.must("PUT", "/api/organisations/acme", {
             "budgets": [{"period": "month", "tokens": after["tokens"]["used"] + self.reserve()}]})
+        self.upstream.scenario(scenario())
         self.assertEqual(self.box.chat(self.body()).status, 200)
         refused = self.box.chat(self.body())
         self.assertEqual(refused.status, 402, refused.body)

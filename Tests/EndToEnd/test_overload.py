@@ -250,7 +250,7 @@ class DescriptorTests(OverloadCase):
 class DrainTests(OverloadCase):
     def test_what_is_in_flight_at_the_end_finishes_or_is_recorded(self):
         # Given 32 clients that read their streams and 8 that do not
-        self.start("--drain-seconds", "5")
+        self.start("--drain-seconds", "10")
         body = json.dumps(message(stream=True)).encode()
         slow = [self.connect(receive=4_096) for _ in range(8)]
         for client in slow:
@@ -274,8 +274,8 @@ class DrainTests(OverloadCase):
         for reader in readers:
             reader.join(30)
         # Then those that read have all of it, the process ends in time, and every request has its one end in the log.
-        self.assertEqual(self.box.child.process.wait(20), 0)
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertEqual(self.box.child.process.wait(40), 0)
+        self.assertLess(time.monotonic() - began, 30)
         self.assertEqual([end.rstrip().endswith(b"data: [DONE]\n\n\r\n0") for end in ends], [True] * len(fast))
         endings = [row["ending"] for row in of_kind(self.box.window(), "request.finished")]
         self.assertEqual({ending: endings.count(ending) for ending in endings}, {"completed": 32, "drained": 8})

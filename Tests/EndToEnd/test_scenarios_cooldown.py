@@ -167,7 +167,7 @@ class KeptTests(CooldownStory):
 
     def test_c7_a_429_is_no_verdict_for_ever_and_a_degraded_account_is_not_probed(self):
         pool = self.pool(2)
-        self.limit(pool, 0, after="1s")
+        self.limit(pool, 0, after="2s")
         self.must("POST", f"{BACKENDS}/{pool.ids[1]}/degrade", {"reason": "on leave"})
         eventually(lambda: self.ask(pool.model) == [200], "the account's return")
         self.assertEqual(self.calls(pool), {pool.accounts[0]: 1})
@@ -219,7 +219,7 @@ class KeptTests(CooldownStory):
 
     def test_r29_a_cooldown_whose_time_is_over_blocks_nothing_and_is_not_shown(self):
         pool = self.pool(1)
-        self.limit(pool, after="1s")
+        self.limit(pool, after="2s")
         self.over(pool.accounts[0])
         shown = self.shown(pool.accounts[0])
         self.assertNotEqual(shown["testStatus"], "unavailable")
@@ -268,9 +268,9 @@ class EndTests(CooldownStory):
 
     def test_c8_one_probe_at_a_time_and_its_success_ends_it(self):
         pool = self.pool(2)
-        self.limit(pool, after="1s")
+        self.limit(pool, after="2s")
         self.over(pool.accounts[0])
-        self.play(accounts={pool.accounts[0]: {"behaviour": {"head-latency": "400ms"}}})
+        self.play(accounts={pool.accounts[0]: {"behaviour": {"head-latency": "2s"}}})
         statuses = []
         threads = [
             threading.Thread(target=lambda: statuses.extend(self.ask(pool.model)))
@@ -289,7 +289,7 @@ class EndTests(CooldownStory):
 
     def test_c8_a_probe_whose_client_leaves_does_not_block_the_next(self):
         pool = self.pool(2)
-        self.limit(pool, after="1s")
+        self.limit(pool, after="2s")
         self.over(pool.accounts[0])
         self.play(accounts={pool.accounts[0]: {"behaviour": {"chunk-pace": "20ms", "chunks": 500}}})
         connection, _ = self.open_stream(pool.model)
@@ -303,7 +303,7 @@ class EndTests(CooldownStory):
 
     def test_c10_an_empty_stream_is_no_success(self):
         pool = self.pool(2)
-        self.limit(pool, after="1s")
+        self.limit(pool, after="2s")
         first = self.cooldowns(pool.ids[0])
         self.over(pool.accounts[0])
         self.upstream.next({"fault": "empty-stream"}, account=pool.accounts[0])
@@ -346,7 +346,7 @@ class EndTests(CooldownStory):
         self.assertEqual(set(statuses), {200}, "the others are as well as before")
         self.assertEqual(self.calls(pool)[flapping], 2)
         eventually(lambda: len(self.cooldowns(pool.ids[0])) == 3, "a cooldown for each call")
-        self.assertGreater(len(statuses), 30)
+        self.assertGreater(len(statuses), 10)
         self.assertEqual(sum(self.calls(pool).values()), len(statuses) + 2)
         for name in pool.accounts[1:]:
             self.assertIsNone(self.cooling(name))

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-from story import Story, upstream_key
+from story import Story, later, upstream_key
 from support import program
 
 
@@ -30,7 +30,7 @@ class EditTests(Story):
             threading.Thread(target=write, args=documents) for documents in (
                 [{"priority": n} for n in range(2, 12)], [{"weight": n} for n in range(2, 12)],
                 [{"apiKey": key}, {"apiKey": f"{key}-b"}] * 4 + [{"apiKey": key}],
-                [{"rateLimitedUntil": "2026-12-24T00:00:00Z"}, {"rateLimitedUntil": None}] * 5)]
+                [{"rateLimitedUntil": later(30 * 86_400)}, {"rateLimitedUntil": None}] * 5)]
         for writer in writers:
             writer.start()
         for writer in writers:
@@ -44,7 +44,7 @@ class EditTests(Story):
         pool = self.pool(2)
         path = f"/api/providers/{pool.ids[0]}"
         tag = self.box.admin("GET", path).header("etag")
-        self.must("PUT", path, {"rateLimitedUntil": "2026-12-24T00:00:00Z"})
+        self.must("PUT", path, {"rateLimitedUntil": later(30 * 86_400)})
         self.must("POST", path + "/test")
         self.assertEqual(self.box.admin("GET", path).header("etag"), tag)
         off = self.box.admin("PUT", path, {"isActive": False}, {"if-match": tag})

@@ -164,7 +164,8 @@ class StreamTests(Story):
         for fault in ("close-mid-stream", "reset-mid-stream", "error-in-stream"):
             pool = self.pool(2)
             self.play(accounts={pool.accounts[0]: {"behaviour": {
-                "fault": fault, "at-chunk": 3, "chunk-pace": "5ms"}}})
+                # A reset takes away what was not read yet.
+                "fault": fault, "at-chunk": 3, "chunk-pace": "150ms"}}})
             answer = self.chat(pool.model, stream=True)
             data = frames(answer.body)
             self.assertIn("error", json.loads(data[-1]), fault)
@@ -195,7 +196,8 @@ class StreamTests(Story):
 
     def test_r31_clients_that_leave_cool_nobody(self):
         pool = self.pool(2)
-        self.play({"head-latency": "300ms"})
+        # Long enough to be seen under way; nobody waits for it.
+        self.play({"head-latency": "10s"})
         body = json.dumps({"model": pool.model, "messages": []}).encode()
         for _ in range(8):
             with socket.create_connection(("127.0.0.1", self.box.port)) as connection:

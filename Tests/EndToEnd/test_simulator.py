@@ -361,7 +361,7 @@ class ControlTests(SimulatorCase):
         self.assertEqual(self.upstream.total(), 0)
 
     def test_how_much_an_account_had_at_once_is_counted(self):
-        self.upstream.next({"head-latency": "300ms"}, times=3)
+        self.upstream.next({"head-latency": "1500ms"}, times=3)
         threads = [
             threading.Thread(target=self.chat, args=(message(model="gpt-4o"),)) for _ in range(3)]
         for thread in threads:
