@@ -178,10 +178,12 @@ struct Gateway {
         let telling = Task { if !first.setsPassword { await tellOfPassword(control) } }
         let reloading = Task { await reload(identity) }
         let testing = Task { await monitor.run() }
+        let trimming = Task { await FreedMemory.keepLittle() }
         defer {
           telling.cancel()
           reloading.cancel()
           testing.cancel()
+          trimming.cancel()
         }
         (reason, cut) = try await wait(plane, signals)
       } catch {

@@ -14,6 +14,7 @@ struct Signalbox: AsyncParsableCommand {
       // Our own modules are built without these checks; this spares them in SwiftNIO (ARCHITECTURE.md).
       cfast_skip_exclusivity_checks()
     #endif
+    FreedMemory.returnLargeBlocks()
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {

@@ -37,7 +37,7 @@ class OverloadCase(Case):
         self.sent = 0
         self.gone = 0
         self.lock = threading.Lock()
-        self.frames = 2_000
+        self.frames, self.frame = 2_000, FRAME
         self.upstream = Upstream(self.answer)
         self.addCleanup(self.upstream.close)
 
@@ -52,7 +52,7 @@ class OverloadCase(Case):
         try:
             connection.sendall(
                 b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-            piece = chunk(FRAME)
+            piece = chunk(self.frame)
             for _ in range(self.frames):
                 connection.sendall(piece)
                 with self.lock:
@@ -143,6 +143,27 @@ class SlowReaderTests(OverloadCase):
         self.assertEqual(self.box.stop(), 0)
         endings = [row["ending"] for row in of_kind(self.box.window(), "request.finished")]
         self.assertEqual({ending: endings.count(ending) for ending in endings}, {"completed": 3, "client_hung_up": 31})
+
+
+    def test_what_readers_of_large_frames_held_is_given_back_when_they_leave(self):
+        # Given 100 clients that read nothing of frames of 60 kB
+        self.frames, self.frame = 1_000, FRAME.replace(b"x" * 4_000, b"x" * 60_000)
+        self.start()
+        self.assertEqual(self.box.chat(message()).status, 200)
+        before = self.resident()
+        body = json.dumps(message(stream=True)).encode()
+        readers = [self.connect(receive=4_096) for _ in range(100)]
+        for reader in readers:
+            reader.sendall(head(len(body)) + body)
+        eventually(lambda: self.upstream.count >= 101, "100 streams under way")
+        self.settled(lambda: self.sent, "an upstream that is held back")
+        # Then none of them costs half a megabyte
+        self.assertLess(self.resident() - before, 100 * MIB // 2)
+        # and when they leave, what is not given back by and by is less than what is worth the work.
+        for reader in readers:
+            reader.close()
+        eventually(lambda: self.gone == 100, "100 upstream calls given up")
+        eventually(lambda: self.resident() - before < 24 * MIB, "memory given back")
 
 
 class SlowSenderTests(OverloadCase):

@@ -33,4 +33,14 @@ void cfast_thread_lower_priority(void);
 /// thread starts.
 void cfast_skip_exclusivity_checks(void);
 
+/// Blocks of 256 KiB and more are the kernel's again as soon as they are freed. By itself the allocator would
+/// raise that bound to the largest block ever freed, up to 32 MiB, and keep what is below. Call before threads.
+void cfast_memory_return_large(void);
+
+/// Bytes of private memory that are resident and that nobody uses; less than 0 if that cannot be found out.
+int64_t cfast_memory_unused(void);
+
+/// Gives whole pages that nobody uses back to the kernel; takes some milliseconds for 100 MiB of them.
+void cfast_memory_trim(void);
+
 #endif

@@ -44,6 +44,8 @@ final class UpstreamLane {
     let bootstrap = ClientBootstrap(group: pool.eventLoop)
       .connectTimeout(options.upstreamConnectTimeout)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      // What was read when a client stops reading waits for it: no more than one buffer, not several.
+      .channelOption(.maxMessagesPerRead, value: 1)
     let channel: EventLoopFuture<any Channel> =
       if let address = try? SocketAddress(ipAddress: origin.host, port: origin.port) {
         bootstrap.connect(to: address)
