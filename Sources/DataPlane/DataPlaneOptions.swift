@@ -25,6 +25,9 @@ public struct DataPlaneOptions: Sendable {
   /// Connections to one origin that are being opened at a time, for each loop; a request that needs one more goes
   /// to another account or is answered 503.
   public var maxConnectsWaiting: Int
+  /// Requests with an `Idempotency-Key` at a time whose key is being looked for in the log, over all loops; one more
+  /// is answered 503.
+  public var maxLookupsWaiting: Int
   /// Request line and header fields of one request; at most 65,535.
   public var maxHeadBytes: Int
   /// Request bodies held in memory at a time, over all loops; a request that would exceed it is answered 503.
@@ -73,6 +76,7 @@ public struct DataPlaneOptions: Sendable {
     maxConnections = 16_384
     maxRequestsInFlight = 8_192
     maxConnectsWaiting = 2_048
+    maxLookupsWaiting = 1_024
     maxHeadBytes = 32 << 10
     maxHeldBodyBytes = 512 << 20
     headTimeout = .seconds(15)

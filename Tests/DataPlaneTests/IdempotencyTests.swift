@@ -111,6 +111,31 @@ struct IdempotencyTests {
     }
   }
 
+  @Test("more requests than may wait for the log are told to come again, and that is recorded")
+  func tooManyLookups() async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    try await Gateway.run(.one(port: upstream.port), options: { $0.maxLookupsWaiting = 1 }) {
+      gateway in
+      let first = try await gateway.client()
+      let other = try await gateway.client()
+      gateway.log.holdLookups()
+      try await first.send(Self.ask("order-1"))
+      _ = await gateway.log.lookedUp.when { $0 == 1 }
+      try await other.send(Self.ask("order-2"))
+      let refused = try await other.response()
+      #expect(refused.status == 503)
+      #expect(refused.headers["retry-after"] == "1")
+      #expect(refused.headers["x-should-retry"] == "true")
+      #expect(refused.text.contains(#""code":"overloaded""#))
+      gateway.log.releaseLookups()
+      #expect(try await first.response().status == 200)
+      try await other.send(Self.ask("order-2"))
+      #expect(try await other.response().status == 200)
+      let finished = try await gateway.finished(3)
+      #expect(finished.map(\.ending) == [.denied, .completed, .completed])
+    }
+  }
+
   @Test(
     "a key that is none is refused",
     arguments: ["", "a b", String(repeating: "k", count: 256), "é"])

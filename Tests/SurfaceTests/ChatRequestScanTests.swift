@@ -104,6 +104,26 @@ struct ChatRequestScanTests {
     #expect(empty.streamOptions == .object(45..<48, isEmpty: true, includeUsage: nil))
   }
 
+  @Test("what bounds an answer is read as the provider may read it, and never as less")
+  func bounds() throws {
+    let rows: [(String, UInt64?)] = [
+      ("1", 1), ("4096", 4096), ("18446744073709551615", .max), ("18446744073709551616", .max),
+      ("1e30", .max), ("1e3", 1000), ("2.5", 3), ("2.0", 2), ("0.1", 1), ("1e-9", 1),
+      ("1e999", .max),
+      (#""100""#, 100), (#"" 1_000 ""#, 1000), (#""\u0031\u0030""#, 10), (#""1e2""#, 100),
+      ("0", nil), ("0.0", nil), ("-1", nil), ("-1e30", nil), ("null", nil), ("true", nil),
+      (#""""#, nil), (#""many""#, nil), (#""nan""#, nil), ("[1]", nil), (#"{"a":1}"#, nil),
+    ]
+    for (text, bound) in rows {
+      for name in ["max_tokens", "max_completion_tokens", "n"] {
+        let found = try scan(#"{"model":"a","\#(name)":\#(text)}"#).get()
+        #expect((name == "n" ? found.answers : found.maxTokens) == bound, "\(name): \(text)")
+      }
+    }
+    let both = try scan(#"{"model":"a","max_tokens":"7","max_completion_tokens":5}"#).get()
+    #expect(both.maxTokens == 7)
+  }
+
   @Test("a model may have 1 to 256 bytes after unescaping")
   func modelLengths() throws {
     let longest = String(repeating: "\\u0061", count: 256)

@@ -42,7 +42,7 @@ struct AnswerHead {
   /// Tells the client to wait, in whole seconds; for longer than the bound waiting is not worth its while.
   mutating func wait(nanoseconds: Int64?) {
     guard let nanoseconds else { return }
-    let seconds = (max(1, nanoseconds) - 1) / 1_000_000_000 + 1
+    let seconds = secondsToWait(nanoseconds: nanoseconds)
     if seconds > Self.retryAfterSecondsMax { shouldRetry = false }
     retryAfterSeconds = Int(min(seconds, Int64(Self.retryAfterSecondsMax)))
   }

@@ -3,6 +3,7 @@ import EventStore
 import NIOCore
 import NIOPosix
 import Surface
+import Synchronization
 
 /// `Idempotency-Key`: the same request is made once in 24 hours, also across restarts.
 extension Exchange {
@@ -28,9 +29,15 @@ extension Exchange {
     }
     // Nothing is recorded, so there is nothing to be found.
     guard context.recorder.mode != .off else { return letIn() }
+    let plane = context.plane
+    let waiting = plane.lookupsWaiting.wrappingAdd(1, ordering: .relaxed).oldValue
+    guard waiting < options.maxLookupsWaiting else {
+      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
+      return deny(.overloaded, wait: 1_000_000_000)
+    }
     phase = .announcing
-    let (log, now, start) = (context.plane.log, receivedAt, context.plane.startedAt)
-    let looking = context.plane.lookups.runIfActive(eventLoop: context.eventLoop) {
+    let (log, now, start) = (plane.log, receivedAt, plane.startedAt)
+    let looking = plane.lookups.runIfActive(eventLoop: context.eventLoop) {
       let events = try log.events(forKey: mark.lookupKey, newest: Self.eventsMax)
       return IdempotentRequest(
         of: mark.key,
@@ -40,7 +47,10 @@ extension Exchange {
             bytes: $0.payload)
         }, now: now, start: start)
     }
-    looking.assumeIsolated().whenComplete { [self] in looked($0, mark) }
+    looking.assumeIsolated().whenComplete { [self] result in
+      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
+      looked(result, mark)
+    }
   }
 
   /// The log says whether the key stands for an earlier request.

@@ -21,7 +21,7 @@ extension LimitRefusal {
   }
 
   var retryAfterSeconds: Int? {
-    waitNanoseconds.map { Int(($0 - 1) / 1_000_000_000 + 1) }
+    waitNanoseconds.map { Int(secondsToWait(nanoseconds: $0)) }
   }
 
   /// Which limit it is, and how it stands; `retry_after_seconds` where there is such a time.

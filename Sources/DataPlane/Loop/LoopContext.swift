@@ -21,11 +21,14 @@ final class PlaneContext: Sendable {
   let idempotency = IdempotencyKeys()
   /// Reads the log beside the event loops.
   let lookups = NIOThreadPool(numberOfThreads: 1)
+  /// Requests that wait for `lookups`.
+  let lookupsWaiting = Atomic<Int>(0)
   /// When this life of the gateway began.
   let startedAt: UnixNanoseconds
   let counters = DataPlaneCounters()
   let gauges = AccountGauges()
   let retries = RetryBudget()
+  let breaking = BreakingRequests()
   let unauthenticated = Mutex(UnauthenticatedMeter())
   let tls: NIOSSLContext
 

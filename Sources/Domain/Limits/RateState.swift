@@ -179,9 +179,11 @@ public struct RateDenial: Sendable, Hashable {
     self.used = used
     self.waitNanoseconds = waitNanoseconds
   }
+}
 
-  /// The wait in whole seconds, rounded up, so that whoever waits for it is let in: at least 1.
-  public var retryAfterSeconds: Int64 { (waitNanoseconds - 1) / 1_000_000_000 + 1 }
+/// A wait in whole seconds, rounded up, so that whoever waits for it is let in: at least 1.
+public func secondsToWait(nanoseconds: Int64) -> Int64 {
+  (max(1, nanoseconds) - 1) / 1_000_000_000 + 1
 }
 
 /// What a rate has left.

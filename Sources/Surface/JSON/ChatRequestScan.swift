@@ -11,9 +11,10 @@ public struct ChatRequestScan: Sendable, Hashable {
   public var stream: Bool
   /// What stands under `stream_options`.
   public var streamOptions: StreamOptions
-  /// The larger of `max_tokens` and `max_completion_tokens`, where they are whole numbers.
+  /// The larger of `max_tokens` and `max_completion_tokens`: as numbers or as numbers in quotes, which some providers
+  /// take, rounded up. nil: none is given that bounds anything, as 0, less, or something else than a number.
   public var maxTokens: UInt64?
-  /// `n`, where it is a whole number: how many answers are asked for.
+  /// `n`, read alike: how many answers are asked for.
   public var answers: UInt64?
   /// Offset just after the opening brace, for adding members; a member always follows (`model`).
   public var insertionPoint: Int
@@ -98,9 +99,9 @@ extension JSONCursor {
       } else if equals(name, "prompt_cache_key"), try expectByte() == UInt8(ascii: "\"") {
         promptCacheKey = try skipString().range
       } else if equals(name, "max_tokens") || equals(name, "max_completion_tokens") {
-        if let value = try wholeNumber() { maxTokens = max(maxTokens ?? 0, value) }
+        if let value = try upperBound() { maxTokens = max(maxTokens ?? 0, value) }
       } else if equals(name, "n") {
-        answers = try wholeNumber()
+        answers = try upperBound()
       } else {
         try skipValue(within: 1)
       }
@@ -143,15 +144,29 @@ extension JSONCursor {
     return (text, token.range)
   }
 
-  /// A value of any kind; what is no whole number is for the provider to judge.
-  private mutating func wholeNumber() throws(JSONFlaw) -> UInt64? {
+  /// A value of any kind, as the least whole number that is not below it; nil unless that is 1 or more.
+  ///
+  /// Whether it is a good value is for the provider to judge.
+  private mutating func upperBound() throws(JSONFlaw) -> UInt64? {
+    var text: [UInt8] = []
     switch try expectByte() {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): return try unsignedInteger()
-    default:
-      try skipValue(within: 1)
-      return nil
+    case UInt8(ascii: "0")...UInt8(ascii: "9"):
+      let start = at
+      if let whole = try unsignedInteger() { return whole == 0 ? nil : whole }
+      text = (start..<min(at, start + Self.maximumBoundBytes)).map(byte)
+    case UInt8(ascii: "\""):
+      var bytes = unescaped(try skipString())
+      while text.count < Self.maximumBoundBytes, let byte = bytes.next() {
+        if byte > 0x20, byte != UInt8(ascii: "_") { text.append(byte) }
+      }
+    default: try skipValue(within: 1)
     }
+    guard let value = Double(String(decoding: text, as: UTF8.self)), value > 0 else { return nil }
+    return value < 0x1p64 ? UInt64(value.rounded(.up)) : .max
   }
+
+  /// What is read of a number that is not plainly whole.
+  private static var maximumBoundBytes: Int { 512 }
 
   private mutating func streamFlag() throws(JSONFlaw) -> Bool {
     let start = at

@@ -1,3 +1,4 @@
+import Dispatch
 import Domain
 import EventStore
 import NIOCore
@@ -165,6 +166,9 @@ final class ScriptedLog: RequestLog {
 
   private let store: EventStore
   private let state = Mutex(State())
+  private let lookups = DispatchSemaphore(value: 1)
+  /// How many looked something up, or began to.
+  let lookedUp = Watched(0)
   /// Kinds of the events in the order of their answers.
   let answered = Watched<[String]>([])
   /// Kinds of the events in the order of their submission.
@@ -198,8 +202,15 @@ final class ScriptedLog: RequestLog {
     for item in held { forward(item) }
   }
 
+  /// Lets whoever looks something up wait from now on.
+  func holdLookups() { lookups.wait() }
+  func releaseLookups() { lookups.signal() }
+
   func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] {
-    try store.events(forKey: key, newest: count)
+    lookedUp.change { $0 += 1 }
+    lookups.wait()
+    defer { lookups.signal() }
+    return try store.events(forKey: key, newest: count)
   }
 
   func submit(
