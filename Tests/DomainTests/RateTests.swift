@@ -180,7 +180,8 @@ func ratesDeny() {
 @Test("the seconds of Retry-After are enough and no second too many")
 func retryAfterSeconds() {
   let rows: [(Int64, Int64)] = [
-    (.min, 1), (0, 1), (1, 1), (second - 1, 1), (second, 1), (second + 1, 2), (30 * second, 30), (.max, 9_223_372_037),
+    (.min, 1), (0, 1), (1, 1), (second - 1, 1), (second, 1), (second + 1, 2), (30 * second, 30),
+    (.max, 9_223_372_037),
   ]
   for (wait, seconds) in rows {
     #expect(secondsToWait(nanoseconds: wait) == seconds)

@@ -11,8 +11,10 @@ public struct ChatRequestScan: Sendable, Hashable {
   public var stream: Bool
   /// What stands under `stream_options`.
   public var streamOptions: StreamOptions
-  /// The larger of `max_tokens` and `max_completion_tokens`: as numbers or as numbers in quotes, which some providers
-  /// take, rounded up. nil: none is given that bounds anything, as 0, less, or something else than a number.
+  /// The larger of `max_tokens` and `max_completion_tokens`, rounded up; numbers in quotes count, as some providers take
+  /// them.
+  ///
+  /// nil: none is given that bounds anything, as 0, less, or something else than a number.
   public var maxTokens: UInt64?
   /// `n`, read alike: how many answers are asked for.
   public var answers: UInt64?
