@@ -303,11 +303,26 @@ private struct LineWriter {
   }
 
   mutating func uuid(_ uuid: UInt128) {
-    for index in 0..<16 {
-      if index == 4 || index == 6 || index == 8 || index == 10 { byte(UInt8(ascii: "-")) }
-      let octet = UInt8(truncatingIfNeeded: uuid >> UInt128(120 - 8 * index))
-      byte(Self.hexDigit(octet >> 4))
-      byte(Self.hexDigit(octet & 0xF))
+    let high = UInt64(truncatingIfNeeded: uuid >> 64)
+    let low = UInt64(truncatingIfNeeded: uuid)
+    hex(high, from: 60, through: 32)
+    byte(UInt8(ascii: "-"))
+    hex(high, from: 28, through: 16)
+    byte(UInt8(ascii: "-"))
+    hex(high, from: 12, through: 0)
+    byte(UInt8(ascii: "-"))
+    hex(low, from: 60, through: 48)
+    byte(UInt8(ascii: "-"))
+    hex(low, from: 44, through: 0)
+  }
+
+  /// The digits of the bits from `first` down to `last`, both the lowest of a digit's four.
+  @inline(__always)
+  private mutating func hex(_ bits: UInt64, from first: Int, through last: Int) {
+    var shift = first
+    while shift >= last {
+      byte(Self.hexDigit(UInt8(truncatingIfNeeded: bits &>> UInt64(shift)) & 0xF))
+      shift &-= 4
     }
   }
 

@@ -390,9 +390,21 @@ struct JSONCursor {
 
   private func isSame(_ token: JSONToken, _ text: StaticString) -> Bool {
     if !token.hasEscapes {
-      for index in 0..<text.utf8CodeUnitCount
-      where byte(token.range.lowerBound + 1 + index) != text.utf8Start[index] {
-        return false
+      let (mine, length) = (base + token.range.lowerBound + 1, text.utf8CodeUnitCount)
+      let theirs = UnsafeRawPointer(text.utf8Start)
+      var index = 0
+      while index &+ 8 <= length {
+        guard
+          mine.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            == theirs.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+        else { return false }
+        index &+= 8
+      }
+      while index < length {
+        guard mine.load(fromByteOffset: index, as: UInt8.self) == text.utf8Start[index] else {
+          return false
+        }
+        index &+= 1
       }
       return true
     }
