@@ -94,7 +94,10 @@ struct RecordingTests {
       let client = try await gateway.client()
       try await client.send(chat(plainBody, headers: row.headers))
       #expect(try await client.response().text == plainAnswer)
-      #expect(gateway.log.durabilities.value == row.durabilities)
+      // A record that nobody waits for is handed over behind the answer.
+      #expect(
+        await gateway.log.durabilities.when { $0.count >= row.durabilities.count }
+          == row.durabilities)
     }
   }
 
