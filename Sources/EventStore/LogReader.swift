@@ -67,6 +67,12 @@ public final class LogReader: Sendable {
     }
     try loader.advance()
     guard let storeID = loader.storeID else {
+      guard try files.hasLog() else {
+        throw StoreError(
+          .notAStore,
+          "store.missing: making a log was cut short here, and nothing is in it; the next start makes it",
+          path: directory)
+      }
       throw StoreError(
         .notAStore,
         "store.identity: neither FORMAT nor a manifest nor a segment says which store this is; restore "
@@ -77,6 +83,13 @@ public final class LogReader: Sendable {
     follower = Mutex(loader)
     isBesideWriter = false
     tail.withLock { $0 = found }
+  }
+
+  /// Whether there is a log in `directory`; where making one was cut short before it had a name, there is none.
+  ///
+  /// - Throws: `.io`, `.permissions`.
+  public static func isLog(_ directory: String) throws(StoreError) -> Bool {
+    try StoreFiles(disk: PosixDisk(), directory: directory).hasLog()
   }
 
   /// Opens the log in `directory` and reads it once to build the index.

@@ -104,7 +104,8 @@ struct Gateway {
 
   /// The first password, if the log is yet to be made: not with one that would be refused, and hashed beside that.
   private func firstPassword() throws -> FirstPassword? {
-    guard access("\(options.directory)/seg", F_OK) != 0 else { return nil }
+    // Where that cannot be told, opening says why.
+    guard (try? LogReader.isLog(options.directory)) == false else { return nil }
     do throws(WeakPassword) {
       return try FirstPassword.begin(givenPassword)
     } catch {

@@ -169,6 +169,25 @@ struct VaultTests {
     }
   }
 
+  @Test func `where making the log was cut short, there is no key to miss`() async throws {
+    try await withDirectory { directory in
+      let files = FileManager.default
+      func verify() throws { try MasterKey.verify(text: nil, file: nil, directory: directory) }
+      try files.createDirectory(
+        atPath: "\(directory)/seg", withIntermediateDirectories: false,
+        attributes: [.posixPermissions: 0o700])
+      try verify()
+      try Data("signalbox".utf8).write(to: URL(filePath: "\(directory)/FORMAT.tmp"))
+      try files.setAttributes(
+        [.posixPermissions: 0o600], ofItemAtPath: "\(directory)/FORMAT.tmp")
+      try verify()
+      #expect(throws: StoreError.self) { try LogReader.open(directory: directory) }
+      let store = try EventStore.open(directory: directory, options: StoreOptions())
+      try store.close()
+      #expect(try LogReader.isLog(directory))
+    }
+  }
+
   @Test func `a key file that others may read is refused with the remedy`() async throws {
     try await withDirectory { directory in
       _ = try MasterKey.load(text: nil, file: nil, directory: directory, mayCreate: true)

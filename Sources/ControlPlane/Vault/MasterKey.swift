@@ -87,7 +87,7 @@ public struct MasterKey: Sendable {
     }
     let keys = "\(directory)/keys"
     let wasKeptElsewhere = try KeyFile.read("\(keys)/master.check") != nil
-    guard wasKeptElsewhere || access("\(directory)/seg", F_OK) == 0 else { return }
+    guard try wasKeptElsewhere || LogReader.isLog(directory) else { return }
     guard try wasKeptElsewhere || LogReader.open(directory: directory).last != .origin else {
       return
     }

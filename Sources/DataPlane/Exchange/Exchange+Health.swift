@@ -36,10 +36,12 @@ extension Exchange {
     }
   }
 
-  /// An error of the provider's own that this request may have brought about: another account just broke alike by
-  /// it, or it broke two of them before.
+  /// An error of the provider's own, or an answer that is none, that this request may have brought about: another
+  /// account just broke alike by it, or it broke two of them before.
   private func mayBeBreaking(_ attempt: OpenAttempt, _ verdict: FailureVerdict) -> Bool {
-    guard verdict.rule == .providerError, !isCommitted else { return false }
+    guard verdict.rule == .providerError || verdict.rule == .badAnswer, !isCommitted else {
+      return false
+    }
     var hasher = Hasher()
     hasher.combine(key?.id)
     body.withUnsafeReadableBytes { hasher.combine(bytes: $0) }

@@ -8,6 +8,19 @@ package struct StoreFiles {
     self.directory = directory
   }
 
+  /// Whether anything is here that a log consists of; what was not renamed yet is nothing.
+  func hasLog() throws(StoreError) -> Bool {
+    for name in ["FORMAT"] + Manifest.names
+    where try disk.status(directory + "/" + name) != nil {
+      return true
+    }
+    let folder = directory + "/seg"
+    guard let status = try disk.status(folder) else { return false }
+    // Not a directory: whatever it is, opening says it.
+    guard status.isDirectory else { return true }
+    return try disk.list(folder).contains { !$0.hasSuffix(".tmp") }
+  }
+
   /// The line in FORMAT; nil if there is no such file.
   ///
   /// - Throws: `.notAStore` if there is something else in it.
