@@ -28,6 +28,8 @@ package final class Sealer {
 
   /// Does one piece of work: an index before any packing, the oldest segment first.
   ///
+  /// Where one segment waits alone its index comes with the packing, and is not made twice.
+  ///
   /// - Returns: false if there is nothing to do but what failed.
   package func step() -> Bool {
     if !hasLookedForRemains {
@@ -42,7 +44,7 @@ package final class Sealer {
     }
     do throws(StoreError) {
       try stopIfAsked()
-      if segment.index == nil, !segment.isSealed {
+      if segment.index == nil, !segment.isSealed, waiting.count > 1 {
         try writeIndex(segment)
       } else {
         try seal(segment)

@@ -35,7 +35,7 @@ final class BlockCodec {
     high?.deallocate()
   }
 
-  private static let highLevel: Int32 = 9
+  private static let highLevel: Int32 = 4
 
   /// Room that `compress` may need for `count` bytes.
   static func bound(_ count: Int) -> Int { Int(LZ4_compressBound(Int32(count))) }
