@@ -29,28 +29,12 @@ extension Exchange {
       return send(attempt, .succeeded)
     }
     guard verdict.scope != .nothing else { return giveBack(attempt) }
-    if verdict.needsProof || mayBeBreaking(attempt, verdict) {
+    // Once the client has the beginning, nobody else can prove anything.
+    if verdict.needsProof, !isCommitted {
       doubts.append(Doubt(attempt: attempt, verdict: verdict, wait: wait))
     } else {
       blame(attempt, verdict, wait: wait)
     }
-  }
-
-  /// An error of the provider's own, or an answer that is none, that this request may have brought about: another
-  /// account just broke alike by it, or it broke two of them before.
-  private func mayBeBreaking(_ attempt: OpenAttempt, _ verdict: FailureVerdict) -> Bool {
-    guard verdict.rule == .providerError || verdict.rule == .badAnswer, !isCommitted else {
-      return false
-    }
-    var hasher = Hasher()
-    hasher.combine(key?.id)
-    body.withUnsafeReadableBytes { hasher.combine(bytes: $0) }
-    let hash = hasher.finalize()
-    let isAlike = attempts.contains {
-      $0.errorCode == verdict.code && $0.account != attempt.facts.account
-    }
-    if isAlike { context.plane.breaking.insert(hash) }
-    return isAlike || context.plane.breaking.contains(hash)
   }
 
   /// A failure that is the account's only if another account serves the same request.

@@ -28,7 +28,6 @@ final class PlaneContext: Sendable {
   let counters = DataPlaneCounters()
   let gauges = AccountGauges()
   let retries = RetryBudget()
-  let breaking = BreakingRequests()
   let unauthenticated = Mutex(UnauthenticatedMeter())
   let tls: NIOSSLContext
 

@@ -6,8 +6,10 @@ public struct FailureVerdict: Sendable, Hashable {
   public var code: String
   /// What it speaks against.
   public var scope: FailureScope
-  /// The refusal may as well be about the request: it speaks against the account only if another one serves the
-  /// same request.
+  /// It may as well be about the request: it speaks against the account only if another one serves the same request.
+  ///
+  /// A request can break every server that it meets, and a pool whose accounts all fail alike is not helped by
+  /// having none.
   public var needsProof: Bool
 
   /// Made of its parts; the rule says the rest.
@@ -17,7 +19,7 @@ public struct FailureVerdict: Sendable, Hashable {
     self.rule = rule
     self.code = code
     self.scope = scope ?? rule.scope
-    self.needsProof = needsProof
+    self.needsProof = needsProof || rule == .providerError || rule == .badAnswer
   }
 
   /// Whose fault it is.
