@@ -86,12 +86,11 @@ public struct MasterKey: Sendable {
       return
     }
     let keys = "\(directory)/keys"
-    let wasKeptElsewhere = try KeyFile.read("\(keys)/master.check") != nil
-    guard try wasKeptElsewhere || LogReader.isLog(directory) else { return }
-    guard try wasKeptElsewhere || LogReader.open(directory: directory).last != .origin else {
-      return
-    }
-    throw missing(keys)
+    if try KeyFile.read("\(keys)/master.check") != nil { throw missing(keys) }
+    // Where making the log was cut short there is nothing to be opened yet.
+    let hasEvents =
+      try LogReader.isLog(directory) && LogReader.open(directory: directory).last != .origin
+    if hasEvents { throw missing(keys) }
   }
 
   private static func missing(_ keys: String) -> VaultError {

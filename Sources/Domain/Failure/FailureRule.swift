@@ -77,6 +77,12 @@ public enum FailureRule: String, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// Whether it speaks against an account only if another one serves the same request.
+  ///
+  /// A request can break every server that it meets, and a pool whose accounts all fail alike is not helped by
+  /// having none.
+  var alwaysNeedsProof: Bool { self == .providerError || self == .badAnswer }
+
   /// Whether another account may do better with the same request.
   public var mayDoBetterElsewhere: Bool {
     switch self {

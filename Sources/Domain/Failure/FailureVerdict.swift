@@ -7,9 +7,6 @@ public struct FailureVerdict: Sendable, Hashable {
   /// What it speaks against.
   public var scope: FailureScope
   /// It may as well be about the request: it speaks against the account only if another one serves the same request.
-  ///
-  /// A request can break every server that it meets, and a pool whose accounts all fail alike is not helped by
-  /// having none.
   public var needsProof: Bool
 
   /// Made of its parts; the rule says the rest.
@@ -19,7 +16,7 @@ public struct FailureVerdict: Sendable, Hashable {
     self.rule = rule
     self.code = code
     self.scope = scope ?? rule.scope
-    self.needsProof = needsProof || rule == .providerError || rule == .badAnswer
+    self.needsProof = needsProof || rule.alwaysNeedsProof
   }
 
   /// Whose fault it is.
