@@ -54,6 +54,8 @@ let package = Package(
       swiftSettings: strict),
 
     .target(name: "Surface", dependencies: ["Domain"], swiftSettings: strict),
+    // One protocol of language models into another, without I/O.
+    .target(name: "Translation", dependencies: ["Domain", "Surface"], swiftSettings: strict),
     .target(
       name: "ConfigFile",
       dependencies: ["Domain", .product(name: "Yams", package: "Yams")],
@@ -143,6 +145,9 @@ let package = Package(
         "EventStore", "CFast", "Support", "torture",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TranslationTests", dependencies: ["Translation", "Domain", "Surface", "Support"],
       swiftSettings: strict),
     .testTarget(
       name: "SurfaceTests", dependencies: ["Surface", "Domain", "Support"], swiftSettings: strict),
