@@ -62,8 +62,9 @@ public struct Media: Sendable, Hashable {
   public var name: String?
 
   /// A medium.
-  public init(_ origin: Origin, mediaType: String? = nil, detail: String? = nil, name: String? = nil)
-  {
+  public init(
+    _ origin: Origin, mediaType: String? = nil, detail: String? = nil, name: String? = nil
+  ) {
     self.origin = origin
     self.mediaType = mediaType
     self.detail = detail
