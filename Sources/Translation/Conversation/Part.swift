@@ -74,7 +74,7 @@ public struct Media: Sendable, Hashable {
 
 /// The model's wish that the client run a tool.
 public struct ToolCall: Sendable, Hashable {
-  /// What the result will refer to. Gemini's older models give none: then the reader makes one.
+  /// What the result will refer to; the reader makes one where Gemini's older models give none.
   public var id: String
   /// The tool's name.
   public var name: String
