@@ -112,7 +112,7 @@ extension TranslationFault {
 }
 
 /// A client's field name as far as an error may repeat it: 64 characters, no controls.
-private func printable(_ name: String) -> String {
+func printable(_ name: String) -> String {
   var text = String.UnicodeScalarView()
   for scalar in name.unicodeScalars.prefix(64) {
     text.append(scalar.properties.generalCategory == .control ? "\u{FFFD}" : scalar)
