@@ -90,7 +90,7 @@ enum GeminiAnswerPart {
   }
 }
 
-/// The object in a call's arguments; empty text is one without members. Nil: no object.
+/// The object in a call's arguments; empty text is one without members, nil says that there is no object.
 func jsonArguments(_ text: String) -> JSONValue? {
   if text.utf8.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }) {
     return .object([])
