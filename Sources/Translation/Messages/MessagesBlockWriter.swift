@@ -11,7 +11,8 @@ enum MessagesBlockWriter {
       if !text.isEmpty { blocks.append(block("text", [.init("text", .string(text))], part.cache)) }
     }
     if blocks.count == 1, parts.allSatisfy({ $0.cache == nil }) { return blocks[0]["text"] }
-    return blocks.isEmpty ? nil : .array(blocks)
+    if blocks.isEmpty { return nil }
+    return .array(blocks)
   }
 
   /// The field `messages`: roles alternate, results stand before all else in a turn of the user.
@@ -48,7 +49,8 @@ enum MessagesBlockWriter {
     switch part.content {
     // What the model said for not answering is what it said.
     case .text(let text), .refusal(let text):
-      return text.isEmpty ? nil : block("text", [.init("text", .string(text))], part.cache)
+      if text.isEmpty { return nil }
+      return block("text", [.init("text", .string(text))], part.cache)
     case .image(let media):
       return block("image", [.init("source", try imageSource(media, part.field))], part.cache)
     case .document(let media):
