@@ -23,11 +23,13 @@ struct GeminiStreamReader: StreamReader {
   ) throws(TranslationFault) -> [StreamEvent] {
     guard !isOver else { return [] }
     let chunk = try GeminiChunk(data)
+    var events: [StreamEvent] = []
     if let failure = chunk.failure {
       isOver = true
-      return [.failed(failure)]
+      if hasBegun { note(chunk.usage, &events) }
+      events.append(.failed(failure))
+      return events
     }
-    var events: [StreamEvent] = []
     if !hasBegun {
       hasBegun = true
       id = chunk.id
@@ -35,11 +37,7 @@ struct GeminiStreamReader: StreamReader {
     }
     for part in chunk.parts { take(part, &events) }
     if let reason = chunk.stop { stop = reason }
-    let known = chunk.usage.filled(from: usage)
-    if known != usage {
-      usage = known
-      events.append(.usage(known))
-    }
+    note(chunk.usage, &events)
     return events
   }
 
@@ -51,6 +49,14 @@ struct GeminiStreamReader: StreamReader {
     events.append(.stopped(GeminiFinish.stop(stop, hasCalls: calls > 0)))
     events.append(.ended)
     return events
+  }
+
+  /// Tells the usage where it is news.
+  private mutating func note(_ figures: TokenUsage, _ events: inout [StreamEvent]) {
+    let known = figures.filled(from: usage)
+    guard known != usage else { return }
+    usage = known
+    events.append(.usage(known))
   }
 
   private mutating func take(_ part: GeminiChunk.Part, _ events: inout [StreamEvent]) {
