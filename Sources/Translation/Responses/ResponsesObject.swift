@@ -43,8 +43,12 @@ struct ResponsesObject {
   }
 
   private static func echo(of request: JSONValue) -> [JSONValue.Member] {
-    func asked(_ name: String) -> JSONValue? { request[name].flatMap { $0.isNull ? nil : $0 } }
-    let tier = asked("service_tier").flatMap { $0 == "auto" ? nil : $0 }
+    func asked(_ name: String) -> JSONValue? {
+      guard let value = request[name], !value.isNull else { return nil }
+      return value
+    }
+    // `auto` is a wish; an answer names the tier that served it.
+    let tier = asked("service_tier").map { $0 == "auto" ? "default" : $0 }
     return [
       .init("frequency_penalty", asked("frequency_penalty") ?? 0),
       .init("instructions", asked("instructions") ?? .null),

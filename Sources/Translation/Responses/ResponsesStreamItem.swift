@@ -32,9 +32,9 @@ struct ResponsesFailure {
     message = "The provider ended the answer with an error (\(code))."
   }
 
-  /// A class and nothing else: letters, digits, `_`, `-` and `.`, at most 64; `server_error` for what has none.
+  /// A class and nothing after it: letters, digits, `_`, `-` and `.`, at most 64; `server_error` where there is none.
   static func word(_ text: String) -> String {
-    let bytes = text.utf8.prefix(64).filter { byte in
+    let bytes = text.utf8.prefix(64).prefix { byte in
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),

@@ -6,8 +6,7 @@ import Surface
 ///
 /// For that it keeps what was said; beyond `textMax` bytes the stream ends as failed.
 struct ResponsesStreamWriter: StreamWriter {
-  private static let textMax = 32 << 20
-
+  private let textMax: Int
   private var response: ResponsesObject
   private var sequence = 0
   /// The items by their index; null while one is open.
@@ -27,7 +26,13 @@ struct ResponsesStreamWriter: StreamWriter {
     case over
   }
 
-  init(for facts: AnswerFacts) { response = ResponsesObject(facts) }
+  /// Larger answers than 32 MiB no model gives.
+  init(for facts: AnswerFacts) { self.init(for: facts, textMax: 32 << 20) }
+
+  init(for facts: AnswerFacts, textMax: Int) {
+    response = ResponsesObject(facts)
+    self.textMax = textMax
+  }
 
   mutating func write(_ event: StreamEvent, into bytes: inout [UInt8]) {
     if state == .over { return }
@@ -129,7 +134,7 @@ struct ResponsesStreamWriter: StreamWriter {
       item.text += text
       textBytes += text.utf8.count
       delta(item, text, &bytes)
-      if textBytes > Self.textMax { failed(StreamFailure(type: "answer_too_long"), &bytes) }
+      if textBytes > textMax { failed(StreamFailure(type: "answer_too_long"), &bytes) }
     }
   }
 
@@ -277,7 +282,9 @@ struct ResponsesStreamWriter: StreamWriter {
     sequence += 1
     bytes.append(contentsOf: "event: ".utf8)
     bytes.append(contentsOf: type.utf8)
-    bytes.append(UInt8(ascii: "\n"))
-    SSEWriter.append(data: writer.bytes, to: &bytes)
+    bytes.append(contentsOf: "\ndata: ".utf8)
+    // One line: JSON as it is written here has no line ends.
+    bytes.append(contentsOf: writer.bytes)
+    bytes.append(contentsOf: "\n\n".utf8)
   }
 }
