@@ -204,6 +204,8 @@ struct GeminiAnswerTests {
             ],
           ], ["role": "model", "parts": [["text": "a"]]],
           ["role": "model", "parts": [["text": "b"], ["text": ""]]],
+          ["role": "model", "parts": [["functionCall": ["id": "1", "name": "f"]], ["text": ""]]],
+          ["role": "model", "parts": [["text": "", "thoughtSignature": "c2ln"]]],
           // Google's own signature of thoughts is of no use elsewhere.
           ["role": "user", "parts": [["text": "x", "thought": true, "thoughtSignature": "c2ln"]]],
         ]
@@ -213,7 +215,10 @@ struct GeminiAnswerTests {
         [
           Part(.thinking("Hm"), signature: "sig", field: "contents[0].parts[0]"),
           Part(.text("ab"), field: "contents[3].parts[0]"),
-        ], [Part(.thinking("x"), field: "contents[5].parts[0]")],
+          Part(
+            .toolCall(ToolCall(id: "1", name: "f", arguments: "{}")),
+            field: "contents[5].parts[0]"),
+        ], [Part(.thinking("x"), field: "contents[7].parts[0]")],
       ])
   }
 

@@ -94,6 +94,7 @@ struct GeminiRequestReadTests {
         #""generationConfig":{"seed":7,"stopSequences":["a","b"]}"#,
         [.seed("7"), .stop(["a", "b"])]
       ),
+      (#""generationConfig":{"topK":40.0}"#, [.topK("40")]),
       (#""generationConfig":{"candidateCount":2}"#, [.answers(2)]),
       (
         #""generationConfig":{"responseLogprobs":true,"logprobs":3}"#,
@@ -226,10 +227,6 @@ struct GeminiRequestReadTests {
         .notCarried, "tools[0].functionDeclarations[0].behavior"
       ),
       (
-        #"{"contents":[],"tools":[{"functionDeclarations":[{"name":"f","response":{}}]}]}"#,
-        .notCarried, "tools[0].functionDeclarations[0].response"
-      ),
-      (
         #"{"contents":[],"tools":[{"functionDeclarations":[{"name":"f","parameters":{},"parametersJsonSchema":{}}]}]}"#,
         .malformed, "tools[0].functionDeclarations[0].parameters"
       ),
@@ -354,6 +351,24 @@ struct GeminiRequestReadTests {
           field: "tools[0].functionDeclarations[0]")
       ])
     #expect(read.settings.map(\.value) == [.toolChoice(.auto)])
+  }
+
+  @Test("what a function returns is told in its description")
+  func returned() throws {
+    for (declaration, description) in [
+      (
+        #"{"name":"f","description":"d","response_json_schema":{"type":"object"}}"#,
+        #"d"# + "\n\n" + #"Returns JSON by this schema: {"type":"object"}"#
+      ),
+      (
+        #"{"name":"f","response":{"type":"STRING"}}"#,
+        #"Returns JSON by this schema: {"type":"string"}"#
+      ),
+    ] {
+      let read = try GeminiTest.readSettings(
+        #""tools":[{"functionDeclarations":[\#(declaration)]}]"#)
+      #expect(read.tools.map(\.description) == [description])
+    }
   }
 
   @Test("Google's schemas become JSON schemas")

@@ -12,7 +12,10 @@ extension GeminiClient {
     if let count = try config.count("maxOutputTokens") { add(.maxTokens(count), "maxOutputTokens") }
     if let number = try config.number("temperature") { add(.temperature(number), "temperature") }
     if let number = try config.number("topP") { add(.topP(number), "topP") }
-    if let number = try config.number("topK") { add(.topK(number), "topK") }
+    if let number = try config.number("topK") {
+      // Google's SDKs write `40.0`, which others do not take for a whole number.
+      add(.topK(JSONValue.number(number).int.map { String($0) } ?? number), "topK")
+    }
     if let number = try config.number("presencePenalty") {
       add(.presencePenalty(number), "presencePenalty")
     }

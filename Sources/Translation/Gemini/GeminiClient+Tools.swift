@@ -29,7 +29,13 @@ extension GeminiClient {
     case nil, "UNSPECIFIED", "BLOCKING": break
     case _: throw fields.notCarried("behavior")
     }
-    // Nothing else has a schema of what a tool answers.
+    // SDKs send with each function what it returns; elsewhere only its description can say so.
+    let returned =
+      fields.take("responseJsonSchema") ?? fields.take("response").map(jsonSchema(ofGoogle:))
+    if let returned {
+      let schema = "Returns JSON by this schema: \(String(decoding: returned.bytes, as: UTF8.self))"
+      tool.description = [tool.description, schema].compactMap { $0 }.joined(separator: "\n\n")
+    }
     try fields.finish()
     return tool
   }

@@ -34,19 +34,19 @@ struct GeminiContents {
 
   /// Appends a part, or its text to the part before it where a stream has cut the model's words.
   private func append(_ part: Part, to parts: inout [Part], _ role: Turn.Role) {
-    guard role == .assistant, let last = parts.indices.last, parts[last].signature == nil else {
+    guard role == .assistant else {
       parts.append(part)
       return
     }
-    switch (parts[last].content, part.content) {
-    case (.text(let before), .text(let text)): parts[last].content = .text(before + text)
-    case (.thinking(let before), .thinking(let text)):
-      parts[last].content = .thinking(before + text)
-    case _:
+    if let last = parts.indices.last, parts[last].signature == nil,
+      let joined = parts[last].content.joined(with: part.content)
+    {
+      parts[last].content = joined
+      parts[last].signature = part.signature
+    } else if part.signature != nil || !part.content.isEmptyText {
+      // The last frame of a stream says nothing, which others refuse in a history.
       parts.append(part)
-      return
     }
-    parts[last].signature = part.signature
   }
 
   private mutating func part(_ value: JSONValue, _ path: String) throws(TranslationFault) -> Part {
@@ -76,8 +76,8 @@ struct GeminiContents {
     switch signature {
     case .foreign(let text): part.signature = text
     case .redacted(let text): part.content = .redactedThinking(text)
-    // Of thoughts, only Anthropic wants one back, and refuses any but its own.
-    case .google(let text): part.signature = isThought ? nil : text
+    // Of thoughts, only Anthropic wants one back, and refuses any but its own; nobody else wants one alone.
+    case .google(let text): part.signature = isThought || part.content.isEmptyText ? nil : text
     case nil: break
     }
     return part
@@ -142,4 +142,18 @@ struct GeminiContents {
   private func text(of value: JSONValue) -> String {
     value.string ?? String(decoding: value.bytes, as: UTF8.self)
   }
+}
+
+extension Part.Content {
+  /// One text of two, or one thought; nil: they are not of one kind.
+  fileprivate func joined(with next: Part.Content) -> Part.Content? {
+    switch (self, next) {
+    case (.text(let before), .text(let text)): .text(before + text)
+    case (.thinking(let before), .thinking(let text)): .thinking(before + text)
+    case _: nil
+    }
+  }
+
+  /// A text or a thought without a word.
+  fileprivate var isEmptyText: Bool { self == .text("") || self == .thinking("") }
 }
