@@ -51,7 +51,7 @@ struct GeminiContents {
 
   private mutating func part(_ value: JSONValue, _ path: String) throws(TranslationFault) -> Part {
     var fields = try ProtoFields(value, path)
-    let signature = try fields.text("thoughtSignature").map(GeminiSignature.init)
+    let signature = try fields.text("thoughtSignature").flatMap(GeminiSignature.init)
     let isThought = try fields.bool("thought") ?? false
     // What an application notes for itself.
     _ = fields.take("partMetadata")

@@ -21,7 +21,9 @@ enum GeminiSignature: Hashable {
   /// refused.
   static let unchecked = "skip_thought_signature_validator"
 
-  init(_ text: String) {
+  /// nil: the text only says that there is no signature, in either of Google's words for it.
+  init?(_ text: String) {
+    if Self.absent.contains(text) { return nil }
     let standard = standardBase64(text)
     guard let bytes = parseBase64(standard), let content = String(validating: bytes, as: UTF8.self)
     else {
@@ -32,10 +34,14 @@ enum GeminiSignature: Hashable {
       self = .foreign(String(content.dropFirst(Self.signed.count)))
     } else if content.hasPrefix(Self.hidden) {
       self = .redacted(String(content.dropFirst(Self.hidden.count)))
+    } else if Self.absent.contains(content) {
+      return nil
     } else {
       self = .google(standard)
     }
   }
+
+  private static let absent: Set<String> = [unchecked, "context_engineering_is_the_way_to_go"]
 
   /// The field's text.
   var text: String {
