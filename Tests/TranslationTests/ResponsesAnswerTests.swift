@@ -200,18 +200,6 @@ private let ends: [(StopReason, [Part], String, String?)] = [
     )
   }
 
-  @Test("an image is one that was generated") func anImageIsOneThat() {
-    let response = ResponsesClient.write(
-      Answer(
-        id: "", model: "x", parts: [Part(.image(Media(.data("AA=="), mediaType: "image/png")))],
-        stop: .end, usage: TokenUsage()), for: Responses.facts(id: "resp_7"))
-    #expect(
-      response["output"]?[0]
-        == [
-          "type": "image_generation_call", "id": "ig_7_0", "status": "completed", "result": "AA==",
-        ])
-  }
-
   @Test("an answer sent back is what the model said") func anAnswerSentBackIs() throws {
     let parts = [
       Part(.thinking("why"), signature: "SIG"), Part(.redactedThinking("RED")),

@@ -24,15 +24,8 @@ enum ResponsesOutput {
           items.append(reasoning(next(.reasoning), "", .call(signature)))
         }
         items.append(self.call(next(.call), call, status))
-      case .image(let media):
-        if case .data(let base64) = media.origin {
-          items.append([
-            "type": "image_generation_call", "id": .string(next(.image)), "status": "completed",
-            "result": .string(base64),
-          ])
-        }
-      // No model answers with these in a form that an item could have.
-      case .audio, .document, .toolResult: break
+      // No reader of an answer makes these.
+      case .image, .audio, .document, .toolResult: break
       }
     }
     return items
@@ -43,7 +36,6 @@ enum ResponsesOutput {
     case message = "msg"
     case reasoning = "rs"
     case call = "fc"
-    case image = "ig"
   }
 
   /// Made from the response's id and the item's place: unique, and the same in all events.

@@ -1,3 +1,4 @@
+import Domain
 import Surface
 
 extension ResponsesRequestWriter {
@@ -131,7 +132,7 @@ extension ResponsesRequestWriter {
       members.append(.init("file_data", .string(data)))
     case .text(let text):
       let mediaType = media.mediaType ?? "text/plain"
-      let data = DataURL(mediaType: mediaType, base64: base64Text(text)).text
+      let data = DataURL(mediaType: mediaType, base64: base64Text(text.utf8)).text
       members.append(.init("filename", .string(media.name ?? defaultName(mediaType))))
       members.append(.init("file_data", .string(data)))
     // Beside an address no name may stand.
@@ -152,23 +153,4 @@ extension ResponsesRequestWriter {
     default: "document.txt"
     }
   }
-}
-
-/// `text`'s UTF-8 in Base64, padded.
-private func base64Text(_ text: String) -> String {
-  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  let bytes = Array(text.utf8)
-  var result: [UInt8] = []
-  result.reserveCapacity((bytes.count + 2) / 3 * 4)
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let rest = bytes[start..<min(start + 3, bytes.count)]
-    var group: UInt32 = 0
-    for byte in rest { group = group << 8 | UInt32(byte) }
-    group <<= UInt32(8 * (3 - rest.count))
-    for digit in 0..<4 {
-      let index = Int(group >> UInt32(18 - 6 * digit)) & 63
-      result.append(digit <= rest.count ? digits[index] : UInt8(ascii: "="))
-    }
-  }
-  return String(decoding: result, as: UTF8.self)
 }
