@@ -20,7 +20,7 @@ import Testing
   @Test(
     arguments: [
       (400, .invalidRequest), (401, .authentication), (402, .billing), (403, .permission),
-      (404, .notFound), (405, .invalidRequest), (408, .timeout), (409, .invalidRequest),
+      (404, .notFound), (405, .invalidRequest), (408, .timeout), (409, .conflict),
       (413, .requestTooLarge), (422, .invalidRequest), (429, .rateLimit), (500, .apiError),
       (502, .apiError), (503, .overloaded), (504, .timeout), (529, .overloaded),
     ] as [(Int, MessagesErrorType)])
@@ -39,10 +39,21 @@ import Testing
       ("rate_limit_exceeded", .rateLimit), ("insufficient_quota", .billing),
       ("DEADLINE_EXCEEDED", .timeout), ("INVALID_ARGUMENT", .invalidRequest),
       ("PERMISSION_DENIED", .permission), ("UNAUTHENTICATED", .authentication),
-      ("server_error", .apiError), ("upstream_cut", .apiError), ("", .apiError),
-      ("<script>", .apiError),
-    ] as [(String, MessagesErrorType)])
-  func `other providers' classes have their like`(name: String, type: MessagesErrorType) {
+      ("ABORTED", .conflict), ("server_error", .apiError), ("429", .rateLimit),
+      ("503", .overloaded),
+      ("200", nil), ("", nil), ("<script>", nil),
+    ] as [(String, MessagesErrorType?)])
+  func `other providers' classes have their like`(name: String, type: MessagesErrorType?) {
     #expect(MessagesErrorType(failure: name) == type)
+    let data = messagesStreamError(StreamFailure(type: name))
+    #expect(data["type"]?.string == (type ?? .apiError).rawValue)
+    #expect(data["message"]?.string == (type ?? .apiError).summary)
+  }
+
+  @Test(arguments: [ErrorCode.upstreamCut, .shuttingDown, .upstreamTimeout, .recordingUnavailable])
+  func `what the gateway says of itself is kept`(_ code: ErrorCode) {
+    let data = messagesStreamError(StreamFailure(type: code.rawValue))
+    #expect(data["type"]?.string == MessagesErrorType(status: code.status).rawValue)
+    #expect(data["message"]?.string == code.summary)
   }
 }

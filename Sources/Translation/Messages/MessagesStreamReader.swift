@@ -189,7 +189,7 @@ struct MessagesStreamReader: StreamReader {
     if let signature = block.signature { events.append(.piece(part, .signature(signature))) }
     if block.isCall, !block.hasArguments {
       // A tool without arguments gets none here, and an object everywhere else.
-      let input = block.input?.members == nil ? JSONValue.object([]) : block.input ?? [:]
+      let input = block.input?.members.map(JSONValue.object) ?? [:]
       events.append(.piece(part, .arguments(String(decoding: input.bytes, as: UTF8.self))))
     }
     events.append(.closed(part))

@@ -53,8 +53,7 @@ struct MessagesStreamWriter: StreamWriter {
     // Waits for what a provider tells of the usage after it.
     case .stopped(let reason): stop = reason
     case .ended: end(into: &bytes)
-    case .failed(let failure):
-      fail(MessagesErrorType(failure: failure.type), into: &bytes)
+    case .failed(let failure): fail(failure, into: &bytes)
     }
   }
 
@@ -86,15 +85,11 @@ struct MessagesStreamWriter: StreamWriter {
     isOver = true
   }
 
-  private mutating func fail(_ type: MessagesErrorType, into bytes: inout [UInt8]) {
+  private mutating func fail(_ failure: StreamFailure, into bytes: inout [UInt8]) {
     isOver = true
     open = []
     frame("error", into: &bytes) { writer in
-      writer.name("error")
-      writer.object { writer in
-        writer.member("type", type.rawValue)
-        writer.member("message", type.summary)
-      }
+      writer.member("error", messagesStreamError(failure))
     }
   }
 
@@ -180,7 +175,9 @@ struct MessagesStreamWriter: StreamWriter {
     switch piece {
     case .text(let text), .signature(let text), .arguments(let text): heldBytes += text.utf8.count
     }
-    if heldBytes > Self.heldBytesMax { return fail(.apiError, into: &bytes) }
+    if heldBytes > Self.heldBytesMax {
+      return fail(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), into: &bytes)
+    }
     // Joined, so that a call of many small pieces takes no more than its text.
     switch (open[place].pieces.last, piece) {
     case (.text(let before)?, .text(let text)):
