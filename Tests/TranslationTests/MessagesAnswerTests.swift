@@ -80,8 +80,8 @@ import Testing
       MessagesSupport.text(MessagesClient.write(answer, for: MessagesSupport.facts()))
         == #"{"id":"msg_own","type":"message","role":"assistant","model":"asked","content":["#
         + #"{"type":"thinking","thinking":"hm","signature":""},{"type":"redacted_thinking","data":"d"},"#
-        + #"{"type":"text","text":"Hi"},{"type":"thinking","thinking":"","signature":"last:T="},"#
-        + #"{"type":"thinking","thinking":"","signature":"next:C="},"#
+        + #"{"type":"text","text":"Hi"},{"type":"thinking","thinking":"","signature":"signalbox.text:T="},"#
+        + #"{"type":"thinking","thinking":"","signature":"signalbox.call:C="},"#
         + #"{"type":"tool_use","id":"call_1","name":"n","input":{"a":1.0}},"#
         + #"{"type":"tool_use","id":"call_2","name":"m","input":{}}],"#
         + #""stop_reason":"tool_use","stop_sequence":null,"stop_details":null,"#

@@ -158,10 +158,16 @@ private let refused: [(Turn.Role, Part.Content, TranslationFault.Kind)] = [
   }
 
   @Test func `what says nothing is left out`() throws {
-    // Empty texts, and thoughts that Anthropic has not signed.
+    // Empty texts, and thoughts that Anthropic has not signed, or that another maker hid.
     #expect(
       try messages(
-        text(.user, "a"), Turn(.assistant, [Part(.thinking("x")), Part(.text(""))], field: "m"),
+        text(.user, "a"),
+        Turn(
+          .assistant,
+          [
+            Part(.thinking("x")), Part(.thinking("x"), signature: "responses:rs_1:gAAA"),
+            Part(.redactedThinking("responses:rs_1:gAAA")), Part(.text("")),
+          ], field: "m"),
         text(.user, ""), text(.user, "b"))
         == #"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]"#)
   }

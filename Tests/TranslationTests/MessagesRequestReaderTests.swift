@@ -223,8 +223,8 @@ private let settings: [MessagesSetting] = [
       #"""
       "messages":[{"role":"assistant","content":[
         {"type":"thinking","thinking":"seen","signature":""},
-        {"type":"text","text":"One"},{"type":"thinking","thinking":"","signature":"last:T1=="},
-        {"type":"thinking","thinking":"","signature":"next:C1=="},
+        {"type":"text","text":"One"},{"type":"thinking","thinking":"","signature":"signalbox.text:T1=="},
+        {"type":"thinking","thinking":"","signature":"signalbox.call:C1=="},
         {"type":"tool_use","id":"a","name":"clock","input":{}},
         {"type":"tool_use","id":"b","name":"clock","input":{}}]},{"role":"user","content":"x"}]
       """#)

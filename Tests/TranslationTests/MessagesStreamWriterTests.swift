@@ -94,8 +94,9 @@ import Testing
       ]) == [
         start, open(0, #"{"type":"text","text":""}"#),
         delta(0, #"{"type":"text_delta","text":"x"}"#), close(0), open(1, thought),
-        delta(1, #"{"type":"signature_delta","signature":"last:T="}"#), close(1), open(2, thought),
-        delta(2, #"{"type":"signature_delta","signature":"next:C="}"#), close(2),
+        delta(1, #"{"type":"signature_delta","signature":"signalbox.text:T="}"#), close(1),
+        open(2, thought),
+        delta(2, #"{"type":"signature_delta","signature":"signalbox.call:C="}"#), close(2),
         open(3, #"{"type":"tool_use","id":"a","name":"n","input":{}}"#),
         delta(3, #"{"type":"input_json_delta","partial_json":"{}"}"#), close(3),
       ] + end("tool_use", noUsage))

@@ -61,7 +61,7 @@ enum MessagesAnswer {
       switch part.content {
       case .text(let text):
         content.append(["type": "text", "text": .string(text)])
-        if let signature = part.signature { content.append(signed(.ofLast(signature))) }
+        if let signature = part.signature { content.append(signed(.text(signature))) }
       case .refusal(let text):
         content.append(["type": "text", "text": .string(text)])
         hasRefusal = true
@@ -72,7 +72,7 @@ enum MessagesAnswer {
       case .redactedThinking(let data):
         content.append(["type": "redacted_thinking", "data": .string(data)])
       case .toolCall(let call):
-        if let signature = part.signature { content.append(signed(.ofNext(signature))) }
+        if let signature = part.signature { content.append(signed(.call(signature))) }
         content.append([
           "type": "tool_use", "id": .string(call.id), "name": .string(call.name),
           "input": MessagesBlockWriter.toolInput(call.arguments),
@@ -92,7 +92,7 @@ enum MessagesAnswer {
   }
 
   private static func signed(_ signature: MessagesSignature) -> JSONValue {
-    ["type": "thinking", "thinking": "", "signature": .string(signature.text)]
+    ["type": "thinking", "thinking": "", "signature": .string(signature.carried)]
   }
 
   /// The provider's id if it has Anthropic's form.

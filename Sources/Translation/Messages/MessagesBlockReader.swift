@@ -21,13 +21,13 @@ struct MessagesBlockReader {
         if let found = signature { part.signature = found }
         signature = nil
         parts.append(part)
-      case .ofNext(let text)?:
+      case .call(let text)?:
         signature = text
         if part.content != .thinking("") {
           part.signature = nil
           parts.append(part)
         }
-      case .ofLast(let text)?:
+      case .text(let text)?:
         if !parts.isEmpty { parts[parts.count - 1].signature = text }
       }
     }

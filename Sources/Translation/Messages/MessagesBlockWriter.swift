@@ -61,11 +61,14 @@ enum MessagesBlockWriter {
     case .thinking(let text):
       guard role == .assistant else { throw .notCarried(part.field) }
       // Anthropic takes only thoughts that it signed; a model goes on without those of another.
-      guard let signature = part.signature, !signature.isEmpty else { return nil }
+      guard let signature = part.signature, !signature.isEmpty,
+        MessagesSignature.isAnthropic(signature)
+      else { return nil }
       return block(
         "thinking", [.init("thinking", .string(text)), .init("signature", .string(signature))], nil)
     case .redactedThinking(let data):
       guard role == .assistant else { throw .notCarried(part.field) }
+      guard MessagesSignature.isAnthropic(data) else { return nil }
       return block("redacted_thinking", [.init("data", .string(data))], nil)
     case .toolCall(let call):
       guard role == .assistant else { throw .notCarried(part.field) }

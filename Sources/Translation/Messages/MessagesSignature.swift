@@ -3,31 +3,40 @@
 /// Gemini signs calls and texts, for which Anthropic's blocks have no field; a field of our own is dropped by SDKs
 /// with strict schemas. But every client sends thoughts back with their signature, because Anthropic demands it.
 /// So the signature goes as that of an empty thought before the call, or after the text, with a mark that says
-/// whose it is. A colon is in no alphabet in which Anthropic or Google write theirs.
+/// whose it is.
 enum MessagesSignature: Sendable, Hashable {
-  case ofNext(String)
-  case ofLast(String)
+  /// Of the call that follows.
+  case call(String)
+  /// Of the text before.
+  case text(String)
 
-  private static let nextMark = "next:"
-  private static let lastMark = "last:"
+  private static let callMark = "signalbox.call:"
+  private static let textMark = "signalbox.text:"
 
   /// nil: the part is no thought that carries another part's signature.
   init?(_ part: Part) {
     guard case .thinking = part.content, let signature = part.signature else { return nil }
-    if signature.hasPrefix(Self.nextMark) {
-      self = .ofNext(String(signature.dropFirst(Self.nextMark.count)))
-    } else if signature.hasPrefix(Self.lastMark) {
-      self = .ofLast(String(signature.dropFirst(Self.lastMark.count)))
+    if signature.hasPrefix(Self.callMark) {
+      self = .call(String(signature.dropFirst(Self.callMark.count)))
+    } else if signature.hasPrefix(Self.textMark) {
+      self = .text(String(signature.dropFirst(Self.textMark.count)))
     } else {
       return nil
     }
   }
 
   /// As the signature of a thought.
-  var text: String {
+  var carried: String {
     switch self {
-    case .ofNext(let signature): Self.nextMark + signature
-    case .ofLast(let signature): Self.lastMark + signature
+    case .call(let signature): Self.callMark + signature
+    case .text(let signature): Self.textMark + signature
     }
+  }
+
+  /// Whether Anthropic may have made this signature or hidden thought.
+  ///
+  /// Its own are Base64. A colon ends the mark that other makers' travel with; Anthropic would refuse the request.
+  static func isAnthropic(_ text: String) -> Bool {
+    !text.utf8.prefix(64).contains(UInt8(ascii: ":"))
   }
 }

@@ -105,7 +105,7 @@ struct MessagesStreamWriter: StreamWriter {
     case .thinking: block = ["type": "thinking", "thinking": "", "signature": ""]
     case .redactedThinking(let data): block = ["type": "redacted_thinking", "data": .string(data)]
     case .toolCall(let id, let name, let signature):
-      if let signature { writeSigned(.ofNext(signature), into: &bytes) }
+      if let signature { writeSigned(.call(signature), into: &bytes) }
       block = ["type": "tool_use", "id": .string(id), "name": .string(name), "input": [:]]
       hasCalls = true
     }
@@ -164,7 +164,7 @@ struct MessagesStreamWriter: StreamWriter {
     _ signature: MessagesSignature, into bytes: inout [UInt8]
   ) {
     startBlock(["type": "thinking", "thinking": "", "signature": ""], into: &bytes)
-    delta("signature_delta", "signature", signature.text, into: &bytes)
+    delta("signature_delta", "signature", signature.carried, into: &bytes)
     stopBlock(into: &bytes)
   }
 
@@ -196,7 +196,7 @@ struct MessagesStreamWriter: StreamWriter {
       stopBlock(into: &bytes)
       if let signature = textSignature {
         textSignature = nil
-        writeSigned(.ofLast(signature), into: &bytes)
+        writeSigned(.text(signature), into: &bytes)
       }
       open.removeFirst()
       guard let next = open.first else { return }
