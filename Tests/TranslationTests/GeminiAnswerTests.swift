@@ -15,7 +15,7 @@ struct GeminiAnswerTests {
           {"content":{"role":"model","parts":[{"text":"Hm","thought":true},{"text":""},
           {"text":"Hi","thoughtSignature":"c2ln"},
           {"functionCall":{"name":"f","args":{"n":12345678901234567890}},"thoughtSignature":"Y2FsbA=="},
-          {"functionCall":{"id":"x","name":"g"}}]},"finishReason":"STOP","index":0}],
+          {"functionCall":{"id":"x","name":"g","args":null}}]},"finishReason":"STOP","index":0}],
          "usageMetadata":{"promptTokenCount":10,"cachedContentTokenCount":4,"candidatesTokenCount":5,
           "thoughtsTokenCount":6,"toolUsePromptTokenCount":1,"totalTokenCount":22},
          "modelVersion":"gemini-3-pro","responseId":"r_1"}
@@ -65,11 +65,27 @@ struct GeminiAnswerTests {
       [], [:], ["candidates": []], ["candidates": 5], ["error": ["code": 500]],
       ["candidates": [["finishReason": "MALFORMED_FUNCTION_CALL"]]],
       ["candidates": [["content": ["parts": [["functionCall": [:]]]]]]],
-      ["candidates": [["content": ["parts": [["executableCode": [:]]]]]]],
-      ["candidates": [["content": ["parts": [["inlineData": [:]]]]]]],
     ]
     for answer in answers {
       #expect(throws: TranslationFault.self, "\(answer)") { try GeminiProvider.read(answer) }
+    }
+  }
+
+  @Test(
+    "parts that no other protocol has",
+    arguments: [
+      "inlineData", "fileData", "executableCode", "codeExecutionResult", "toolCall",
+    ])
+  func strangeParts(name: String) {
+    let part = JSONValue.object([.init(name, [:])])
+    let answer: JSONValue = ["candidates": [["content": ["parts": [["text": "a"], part]]]]]
+    let field = "candidates[0].content.parts[1].\(name)"
+    do throws(TranslationFault) {
+      _ = try GeminiProvider.read(answer)
+      Issue.record("read")
+    } catch {
+      #expect(error.kind == .notCarried)
+      #expect(error.field == field)
     }
   }
 

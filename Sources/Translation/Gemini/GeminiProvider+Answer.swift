@@ -101,7 +101,8 @@ struct GeminiChunk {
       guard let name = call["name"]?.string, call["willContinue"]?.bool != true else {
         throw TranslationFault(.malformed, path, "The call at \(path) is not whole.")
       }
-      let arguments = call["args"].flatMap { $0.isNull ? nil : $0 } ?? .object([])
+      var arguments = call["args"] ?? .null
+      if arguments.isNull { arguments = .object([]) }
       let id = call["id"]?.string ?? ""
       return .call(
         id: id.isEmpty ? nil : id, name: name,
