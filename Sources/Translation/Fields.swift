@@ -21,6 +21,9 @@ struct Fields {
   /// Where the member `name` stands.
   func place(_ name: String) -> String { path.isEmpty ? name : path + "." + name }
 
+  /// Whether the member is still there, and not null.
+  func has(_ name: String) -> Bool { members.contains { $0.name == name } }
+
   /// Takes the member; nil: absent or null.
   mutating func take(_ name: String) -> JSONValue? {
     guard let index = members.firstIndex(where: { $0.name == name }) else { return nil }

@@ -184,3 +184,30 @@ struct GeminiRobustnessTests {
     return read
   }
 }
+
+/// Work must grow with the body, not with its square: a client may send 32 MiB.
+@Suite("Gemini: long histories")
+struct GeminiLengthTests {
+  @Test("a streamed history of many pieces, and as many calls without ids, are put together")
+  func pieces() throws {
+    let count = 20_000
+    let pieces = JSONValue.array((0..<count).map { _ in ["text": "word "] })
+    let calls = JSONValue.array((0..<count).map { _ in ["functionCall": ["name": "f"]] })
+    let results = JSONValue.array((0..<count).map { _ in ["functionResponse": ["name": "f"]] })
+    let read = try GeminiClient.read(
+      [
+        "contents": [
+          ["role": "model", "parts": pieces], ["role": "model", "parts": calls],
+          ["role": "user", "parts": results],
+        ]
+      ], model: "gemini-3", isStream: false)
+    #expect(read.turns[0].parts.count == 1 + count)
+    #expect(read.turns[0].parts[0].content == .text(String(repeating: "word ", count: count)))
+    let ids = read.turns[1].parts.compactMap { part -> String? in
+      if case .toolResult(let result) = part.content { result.callID } else { nil }
+    }
+    #expect(ids == (1...count).map { "call_\($0)" })
+    let contents = try GeminiProvider.write(read)["contents"]?.array
+    #expect(contents?.map { $0["parts"]?.array?.count } == [1 + count, count])
+  }
+}

@@ -4,9 +4,18 @@ import Surface
 struct GeminiContentWriter {
   let model: GeminiModel
   let resolution: GeminiResolution
-  private var written: [(role: Turn.Role, parts: [JSONValue])] = []
+  private var written: [Content] = []
   /// What each call's function is called: results must repeat it.
   private var names: [String: String] = [:]
+
+  /// One content: results stand before all else.
+  private struct Content {
+    var role: Turn.Role
+    var results: [JSONValue] = []
+    var others: [JSONValue] = []
+    /// Only the first call is checked for a signature.
+    var hasCall = false
+  }
 
   init(model: GeminiModel, resolution: GeminiResolution) {
     self.model = model
@@ -16,26 +25,23 @@ struct GeminiContentWriter {
   /// All that was written.
   var contents: [JSONValue] {
     written.map {
-      ["role": $0.role == .user ? "user" : "model", "parts": .array($0.parts)]
+      ["role": $0.role == .user ? "user" : "model", "parts": .array($0.results + $0.others)]
     }
   }
 
   /// Writes a turn, into the content before it if that is of the same role.
   mutating func take(_ turn: Turn) throws(TranslationFault) {
-    var results: [JSONValue] = []
-    var others: [JSONValue] = []
-    /// Whether this content already has a call: only the first is checked for a signature.
-    var hasCall =
-      written.last.map { $0.role == turn.role && $0.parts.contains(where: Self.isCall) } ?? false
+    if written.last?.role != turn.role { written.append(Content(role: turn.role)) }
+    let last = written.count - 1
     for part in turn.parts {
       switch part.content {
       case .toolResult(let result):
         let (value, besides) = try write(result, part.field)
-        results.append(value)
-        others += besides
+        written[last].results.append(value)
+        written[last].others += besides
       case .toolCall(let call):
-        others.append(try write(call, part, isFirst: !hasCall))
-        hasCall = true
+        written[last].others.append(try write(call, part, isFirst: !written[last].hasCall))
+        written[last].hasCall = true
       // Says nothing, and some models refuse it; alone in its turn it must stand.
       case .text("") where part.signature == nil && turn.parts.count > 1: break
       case .text(let text), .refusal(let text):
@@ -43,27 +49,18 @@ struct GeminiContentWriter {
         if let signature = part.signature {
           members.append(.init("thoughtSignature", .string(signature)))
         }
-        others.append(.object(members))
+        written[last].others.append(.object(members))
       case .thinking(let text):
         // A signature of thoughts is never Gemini's, which signs calls and texts only.
-        others.append(["text": .string(text), "thought": true])
+        written[last].others.append(["text": .string(text), "thought": true])
       // Only its maker can read it, and Gemini makes none.
       case .redactedThinking: break
       case .image(let media), .audio(let media), .document(let media):
-        others.append(try write(media, part.field))
+        written[last].others.append(try write(media, part.field))
       }
     }
-    if let last = written.indices.last, written[last].role == turn.role {
-      let count = written[last].parts.prefix(while: Self.isResult).count
-      written[last].parts.insert(contentsOf: results, at: count)
-      written[last].parts += others
-    } else if !results.isEmpty || !others.isEmpty {
-      written.append((turn.role, results + others))
-    }
+    if written[last].results.isEmpty, written[last].others.isEmpty { written.removeLast() }
   }
-
-  private static func isResult(_ part: JSONValue) -> Bool { part["functionResponse"] != nil }
-  private static func isCall(_ part: JSONValue) -> Bool { part["functionCall"] != nil }
 
   private mutating func write(
     _ call: ToolCall, _ part: Part, isFirst: Bool

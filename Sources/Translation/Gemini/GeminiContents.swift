@@ -4,9 +4,7 @@ import Surface
 struct GeminiContents {
   /// What was read so far.
   private(set) var turns: [Turn] = []
-  /// Calls whose results have not come yet, oldest first.
-  private var open: [(id: String, name: String)] = []
-  private var calls = 0
+  private var calls = GeminiCallLedger()
 
   /// Takes one content.
   mutating func take(_ value: JSONValue, _ path: String) throws(TranslationFault) {
@@ -20,28 +18,27 @@ struct GeminiContents {
     }
     var parts: [Part] = []
     for (value, path) in try content.list("parts") ?? [] {
-      append(try part(value, path), to: &parts, role)
+      Self.append(try part(value, path), to: &parts, role)
     }
     try content.finish()
     guard !parts.isEmpty else { return }
     // SDKs keep each piece of a stream as a content of its own.
     if role == .assistant, let last = turns.indices.last, turns[last].role == .assistant {
-      for part in parts { append(part, to: &turns[last].parts, role) }
+      for part in parts { Self.append(part, to: &turns[last].parts, role) }
     } else {
       turns.append(Turn(role, parts, field: path))
     }
   }
 
   /// Appends a part, or its text to the part before it where a stream has cut the model's words.
-  private func append(_ part: Part, to parts: inout [Part], _ role: Turn.Role) {
+  private static func append(_ part: Part, to parts: inout [Part], _ role: Turn.Role) {
     guard role == .assistant else {
       parts.append(part)
       return
     }
     if let last = parts.indices.last, parts[last].signature == nil,
-      let joined = parts[last].content.joined(with: part.content)
+      parts[last].content.join(part.content)
     {
-      parts[last].content = joined
       parts[last].signature = part.signature
     } else if part.signature != nil || !part.content.isEmptyText {
       // The last frame of a stream says nothing, which others refuse in a history.
@@ -91,9 +88,7 @@ struct GeminiContents {
     guard arguments.members != nil else { throw call.malformed("args", "an object") }
     if try call.bool("willContinue") == true { throw call.notCarried("willContinue") }
     try call.finish()
-    calls += 1
-    let id = given.isEmpty ? "call_\(calls)" : given
-    open.append((id, name))
+    let id = calls.open(given, name)
     return ToolCall(id: id, name: name, arguments: text(of: arguments))
   }
 
@@ -101,16 +96,9 @@ struct GeminiContents {
     var result = result
     let name = try result.requiredText("name")
     let given = try result.text("id") ?? ""
-    let index = open.firstIndex { given.isEmpty ? $0.name == name : $0.id == given }
-    let id: String
-    if let index {
-      id = open.remove(at: index).id
-    } else {
-      guard !given.isEmpty else {
-        throw TranslationFault(
-          .malformed, result.path, "\(result.path) answers no functionCall before it.")
-      }
-      id = given
+    guard let id = calls.close(given, name) else {
+      throw TranslationFault(
+        .malformed, result.path, "\(result.path) answers no functionCall before it.")
     }
     let response = result.take("response") ?? .object([])
     guard let members = response.members else { throw result.malformed("response", "an object") }
@@ -144,14 +132,54 @@ struct GeminiContents {
   }
 }
 
-extension Part.Content {
-  /// One text of two, or one thought; nil: they are not of one kind.
-  fileprivate func joined(with next: Part.Content) -> Part.Content? {
-    switch (self, next) {
-    case (.text(let before), .text(let text)): .text(before + text)
-    case (.thinking(let before), .thinking(let text)): .thinking(before + text)
-    case _: nil
+/// Which calls still wait for a result; Gemini's older models and clients name them by their function only.
+private struct GeminiCallLedger {
+  private var count = 0
+  /// Of each function, the ids of its calls in order, and how many of them results without an id have taken.
+  private var queues: [String: (ids: [String], taken: Int)] = [:]
+  /// Calls that a result has named.
+  private var named: Set<String> = []
+
+  /// Notes a call; its id, made of its place if it has none.
+  mutating func open(_ given: String, _ name: String) -> String {
+    count += 1
+    let id = given.isEmpty ? "call_\(count)" : given
+    queues[name, default: ([], 0)].ids.append(id)
+    return id
+  }
+
+  /// The id of the call that a result answers; nil: none is left.
+  mutating func close(_ given: String, _ name: String) -> String? {
+    if !given.isEmpty {
+      named.insert(given)
+      return given
     }
+    guard let ids = queues[name]?.ids, var taken = queues[name]?.taken else { return nil }
+    defer { queues[name]?.taken = taken }
+    while taken < ids.count {
+      taken += 1
+      if !named.contains(ids[taken - 1]) { return ids[taken - 1] }
+    }
+    return nil
+  }
+}
+
+extension Part.Content {
+  /// Adds a text to this text, or a thought to this thought; false: they are not of one kind.
+  fileprivate mutating func join(_ next: Part.Content) -> Bool {
+    // Emptied before it grows: a text held twice would be copied with every piece.
+    if case .text(let more) = next, case .text(var words) = self {
+      self = .text("")
+      words += more
+      self = .text(words)
+    } else if case .thinking(let more) = next, case .thinking(var words) = self {
+      self = .thinking("")
+      words += more
+      self = .thinking(words)
+    } else {
+      return false
+    }
+    return true
   }
 
   /// A text or a thought without a word.

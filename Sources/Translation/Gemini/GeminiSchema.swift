@@ -55,8 +55,10 @@ private func properties(_ value: JSONValue, order: [String]?) -> JSONValue {
   let read = members.map { JSONValue.Member($0.name, jsonSchema(ofGoogle: $0.value)) }
   guard let order else { return .object(read) }
   // The order in which the model is to write them: elsewhere, the order of the schema.
-  let named = order.compactMap { name in read.first { $0.name == name } }
-  return .object(named + read.filter { !order.contains($0.name) })
+  let ranks = Dictionary(order.enumerated().map { ($1, $0) }) { first, _ in first }
+  func rank(_ index: Int) -> Int { ranks[read[index].name] ?? order.count }
+  let sorted = read.indices.sorted { (rank($0), $0) < (rank($1), $1) }
+  return .object(sorted.map { read[$0] })
 }
 
 private func whole(_ value: JSONValue) -> JSONValue {

@@ -24,7 +24,7 @@ struct GeminiStreamWriter: StreamWriter {
     var isClosed = false
   }
 
-  /// A call's arguments may have so many bytes.
+  /// The arguments of calls that are not yet written may have so many bytes.
   private static let argumentsMax = 8 << 20
 
   private let facts: AnswerFacts
@@ -32,6 +32,8 @@ struct GeminiStreamWriter: StreamWriter {
   private var id: String
   private var thoughts: Set<Int> = []
   private var calls: [Call] = []
+  /// Bytes of their arguments.
+  private var held = 0
   private var usage = TokenUsage()
   private var stop: StopReason?
   private var isBroken = false
@@ -89,7 +91,8 @@ struct GeminiStreamWriter: StreamWriter {
     case .arguments(let text):
       guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
       calls[index].arguments += text.utf8
-      if calls.reduce(0, { $0 + $1.arguments.count }) > Self.argumentsMax {
+      held += text.utf8.count
+      if held > Self.argumentsMax {
         fail(StreamFailure(type: "INTERNAL"), into: &bytes)
       }
     }
@@ -101,10 +104,12 @@ struct GeminiStreamWriter: StreamWriter {
 
   /// Calls are written in the order of their opening.
   private mutating func close(_ number: Int, into bytes: inout [UInt8]) {
+    thoughts.remove(number)
     guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
     calls[index].isClosed = true
     while let first = calls.first, first.isClosed {
       calls.removeFirst()
+      held -= first.arguments.count
       var call = first.call
       call.arguments = String(decoding: first.arguments, as: UTF8.self)
       put(.call(call, first.signature.map { GeminiSignature.foreign($0).text }), into: &bytes)

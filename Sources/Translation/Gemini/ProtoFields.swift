@@ -6,11 +6,12 @@ import Surface
 /// one as the element alone, a whole number as text. Google's own examples do all three.
 struct ProtoFields {
   private var fields: Fields
-  private let names: Set<String>
+  /// Names with underscores, of which most objects have none.
+  private let snakes: [String]
 
   init(_ value: JSONValue, _ path: String) throws(TranslationFault) {
     fields = try Fields(value, path)
-    names = Set((value.members ?? []).map(\.name))
+    snakes = (value.members ?? []).map(\.name).filter { $0.utf8.contains(UInt8(ascii: "_")) }
   }
 
   /// Where this object stands.
@@ -101,9 +102,9 @@ struct ProtoFields {
   func notCarried(_ name: String) -> TranslationFault { fields.notCarried(spelled(name)) }
 
   private func spelled(_ name: String) -> String {
-    if names.contains(name) { return name }
+    if snakes.isEmpty || fields.has(name) { return name }
     let snake = snakeCase(name)
-    return names.contains(snake) ? snake : name
+    return snakes.contains(snake) ? snake : name
   }
 }
 
