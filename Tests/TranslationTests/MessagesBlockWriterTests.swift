@@ -44,6 +44,9 @@ private let blocks: [MessagesBlock] = [
     .user, Part(.document(Media(.text("t")))),
     #"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"t"}}"#),
   .init(
+    .user, Part(.document(Media(.data("YSxiCsOkLDI="), mediaType: "text/csv"))),
+    #"{"type":"document","source":{"type":"text","media_type":"text/plain","data":"a,b\nä,2"}}"#),
+  .init(
     .user, Part(.document(Media(.url("u")))),
     #"{"type":"document","source":{"type":"url","url":"u"}}"#),
   .init(
@@ -93,6 +96,8 @@ private let refused: [(Turn.Role, Part.Content, TranslationFault.Kind)] = [
   (.user, .document(Media(.file("x"))), .stateBound),
   (.user, .document(Media(.data("x"))), .notCarried),
   (.user, .document(Media(.data("x"), mediaType: "text/csv")), .notCarried),
+  (.user, .document(Media(.data("/w=="), mediaType: "text/csv")), .notCarried),
+  (.user, .document(Media(.data("UEsD"), mediaType: "application/zip")), .notCarried),
   (.user, .thinking("x"), .notCarried), (.user, .redactedThinking("x"), .notCarried),
   (.user, .toolCall(ToolCall(id: "c", name: "n", arguments: "{}")), .notCarried),
   (.assistant, result([]), .notCarried),

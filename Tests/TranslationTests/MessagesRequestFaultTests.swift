@@ -100,7 +100,7 @@ private let faults: [MessagesFault] = [
       #"{"type":"document","citations":{"enabled":true},"source":{"type":"url","url":"u"}}"#,
     .notCarried, ".citations.enabled"),
   .init(block: #"{"type":"search_result","content":[]}"#, .notCarried, ".type"),
-  .init(block: #"{"type":"container_upload","file_id":"f"}"#, .notCarried, ".type"),
+  .init(block: #"{"type":"container_upload","file_id":"f"}"#, .stateBound, ".file_id"),
   .init(block: #"{"type":"server_tool_use","id":"s"}"#, .notCarried, ".type"),
   .init(block: #"{"type":"web_search_tool_result"}"#, .notCarried, ".type"),
   .init(block: #"{"type":"tool_use","id":"i","name":"n"}"#, .malformed, ".input"),

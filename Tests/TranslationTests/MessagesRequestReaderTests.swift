@@ -42,6 +42,14 @@ private let settings: [MessagesSetting] = [
     #""thinking":{"type":"enabled","budget_tokens":2048,"display":"summarized"}"#,
     (.reasoning(Reasoning(amount: .budget(2048), isShown: true)), "thinking")),
   .init(
+    #""thinking":{"type":"enabled","budget_tokens":2048}"#,
+    (.reasoning(Reasoning(amount: .budget(2048), isShown: true)), "thinking")),
+  .init(
+    #""thinking":{"type":"enabled","budget_tokens":2048,"display":"omitted"}"#,
+    (.reasoning(Reasoning(amount: .budget(2048), isShown: false)), "thinking")),
+  .init(
+    #""thinking":{"type":"adaptive"}"#, (.reasoning(Reasoning(amount: .adaptive)), "thinking")),
+  .init(
     #""thinking":{"type":"adaptive","display":"omitted"}"#,
     (.reasoning(Reasoning(amount: .adaptive, isShown: false)), "thinking")),
   .init(

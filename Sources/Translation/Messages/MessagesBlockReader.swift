@@ -61,7 +61,8 @@ struct MessagesBlockReader {
       part = Part(.toolCall(try call(&fields)), field: fields.path)
     case "tool_result" where !isInResult:
       part = Part(.toolResult(try result(&fields)), field: fields.path)
-    // Calls and results of tools that Anthropic's servers run, search results, containers.
+    case "container_upload": throw .stateBound(fields.place("file_id"))
+    // Calls and results of tools that Anthropic's servers run, and search results.
     default: throw fields.notCarried("type")
     }
     if let mark = fields.take("cache_control") {

@@ -1,3 +1,4 @@
+import Domain
 import Surface
 
 /// Writes turns and their parts as Anthropic's messages and blocks.
@@ -129,9 +130,14 @@ enum MessagesBlockWriter {
   ) throws(TranslationFault) -> JSONValue {
     switch media.origin {
     case .data(let data):
-      // Anthropic reads no other bytes.
-      guard media.mediaType == "application/pdf" else { throw .notCarried(field) }
-      return ["type": "base64", "media_type": "application/pdf", "data": .string(data)]
+      if media.mediaType == "application/pdf" {
+        return ["type": "base64", "media_type": "application/pdf", "data": .string(data)]
+      }
+      // Texts go as texts; Anthropic reads no other bytes.
+      guard media.mediaType?.hasPrefix("text/") == true, let bytes = parseBase64(data),
+        let text = String(validating: bytes, as: UTF8.self)
+      else { throw .notCarried(field) }
+      return ["type": "text", "media_type": "text/plain", "data": .string(text)]
     case .text(let text):
       return ["type": "text", "media_type": "text/plain", "data": .string(text)]
     case .url(let url): return ["type": "url", "url": .string(url)]

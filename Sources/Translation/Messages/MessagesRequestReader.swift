@@ -183,6 +183,8 @@ struct MessagesRequestReader {
         throw fields.missing("budget_tokens")
       }
       reasoning.amount = .budget(budget)
+      // What models that take a budget do by themselves; of the others, it depends on the model.
+      reasoning.isShown = true
     // "between_tools" has no like elsewhere.
     default: throw fields.notCarried("type")
     }
