@@ -14,16 +14,12 @@ private struct Reading: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 }
 
-private let hello = #""messages":[{"role":"user","content":"hi"}]"#
-private let helloTurn = Turn(
-  .user, [Part(.text("hi"), field: "messages[0].content")], field: "messages[0]")
-
 private func call(_ id: String, _ name: String, _ arguments: String) -> Part.Content {
   .toolCall(ToolCall(id: id, name: name, arguments: arguments))
 }
 
 private let messages: [Reading] = [
-  Reading(name: "a text", body: hello, turns: [helloTurn]),
+  Reading(name: "a text", body: Chat.hello, turns: [Chat.helloTurn]),
   Reading(
     name: "operators' words, also between the turns",
     body: """
@@ -162,16 +158,16 @@ private let messages: [Reading] = [
     body: """
       "messages":[{"role":"user","content":"hi"},{"role":"assistant","content":""}]
       """,
-    turns: [helloTurn]),
+    turns: [Chat.helloTurn]),
   Reading(
     name: "tools",
     body: """
-      \(hello),"tools":[
+      \(Chat.hello),"tools":[
         {"type":"function","function":{"name":"f","description":"d","strict":true,
           "parameters":{"type":"object","maximum":9007199254740993}}},
         {"type":"function","function":{"name":"g"},"cache_control":{"type":"ephemeral","ttl":"5m"}}]
       """,
-    turns: [helloTurn],
+    turns: [Chat.helloTurn],
     tools: [
       Tool(
         name: "f", description: "d",
@@ -179,231 +175,6 @@ private let messages: [Reading] = [
         field: "tools[0]"),
       Tool(name: "g", cache: CacheMark(lifetime: "5m"), field: "tools[1]"),
     ]),
-]
-
-/// Members of a request beside its messages, and the settings that they become.
-private let settings: [(String, [Setting])] = [
-  (#""max_tokens":5"#, [Setting(.maxTokens(5), field: "max_tokens")]),
-  (
-    #""max_tokens":5,"max_completion_tokens":6"#,
-    [Setting(.maxTokens(6), field: "max_completion_tokens")]
-  ),
-  (
-    #""seed":9007199254740993,"temperature":0.70,"top_p":1e-1,"top_k":40"#,
-    [
-      Setting(.seed("9007199254740993"), field: "seed"),
-      Setting(.temperature("0.70"), field: "temperature"), Setting(.topP("1e-1"), field: "top_p"),
-      Setting(.topK("40"), field: "top_k"),
-    ]
-  ),
-  (
-    #""presence_penalty":-2,"frequency_penalty":0.5"#,
-    [
-      Setting(.presencePenalty("-2"), field: "presence_penalty"),
-      Setting(.frequencyPenalty("0.5"), field: "frequency_penalty"),
-    ]
-  ),
-  (#""stop":"a""#, [Setting(.stop(["a"]), field: "stop")]),
-  (#""stop":["a","b"]"#, [Setting(.stop(["a", "b"]), field: "stop")]),
-  (#""stop":[],"n":null"#, []),
-  (#""n":2"#, [Setting(.answers(2), field: "n")]),
-  (#""tool_choice":"auto""#, [Setting(.toolChoice(.auto), field: "tool_choice")]),
-  (#""tool_choice":"none""#, [Setting(.toolChoice(.none), field: "tool_choice")]),
-  (#""tool_choice":"required""#, [Setting(.toolChoice(.required), field: "tool_choice")]),
-  (
-    #""tool_choice":{"type":"function","function":{"name":"f"}}"#,
-    [Setting(.toolChoice(.tool("f")), field: "tool_choice")]
-  ),
-  (
-    #"""
-    "tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"required","tools":[
-      {"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}]}}
-    """#,
-    [Setting(.toolChoice(.among(["f", "g"], isRequired: true)), field: "tool_choice")]
-  ),
-  (
-    #""parallel_tool_calls":false"#,
-    [Setting(.parallelToolCalls(false), field: "parallel_tool_calls")]
-  ),
-  (
-    #""response_format":{"type":"text"}"#, [Setting(.format(.text), field: "response_format")]
-  ),
-  (
-    #""response_format":{"type":"json_object"}"#,
-    [Setting(.format(.json), field: "response_format")]
-  ),
-  (
-    #"""
-    "response_format":{"type":"json_schema","json_schema":{"name":"n","description":"d",
-      "schema":{"type":"object"},"strict":false}}
-    """#,
-    [
-      Setting(
-        .format(
-          .schema(name: "n", description: "d", schema: ["type": "object"], isStrict: false)),
-        field: "response_format")
-    ]
-  ),
-  (
-    #""reasoning_effort":"none""#,
-    [Setting(.reasoning(Reasoning(amount: .off)), field: "reasoning_effort")]
-  ),
-  (
-    #""reasoning_effort":"xhigh","verbosity":"low""#,
-    [
-      Setting(.reasoning(Reasoning(amount: .effort("xhigh"))), field: "reasoning_effort"),
-      Setting(.verbosity("low"), field: "verbosity"),
-    ]
-  ),
-  (
-    #""user":"u","metadata":{"a":"b"},"store":false,"service_tier":"flex","prompt_cache_key":"k""#,
-    [
-      Setting(.user("u"), field: "user"), Setting(.metadata(["a": "b"]), field: "metadata"),
-      Setting(.store(false), field: "store"), Setting(.serviceTier("flex"), field: "service_tier"),
-      Setting(.cacheKey("k"), field: "prompt_cache_key"),
-    ]
-  ),
-  (#""user":"u","safety_identifier":"s""#, [Setting(.user("s"), field: "safety_identifier")]),
-  (
-    #""stream_options":{"include_usage":true,"include_obfuscation":false,"more":1}"#,
-    [
-      Setting(.includeUsage(true), field: "stream_options.include_usage"),
-      Setting(.own(1), field: "stream_options.more"),
-    ]
-  ),
-  (
-    #""logprobs":true,"top_logprobs":3"#,
-    [
-      Setting(.logProbabilities(true), field: "logprobs"),
-      Setting(.topLogProbabilities(3), field: "top_logprobs"),
-    ]
-  ),
-  (
-    #"""
-    "prompt_cache_retention":"24h","prompt_cache_options":{"ttl":"30m"},"logit_bias":{},
-    "modalities":["text"]
-    """#, []
-  ),
-  (
-    #""logit_bias":{"5":-100},"modalities":["audio"],"audio":{"voice":"v"}"#,
-    [
-      Setting(.own(["5": -100]), field: "logit_bias"),
-      Setting(.own(["audio"]), field: "modalities"),
-      Setting(.own(["voice": "v"]), field: "audio"),
-    ]
-  ),
-  (
-    #""web_search_options":{},"prediction":{"type":"content"},"functions":[],"x\u0007y":1"#,
-    [
-      Setting(.own(.object([])), field: "web_search_options"),
-      Setting(.own(["type": "content"]), field: "prediction"),
-      Setting(.own([]), field: "functions"), Setting(.own(1), field: "x\u{FFFD}y"),
-    ]
-  ),
-]
-
-/// Requests that are refused, with what and where.
-private let refused: [(String, TranslationFault.Kind, String)] = [
-  (#""stream":true"#, .malformed, "messages"),
-  (#""messages":{}"#, .malformed, "messages"),
-  (#""messages":["hi"]"#, .malformed, "messages[0]"),
-  (#""messages":[{"content":"hi"}]"#, .malformed, "messages[0].role"),
-  (#""messages":[{"role":"owner","content":"hi"}]"#, .malformed, "messages[0].role"),
-  (#""messages":[{"role":"function","content":"hi"}]"#, .notCarried, "messages[0].role"),
-  (#""messages":[{"role":"user"}]"#, .malformed, "messages[0].content"),
-  (#""messages":[{"role":"user","content":5}]"#, .malformed, "messages[0].content"),
-  (#""messages":[{"role":"user","content":"","name":"n"}]"#, .notCarried, "messages[0].name"),
-  (
-    #""messages":[{"role":"user","content":[{"type":"video_url"}]}]"#, .malformed,
-    "messages[0].content[0].type"
-  ),
-  (
-    #""messages":[{"role":"user","content":[{"type":"text","text":"","secret":1}]}]"#, .notCarried,
-    "messages[0].content[0].secret"
-  ),
-  (
-    #""messages":[{"role":"user","content":[{"type":"image_url"}]}]"#, .malformed,
-    "messages[0].content[0].image_url"
-  ),
-  (
-    #"""
-    "messages":[{"role":"user","content":[
-      {"type":"image_url","image_url":{"url":"data:image/png,no"}}]}]
-    """#, .malformed, "messages[0].content[0].image_url.url"
-  ),
-  (
-    #"""
-    "messages":[{"role":"user","content":[
-      {"type":"input_audio","input_audio":{"data":"","format":"x"}}]}]
-    """#, .malformed, "messages[0].content[0].input_audio.format"
-  ),
-  (
-    #""messages":[{"role":"user","content":[{"type":"file","file":{"filename":"a"}}]}]"#,
-    .malformed, "messages[0].content[0].file.file_data"
-  ),
-  (
-    #"""
-    "messages":[{"role":"system","content":[
-      {"type":"image_url","image_url":{"url":"https://example.com"}}]}]
-    """#, .malformed, "messages[0].content[0]"
-  ),
-  (
-    #""messages":[{"role":"assistant","audio":{"id":"a"}}]"#, .stateBound, "messages[0].audio"
-  ),
-  (
-    #""messages":[{"role":"assistant","function_call":{"name":"f"}}]"#, .notCarried,
-    "messages[0].function_call"
-  ),
-  (
-    #""messages":[{"role":"assistant","tool_calls":[{"type":"custom","id":"a"}]}]"#, .notCarried,
-    "messages[0].tool_calls[0].custom"
-  ),
-  (
-    #""messages":[{"role":"assistant","tool_calls":[{"function":{"name":"f"}}]}]"#, .malformed,
-    "messages[0].tool_calls[0].id"
-  ),
-  (
-    #""messages":[{"role":"assistant","reasoning_details":[{"text":"a"}]}]"#, .malformed,
-    "messages[0].reasoning_details[0].type"
-  ),
-  (#""messages":[{"role":"tool","content":"a"}]"#, .malformed, "messages[0].tool_call_id"),
-  (#"\#(hello),"tools":{}"#, .malformed, "tools"),
-  (#"\#(hello),"tools":[{"type":"custom","custom":{}}]"#, .notCarried, "tools[0].custom"),
-  (#"\#(hello),"tools":[{"type":"web_search"}]"#, .malformed, "tools[0].type"),
-  (#"\#(hello),"tools":[{"type":"function"}]"#, .malformed, "tools[0].function"),
-  (
-    #"\#(hello),"tools":[{"type":"function","function":{"name":5}}]"#, .malformed,
-    "tools[0].function.name"
-  ),
-  (#"\#(hello),"temperature":"hot""#, .malformed, "temperature"),
-  (#"\#(hello),"max_tokens":-1"#, .malformed, "max_tokens"),
-  (#"\#(hello),"stop":[1]"#, .malformed, "stop"),
-  (#"\#(hello),"stop":{}"#, .malformed, "stop"),
-  (#"\#(hello),"store":"yes""#, .malformed, "store"),
-  (#"\#(hello),"stream_options":[]"#, .malformed, "stream_options"),
-  (#"\#(hello),"tool_choice":"some""#, .malformed, "tool_choice"),
-  (#"\#(hello),"tool_choice":{"type":"custom"}"#, .notCarried, "tool_choice.custom"),
-  (#"\#(hello),"tool_choice":{"type":"function"}"#, .malformed, "tool_choice.function"),
-  (
-    #"\#(hello),"tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"all","tools":[]}}"#,
-    .malformed, "tool_choice.allowed_tools.mode"
-  ),
-  (
-    #"""
-    \#(hello),"tool_choice":{"type":"allowed_tools",
-      "allowed_tools":{"mode":"auto","tools":[{"type":"mcp"}]}}
-    """#, .notCarried, "tool_choice.allowed_tools.tools[0].type"
-  ),
-  (#"\#(hello),"response_format":{"type":"xml"}"#, .malformed, "response_format.type"),
-  (
-    #"\#(hello),"response_format":{"type":"json_schema"}"#, .malformed,
-    "response_format.json_schema"
-  ),
-  (
-    #"\#(hello),"response_format":{"type":"json_schema","json_schema":{"name":"n"}}"#, .malformed,
-    "response_format.json_schema.schema"
-  ),
-  (#"\#(hello),"response_format":{"type":"grammar"}"#, .notCarried, "response_format.type"),
 ]
 
 @Suite struct ChatRequestReadTests {
@@ -416,25 +187,5 @@ private let refused: [(String, TranslationFault.Kind, String)] = [
     expected.tools = reading.tools
     expected.settings = reading.settings
     #expect(try ChatClient.read(body, model: "m", isStream: true) == expected)
-  }
-
-  @Test(arguments: settings)
-  func `settings are read in the client's order`(body: String, expected: [Setting]) throws {
-    let body = try Chat.json("{\(hello),\"model\":\"asked\",\(body)}")
-    let conversation = try ChatClient.read(body, model: "m", isStream: false)
-    #expect(conversation.settings == expected)
-    #expect(conversation.turns == [helloTurn])
-  }
-
-  @Test(arguments: refused)
-  func `what cannot be read is refused by its place`(
-    body: String, kind: TranslationFault.Kind, field: String
-  ) throws {
-    let body = try Chat.json("{\(body)}")
-    let fault = #expect(throws: TranslationFault.self) {
-      try ChatClient.read(body, model: "m", isStream: false)
-    }
-    #expect(fault?.kind == kind)
-    #expect(fault?.field == field)
   }
 }
