@@ -139,6 +139,10 @@ private func answer(_ message: String, _ reason: String, _ usage: String = "null
     (#"{"choices":[{"message":"hi"}]}"#, "choices[0].message"),
     (#"{"error":{"message":"no"}}"#, "choices"),
     (
+      #"{"choices":[{"message":{"content":"a"},"finish_reason":"error"}]}"#,
+      "choices[0].finish_reason"
+    ),
+    (
       #"{"choices":[{"message":{"tool_calls":[{"id":"a","type":"custom","custom":{}}]}}]}"#,
       "choices[0].message.tool_calls[0].function"
     ),

@@ -24,7 +24,7 @@ private let messages: [Reading] = [
     name: "operators' words, also between the turns",
     body: """
       "messages":[{"role":"system","content":"a"},{"role":"user","content":"hi"},
-        {"role":"developer","content":[{"type":"text","text":"b"}]}]
+        {"role":"developer","content":[{"type":"text","text":"b"}]},{"role":"system","content":""}]
       """,
     system: [
       Part(.text("a"), field: "messages[0].content"),
@@ -111,6 +111,23 @@ private let messages: [Reading] = [
                 callID: "c9", name: "h",
                 parts: [Part(.text("y"), field: "messages[2].content")])), field: "messages[2]")
         ], field: "messages[2]"),
+    ]),
+  Reading(
+    name: "what the SDK sends of an answer that it streamed",
+    body: """
+      "messages":[{"content":null,"refusal":null,"role":"assistant","annotations":null,
+        "audio":null,"function_call":null,"tool_calls":[{"id":"c1","function":{"arguments":"{}",
+          "name":"f","parsed_arguments":null},"type":"function","index":0}],"parsed":null,
+        "reasoning_content":"a","reasoning_details":[
+          {"index":0,"type":"reasoning.text","text":"a","signature":"s"}]}]
+      """,
+    turns: [
+      Turn(
+        .assistant,
+        [
+          Part(.thinking("a"), signature: "s", field: "messages[0].reasoning_details[0]"),
+          Part(call("c1", "f", "{}"), field: "messages[0].tool_calls[0]"),
+        ], field: "messages[0]")
     ]),
   Reading(
     name: "thoughts as a text",

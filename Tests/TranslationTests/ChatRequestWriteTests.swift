@@ -138,6 +138,14 @@ private let writings: [Writing] = [
         {"type":"reasoning.encrypted","data":"d","index":1}],\(callMember)}]
       """),
   Writing(
+    name: "Anthropic's get no thoughts of OpenAI's", model: "claude-opus-4-5",
+    turns: [
+      assistant(
+        Part(.thinking("a"), signature: "responses:x"), Part(.redactedThinking("responses:y")),
+        Part(.text("b")))
+    ],
+    messages: #"[{"role":"assistant","content":"b"}]"#),
+  Writing(
     name: "Gemini's get their signatures back", model: "google/gemini-3-pro",
     turns: [assistant(Part(.text("b"), signature: "s1"), Part(call("c1"), signature: "s2"))],
     messages: """

@@ -150,6 +150,22 @@ private let odd: [(String, [String], [String])] = [
     ], ["0 + call c f", "0 {", "0 }", "0  ", "0 -", "stopped toolCalls", "ended"]
   ),
   (
+    "one id, or one index, for several calls",
+    [
+      #"{"delta":{"tool_calls":[{"index":0,"id":"f","function":{"name":"f","arguments":"{}"}}]}}"#,
+      #"{"delta":{"tool_calls":[{"index":1,"id":"f","function":{"name":"f","arguments":""}}]}}"#,
+      #"{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}}"#,
+      #"{"delta":{"tool_calls":[{"index":1,"id":"g","function":{"name":"f","arguments":""}}]}}"#,
+      #"{"delta":{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}}"#,
+      #"{"delta":{"tool_calls":[{"index":0,"function":{"name":"h","arguments":"{}"}}]}}"#,
+      #"{"delta":{},"finish_reason":"tool_calls"}"#,
+    ],
+    [
+      "0 + call f f", "0 {}", "0 -", "1 + call f f", "1 {}", "1 -", "2 + call g f", "2 {}", "2 -",
+      "3 + call call_chatcmpl1_3 h", "3 {}", "3 -", "stopped toolCalls", "ended",
+    ]
+  ),
+  (
     "arguments before the name, and as an object",
     [
       #"{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"arguments":"{\"a\":"}}]}}"#,
@@ -163,10 +179,11 @@ private let odd: [(String, [String], [String])] = [
     ]
   ),
   (
-    "text behind a call; its empty remainder",
+    "text behind a call; its empty remainders",
     [
       #"{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}}"#,
       #"{"delta":{"content":"a"}}"#,
+      #"{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":""}}]}}"#,
       #"{"delta":{"tool_calls":[{"index":0,"function":{"arguments":""}}]},"finish_reason":"stop"}"#,
     ],
     ["0 + call c f", "0 {}", "0 -", "1 + text", #"1 "a""#, "1 -", "stopped toolCalls", "ended"]
@@ -182,6 +199,10 @@ private let failures: [(String, String)] = [
   (#"data: {"error":{"code":429,"message":"m","metadata":{}}}"#, "429"),
   (#"data: {"id":"x","choices":[],"error":{"code":502,"type":"bad","message":"m"}}"#, "bad"),
   (#"data: {"error":"words"}"#, "server_error"),
+  (#"data: {"choices":[{"delta":{},"finish_reason":"error"}]}"#, "server_error"),
+  (
+    #"data: {"choices":[{"delta":{},"finish_reason":"error","error":{"code":502}}]}"#, "502"
+  ),
   (
     #"data: {"object":"error","message":"m","type":"BadRequestError","code":400}"#,
     "BadRequestError"

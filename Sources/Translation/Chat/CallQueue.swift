@@ -4,12 +4,14 @@
 /// it comes.
 struct CallQueue {
   private static let bytesMax = 8 << 20
+  /// What an event takes beside its text.
+  private static let eventBytes = 64
 
   /// The call that goes out now.
   private var current: Int?
-  /// The calls that wait, and what is known of them, in order.
-  private var waiting: Set<Int> = []
-  private var held: [StreamEvent] = []
+  /// The calls that wait, in the order of their opening, and all that came of each.
+  private var waiting: [Int] = []
+  private var held: [Int: [StreamEvent]] = [:]
   private var heldBytes = 0
   private var isOverflown = false
 
@@ -18,39 +20,47 @@ struct CallQueue {
     if isOverflown { return [event] }
     switch event {
     case .opened(let number, .toolCall):
-      if current == nil { current = number } else { return hold(event, number) }
+      if current != nil {
+        waiting.append(number)
+        return hold(event, number)
+      }
+      current = number
     case .piece(let number, let piece):
-      guard waiting.contains(number) else { return [event] }
-      return hold(event, number, bytes: piece.byteCount)
+      if held[number] != nil { return hold(event, number, bytes: piece.byteCount) }
     case .closed(let number):
-      if waiting.contains(number) { return hold(event, number) }
-      guard number == current else { return [event] }
-      return [event] + release()
+      if held[number] != nil { return hold(event, number) }
+      if number == current { return [event] + release() }
     case .opened, .began, .usage, .stopped, .ended, .failed: break
     }
     return [event]
   }
 
-  private mutating func hold(
-    _ event: StreamEvent, _ number: Int, bytes: Int = 64
-  ) -> [StreamEvent] {
-    waiting.insert(number)
-    held.append(event)
-    heldBytes += bytes
+  private mutating func hold(_ event: StreamEvent, _ number: Int, bytes: Int = 0) -> [StreamEvent] {
+    held[number, default: []].append(event)
+    heldBytes += bytes + Self.eventBytes
     guard heldBytes > Self.bytesMax else { return [] }
     isOverflown = true
-    defer { held = [] }
-    return held
+    defer { held = [:] }
+    return waiting.flatMap { held[$0] ?? [] }
   }
 
-  /// The current call is closed: the next one's turn, and all that came of it so far.
+  /// The current call is closed: the next one's turn, with all that came of it, and so on while these are closed.
   private mutating func release() -> [StreamEvent] {
-    let events = held
+    var events: [StreamEvent] = []
     current = nil
-    waiting = []
-    held = []
-    heldBytes = 0
-    return events.flatMap { take($0) }
+    var released = 0
+    for number in waiting {
+      let own = held.removeValue(forKey: number) ?? []
+      released += 1
+      events += own
+      if own.last != .closed(number) {
+        current = number
+        break
+      }
+    }
+    waiting.removeFirst(released)
+    heldBytes = held.isEmpty ? 0 : heldBytes
+    return events
   }
 }
 

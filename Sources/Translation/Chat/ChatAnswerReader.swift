@@ -9,6 +9,11 @@ enum ChatAnswerReader {
     guard let choice = choices.first, let message = choice["message"], message.members != nil else {
       throw malformed("choices[0].message")
     }
+    // Mistral's and OpenRouter's word for what other providers answer with a status.
+    if choice["finish_reason"] == "error" {
+      throw TranslationFault(
+        .malformed, "choices[0].finish_reason", "The provider's answer is an error.")
+    }
     let id = answer["id"]?.string ?? ""
     var parts = thoughts(message)
     var content = said(message["content"])

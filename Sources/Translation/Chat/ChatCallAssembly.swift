@@ -20,7 +20,8 @@ struct ChatCallAssembly {
   private static let heldMax = 8 << 20
 
   private var open: [Call] = []
-  /// Slots of calls that are closed: a fragment without a name belongs to one of them.
+  /// Calls that are closed, of which some servers still send empty remainders.
+  private var closedIDs: Set<String> = []
   private var closedSlots: Set<Int64> = []
   private var count = 0
 
@@ -42,11 +43,10 @@ struct ChatCallAssembly {
     let arguments = chatArguments(function?["arguments"])
     var position = find(slot, id, name)
     if position == nil {
-      if id == nil, name.isEmpty {
-        // An empty remainder of a call that is closed says nothing.
-        if arguments.allSatisfy(\.isWhitespace) { return }
-        if let slot, closedSlots.contains(slot) { throw fault(index, "goes on after its end") }
-      }
+      let isBlank = arguments.allSatisfy(\.isWhitespace)
+      let isRemainder = isRemainder(slot, id, name, isBlank: isBlank)
+      if isBlank, isRemainder || (id == nil && name.isEmpty) { return }
+      if isRemainder { throw fault(index, "goes on after its end") }
       closeComplete(of: answer, &partCount, &events)
       open.append(Call(slot: slot))
       position = open.count - 1
@@ -87,6 +87,15 @@ struct ChatCallAssembly {
     if let id, let known = call.id, id != known, !name.isEmpty { return nil }
     if id == nil, !name.isEmpty, !call.name.isEmpty, name != call.name { return nil }
     return position
+  }
+
+  /// Whether a fragment of no open call belongs to a closed one; some servers give several calls one id or index.
+  private func isRemainder(_ slot: Int64?, _ id: String?, _ name: String, isBlank: Bool) -> Bool {
+    if let id {
+      return (name.isEmpty || isBlank) && closedIDs.contains(id)
+        && slot.map { closedSlots.contains($0) } ?? true
+    }
+    return name.isEmpty && slot.map { closedSlots.contains($0) } ?? !closedIDs.isEmpty
   }
 
   private mutating func start(
@@ -130,6 +139,7 @@ struct ChatCallAssembly {
     // A name that never came is for the client to wonder at.
     if open[position].number == nil { start(position, of: answer, &partCount, &events) }
     if let number = open[position].number { events.append(.closed(number)) }
+    if let id = open[position].id { closedIDs.insert(id) }
     if let slot = open[position].slot { closedSlots.insert(slot) }
   }
 

@@ -35,7 +35,8 @@ struct ChatRequestReader {
         guard case .text = part.content else {
           throw TranslationFault(.malformed, part.field, "\(part.field) is not text.")
         }
-        conversation.system.append(part)
+        // Some clients always send one; a text that says nothing Anthropic refuses.
+        if part.content != .text("") { conversation.system.append(part) }
       }
     case "user":
       add(.user, try content(&fields, required: true), path)

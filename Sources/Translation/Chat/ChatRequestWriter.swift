@@ -159,7 +159,8 @@ struct ChatRequestWriter {
   private func thoughts(_ parts: [Part]) -> [JSONValue.Member] {
     switch dialect.family {
     case .deepSeek: ChatThoughts.write(parts).filter { $0.name == "reasoning_content" }
-    case .claude: ChatThoughts.write(parts).filter { $0.name == "reasoning_details" }
+    case .claude:
+      ChatThoughts.write(parts.filter { !$0.isOpenAI }).filter { $0.name == "reasoning_details" }
     case .openAI, .gemini, .other: []
     }
   }
@@ -177,5 +178,13 @@ struct ChatRequestWriter {
     // It is Gemini's; others refuse the field.
     if dialect.family == .gemini, let signature { members.append(ChatSignature.member(signature)) }
     return .object(members)
+  }
+}
+
+extension Part {
+  /// Thoughts that only OpenAI can read, by the mark that its other protocol's reader gives them.
+  fileprivate var isOpenAI: Bool {
+    if case .redactedThinking(let data) = content { return data.hasPrefix("responses:") }
+    return signature?.hasPrefix("responses:") ?? false
   }
 }

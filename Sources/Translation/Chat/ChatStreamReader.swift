@@ -32,13 +32,13 @@ struct ChatStreamReader: StreamReader {
   mutating func take(event: String?, data: JSONValue) throws(TranslationFault) -> [StreamEvent] {
     if isOver { return [] }
     events = []
-    if let failure = Self.failure(event, data) {
+    // Several answers were never asked for.
+    let choice = data["choices"]?.array?.first { ($0["index"]?.int ?? 0) == 0 }
+    if let failure = Self.failure(event, data, choice) {
       begin(data)
       isOver = true
       return events + [.failed(failure)]
     }
-    // Several answers were never asked for.
-    let choice = data["choices"]?.array?.first { ($0["index"]?.int ?? 0) == 0 }
     // Moonshot puts it into the choice.
     let usage = ChatUsage.read(data["usage"]) ?? ChatUsage.read(choice?["usage"])
     // Azure begins with a chunk about filters, without id, model or choice.
@@ -171,11 +171,17 @@ struct ChatStreamReader: StreamReader {
   // MARK: Errors
 
   /// The error that a frame reports instead of a chunk; only its class.
-  private static func failure(_ event: String?, _ data: JSONValue) -> StreamFailure? {
+  private static func failure(
+    _ event: String?, _ data: JSONValue, _ choice: JSONValue?
+  ) -> StreamFailure? {
     if let error = data["error"], !error.isNull { return StreamFailure(type: name(error)) }
     // Older versions of vLLM, and servers that name the frame.
     if data["object"]?.string == "error" || event == "error" {
       return StreamFailure(type: name(data))
+    }
+    // Mistral's and OpenRouter's reason, the latter with the error beside it.
+    if choice?["finish_reason"] == "error" {
+      return StreamFailure(type: name(choice?["error"] ?? .null))
     }
     return nil
   }

@@ -13,6 +13,8 @@ enum ChatThoughts {
     let other = try fields.text("reasoning")
     let text = try fields.text("reasoning_content") ?? other
     var parts: [Part] = []
+    /// The thought that the last pieces make up.
+    var thought = ""
     var lastIndex: UInt64?
     for (number, detail) in details.enumerated() {
       let place = fields.place("reasoning_details[\(number)]")
@@ -21,20 +23,28 @@ enum ChatThoughts {
       defer { lastIndex = index }
       guard let part = try part(&detail, place) else { continue }
       // Clients that only collect a stream's pieces send them back as they came.
-      if index != nil, index == lastIndex, let last = parts.last,
-        case .thinking(let before) = last.content, case .thinking(let more) = part.content,
-        last.signature == nil
+      if index != nil, index == lastIndex, let last = parts.last, last.signature == nil,
+        case .thinking = last.content, case .thinking(let more) = part.content
       {
-        parts[parts.count - 1].content = .thinking(before + more)
+        thought += more
         parts[parts.count - 1].signature = part.signature
-      } else {
-        parts.append(part)
+        continue
       }
+      finish(&parts, thought)
+      if case .thinking(let text) = part.content { thought = text }
+      parts.append(part)
     }
+    finish(&parts, thought)
     if parts.isEmpty, let text, !text.isEmpty {
       parts.append(Part(.thinking(text), field: fields.place("reasoning_content")))
     }
     return parts
+  }
+
+  /// Gives the last part, where it is a thought, all of its pieces; once for each, so that many cost no more.
+  private static func finish(_ parts: inout [Part], _ thought: String) {
+    guard let last = parts.indices.last, case .thinking = parts[last].content else { return }
+    parts[last].content = .thinking(thought)
   }
 
   /// nil: of a kind that only its own provider reads.
