@@ -243,7 +243,7 @@ struct GeminiAnswerTests {
     let body = try JSONValue.parse(
       googleErrorBody(
         code: .invalidField, message: "topK is not a number.", requestID: "q1", field: "topK",
-        details: [.init("account", "a")]))
+        details: [.init("account", "a"), .init("limit", 5)]))
     #expect(
       body == [
         "error": [
@@ -251,7 +251,7 @@ struct GeminiAnswerTests {
           "details": [
             [
               "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "INVALID_FIELD",
-              "domain": "signalbox", "metadata": ["account": "a"],
+              "domain": "signalbox", "metadata": ["account": "a", "limit": "5"],
             ],
             ["@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": "q1"],
             [

@@ -12,7 +12,7 @@ public func googleErrorBody(
     [
       "@type": "type.googleapis.com/google.rpc.ErrorInfo",
       "reason": .string(code.rawValue.uppercased()), "domain": "signalbox",
-      "metadata": .object(details),
+      "metadata": .object(details.map { .init($0.name, .string(text(of: $0.value))) }),
     ],
     ["@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": .string(requestID)],
   ]
@@ -54,11 +54,11 @@ func googleErrorBody(_ failure: StreamFailure) -> [UInt8] {
   let message =
     switch status {
     case 429: "The model's provider ran into a rate limit while it answered."
-    case 503, 529: "The model's provider was overloaded while it answered."
+    case 503: "The model's provider was overloaded while it answered."
     case 504: "The model's provider took too long to answer."
     case _: "The model's provider reported an error while it answered."
     }
-  return errorBody(status == 529 ? 503 : status, message, googleStatus(ofHTTP: status), [])
+  return errorBody(status, message, googleStatus(ofHTTP: status), [])
 }
 
 /// The HTTP status that belongs to any provider's name for a class of errors; 500: a name that is not known.
@@ -80,6 +80,11 @@ private func httpStatus(of type: String) -> Int {
   case "timeout_error", "timeout", "DEADLINE_EXCEEDED": 504
   case _: 500
   }
+}
+
+/// Google's metadata are texts.
+private func text(of value: JSONValue) -> String {
+  value.string ?? String(decoding: value.bytes, as: UTF8.self)
 }
 
 private func errorBody(
