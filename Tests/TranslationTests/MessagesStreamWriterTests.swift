@@ -140,8 +140,9 @@ import Testing
       writer.write(
         .opened(part, .toolCall(id: "\(part)", name: "n", signature: nil)), into: &bytes)
     }
-    let piece = String(repeating: "x", count: 1 << 20)
-    for _ in 0..<8 { writer.write(.piece(1, .arguments(piece)), into: &bytes) }
+    // In small pieces, as calls come: what they cost must not grow with what is held.
+    let piece = String(repeating: "x", count: 64)
+    for _ in 0..<(8 << 20) / 64 { writer.write(.piece(1, .arguments(piece)), into: &bytes) }
     let before = bytes.count
     writer.write(.piece(1, .arguments("x")), into: &bytes)
     #expect(String(decoding: bytes[before...], as: UTF8.self).hasPrefix("event: error\n"))

@@ -11,7 +11,9 @@ struct MessagesStreamWriter: StreamWriter {
   private struct Held {
     let number: Int
     let part: StreamPart
-    var pieces: [StreamPiece] = []
+    /// What it has to say, in one text: a part's pieces are all of one kind.
+    var text = ""
+    var signature: String?
     var isClosed = false
   }
 
@@ -173,20 +175,13 @@ struct MessagesStreamWriter: StreamWriter {
   /// Keeps a piece until its block is the one on the wire.
   private mutating func hold(_ piece: StreamPiece, _ place: Int, _ bytes: inout [UInt8]) {
     switch piece {
-    case .text(let text), .signature(let text), .arguments(let text): heldBytes += text.utf8.count
+    case .text(let text), .arguments(let text):
+      open[place].text += text
+      heldBytes += text.utf8.count
+    case .signature(let text): open[place].signature = text
     }
     if heldBytes > Self.heldBytesMax {
-      return fail(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), into: &bytes)
-    }
-    // Joined, so that a call of many small pieces takes no more than its text.
-    switch (open[place].pieces.last, piece) {
-    case (.text(let before)?, .text(let text)):
-      open[place].pieces.removeLast()
-      open[place].pieces.append(.text(before + text))
-    case (.arguments(let before)?, .arguments(let text)):
-      open[place].pieces.removeLast()
-      open[place].pieces.append(.arguments(before + text))
-    default: open[place].pieces.append(piece)
+      fail(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), into: &bytes)
     }
   }
 
@@ -201,14 +196,14 @@ struct MessagesStreamWriter: StreamWriter {
       open.removeFirst()
       guard let next = open.first else { return }
       startBlock(next.part, into: &bytes)
-      for piece in next.pieces {
-        switch piece {
-        case .text(let text), .signature(let text), .arguments(let text):
-          heldBytes -= text.utf8.count
-        }
-        add(piece, to: next.part, into: &bytes)
+      if !next.text.isEmpty {
+        let isCall = if case .toolCall = next.part { true } else { false }
+        add(isCall ? .arguments(next.text) : .text(next.text), to: next.part, into: &bytes)
       }
-      open[0].pieces = []
+      if let signature = next.signature { add(.signature(signature), to: next.part, into: &bytes) }
+      heldBytes -= next.text.utf8.count
+      open[0].text = ""
+      open[0].signature = nil
     }
   }
 
