@@ -122,8 +122,8 @@ extension ResponsesRequestReader {
 }
 
 extension Turn {
+  /// A message has no results among its parts: the first tells.
   fileprivate var isOfResults: Bool {
-    role == .user
-      && parts.allSatisfy { if case .toolResult = $0.content { true } else { false } }
+    if case .toolResult? = parts.first?.content { true } else { false }
   }
 }
