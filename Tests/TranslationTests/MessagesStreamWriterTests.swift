@@ -132,6 +132,19 @@ import Testing
       ])
   }
 
+  @Test func `how many wait is bounded`() {
+    var writer = MessagesStreamWriter(for: MessagesSupport.facts())
+    var bytes: [UInt8] = []
+    writer.write(began, into: &bytes)
+    for part in 0..<1024 {
+      writer.write(
+        .opened(part, .toolCall(id: "\(part)", name: "n", signature: nil)), into: &bytes)
+    }
+    let before = bytes.count
+    writer.write(.opened(1024, .text), into: &bytes)
+    #expect(String(decoding: bytes[before...], as: UTF8.self).hasPrefix("event: error\n"))
+  }
+
   @Test func `what waits is bounded`() {
     var writer = MessagesStreamWriter(for: MessagesSupport.facts())
     var bytes: [UInt8] = []

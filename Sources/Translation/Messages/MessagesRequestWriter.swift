@@ -115,7 +115,8 @@ struct MessagesRequestWriter {
       written += [.init("type", "tool"), .init("name", .string(name))]
     case .among(let names, let isRequired)?:
       // The model may only call what it is shown.
-      tools.removeAll { !names.contains($0.name) }
+      let shown = Set(names)
+      tools.removeAll { !shown.contains($0.name) }
       if tools.isEmpty { throw .notCarried(choice?.field ?? "") }
       written.append(.init("type", isRequired ? "any" : "auto"))
     }

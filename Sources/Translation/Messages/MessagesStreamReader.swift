@@ -17,8 +17,8 @@ struct MessagesStreamReader: StreamReader {
   private var hasBegun = false
   private var messageID = ""
   private var isOver = false
-  /// By the provider's index, in the order of opening.
-  private var blocks: [(index: UInt64, block: Block)] = []
+  /// By the provider's index.
+  private var blocks: [UInt64: Block] = [:]
   private var parts = 0
   private var hasCalls = false
   private var usage = MessagesUsage()
@@ -90,7 +90,10 @@ struct MessagesStreamReader: StreamReader {
   }
 
   private mutating func end(_ stop: StopReason, into events: inout [StreamEvent]) {
-    while let last = blocks.first { close(last.index, into: &events) }
+    // In the order of their opening.
+    for (index, _) in blocks.sorted(by: { ($0.value.part ?? 0) < ($1.value.part ?? 0) }) {
+      close(index, into: &events)
+    }
     events += [.stopped(stop), .ended]
     isOver = true
   }
@@ -129,7 +132,7 @@ struct MessagesStreamReader: StreamReader {
     default: break
     }
     if let part = block.part, let first { events.append(.piece(part, first)) }
-    blocks.append((index, block))
+    blocks[index] = block
   }
 
   private mutating func open(_ part: StreamPart, into events: inout [StreamEvent]) -> Int {
@@ -146,18 +149,16 @@ struct MessagesStreamReader: StreamReader {
     }
     begin(nil, into: &events)
     let type = delta["type"]?.string
-    if !blocks.contains(where: { $0.index == index }) {
+    if blocks[index] == nil {
       // Some providers open no block for text or thoughts; a call's name is nowhere else.
       switch type {
-      case "text_delta": blocks.append((index, Block(part: open(.text, into: &events))))
-      case "thinking_delta": blocks.append((index, Block(part: open(.thinking, into: &events))))
+      case "text_delta": blocks[index] = Block(part: open(.text, into: &events))
+      case "thinking_delta": blocks[index] = Block(part: open(.thinking, into: &events))
       case "input_json_delta": throw malformed("index")
       default: return
       }
     }
-    guard let place = blocks.firstIndex(where: { $0.index == index }),
-      let part = blocks[place].block.part
-    else { return }
+    guard let block = blocks[index], let part = block.part else { return }
     switch type {
     case "text_delta":
       if let text = MessagesAnswer.nonEmpty(delta["text"]?.string) {
@@ -169,12 +170,13 @@ struct MessagesStreamReader: StreamReader {
       }
     case "signature_delta":
       // Each is whole; the last one counts.
-      blocks[place].block.signature =
-        MessagesAnswer.nonEmpty(delta["signature"]?.string) ?? blocks[place].block.signature
+      if let signature = MessagesAnswer.nonEmpty(delta["signature"]?.string) {
+        blocks[index]?.signature = signature
+      }
     case "input_json_delta":
-      guard blocks[place].block.isCall else { return }
+      guard block.isCall else { return }
       if let text = MessagesAnswer.nonEmpty(delta["partial_json"]?.string) {
-        blocks[place].block.hasArguments = true
+        blocks[index]?.hasArguments = true
         events.append(.piece(part, .arguments(text)))
       }
     // Citations, which no translated request asks for.
@@ -183,9 +185,7 @@ struct MessagesStreamReader: StreamReader {
   }
 
   private mutating func close(_ index: UInt64, into events: inout [StreamEvent]) {
-    guard let place = blocks.firstIndex(where: { $0.index == index }) else { return }
-    let block = blocks.remove(at: place).block
-    guard let part = block.part else { return }
+    guard let block = blocks.removeValue(forKey: index), let part = block.part else { return }
     if let signature = block.signature { events.append(.piece(part, .signature(signature))) }
     if block.isCall, !block.hasArguments {
       // A tool without arguments gets none here, and an object everywhere else.
