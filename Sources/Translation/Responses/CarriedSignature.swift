@@ -13,7 +13,7 @@ enum CarriedSignature: Hashable {
   /// nil: not one of ours.
   init?(_ text: String) {
     for (mark, make) in Self.marks where text.utf8.starts(with: mark.utf8) {
-      self = make(String(text.dropFirst(mark.count)))
+      self = make(String(Substring(text.utf8.dropFirst(mark.utf8.count))))
       return
     }
     return nil
@@ -51,11 +51,12 @@ struct ReasoningSignature: Hashable {
 
   /// nil: another provider's.
   init?(_ text: String) {
-    guard text.utf8.starts(with: "responses:".utf8) else { return nil }
-    let fields = text.dropFirst(10).split(
-      separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    guard fields.count == 2 else { return nil }
-    self.init(id: String(fields[0]), encrypted: String(fields[1]))
+    let mark = "responses:"
+    guard text.utf8.starts(with: mark.utf8) else { return nil }
+    let rest = text.utf8.dropFirst(mark.utf8.count)
+    guard let colon = rest.firstIndex(of: UInt8(ascii: ":")) else { return nil }
+    id = String(Substring(rest[..<colon]))
+    encrypted = String(Substring(rest[rest.index(after: colon)...]))
   }
 
   /// As the client gets it.
