@@ -115,6 +115,29 @@ private let request: JSONValue = [
     #expect(frames.last?.data["response"] == whole)
   }
 
+  @Test(
+    "a failure has its class, and of two codes the one that fits",
+    arguments: [
+      ("rate_limit_exceeded", "rate_limit_exceeded"), ("overloaded_error", "server_error"),
+      ("insufficient_quota", "rate_limit_exceeded"), ("RESOURCE_EXHAUSTED", "rate_limit_exceeded"),
+      ("upstream_cut", "server_error"), ("", "server_error"),
+    ])
+  func failures(type: String, code: String) throws {
+    let frames = try Responses.frames(
+      Responses.stream([.failed(StreamFailure(type: type))])
+    ).map(\.data)
+    let error = frames.first { $0["type"] == "error" }
+    #expect(error?["code"]?.string == (type.isEmpty ? "server_error" : type))
+    #expect(error?["error"]?["code"] == error?["code"])
+    #expect(frames.last?["response"]?["error"]?["code"]?.string == code)
+    let message = frames.last?["response"]?["error"]?["message"]?.string
+    #expect(message == error?["message"]?.string)
+    if let own = ErrorCode(rawValue: type) {
+      #expect(message == own.summary)
+      #expect(error?["error"]?["type"]?.string == own.openAIType)
+    }
+  }
+
   @Test("an answer beyond all bounds fails") func anAnswerBeyondAllBounds() throws {
     var writer = ResponsesStreamWriter(for: Responses.facts(), textMax: 10)
     var bytes: [UInt8] = []

@@ -26,10 +26,14 @@ struct ResponsesFailure {
   /// The provider's class, as far as it is a word.
   let code: String
   let message: String
+  private let type: String
 
   init(_ failure: StreamFailure) {
     code = Self.word(failure.type)
-    message = "The provider ended the answer with an error (\(code))."
+    // The gateway's own reasons have words and a class of their own.
+    let own = ErrorCode(rawValue: code)
+    type = own?.openAIType ?? code
+    message = own?.summary ?? "The provider ended the answer with an error (\(code))."
   }
 
   /// A class and nothing after it: letters, digits, `_`, `-` and `.`, at most 64; `server_error` where there is none.
@@ -56,6 +60,6 @@ struct ResponsesFailure {
   }
 
   var json: JSONValue {
-    ["type": .string(code), "code": .string(code), "message": .string(message), "param": .null]
+    ["type": .string(type), "code": .string(code), "message": .string(message), "param": .null]
   }
 }

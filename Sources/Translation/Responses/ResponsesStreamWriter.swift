@@ -134,7 +134,9 @@ struct ResponsesStreamWriter: StreamWriter {
       item.text += text
       textBytes += text.utf8.count
       delta(item, text, &bytes)
-      if textBytes > textMax { failed(StreamFailure(type: "answer_too_long"), &bytes) }
+      if textBytes > textMax {
+        failed(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), &bytes)
+      }
     }
   }
 
