@@ -64,7 +64,10 @@ struct GeminiTravelTests {
 
   @Test("through Messages")
   func messages() throws {
-    let written = MessagesClient.write(try read, for: GeminiTest.facts)
+    // A text's signature is for those who asked for thoughts.
+    var facts = GeminiTest.facts
+    facts.request = ["thinking": ["type": "adaptive"]]
+    let written = MessagesClient.write(try read, for: facts)
     let content = try #require(written["content"])
     let body: JSONValue = [
       "model": "m", "max_tokens": 9,

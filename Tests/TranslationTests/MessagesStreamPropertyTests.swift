@@ -14,7 +14,8 @@ import Testing
     return String((0..<random.int(1...6)).map { _ in alphabet[random.int(0...9)] })
   }
 
-  /// Frames as a provider may send them: blocks may overlap, pings and strangers come between, the end may lack.
+  /// Frames as a provider may send them: calls side by side, blocks that are not closed, pings and strangers between,
+  /// the end may lack.
   private func frames(_ random: inout SeededRandom) -> [JSONValue] {
     var frames: [JSONValue] = []
     func usage() -> JSONValue {
@@ -29,6 +30,8 @@ import Testing
       ])
     }
     var open: [Int] = []
+    var forgotten: [Int] = []
+    var hasWords = false
     var next = 0
     for _ in 0..<random.int(0...40) {
       switch random.int(0...9) {
@@ -42,15 +45,20 @@ import Testing
           ["type": "tool_use", "id": .string("t\(next)"), "name": "n", "input": [:]],
           ["type": "server_tool_use", "id": "s", "name": "web_search", "input": [:]],
         ]
+        let kind = random.int(0...4)
         frames.append([
-          "type": "content_block_start", "index": JSONValue(next),
-          "content_block": kinds[random.int(0...4)],
+          "type": "content_block_start", "index": JSONValue(next), "content_block": kinds[kind],
         ])
+        if kind != 3 || hasWords {
+          forgotten += open
+          open = []
+        }
+        hasWords = kind != 3
         open.append(next)
         next += 1
       case 4:
-        guard !open.isEmpty else { continue }
-        let index = open.remove(at: random.int(0...open.count - 1))
+        guard let index = (open + forgotten).randomElement(using: &random) else { continue }
+        open.removeAll { $0 == index }
         frames.append(["type": "content_block_stop", "index": JSONValue(index)])
       default:
         guard let index = open.randomElement(using: &random) else { continue }

@@ -89,11 +89,11 @@ private let streams: [MessagesStream] = [
   .init(
     name: "lenient",
     events: [
-      began("", "other-model"), .opened(0, .thinking), .piece(0, .text("hm")), .opened(1, .text),
-      .piece(1, .text("Go")),
+      began("", "other-model"), .opened(0, .thinking), .piece(0, .text("hm")), .closed(0),
+      .opened(1, .text), .piece(1, .text("Go")), .closed(1),
       .opened(2, .toolCall(id: "call__2", name: "set_points", signature: nil)),
       .piece(2, .arguments(#"{"to":"left"}"#)), .closed(2),
-      .usage(TokenUsage(input: 31, output: 17)), .closed(0), .closed(1), .stopped(.toolCalls),
+      .usage(TokenUsage(input: 31, output: 17)), .stopped(.toolCalls),
       .ended,
     ]),
   .init(

@@ -102,6 +102,38 @@ import Testing
       ] + end("tool_use", noUsage))
   }
 
+  @Test(arguments: [
+    (#"{}"#, false, true), (#"{"thinking":{"type":"disabled"}}"#, false, true),
+    (#"{"thinking":{"type":"enabled"}}"#, true, true),
+    (#"{"tool_choice":{"type":"auto"}}"#, false, true),
+    (#"{"tool_choice":{"type":"tool","name":"n"}}"#, false, false),
+    (#"{"tool_choice":{"type":"any"}}"#, false, false),
+    (#"{"tool_choice":{"type":"any"},"thinking":{"type":"adaptive"}}"#, true, true),
+  ])
+  func `who did not ask for thoughts finds text and call where they used to be`(
+    request: String, hasTexts: Bool, hasCalls: Bool
+  ) throws {
+    let facts = MessagesSupport.facts(request: try MessagesSupport.json(request))
+    let answer = Answer(
+      id: "", model: "",
+      parts: [
+        Part(.text("x"), signature: "T="),
+        Part(.toolCall(ToolCall(id: "a", name: "n", arguments: "{}")), signature: "C="),
+      ], stop: .toolCalls, usage: .notReported)
+    let expected =
+      ["text"] + (hasTexts ? ["thinking"] : []) + (hasCalls ? ["thinking"] : []) + ["tool_use"]
+    let blocks = MessagesClient.write(answer, for: facts)["content"]?.array ?? []
+    #expect(blocks.map { $0["type"]?.string } == expected)
+    let events: [StreamEvent] = [
+      began, .opened(0, .text), .piece(0, .text("x")), .piece(0, .signature("T=")), .closed(0),
+      .opened(1, .toolCall(id: "a", name: "n", signature: "C=")), .piece(1, .arguments("{}")),
+      .closed(1), .stopped(.toolCalls), .ended,
+    ]
+    let streamed = try MessagesSupport.frames(MessagesSupport.written(events, facts: facts))
+      .compactMap { $0.data["content_block"]?["type"]?.string }
+    #expect(streamed == expected)
+  }
+
   @Test func `a refusal is text with its own reason`() throws {
     let frames = try frames([
       began, .opened(0, .refusal), .piece(0, .text("No.")), .closed(0), .stopped(.end), .ended,

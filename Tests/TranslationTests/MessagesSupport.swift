@@ -10,8 +10,12 @@ enum MessagesSupport {
 
   static func text(_ value: JSONValue) -> String { String(decoding: value.bytes, as: UTF8.self) }
 
-  static func facts(id: String = "msg_own", model: String = "asked") -> AnswerFacts {
-    AnswerFacts(model: model, id: id, now: 1_700_000_000, includesUsage: false, request: [:])
+  /// Of a request that asked for thoughts.
+  static func facts(
+    id: String = "msg_own", request: JSONValue = ["thinking": ["type": "adaptive"]]
+  ) -> AnswerFacts {
+    AnswerFacts(
+      model: "asked", id: id, now: 1_700_000_000, includesUsage: false, request: request)
   }
 
   /// The conversation that a client's body leads to; `body` lacks the braces, model and bound.
@@ -62,6 +66,8 @@ enum MessagesSupport {
   /// What is wrong with a reader's events by the promise of `StreamEvent`; nil: nothing.
   static func breach(_ events: [StreamEvent]) -> String? {
     var open: [Int] = []
+    /// Of them, those that are no calls.
+    var words: Set<Int> = []
     var parts = 0
     var isStopped = false
     for (index, event) in events.enumerated() {
@@ -72,8 +78,13 @@ enum MessagesSupport {
       if index == 0 { return "not begun" }
       switch event {
       case .began, .usage: break
-      case .opened(let part, _):
+      case .opened(let part, let kind):
         if part != parts || isStopped { return "opened \(part) at \(index)" }
+        let isCall = if case .toolCall = kind { true } else { false }
+        if !open.isEmpty, !isCall || !words.isDisjoint(with: open) {
+          return "opened \(part) beside another at \(index)"
+        }
+        if !isCall { words.insert(part) }
         open.append(part)
         parts += 1
       case .piece(let part, _):

@@ -54,6 +54,7 @@ enum MessagesAnswer {
   // MARK: Writing
 
   static func write(_ answer: Answer, for facts: AnswerFacts) -> JSONValue {
+    let carrier = MessagesCarrier(request: facts.request)
     var content: [JSONValue] = []
     var hasCalls = false
     var hasRefusal = false
@@ -61,7 +62,9 @@ enum MessagesAnswer {
       switch part.content {
       case .text(let text):
         content.append(["type": "text", "text": .string(text)])
-        if let signature = part.signature { content.append(signed(.text(signature))) }
+        if let signature = part.signature, carrier.hasTexts {
+          content.append(signed(.text(signature)))
+        }
       case .refusal(let text):
         content.append(["type": "text", "text": .string(text)])
         hasRefusal = true
@@ -72,7 +75,9 @@ enum MessagesAnswer {
       case .redactedThinking(let data):
         content.append(["type": "redacted_thinking", "data": .string(data)])
       case .toolCall(let call):
-        if let signature = part.signature { content.append(signed(.call(signature))) }
+        if let signature = part.signature, carrier.hasCalls {
+          content.append(signed(.call(signature)))
+        }
         content.append([
           "type": "tool_use", "id": .string(call.id), "name": .string(call.name),
           "input": MessagesBlockWriter.toolInput(call.arguments),

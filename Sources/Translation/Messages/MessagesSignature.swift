@@ -1,3 +1,5 @@
+import Surface
+
 /// How another provider's signature travels through a Messages client.
 ///
 /// Gemini signs calls and texts, for which Anthropic's blocks have no field; a field of our own is dropped by SDKs
@@ -38,5 +40,23 @@ enum MessagesSignature: Sendable, Hashable {
   /// Its own are Base64. A colon ends the mark that other makers' travel with; Anthropic would refuse the request.
   static func isAnthropic(_ text: String) -> Bool {
     !text.utf8.prefix(64).contains(UInt8(ascii: ":"))
+  }
+}
+
+/// Which of these thoughts a client gets, by its request.
+///
+/// Who asked for thoughts picks blocks by their type. Who did not may take the last block for the text, and after
+/// forcing a tool the first one for the call; but in a loop of tools, Gemini's models need theirs back.
+struct MessagesCarrier: Sendable, Hashable {
+  /// The signatures of texts.
+  let hasTexts: Bool
+  /// The signatures of calls.
+  let hasCalls: Bool
+
+  init(request: JSONValue) {
+    let thinking = request["thinking"]?["type"]?.string
+    let choice = request["tool_choice"]?["type"]?.string
+    hasTexts = thinking == "enabled" || thinking == "adaptive"
+    hasCalls = hasTexts || (choice != "tool" && choice != "any")
   }
 }

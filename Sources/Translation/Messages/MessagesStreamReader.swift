@@ -20,6 +20,8 @@ struct MessagesStreamReader: StreamReader {
   /// By the provider's index.
   private var blocks: [UInt64: Block] = [:]
   private var parts = 0
+  /// The last part that was opened is no call.
+  private var hasOpenWords = false
   private var hasCalls = false
   private var usage = MessagesUsage()
   private var reported: TokenUsage?
@@ -90,10 +92,7 @@ struct MessagesStreamReader: StreamReader {
   }
 
   private mutating func end(_ stop: StopReason, into events: inout [StreamEvent]) {
-    // In the order of their opening.
-    for (index, _) in blocks.sorted(by: { ($0.value.part ?? 0) < ($1.value.part ?? 0) }) {
-      close(index, into: &events)
-    }
+    closeAll(into: &events)
     events += [.stopped(stop), .ended]
     isOver = true
   }
@@ -135,10 +134,21 @@ struct MessagesStreamReader: StreamReader {
     blocks[index] = block
   }
 
+  /// Only calls may be open side by side: what a provider forgot to close ends where the next begins.
   private mutating func open(_ part: StreamPart, into events: inout [StreamEvent]) -> Int {
+    let isCall = if case .toolCall = part { true } else { false }
+    if !isCall || hasOpenWords { closeAll(into: &events) }
+    hasOpenWords = !isCall
     defer { parts += 1 }
     events.append(.opened(parts, part))
     return parts
+  }
+
+  /// In the order of their opening.
+  private mutating func closeAll(into events: inout [StreamEvent]) {
+    for (index, _) in blocks.sorted(by: { ($0.value.part ?? 0) < ($1.value.part ?? 0) }) {
+      close(index, into: &events)
+    }
   }
 
   private mutating func add(

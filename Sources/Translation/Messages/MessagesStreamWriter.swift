@@ -20,6 +20,7 @@ struct MessagesStreamWriter: StreamWriter {
   }
 
   private let facts: AnswerFacts
+  private let carrier: MessagesCarrier
   private var isOver = false
   /// Blocks begun on the wire so far.
   private var blocks = 0
@@ -33,7 +34,10 @@ struct MessagesStreamWriter: StreamWriter {
   private var usage = TokenUsage.notReported
   private var stop = StopReason.end
 
-  init(for facts: AnswerFacts) { self.facts = facts }
+  init(for facts: AnswerFacts) {
+    self.facts = facts
+    carrier = MessagesCarrier(request: facts.request)
+  }
 
   mutating func write(_ event: StreamEvent, into bytes: inout [UInt8]) {
     guard !isOver else { return }
@@ -110,7 +114,7 @@ struct MessagesStreamWriter: StreamWriter {
     case .thinking: block = ["type": "thinking", "thinking": "", "signature": ""]
     case .redactedThinking(let data): block = ["type": "redacted_thinking", "data": .string(data)]
     case .toolCall(let id, let name, let signature):
-      if let signature { writeSigned(.call(signature), into: &bytes) }
+      if let signature, carrier.hasCalls { writeSigned(.call(signature), into: &bytes) }
       block = ["type": "tool_use", "id": .string(id), "name": .string(name), "input": [:]]
       hasCalls = true
     }
@@ -137,7 +141,7 @@ struct MessagesStreamWriter: StreamWriter {
       delta("signature_delta", "signature", text, into: &bytes)
     case (.toolCall, .arguments(let text)):
       delta("input_json_delta", "partial_json", text, into: &bytes)
-    case (.text, .signature(let text)): textSignature = text
+    case (.text, .signature(let text)): if carrier.hasTexts { textSignature = text }
     // No reader makes these.
     case (.text, .arguments), (.refusal, .arguments), (.refusal, .signature),
       (.thinking, .arguments), (.toolCall, .text), (.toolCall, .signature), (.redactedThinking, _):
