@@ -115,6 +115,44 @@ private let writings: [Writing] = [
        {"role":"tool","tool_call_id":"c3","content":"no"}]
       """),
   Writing(
+    name: "what a result shows, behind the results",
+    turns: [
+      user(
+        .toolResult(
+          ToolResult(
+            callID: "c1",
+            parts: [Part(.image(Media(.url("https://example.com/a")))), Part(.text("r"))])),
+        result("c2", "x"), .text("so"))
+    ],
+    messages: """
+      [\(toolMessage),{"role":"tool","tool_call_id":"c2","content":"x"},
+       {"role":"user","content":[
+         {"type":"image_url","image_url":{"url":"https://example.com/a"}},
+         {"type":"text","text":"so"}]}]
+      """),
+  Writing(
+    name: "what a result shows, behind the results",
+    turns: [
+      user(.text("and")),
+      user(
+        .toolResult(
+          ToolResult(
+            callID: "c1",
+            parts: [
+              Part(.image(Media(.url("https://example.com/a")))), Part(.text("r")),
+              Part(.document(Media(.text("p")))),
+            ])),
+        result("c2", "x"), .text("so")),
+    ],
+    messages: """
+      [{"role":"tool","tool_call_id":"c1",
+        "content":[{"type":"text","text":"r"},{"type":"text","text":"p"}]},
+       {"role":"tool","tool_call_id":"c2","content":"x"},
+       {"role":"user","content":[
+         {"type":"image_url","image_url":{"url":"https://example.com/a"}},
+         {"type":"text","text":"and"},{"type":"text","text":"so"}]}]
+      """),
+  Writing(
     name: "a refusal", turns: [assistant(Part(.refusal("no")))],
     messages: #"[{"role":"assistant","content":null,"refusal":"no"}]"#),
   Writing(
@@ -169,8 +207,11 @@ private let refusedTurns: [(Turn, TranslationFault.Kind)] = [
   (user(call("c1")), .notCarried),
   (
     user(
-      .toolResult(
-        ToolResult(callID: "c", parts: [Part(.image(Media(.url("https://a"))), field: "u")]))),
+      .toolResult(ToolResult(callID: "c", parts: [Part(.image(Media(.file("f"))), field: "u")]))),
+    .stateBound
+  ),
+  (
+    user(.toolResult(ToolResult(callID: "c", parts: [Part(.thinking("a"), field: "u")]))),
     .notCarried
   ),
   (assistant(Part(.image(Media(.url("https://a"))), field: "u")), .notCarried),

@@ -77,11 +77,15 @@ struct ChatRequestWriter {
   /// First the results of tools, then what the user says.
   private func user(_ parts: [Part]) throws(TranslationFault) -> [JSONValue] {
     var messages: [JSONValue] = []
+    var shown: [JSONValue] = []
     var content: [JSONValue] = []
     var texts: [String] = []
     for part in parts {
       switch part.content {
-      case .toolResult(let result): messages.append(try self.result(result))
+      case .toolResult(let result):
+        messages.append(try self.result(result))
+        // Only a user may show something in this protocol: here, right behind the results.
+        shown += try self.shown(result)
       case .text(let text):
         texts.append(text)
         content.append(["type": "text", "text": .string(text)])
@@ -92,10 +96,10 @@ struct ChatRequestWriter {
         throw TranslationFault.notCarried(part.field)
       }
     }
-    if content.isEmpty { return messages }
-    let isTextOnly = texts.count == content.count
+    if shown.isEmpty, content.isEmpty { return messages }
+    let isTextOnly = shown.isEmpty && texts.count == content.count
     messages.append([
-      "role": "user", "content": isTextOnly ? self.content(texts) : .array(content),
+      "role": "user", "content": isTextOnly ? self.content(texts) : .array(shown + content),
     ])
     return messages
   }
@@ -113,9 +117,9 @@ struct ChatRequestWriter {
     for part in result.parts {
       switch part.content {
       case .text(let text): texts.append(text)
-      // Only users' messages may show something in this protocol.
-      case .image, .audio, .document, .thinking, .redactedThinking, .toolCall, .toolResult,
-        .refusal:
+      case .document(let media): if case .text(let text) = media.origin { texts.append(text) }
+      case .image, .audio: continue
+      case .thinking, .redactedThinking, .toolCall, .toolResult, .refusal:
         throw TranslationFault.notCarried(part.field)
       }
     }
@@ -124,6 +128,22 @@ struct ChatRequestWriter {
     return [
       "role": "tool", "tool_call_id": .string(result.callID), "content": content(texts),
     ]
+  }
+
+  /// What a tool's result shows beside its words.
+  private func shown(_ result: ToolResult) throws(TranslationFault) -> [JSONValue] {
+    var content: [JSONValue] = []
+    for part in result.parts {
+      switch part.content {
+      case .image(let media): content.append(try image(media, part.field))
+      case .audio(let media): content.append(try audio(media, part.field))
+      case .document(let media):
+        if case .text = media.origin { continue }
+        content.append(try document(media, part.field))
+      case .text, .thinking, .redactedThinking, .toolCall, .toolResult, .refusal: continue
+      }
+    }
+    return content
   }
 
   private func assistant(_ parts: [Part]) throws(TranslationFault) -> JSONValue {
