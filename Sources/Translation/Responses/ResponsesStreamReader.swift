@@ -49,9 +49,9 @@ struct ResponsesStreamReader: StreamReader {
     case "response.output_item.added": try added(data)
     case "response.content_part.added": contentAdded(data)
     case "response.output_text.delta": try delta(data, .text)
-    case "response.output_text.done": try whole(data, .text, "text")
+    case "response.output_text.done": try whole(data, key(data), .text, "text")
     case "response.refusal.delta": try delta(data, .refusal)
-    case "response.refusal.done": try whole(data, .refusal, "refusal")
+    case "response.refusal.done": try whole(data, key(data), .refusal, "refusal")
     case "response.content_part.done": contentDone(data)
     case "response.reasoning_summary_text.delta": try thought(data, "summary_index", "delta")
     case "response.reasoning_summary_text.done": try thought(data, "summary_index", "text")
@@ -124,45 +124,43 @@ struct ResponsesStreamReader: StreamReader {
 
   private mutating func contentAdded(_ data: JSONValue) {
     switch data["part"]?["type"]?.string {
-    case "output_text": _ = content(data, .text)
-    case "refusal": _ = content(data, .refusal)
+    case "output_text": open(.text, key(data), index(data))
+    case "refusal": open(.refusal, key(data), index(data))
     default: begin(nil)
     }
   }
 
-  /// The open part of a message's content; nil: its item was closed already.
-  private mutating func content(_ data: JSONValue, _ kind: StreamPart) -> (ItemKey, UInt64)? {
-    let key = key(data)
-    let index = data["content_index"]?.uint ?? 0
+  private func index(_ data: JSONValue) -> UInt64 { data["content_index"]?.uint ?? 0 }
+
+  /// Opens a message's content, unless it is open or its item was closed already.
+  private mutating func open(_ kind: StreamPart, _ key: ItemKey, _ index: UInt64) {
     var item = items[key] ?? Item()
-    if item.isDone { return nil }
-    if item.contents[index].map({ !isOpen($0.part) }) ?? true {
-      item.contents[index] = Content(part: open(kind))
-      items[key] = item
-    }
-    return (key, index)
+    if item.isDone || item.contents[index].map({ isOpen($0.part) }) ?? false { return }
+    item.contents[index] = Content(part: open(kind))
+    items[key] = item
   }
 
   private mutating func delta(_ data: JSONValue, _ kind: StreamPart) throws(TranslationFault) {
     let text = try self.text(data, "delta")
-    guard !text.isEmpty, let (key, index) = content(data, kind) else { return }
-    write(.text(text), key, index)
+    if text.isEmpty { return }
+    open(kind, key(data), index(data))
+    write(.text(text), key(data), index(data))
   }
 
   /// The whole text, for providers that send no deltas.
   private mutating func whole(
-    _ data: JSONValue, _ kind: StreamPart, _ name: String
+    _ data: JSONValue, _ key: ItemKey, _ kind: StreamPart, _ name: String
   ) throws(TranslationFault) {
-    let index = data["content_index"]?.uint ?? 0
-    if items[key(data)]?.contents[index]?.isWritten == true { return }
+    let index = index(data)
+    if items[key]?.contents[index]?.isWritten == true { return }
     let text = try self.text(data, name)
-    guard !text.isEmpty, let (key, index) = content(data, kind) else { return }
+    if text.isEmpty { return }
+    open(kind, key, index)
     write(.text(text), key, index)
   }
 
   private mutating func contentDone(_ data: JSONValue) {
-    let index = data["content_index"]?.uint ?? 0
-    guard let content = items[key(data)]?.contents[index], content.isWritten else { return }
+    guard let content = items[key(data)]?.contents[index(data)], content.isWritten else { return }
     close(content.part)
   }
 
@@ -221,8 +219,8 @@ struct ResponsesStreamReader: StreamReader {
           "refusal": content["refusal"] ?? "",
         ]
         switch content["type"]?.string {
-        case "output_text": try finish(data, .text, "text", key)
-        case "refusal": try finish(data, .refusal, "refusal", key)
+        case "output_text": try whole(data, key, .text, "text")
+        case "refusal": try whole(data, key, .refusal, "refusal")
         default: break
         }
       }
@@ -241,20 +239,6 @@ struct ResponsesStreamReader: StreamReader {
     }
     items[key, default: Item()].isDone = true
     items[key]?.contents = [:]
-  }
-
-  private mutating func finish(
-    _ data: JSONValue, _ kind: StreamPart, _ name: String, _ key: ItemKey
-  ) throws(TranslationFault) {
-    let index = data["content_index"]?.uint ?? 0
-    if items[key]?.contents[index]?.isWritten == true { return }
-    let text = try self.text(data, name)
-    guard !text.isEmpty else { return }
-    if items[key]?.contents[index].map({ !isOpen($0.part) }) ?? true {
-      let part = open(kind)
-      items[key, default: Item()].contents[index] = Content(part: part)
-    }
-    write(.text(text), key, index)
   }
 
   private mutating func thoughts(_ item: JSONValue, _ key: ItemKey) {
