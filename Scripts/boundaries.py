@@ -19,10 +19,11 @@ ALLOWED = {
     "Domain": PURE,
     "EventStore": {"CLZ4", "CFast", "Crypto", "Glibc", "Synchronization"},
     "Surface": {"Domain"},
+    "Translation": {"Domain", "Surface"},
     "ConfigFile": {"Domain", "Yams"},
     "Inquiry": {"Domain", "EventStore", "Crypto"},
     "DataPlane": {
-        "Domain", "EventStore", "Surface", "CFast", "Glibc", "Synchronization", "HTTPTypes",
+        "Domain", "EventStore", "Surface", "Translation", "CFast", "Glibc", "Synchronization", "HTTPTypes",
         "Logging", "NIOCore", "NIOPosix", "NIOSSL", "NIOConcurrencyHelpers"},
     "ControlPlane": None,
     "signalbox": None,
