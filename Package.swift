@@ -80,7 +80,7 @@ let package = Package(
     .target(
       name: "DataPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface",
+        "Domain", "EventStore", "Surface", "Translation",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: nio),
@@ -182,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "DataPlaneTests",
       dependencies: [
-        "DataPlane", "Domain", "EventStore", "Surface", "Support",
+        "DataPlane", "Domain", "EventStore", "Surface", "Support", "Translation",
         .product(name: "NIOCore", package: nio),
         .product(name: "NIOPosix", package: nio),
         .product(name: "NIOEmbedded", package: nio),
