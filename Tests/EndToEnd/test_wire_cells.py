@@ -1,0 +1,282 @@
+"""Every client's protocol before every provider's, judged by the official SDKs: one table, the same cases for each cell."""
+
+import json
+import random
+
+import wire_plays as plays
+from support import eventually
+from wire import SIDES, CellCase, Wire, cells, seen
+from wire_clients import SCHEMA, TOOLS, status_of
+from wire_providers import images
+
+BOTH_TOOLS = tuple(TOOLS)
+
+
+def setUpModule():
+    CellCase.wire = Wire()
+
+
+def tearDownModule():
+    CellCase.wire.close()
+
+
+class Answers:
+    """What the model says arrives as the client's protocol has it, and is counted as the provider counted it."""
+
+    def assert_usage(self, got, play):
+        usage = play.usage
+        told = {"input": usage.input, "cached": usage.cached, "output": usage.output, "reasoning": usage.reasoning}
+        self.assertEqual(got.usage, told)
+        if record := self.record(got.request_id):
+            self.assertEqual({name: record["tokens"][name] or 0 for name in told}, told)
+            self.assertEqual(record["outcome"], "completed")
+            self.assertEqual([a["accountName"] for a in record["attempts"]], [SIDES[self.provider][0]])
+
+    def test_plain(self):
+        @self.both("plain")
+        def check(got):
+            self.assertEqual(got.text, plays.TEXT)
+            self.assertEqual(got.stop, self.sdk.stops["end"])
+            self.assertEqual(got.model, self.models[0])
+            self.assert_usage(got, self.play("plain"))
+
+    def test_events_come_in_the_protocols_order_and_number(self):
+        for name in ("plain", "think", "text-call", "calls", "length"):
+            with self.subTest(play=name):
+                play = self.play(name)
+                tools = BOTH_TOOLS if play.calls() else ()
+                events = list(self.sdk.events(self.wish(tools=tools), self.prompt(name)))
+                self.sdk.check_events(events)
+                self.assertEqual("".join(map(self.sdk.text_of, events)), play.text())
+                if name == "plain":
+                    self.assertGreater(sum(bool(self.sdk.text_of(event)) for event in events), 3, "pieces pass as they come")
+
+    def test_usage_with_cached_and_reasoning_tokens(self):
+        for name in ("cached", "written") if self.upstream == "messages" else ("cached",):
+            @self.both(name)
+            def check(got, name=name):
+                self.assert_usage(got, self.play(name))
+
+    def test_reasons_to_stop(self):
+        for name in ("length", "filtered"):
+            @self.both(name)
+            def check(got, name=name):
+                self.assertEqual(got.stop, self.sdk.stops[name])
+                self.assertEqual(got.text, self.play(name).text())
+
+    def test_a_text_to_stop_at(self):
+        if self.client == "responses":
+            return  # has no such field
+        @self.both("sequence", stop=("STOP", "\n\n"))
+        def check(got):
+            self.assertEqual(seen(self.asked())["stop"], ["STOP", "\n\n"])
+            # Only Anthropic tells a stop at a text from an end.
+            told = "sequence" if self.upstream == "messages" else "end"
+            self.assertEqual(got.stop, self.sdk.stops[told])
+
+    def test_a_refusal(self):
+        words = self.play("refusal").refusal()
+        @self.both("refusal")
+        def check(got):
+            if self.upstream == "gemini":
+                self.assertEqual((got.text, got.refusal), ("", ""))
+                self.assertEqual(got.stop, self.sdk.stops["filtered"])
+            else:
+                self.assertEqual(got.refusal or got.text, words)
+
+
+class Tools:
+    def test_calls_and_their_results(self):
+        for name in ("call", "empty-call", "text-call", "calls"):
+            @self.both(name, tools=BOTH_TOOLS)
+            def check(got, name=name):
+                play = self.play(name)
+                self.assertEqual([call[1:] for call in got.calls], play.calls())
+                self.assertEqual(len({call[0] for call in got.calls}), len(got.calls))
+                self.assertEqual(got.text, play.text())
+                self.assertEqual(got.stop, self.sdk.stops["calls"])
+                results = [(identity, tool, f"result {number} {plays.mark('plain', self.seed)}")
+                           for number, (identity, tool, _) in enumerate(got.calls)]
+                history = [*self.prompt(name), *self.sdk.follow(got, results)]
+                # The provider refuses results without calls, calls without results, and names it does not know.
+                again = self.sdk.ask(self.wish(tools=BOTH_TOOLS), history)
+                self.assertEqual(again.text, plays.TEXT)
+                for number in range(len(results)):
+                    self.assertIn(b"result %d " % number, self.asked().body)
+
+    def test_schemas_arrive(self):
+        self.sdk.ask(self.wish(tools=BOTH_TOOLS), self.prompt("plain"))
+        self.assertEqual(seen(self.asked())["tools"], {name: schema for name, (_, schema) in TOOLS.items()})
+
+    def test_choice(self):
+        for choice in ("auto", "none", "any", "get_time"):
+            with self.subTest(choice):
+                self.sdk.ask(self.wish(tools=BOTH_TOOLS, choice=choice), self.prompt("plain"))
+                told = seen(self.asked())["choice"]
+                self.assertIn(told, (choice, "") if choice == "auto" else (choice,))
+
+    def test_no_parallel_calls(self):
+        if self.client == "gemini":
+            return  # has no such field
+        wish, prompt = self.wish(tools=BOTH_TOOLS, single=True), self.prompt("plain")
+        if self.upstream != "gemini":
+            self.sdk.ask(wish, prompt)
+            self.assertTrue(seen(self.asked())["single"])
+            return
+        with self.assertRaises(self.sdk.failed(400)) as caught:
+            self.sdk.ask(wish, prompt)
+        self.assertIn("parallel", str(caught.exception))
+        self.assertEqual(self.wire.providers.of(self.seed), [], "refused before any call")
+
+
+class Thoughts:
+    def thinkers(self):
+        if self.upstream == "chat":
+            return ["deepseek-reasoner"]
+        if self.client == "messages":
+            return self.models[:1]
+        return self.models[:2]
+
+    def test_thoughts_are_shown_and_counted(self):
+        for model in self.thinkers():
+            @self.both("think", model=model, thinking=True)
+            def check(got):
+                play = self.play("think")
+                self.assertEqual(got.text, play.text())
+                self.assertEqual(got.thoughts, play.thoughts())
+                self.assertEqual(got.usage["reasoning"], play.usage.reasoning)
+
+    def test_signatures_find_their_way_back(self):
+        for model in self.thinkers():
+            @self.both("think-call", model=model, thinking=True, tools=BOTH_TOOLS)
+            def check(got, model=model):
+                play = self.play("think-call")
+                self.assertEqual(got.thoughts, play.thoughts())
+                self.assertEqual([call[1:] for call in got.calls], play.calls())
+                results = [(identity, tool, plays.mark("plain", self.seed)) for identity, tool, _ in got.calls]
+                history = [*self.prompt("think-call"), *self.sdk.follow(got, results)]
+                again = self.sdk.ask(self.wish(model=model, thinking=True, tools=BOTH_TOOLS), history)
+                self.assertEqual(again.text, plays.TEXT)
+                signature = play.signature(1 if self.upstream == "gemini" else 0).encode()
+                if self.upstream == "chat":
+                    self.assertIn(b"reasoning_content", self.asked().body)
+                else:
+                    self.assertIn(signature, self.asked().body)
+
+
+class Requests:
+    def test_a_system_prompt(self):
+        words = 'Be brief, "é" 🚂\nAlways.'
+        self.sdk.ask(self.wish(system=words), self.prompt("plain"))
+        self.assertEqual(seen(self.asked())["system"], words)
+
+    def test_settings(self):
+        self.sdk.ask(self.wish(temperature=0.25, top_p=0.5, limit=1234), self.prompt("plain"))
+        told = seen(self.asked())
+        self.assertEqual((told["temperature"], told["top_p"], told["limit"]), (0.25, 0.5, 1234))
+
+    def test_a_form_of_the_answer(self):
+        @self.both("json", schema=True)
+        def check(got):
+            self.assertEqual(json.loads(got.text), {"city": "Zürich", "days": 3})
+            self.assertEqual(seen(self.asked())["schema"], SCHEMA)
+
+    def test_images_byte_for_byte(self):
+        given = [random.Random(n).randbytes(length) for n, length in enumerate((1, 750_001, 77))]
+        self.sdk.ask(self.wish(), self.prompt("plain", *given))
+        self.assertEqual([len(image) for image in images(self.asked())], [len(image) for image in given])
+        self.assertTrue(images(self.asked()) == given)
+
+    def test_a_long_prompt(self):
+        chance = random.Random(self.seed)
+        words = "".join(chance.choice('abc"\\\n\té漢🚂 ') for _ in range(600_000))
+        got = self.sdk.stream(self.wish(), self.prompt("plain", text=words))
+        self.assertEqual(got.text, plays.TEXT)
+        self.assertTrue(seen(self.asked())["user"] == f"{words} {plays.mark('plain', self.seed)}")
+
+
+class Failing:
+    def tearDown(self):
+        if not self.is_direct:
+            self.wire.warm(self.provider)
+
+    def assert_form(self, error):
+        if self.is_direct:
+            return
+        if self.client == "gemini":
+            body = error.details
+            self.assertEqual(body["error"]["code"], error.code)
+            self.assertTrue(error.status.isupper(), error.status)
+            self.assertTrue(error.message)
+            identity = error.response.headers["x-request-id"]
+        else:
+            identity = error.request_id
+            self.assertTrue(identity)
+            self.assertEqual(error.response.headers["x-request-id"], identity)
+            body = error.response.json()
+            if self.client == "messages":
+                self.assertEqual(body["type"], "error")
+                self.assertTrue(body["error"]["type"] and body["error"]["message"])
+            else:
+                self.assertEqual(set(body["error"]) & {"message", "type", "param", "code"},
+                                 {"message", "type", "param", "code"})
+        self.assertEqual(self.record(identity)["status"], status_of(error))
+
+
+class Failures(Failing):
+    #: What the client reads where the only account answers so: what is the account's trouble is not the client's.
+    SEEN = {400: (400,), 401: (502, 503), 403: (502, 503), 404: (404, 502, 503), 413: (413,), 429: (429,), 500: (500,),
+            503: (503,), 529: (529, 503)}
+
+    def test_the_sdks_own_exceptions(self):
+        for status, allowed in self.SEEN.items():
+            for how in ("ask", "stream"):
+                with self.subTest(status=status, how=how), self.assertRaises(self.sdk.broken) as caught:
+                    getattr(self.sdk, how)(self.wish(), self.prompt(f"status-{status}"))
+                self.tearDown()
+                error = caught.exception
+                with self.subTest(status=status, how=how):
+                    self.assertIn(status_of(error), (status,) if self.is_direct else allowed)
+                    self.assertIsInstance(error, self.sdk.failed(status_of(error)))
+                    self.assert_form(error)
+
+    def test_a_client_that_hangs_up(self):
+        events = self.sdk.events(self.wish(), self.prompt("slow"))
+        for _ in range(3):
+            next(events)
+        events.close()
+        eventually(lambda: self.asked().hung_up.is_set(), "the provider's seeing it")
+
+
+class BrokenStreams(Failing):
+    """Only of the gateway: before a provider, the SDKs of OpenAI and Anthropic take a cut for an end."""
+
+    def broken_stream(self, name):
+        """Reads a stream that breaks; the text that came before, and the error."""
+        text = ""
+        with self.assertRaises(self.sdk.broken) as caught:
+            for event in self.sdk.events(self.wish(), self.prompt(name)):
+                text += self.sdk.text_of(event)
+        return text, caught.exception
+
+    def test_an_error_within_the_stream(self):
+        text, _ = self.broken_stream("error")
+        self.assertTrue(text and self.play("error").text().startswith(text))
+
+    def test_a_stream_that_breaks_off(self):
+        text, _ = self.broken_stream("cut")
+        self.assertTrue(text and self.play("cut").text().startswith(text))
+
+    def test_what_fails_before_the_first_word_is_a_status(self):
+        for name in ("empty-stream", "cut-early", "error-early"):
+            with self.subTest(name):
+                text, error = self.broken_stream(name)
+                self.assertEqual(text, "")
+                self.assertGreaterEqual(status_of(error), 500)
+                self.assert_form(error)
+            self.tearDown()
+
+
+for base in (Answers, Tools, Thoughts, Requests, Failures, BrokenStreams):
+    globals().update(cells(base, __name__, has_direct=base is not BrokenStreams))
+del base
