@@ -56,6 +56,8 @@ class Play:
     headers: tuple = ()
     #: After so many frames: `error` in the stream, `cut`; `None`: all frames.
     after: int | None = None
+    #: Beside these: `empty`, a stream without a frame; `odd`, JSON as no library writes it; `meet`, half of the
+    #: stream, then a wait for all others that meet.
     fault: str = ""
     #: Seconds between frames.
     pace: float = 0.0
@@ -110,6 +112,7 @@ PLAYS = {
     "refusal": Play((Refusal("I cannot help with that."),), "refusal"),
     "filtered": Play((Text("It began we"),), "filtered"),
     "empty-stream": Play(fault="empty"),
+    "odd": Play((Text(TEXT),), fault="odd"),
     "cut": Play((Text(TEXT * 4),), after=9, fault="cut"),
     "cut-early": Play((Text(TEXT),), after=0, fault="cut"),
     "error": Play((Text(TEXT * 4),), after=9, fault="error"),
@@ -128,9 +131,9 @@ def distinct(seed):
 
 
 def play(name, seed):
-    """The play of a name; `distinct` differs with each seed."""
-    if name == "distinct":
-        found = Play((Text(distinct(seed)),), usage=Usage(input=10 + seed % 97, output=20 + seed % 89))
+    """The play of a name; `meet` has another text for each seed."""
+    if name == "meet":
+        found = Play((Text(distinct(seed)),), usage=Usage(10 + seed % 97, 0, 0, 20 + seed % 89), fault="meet")
     else:
         found = PLAYS[name]
     return Play(**{**found.__dict__, "name": name, "seed": seed})

@@ -493,6 +493,8 @@ class Request:
         self.json = None
         self.model = None
         self.dialect = None
+        #: The body of the answer, as far as it was sent.
+        self.answered = b""
         #: Set when the caller hung up before the answer's end.
         self.hung_up = threading.Event()
 
@@ -508,6 +510,8 @@ class Providers:
 
     def __init__(self, models=()):
         self.models, self.requests, self.lock = list(models), [], threading.Lock()
+        #: Where the streams that `meet` wait for each other.
+        self.meeting = threading.Barrier(1, timeout=30)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -573,7 +577,9 @@ class Providers:
             error = dialect.error(play.status, f"wire says {play.status}")
             return send(connection, play.status, [*dialect.headers(play.seed), *play.headers], text(error))
         if not (is_stream or request.json.get("stream") and dialect is not Gemini):
-            return send(connection, 200, dialect.headers(play.seed), text(dialect.whole(play, request)))
+            body = text(dialect.whole(play, request))
+            request.answered = (odd(body) if play.fault == "odd" else body).encode()
+            return send(connection, 200, dialect.headers(play.seed), request.answered)
         return self.stream(connection, dialect, request)
 
     def dialect(self, request):
@@ -611,7 +617,12 @@ class Providers:
                 connection.sendall(chunk(frame.encode()))
                 time.sleep(play.pace)
         else:
-            for piece in cut("".join(frames).encode(), play.seed):
+            frames = [odd(frame) if play.fault == "odd" else frame for frame in frames]
+            request.answered = "".join(frames).encode()
+            pieces = list(cut(request.answered, play.seed))
+            for number, piece in enumerate(pieces):
+                if play.fault == "meet" and number == len(pieces) // 2:
+                    self.meeting.wait()
                 connection.sendall(chunk(piece))
         if play.fault == "cut":
             connection.shutdown(socket.SHUT_RDWR)
@@ -668,8 +679,13 @@ def head_bytes(status, headers):
     return f"HTTP/1.1 {status} Status\r\n{lines}\r\n".encode()
 
 
+def odd(body):
+    """The same document in a form that passes only if nobody reads and writes it anew."""
+    return body.replace("{", '{"x_odd" : [1e5,-0.0, 9007199254740993,1E-7,"\\u00e9\\/\\ud83d\\ude82"] ,\t', 1)
+
+
 def send(connection, status, headers, body):
-    data = body.encode()
+    data = body if isinstance(body, bytes) else body.encode()
     given = [("content-type", "application/json"), ("content-length", str(len(data))), *headers]
     connection.sendall(head_bytes(status, given) + data)
     return True
