@@ -120,4 +120,4 @@ class RefusalTests(unittest.TestCase):
             with self.subTest(client):
                 for key in ("sk-wrong", None):
                     self.assert_refused(self.post(client, path, body, key), client, 401)
-                self.assert_refused(self.post(client, path, body, model="no-such-model"), client, 404, "no-such-model")
+                self.assert_refused(self.post(client, path, body, model="no-such-model"), client, 404, "No provider offers")
