@@ -116,7 +116,7 @@ struct PartsTests {
     let usage = "data: {\"choices\": [ ],\"usage\":{\"prompt_tokens\":1}}\n\n"
     let hides = random.oneIn(2)
     let wire = Array((stream + usage + "data: [DONE]\n\n").utf8)
-    var relay = StreamRelay(hidesUsageChunk: hides)
+    var relay = StreamRelay(.chat, hidesUsageChunk: hides)
     var out: [UInt8] = []
     var step = StreamRelay.Step.continue
     var at = 0
@@ -127,7 +127,7 @@ struct PartsTests {
       at += size
     }
     guard hasChoice else {
-      #expect(step == .withoutChoices && out.isEmpty, "seed \(seed)")
+      #expect(step == .withoutContent && out.isEmpty, "seed \(seed)")
       return
     }
     #expect(step == .done, "seed \(seed)")
@@ -139,7 +139,7 @@ struct PartsTests {
 
   @Test("nothing is released before a frame brought a choice")
   func firstFrame() {
-    var relay = StreamRelay(hidesUsageChunk: false)
+    var relay = StreamRelay(.chat, hidesUsageChunk: false)
     #expect(relay.take(ByteBuffer(string: ": hello\n\ndata: {\"err")) == .continue)
     #expect(relay.takeReleased().isEmpty)
     #expect(relay.take(ByteBuffer(string: "or\":{\"message\":\"x\"}}\n\n")) == .errorFirst)
@@ -149,7 +149,7 @@ struct PartsTests {
 
   @Test("figures that come split over two frames are all kept, and the later ones count")
   func splitUsage() {
-    var relay = StreamRelay(hidesUsageChunk: false)
+    var relay = StreamRelay(.chat, hidesUsageChunk: false)
     for figures in [
       #"{"prompt_tokens":1000,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":900}}"#,
       #"{"completion_tokens":50}"#,
@@ -162,7 +162,7 @@ struct PartsTests {
 
   @Test("a frame beyond its bound ends the relay instead of filling memory")
   func longFrame() {
-    var relay = StreamRelay(hidesUsageChunk: false)
+    var relay = StreamRelay(.chat, hidesUsageChunk: false)
     var step = StreamRelay.Step.continue
     var taken = 0
     while step == .continue, taken < 8 << 20 {

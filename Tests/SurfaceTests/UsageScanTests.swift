@@ -11,13 +11,13 @@ struct Answer: Sendable, CustomTestStringConvertible {
 
   init(
     _ body: String, _ usage: TokenUsage? = nil, isObject: Bool = true, isNull: Bool = false,
-    hasError: Bool = false, isLast: Bool = false, hasChoices: Bool? = nil
+    hasError: Bool = false, isLast: Bool = false, isAnswer: Bool? = nil
   ) {
     self.body = body
     self.expected = UsageScan(
       isObject: isObject, usage: usage, usageIsNull: isNull, hasError: hasError,
       choicesAreEmpty: isLast,
-      hasChoices: hasChoices ?? (isObject && body.contains("\"choices\"")))
+      isAnswer: isAnswer ?? (isObject && body.contains("\"choices\"")))
   }
 }
 
@@ -41,7 +41,7 @@ private let answers: [Answer] = [
   .init(#"{"choices":[{"delta":{"content":"hi"}}],"usage":null}"#, isNull: true),
   .init(#"{"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":5}"}}]}"#),
   .init(#"{"choices":[{"usage":{"prompt_tokens":5}}],"choices2":[]}"#),
-  .init(#"{"x":{"usage":{"prompt_tokens":5},"error":1,"choices":[]}}"#, hasChoices: false),
+  .init(#"{"x":{"usage":{"prompt_tokens":5},"error":1,"choices":[]}}"#, isAnswer: false),
   .init(#"{"usage":{"x":{"prompt_tokens":5}}}"#, TokenUsage()),
   .init(#"{"usage":{}}"#, TokenUsage()),
   .init(#"{"usage":{"prompt_tokens_details":{"prompt_tokens":5}}}"#, TokenUsage()),

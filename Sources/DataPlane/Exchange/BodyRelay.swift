@@ -28,8 +28,11 @@ struct BodyRelay {
   /// How many bytes must stay back although more may come: 1 where the end of the connection is the
   /// answer's end, because then no framing is left to withhold.
   private let reserve: Int
+  private let dialect: Dialect
 
-  init(readsAnswer: Bool, reserve: Int) {
+  /// `dialect`: the provider's.
+  init(_ dialect: Dialect, readsAnswer: Bool, reserve: Int) {
+    self.dialect = dialect
     kept = readsAnswer ? ByteBuffer() : nil
     self.reserve = reserve
   }
@@ -76,11 +79,12 @@ struct BodyRelay {
 
   /// What the whole answer says; read once, at its end.
   ///
-  /// Nothing if it was too large, or may not be read. An answer has choices, whatever else it says.
+  /// Nothing if it was too large, or may not be read. What has all that answers have is one, whatever else it says.
   func verdict() -> (usage: TokenUsage?, fault: HiddenFault?) {
     guard let kept else { return (nil, nil) }
-    let scan = kept.withUnsafeReadableBytes { UsageScan.scan($0) }
-    if scan.hasChoices { return (scan.usage, nil) }
-    return (scan.usage, scan.hasError ? .errorInAnswer : .emptyAnswer)
+    let scan = kept.withUnsafeReadableBytes { UsageScan.scan($0, as: dialect) }
+    let usage = scan.usage?.summed(as: dialect)
+    if scan.isAnswer { return (usage, nil) }
+    return (usage, scan.hasError ? .errorInAnswer : .emptyAnswer)
   }
 }

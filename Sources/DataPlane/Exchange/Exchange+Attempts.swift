@@ -195,6 +195,7 @@ extension Exchange {
       resetAnswer()
       return upstreamCallFailed(failure)
     }
+    stream?.releaseHeld()
     forwardReleased()
     noteUsage()
     let code: ErrorCode = failure == .idleTimeout ? .upstreamTimeout : .upstreamCut

@@ -34,14 +34,17 @@ extension Exchange: UpstreamCaller {
   private func begin(_ head: HTTP1ResponseHead) {
     answer = head
     if Self.isEventStream(head), !head.isEncoded {
-      stream = StreamRelay(hidesUsageChunk: addsUsageOption)
+      stream = StreamRelay(answerDialect, hidesUsageChunk: addsUsageOption)
     } else {
       let isBare = self.head.version == .http10 && !Self.hasLength(head)
-      relay = BodyRelay(readsAnswer: !head.isEncoded, reserve: isBare ? 1 : 0)
+      relay = BodyRelay(answerDialect, readsAnswer: !head.isEncoded, reserve: isBare ? 1 : 0)
     }
     awaitMore()
     if !connection.isWritable { clientWritable(false) }
   }
+
+  /// The form that the account's provider answers in.
+  private var answerDialect: Dialect { .chat }
 
   private static func isEventStream(_ head: HTTP1ResponseHead) -> Bool {
     head.fields.withValue(.contentType) { value in
@@ -66,12 +69,9 @@ extension Exchange: UpstreamCaller {
       case .done: streamDone()
       case .errorFirst: hidden(.errorInStream, stream?.errorFrame)
       case .errorLater: streamFailed()
-      case .withoutChoices: hidden(.emptyStream, nil)
-      case .frameTooLong:
-        upstream?.close()
-        upstream = nil
-        forwardReleased()
-        broke(.frameTooLong)
+      case .withoutContent: hidden(.emptyStream, nil)
+      case .frameTooLong: giveUpStream(.frameTooLong)
+      case .malformed: giveUpStream(.malformedAnswer)
       }
     } else if relay?.take(bytes) == .markup {
       hidden(.errorInAnswer, relay?.kept)
@@ -115,6 +115,14 @@ extension Exchange: UpstreamCaller {
     upstream = nil
     former?.detach()
     completeStream()
+  }
+
+  /// Nothing more can be read of it.
+  private func giveUpStream(_ failure: UpstreamFailure) {
+    upstream?.close()
+    upstream = nil
+    forwardReleased()
+    broke(failure)
   }
 
   private func streamEnded() {

@@ -2,13 +2,14 @@ import Domain
 import NIOCore
 import Surface
 
-/// Takes the bytes of an upstream's event stream and says what of them goes to the client when.
+/// Takes the bytes of an upstream's stream and says what of them goes to the client when.
 ///
-/// Whole frames are forwarded as they are; the frame with `[DONE]` is kept back as the end; a chunk that
-/// only carries the usage which the client did not ask for is left out; nothing is released before a frame
-/// brought the first choice, or an error. Pure: bytes in, bytes out.
+/// Whole frames are forwarded as they are; the frame that ends the stream is kept back as the end, and where only
+/// the connection's end tells which one that was, the last one is; a chunk that only carries the usage which the
+/// client did not ask for is left out; nothing is released before a frame brought something of an answer, or an
+/// error. Pure: bytes in, bytes out.
 struct StreamRelay {
-  /// How much may be withheld in comments and frames that say nothing before the first choice.
+  /// How much may be withheld in comments and frames that say nothing before the answer begins.
   static let preambleBytes = 64 << 10
 
   /// What the bytes taken so far lead to.
@@ -18,12 +19,14 @@ struct StreamRelay {
     case errorFirst
     /// A frame is an error, and what came before it is released or gone.
     case errorLater
-    /// The frame with `[DONE]` is here, and there was no choice in any before it.
-    case withoutChoices
-    /// The frame with `[DONE]` is here: the stream is complete.
+    /// The frame that ends the stream is here, and no content in any before it.
+    case withoutContent
+    /// The frame that ends the stream is here: the stream is complete.
     case done
     /// A frame exceeds its bound.
     case frameTooLong
+    /// The bytes are no stream of the form that was asked for.
+    case malformed
   }
 
   /// What the end of the stream proves when no `[DONE]` came.
@@ -38,10 +41,8 @@ struct StreamRelay {
 
   /// What can go out now; take it with `takeReleased`.
   private var released: [ByteBuffer] = []
-  /// The frame with `[DONE]`, or what an unfinished frame left at the end of the stream.
+  /// The frame that ends the stream, or what an unfinished frame left at the end of the connection.
   private(set) var end: ByteBuffer?
-  /// The last figures seen, and earlier ones where the last say nothing.
-  private(set) var usage: TokenUsage?
   /// The data of the first error.
   private(set) var errorFrame: ByteBuffer?
 
@@ -49,18 +50,31 @@ struct StreamRelay {
   private(set) var isCommitted = false
   /// Something was taken: the client may have it.
   private var isTaken = false
-  /// A frame with a choice came.
-  private var sawChoice = false
   /// Bytes released and not taken, as long as they are withheld.
   private var withheld = 0
-  private var sawFinishReason = false
+  private var sight = StreamSight()
+  private let dialect: Dialect
   private let hidesUsageChunk: Bool
   private var framer = SSEFramer()
-  /// Bytes taken in and neither released nor dropped: at most the framer's bound.
+  /// In place of `framer`, where the stream is an array.
+  private var array: JSONArrayFramer?
+  /// Bytes taken in and neither released nor dropped: at most the framer's bound, and a frame that stays back.
   private var carry = ByteBuffer()
+  /// Of the carry, a whole frame that stays back until another one follows.
+  private var heldBytes = 0
   private var isDone = false
 
-  init(hidesUsageChunk: Bool) { self.hidesUsageChunk = hidesUsageChunk }
+  /// `dialect`: the provider's; `isArray`: it streams the elements of one JSON array (Gemini without `alt=sse`).
+  init(_ dialect: Dialect, hidesUsageChunk: Bool, isArray: Bool = false) {
+    self.dialect = dialect
+    self.hidesUsageChunk = hidesUsageChunk
+    if isArray { array = JSONArrayFramer() }
+  }
+
+  /// The figures so far, as the gateway counts; nil: none were reported.
+  var usage: TokenUsage? { sight.usage?.summed(as: dialect) }
+  /// Responses: the number of the event that follows those released; nil: they have none.
+  var sequence: UInt64? { sight.sequence }
 
   /// What became free to go since the last call, in order; as long as nothing is decided, nothing.
   mutating func takeReleased() -> [ByteBuffer] {
@@ -70,14 +84,23 @@ struct StreamRelay {
     return released
   }
 
-  private enum Fate { case forward, drop, error, done }
   private struct Cut {
     var end: Int
-    var fate: Fate
+    var fate: FrameFate
   }
 
   /// Takes the next bytes of the stream.
   mutating func take(_ slice: ByteBuffer) -> Step {
+    switch dialect {
+    case .chat, .completions, .embeddings: take(slice, ChatMarks.self)
+    case .messages, .countTokens: take(slice, MessagesMarks.self)
+    case .responses: take(slice, ResponsesMarks.self)
+    case .gemini: take(slice, GeminiMarks.self)
+    }
+  }
+
+  @inline(__always)
+  private mutating func take<Marks: StreamMarks>(_ slice: ByteBuffer, _: Marks.Type) -> Step {
     if isDone { return .done }
     let base = carry.readableBytes
     if base == 0 {
@@ -86,46 +109,63 @@ struct StreamRelay {
       carry.writeImmutableBuffer(slice)
     }
     var cuts: [Cut] = []
-    var fault = false
-    var usage = usage
-    var sawFinishReason = sawFinishReason
-    var sawChoice = sawChoice
+    var fault: Step?
+    var sight = sight
     var errorFrame = errorFrame
     let mayDrop = hidesUsageChunk
+    func judge(_ frame: borrowing SSEFrame) {
+      let fate = Marks.judge(frame, mayDrop: mayDrop, &sight)
+      if fate == .error, errorFrame == nil, let data = frame.data {
+        errorFrame = ByteBuffer(bytes: data)
+      }
+      cuts.append(Cut(end: base + frame.end, fate: fate))
+    }
     slice.withUnsafeReadableBytes { bytes in
+      if array != nil {
+        fault = elements(bytes, judge)
+        return
+      }
       do throws(SSEFault) {
-        try framer.append(bytes) { frame in
-          let fate = Self.judge(frame, mayDrop: mayDrop, usage: &usage)
-          if let data = frame.data {
-            if !sawFinishReason { sawFinishReason = UsageScan.mayHoldFinishReason(data) }
-            if !sawChoice, fate == .forward { sawChoice = UsageScan.mayHoldChoice(data) }
-            if fate == .error, errorFrame == nil { errorFrame = ByteBuffer(bytes: data) }
-          }
-          cuts.append(Cut(end: base + frame.end, fate: fate))
-        }
+        try framer.append(bytes, judge)
       } catch {
-        fault = true
+        fault = .frameTooLong
       }
     }
-    self.usage = usage
-    self.sawFinishReason = sawFinishReason
-    self.sawChoice = sawChoice
+    self.sight = sight
     self.errorFrame = errorFrame
     return apply(cuts, fault: fault)
   }
 
-  private mutating func apply(_ cuts: [Cut], fault: Bool) -> Step {
+  private mutating func elements(
+    _ bytes: UnsafeRawBufferPointer, _ take: (borrowing SSEFrame) -> Void
+  ) -> Step? {
+    do throws(JSONArrayFramer.Fault) {
+      try array?.append(bytes, take)
+      return nil
+    } catch {
+      switch error {
+      case .malformed: return .malformed
+      case .frameTooLong: return .frameTooLong
+      }
+    }
+  }
+
+  private mutating func apply(_ cuts: [Cut], fault: Step?) -> Step {
     var consumed = 0
+    /// Up to here all may go.
     var runEnd = 0
+    /// Up to here frames are whole.
+    var framesEnd = heldBytes
     for cut in cuts {
       switch cut.fate {
       case .forward: runEnd = cut.end
+      case .hold: runEnd = framesEnd
       case .error:
         guard isTaken else { return .errorFirst }
-        release(&consumed, upTo: runEnd)
+        release(&consumed, upTo: framesEnd)
         return .errorLater
       case .drop:
-        release(&consumed, upTo: runEnd)
+        release(&consumed, upTo: framesEnd)
         carry.moveReaderIndex(forwardBy: cut.end - consumed)
         consumed = cut.end
         runEnd = cut.end
@@ -134,13 +174,15 @@ struct StreamRelay {
         end = carry.readSlice(length: cut.end - consumed)
         carry.clear()
         isDone = true
-        guard sawChoice || isTaken else { return .withoutChoices }
+        guard sight.hasContent || isTaken else { return .withoutContent }
         isCommitted = true
         return .done
       }
+      framesEnd = cut.end
     }
     release(&consumed, upTo: runEnd)
-    if sawChoice || withheld > Self.preambleBytes { isCommitted = true }
+    heldBytes = framesEnd > consumed ? framesEnd - consumed : 0
+    if sight.hasContent || withheld > Self.preambleBytes { isCommitted = true }
     if carry.readableBytes == 0 {
       carry = ByteBuffer()
     } else if consumed > 0 {
@@ -148,7 +190,7 @@ struct StreamRelay {
       // would keep a copy of all that followed it.
       carry = ByteBuffer(bytes: carry.readableBytesView)
     }
-    return fault ? .frameTooLong : .continue
+    return fault ?? .continue
   }
 
   /// Moves what lies before `limit` from the carry to what may go.
@@ -159,27 +201,21 @@ struct StreamRelay {
     consumed = limit
   }
 
-  /// The stream ended without `[DONE]`: if it is whole, what was not released is the end.
+  /// The connection ended without the mark of the stream's end: if it is whole, what was not released is the end.
   mutating func finish() -> Completeness {
-    guard sawChoice || isTaken else { return .empty }
-    guard sawFinishReason else { return .unfinished }
+    guard sight.hasContent || isTaken else { return .empty }
+    // An array without its bracket is no JSON, whatever its last element said.
+    guard sight.hasFinish, array == nil else { return .unfinished }
     isDone = true
     if carry.readableBytes > 0 { end = carry }
     carry = ByteBuffer()
     return .whole
   }
 
-  private static func judge(
-    _ frame: borrowing SSEFrame, mayDrop: Bool, usage: inout TokenUsage?
-  ) -> Fate {
-    guard let data = frame.data else { return .forward }
-    if frame.isDone { return .done }
-    let mayHoldUsage = UsageScan.mayHoldUsage(data)
-    guard mayHoldUsage || UsageScan.mayHoldError(data) else { return .forward }
-    let scan = UsageScan.scan(data)
-    if let found = scan.usage { usage = found.filled(from: usage ?? .notReported) }
-    if scan.hasError { return .error }
-    if mayDrop, scan.choicesAreEmpty, scan.usage != nil { return .drop }
-    return .forward
+  /// The stream breaks off: what stayed back as its possible end was not.
+  mutating func releaseHeld() {
+    guard isCommitted, heldBytes > 0, let piece = carry.readSlice(length: heldBytes) else { return }
+    heldBytes = 0
+    released.append(piece)
   }
 }

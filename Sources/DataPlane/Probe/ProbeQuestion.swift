@@ -43,7 +43,7 @@ enum ProbeQuestion: Sendable, Hashable {
     case .chat:
       let scan = bytes.withUnsafeBytes { UsageScan.scan($0) }
       // As for traffic: an error beside choices is an answer all the same.
-      if scan.hasChoices { return .good(nil) }
+      if scan.isAnswer { return .good(nil) }
       return scan.hasError ? .fault(.errorInAnswer) : .fault(.unexpectedAnswer)
     case .models:
       do throws(ModelList.Fault) {

@@ -1,9 +1,9 @@
 public import Domain
 
-/// What the gateway reads of an answer: the top level's `usage`, `error` and `choices`.
+/// What the gateway reads of an answer: what it used, whether it is an error, and whether it is an answer.
 ///
-/// For a whole answer, or for the data of one SSE frame. Never fails: of a document that is not a
-/// JSON object nothing is reported. Allocates nothing.
+/// For a whole answer, or for the data of one SSE frame; in chat's words where no dialect is named. Never fails: of
+/// a document that is not a JSON object nothing is reported. Allocates nothing.
 public struct UsageScan: Sendable, Hashable {
   /// The document is one valid JSON object.
   public var isObject: Bool
@@ -15,26 +15,26 @@ public struct UsageScan: Sendable, Hashable {
   public var hasError: Bool
   /// `"choices": []`: the chunk that carries nothing but usage.
   public var choicesAreEmpty: Bool
-  /// A top-level `choices`, whatever it holds.
-  public var hasChoices: Bool
+  /// What every answer has is there: in chat a top-level `choices`, whatever it holds.
+  public var isAnswer: Bool
 
   /// What a scan found.
   public init(
     isObject: Bool, usage: TokenUsage?, usageIsNull: Bool, hasError: Bool, choicesAreEmpty: Bool,
-    hasChoices: Bool
+    isAnswer: Bool
   ) {
     self.isObject = isObject
     self.usage = usage
     self.usageIsNull = usageIsNull
     self.hasError = hasError
     self.choicesAreEmpty = choicesAreEmpty
-    self.hasChoices = hasChoices
+    self.isAnswer = isAnswer
   }
 
   /// Of a document that is no object, nothing.
-  private static let nothing = UsageScan(
+  static let nothing = UsageScan(
     isObject: false, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false,
-    hasChoices: false)
+    isAnswer: false)
 
   /// Reads the whole of `bytes`.
   public static func scan(_ bytes: UnsafeRawBufferPointer) -> UsageScan {
@@ -74,7 +74,7 @@ public struct UsageScan: Sendable, Hashable {
   }
 
   /// Looks for the name's first two bytes eight places at a time, and at the rest where they match.
-  private static func holds(
+  static func holds(
     _ bytes: UnsafeRawBufferPointer, name: StaticString, before value: UInt8?,
     nonEmpty: Bool = false
   ) -> Bool {
@@ -147,7 +147,7 @@ extension JSONCursor {
     try beginDocument()
     var scan = UsageScan(
       isObject: true, usage: nil, usageIsNull: false, hasError: false, choicesAreEmpty: false,
-      hasChoices: false)
+      isAnswer: false)
     guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
     var hasMember = try firstMember()
     while hasMember {
@@ -156,7 +156,7 @@ extension JSONCursor {
         scan.usageIsNull = current == UInt8(ascii: "n")
         scan.usage = nil
         if current == UInt8(ascii: "{") {
-          scan.usage = try usageObject()
+          scan.usage = try usageObject(within: 2)
         } else {
           try skipValue(within: 1)
         }
@@ -165,7 +165,7 @@ extension JSONCursor {
           scan.hasError = current != UInt8(ascii: "n")
           try skipValue(within: 1)
         } else if equals(name, "choices") {
-          scan.hasChoices = true
+          scan.isAnswer = true
           let isArray = current == UInt8(ascii: "[")
           let start = at
           try skipValue(within: 1)
@@ -191,50 +191,62 @@ extension JSONCursor {
   }
 
   /// Chat's names, and those of the Responses dialect where chat's are absent.
-  private mutating func usageObject() throws(JSONFlaw) -> TokenUsage {
+  mutating func usageObject(within depth: Int) throws(JSONFlaw) -> TokenUsage {
     var chat = TokenUsage()
     var responses = TokenUsage()
     /// DeepSeek's word for what others call cached.
     var hits: UInt64?
+    /// What gateways before Anthropic call it.
+    var written: UInt64?
+    var total: UInt64?
     var hasMember = try firstMember()
     while hasMember {
       let name = try skipName()
       if equals(name, "prompt_tokens") {
-        chat.input = try count(within: 2)
+        chat.input = try count(within: depth)
       } else if equals(name, "completion_tokens") {
-        chat.output = try count(within: 2)
+        chat.output = try count(within: depth)
       } else if equals(name, "prompt_tokens_details") {
-        chat.cached = try detail("cached_tokens")
+        (chat.cached, chat.cacheCreation) = try inputDetails(within: depth)
       } else if equals(name, "completion_tokens_details") {
-        chat.reasoning = try detail("reasoning_tokens")
+        chat.reasoning = try detail("reasoning_tokens", within: depth)
       } else if equals(name, "cache_creation_input_tokens") {
-        chat.cacheCreation = try count(within: 2)
+        written = try count(within: depth)
       } else if equals(name, "prompt_cache_hit_tokens") {
-        hits = try count(within: 2)
+        hits = try count(within: depth)
+      } else if equals(name, "total_tokens") {
+        total = try count(within: depth)
       } else if equals(name, "input_tokens") {
-        responses.input = try count(within: 2)
+        responses.input = try count(within: depth)
       } else if equals(name, "output_tokens") {
-        responses.output = try count(within: 2)
+        responses.output = try count(within: depth)
       } else if equals(name, "input_tokens_details") {
-        responses.cached = try detail("cached_tokens")
+        (responses.cached, responses.cacheCreation) = try inputDetails(within: depth)
       } else if equals(name, "output_tokens_details") {
-        responses.reasoning = try detail("reasoning_tokens")
+        responses.reasoning = try detail("reasoning_tokens", within: depth)
       } else {
-        try skipValue(within: 2)
+        try skipValue(within: depth)
       }
       hasMember = try nextMember()
+    }
+    // xAI counts thoughts beside the answer; only its total shows it.
+    if let input = chat.input, let output = chat.output, let thoughts = chat.reasoning,
+      thoughts > 0, total == input + output + thoughts
+    {
+      chat.output = output + thoughts
     }
     return TokenUsage(
       input: chat.input ?? responses.input, output: chat.output ?? responses.output,
       cached: chat.cached ?? responses.cached ?? hits,
-      reasoning: chat.reasoning ?? responses.reasoning, cacheCreation: chat.cacheCreation)
+      reasoning: chat.reasoning ?? responses.reasoning,
+      cacheCreation: chat.cacheCreation ?? responses.cacheCreation ?? written)
   }
 
   /// More tokens than this no request has: such a figure is an error, and would eat up any budget.
   private static let tokensMax: UInt64 = 1 << 32
 
   /// A number of tokens; nil for whatever is not an unsigned integer, or beyond `tokensMax`.
-  private mutating func count(within depth: Int) throws(JSONFlaw) -> UInt64? {
+  mutating func count(within depth: Int) throws(JSONFlaw) -> UInt64? {
     switch try expectByte() {
     case UInt8(ascii: "0")...UInt8(ascii: "9"):
       return try unsignedInteger().flatMap { $0 <= Self.tokensMax ? $0 : nil }
@@ -244,9 +256,12 @@ extension JSONCursor {
     }
   }
 
-  private mutating func detail(_ wanted: StaticString) throws(JSONFlaw) -> UInt64? {
+  /// Of an object of figures the one that is wanted.
+  mutating func detail(
+    _ wanted: StaticString, within depth: Int
+  ) throws(JSONFlaw) -> UInt64? {
     guard try expectByte() == UInt8(ascii: "{") else {
-      try skipValue(within: 2)
+      try skipValue(within: depth)
       return nil
     }
     var value: UInt64?
@@ -254,12 +269,36 @@ extension JSONCursor {
     while hasMember {
       let name = try skipName()
       if equals(name, wanted) {
-        value = try count(within: 3)
+        value = try count(within: depth + 1)
       } else {
-        try skipValue(within: 3)
+        try skipValue(within: depth + 1)
       }
       hasMember = try nextMember()
     }
     return value
+  }
+
+  /// What was read from the provider's cache, and what was written to it.
+  private mutating func inputDetails(
+    within depth: Int
+  ) throws(JSONFlaw) -> (cached: UInt64?, cacheCreation: UInt64?) {
+    guard try expectByte() == UInt8(ascii: "{") else {
+      try skipValue(within: depth)
+      return (nil, nil)
+    }
+    var (cached, written): (UInt64?, UInt64?)
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "cached_tokens") {
+        cached = try count(within: depth + 1)
+      } else if equals(name, "cache_write_tokens") {
+        written = try count(within: depth + 1)
+      } else {
+        try skipValue(within: depth + 1)
+      }
+      hasMember = try nextMember()
+    }
+    return (cached, written)
   }
 }
