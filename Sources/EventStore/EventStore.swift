@@ -17,8 +17,6 @@ public final class EventStore: Sendable {
   private let sealer: SealerThread?
   private let lock: any DiskLock
   private let quarantine: Quarantine
-  /// `nonisolated(unsafe)`: used by the writer's thread until it ended, then by `close` alone.
-  private nonisolated(unsafe) let writer: LogWriter
   private let closing = Mutex<Result<Void, StoreError>?>(nil)
   private let continuations = ContinuationSink()
 
@@ -66,11 +64,9 @@ public final class EventStore: Sendable {
         disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
       let engine = StoreEngine(
         disk: disk, directory: directory, index: found.index, manifest: found.manifest,
-        options: options, reserve: reserve, shortage: report.reserveFailure)
-      let writer = try LogWriter(
-        disk: disk, directory: directory, options: options, from: found, reader: reader)
-      // Handed over to the thread, see `writer`.
-      nonisolated(unsafe) let handed = writer
+        options: options, reserve: reserve, shortage: report.reserveFailure,
+        writer: try LogWriter(
+          disk: disk, directory: directory, options: options, from: found, reader: reader))
       let syncer = try StoreThread(name: "log-syncer") { engine.runSyncer() }
       do throws(StoreError) {
         sealer =
@@ -84,7 +80,7 @@ public final class EventStore: Sendable {
         throw error
       }
       do throws(StoreError) {
-        threads = (try StoreThread(name: "log-writer") { engine.runWriter(handed) }, syncer)
+        threads = (try StoreThread(name: "log-writer") { engine.runWriter() }, syncer)
       } catch {
         sealer?.stop()
         engine.finishSyncing()
@@ -95,7 +91,6 @@ public final class EventStore: Sendable {
       reader.setBarrier { [weak engine] in engine?.settle() }
       self.reader = reader
       self.engine = engine
-      self.writer = writer
       index = found.index
       lock = found.lock
       self.report = report
@@ -113,13 +108,12 @@ public final class EventStore: Sendable {
       engine.beginClosing()
       // The lock is held and the syncer runs until the writer wrote its last group.
       let (engine, threads, sealer, lock) = (engine, threads, sealer, lock)
-      nonisolated(unsafe) let writer = writer
       let closer = try? StoreThread(name: "log-closer") {
         sealer?.stop()
         threads.writer.join()
         engine.finishSyncing()
         threads.syncer.join()
-        _ = try? engine.markClean(writer.mark)
+        _ = try? engine.markClean(engine.writer.mark)
         lock.release()
       }
       closer?.detach()
@@ -187,6 +181,27 @@ public final class EventStore: Sendable {
     }
   }
 
+  /// Encodes and queues what one thread gathered, in order; `.written` batches are written by the calling thread
+  /// itself where the log's own is asleep and no sync is under way, and are then answered before this returns.
+  ///
+  /// Saves two changes of threads; costs the caller the write of a block into the kernel's cache. The sink is
+  /// called exactly once with each token, also on refusal.
+  public func submit(_ requests: [AppendRequest], sink: any AppendSink) {
+    var submissions: [StoreEngine.Submission] = []
+    submissions.reserveCapacity(requests.count)
+    for request in requests {
+      do throws(StoreError) {
+        submissions.append(
+          StoreEngine.Submission(
+            batch: try PreparedBatch(request.batch), durability: request.durability, sink: sink,
+            token: request.token))
+      } catch {
+        sink.completed([AppendCompletion(token: request.token, result: .failure(error))])
+      }
+    }
+    engine.submit(submissions)
+  }
+
   /// Appends `batch` and suspends until it is answered as `durability` says.
   ///
   /// Cancellation does not withdraw an append.
@@ -229,7 +244,7 @@ public final class EventStore: Sendable {
       engine.finishSyncing()
       threads.syncer.join()
       let result: Result<Void, StoreError>
-      do throws(StoreError) { result = .success(try engine.markClean(writer.mark)) } catch {
+      do throws(StoreError) { result = .success(try engine.markClean(engine.writer.mark)) } catch {
         result = .failure(error)
       }
       lock.release()

@@ -352,10 +352,8 @@ private final class NotedLog: RequestLog {
   let ids = Watched<[UInt128]>([])
   let failure: StoreError? = nil
 
-  func submit(
-    _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64
-  ) {
-    ids.change { $0 += batch.events.map(\.id.rawValue) }
+  func submit(_ requests: [AppendRequest], sink: any AppendSink) {
+    ids.change { $0 += requests.flatMap(\.batch.events).map(\.id.rawValue) }
   }
 
   func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] { [] }

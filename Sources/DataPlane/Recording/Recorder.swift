@@ -12,8 +12,8 @@ protocol RecordingWaiter: AnyObject {
 
 /// Hands the events of one loop's requests to the log, and wakes those who wait for them.
 ///
-/// What is submitted on one turn of the loop is handed over at its end, all at once: the log's writer wakes,
-/// writes and answers once for it, and not for its first event and again for the others.
+/// What is submitted on one turn of the loop is handed over at its end, all at once: the log writes and answers
+/// once for it, and not for its first event and again for the others; on this very thread if it can.
 final class Recorder {
   let mode: RecordingMode
   /// Events submitted and not answered yet.
@@ -32,13 +32,7 @@ final class Recorder {
   private var freeSlots: [Int] = []
   private var sink: RecordingSink?
   /// Submitted on this turn of the loop.
-  private var gathered: [Submission] = []
-
-  private struct Submission {
-    var batch: AppendBatch
-    var durability: Durability
-    var token: UInt64
-  }
+  private var gathered: [AppendRequest] = []
 
   init(
     mode: RecordingMode, log: any RequestLog, eventLoop: any EventLoop,
@@ -70,7 +64,7 @@ final class Recorder {
     if let waiter, mode != .relaxed { token = UInt64(slot(for: waiter)) }
     outstanding += 1
     gathered.append(
-      Submission(
+      AppendRequest(
         batch: AppendBatch(events: [draft], isSheddable: true, loss: loss),
         durability: durability, token: token))
     if gathered.count == 1 { eventLoop.assumeIsolated().execute { self.handOver() } }
@@ -78,12 +72,12 @@ final class Recorder {
   }
 
   private func handOver() {
-    let sink = currentSink()
-    for submission in gathered {
-      log.submit(
-        submission.batch, durability: submission.durability, sink: sink, token: submission.token)
-    }
-    gathered.removeAll(keepingCapacity: true)
+    // What is answered at once may lead to the next submission.
+    var requests: [AppendRequest] = []
+    swap(&requests, &gathered)
+    log.submit(requests, sink: currentSink())
+    requests.removeAll(keepingCapacity: true)
+    if gathered.isEmpty { swap(&requests, &gathered) }
   }
 
   private func slot(for waiter: any RecordingWaiter) -> Int {
@@ -147,6 +141,7 @@ private final class RecordingSink: AppendSink {
   }
 
   func completed(_ completions: [AppendCompletion]) {
+    if eventLoop.inEventLoop { return recorder.value.completed(completions) }
     let isFirst = arrived.withLock { list in
       let wasEmpty = list.isEmpty
       list.append(contentsOf: completions)

@@ -4,8 +4,8 @@ import EventStore
 protocol RequestLog: AnyObject, Sendable {
   /// Why the log takes no appends at present; nil if it does.
   var failure: StoreError? { get }
-  func submit(
-    _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64)
+  /// Takes what one loop gathered, in order; may answer before it returns.
+  func submit(_ requests: [AppendRequest], sink: any AppendSink)
   /// The newest events that carry a lookup key, in order; reads the disk: not for an event loop.
   func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent]
 }

@@ -80,6 +80,17 @@ final class IndexFile: Sendable {
     return .success(bytes)
   }
 
+  /// Reads all of it; the first rule that it breaks by itself.
+  func flaw(_ file: any DiskFile) throws(StoreError) -> RuleBroken? {
+    guard try read(file, at: 0, count: SegmentIndex.magic.count) == SegmentIndex.magic else {
+      return RuleBroken(family + ".magic")
+    }
+    for section in SegmentIndex.Section.allCases {
+      if case .failure(let broken) = try self.section(section, file) { return broken }
+    }
+    return nil
+  }
+
   /// Compares the file with what the segment's events give.
   ///
   /// - Returns: the first rule that it breaks.
@@ -114,7 +125,7 @@ final class IndexFile: Sendable {
       let part = rest.prefix(Self.comparedBytes)
       let own = try window.bytes(
         at: base + offset + UInt64(expected.count - rest.count), count: part.count)
-      guard part.withUnsafeBytes({ own.elementsEqual($0) }) else { return false }
+      guard part.withUnsafeBytes({ own.isEqual(to: $0) }) else { return false }
       rest = rest.dropFirst(part.count)
     }
     return true

@@ -325,13 +325,18 @@ package final class LogWriter {
 
   // MARK: Segments
 
+  /// The next flush begins a segment, which takes several syncs.
+  var isRollDue: Bool {
+    guard let segment else { return true }
+    // A segment without an event has the name that its successor would get.
+    return segment.first < next
+      && (segment.end >= UInt64(options.segmentBytes)
+        || next - segment.first >= UInt64(options.segmentEvents))
+  }
+
   private func rollIfNeeded() throws(StoreError) {
+    guard isRollDue else { return }
     if let segment {
-      // A segment without an event has the name that its successor would get.
-      guard segment.first < next,
-        segment.end >= UInt64(options.segmentBytes)
-          || next - segment.first >= UInt64(options.segmentEvents)
-      else { return }
       // Before its successor exists, so that a hole between segments is never the work of a crash.
       do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
     }

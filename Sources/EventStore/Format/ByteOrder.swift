@@ -1,3 +1,5 @@
+internal import Glibc
+
 // Integers of the format are little-endian at any alignment; identities and hashes are raw bytes.
 
 extension UnsafeRawBufferPointer {
@@ -19,6 +21,12 @@ extension UnsafeRawBufferPointer {
       UInt64(bigEndian: loadUnaligned(fromByteOffset: at + 8 * i, as: UInt64.self))
     }
     return Digest(words: (word(0), word(1), word(2), word(3)))
+  }
+  /// Whether both hold the same bytes; unlike `elementsEqual`, not one after the other.
+  func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    guard let own = baseAddress, let others = other.baseAddress else { return true }
+    return memcmp(own, others, count) == 0
   }
   /// The bytes of `range` as a buffer of their own.
   func slice(_ range: Range<Int>) -> UnsafeRawBufferPointer {

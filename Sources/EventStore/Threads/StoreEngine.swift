@@ -5,7 +5,8 @@ internal import Synchronization
 /// The *writer* takes what was submitted, decides, and writes groups: at once if a `written` append
 /// waits; while a sync is in flight `durable` appends gather, and a moment longer if it answered more of
 /// them than are there again; `queued` ones may linger 5 ms. The *syncer* does nothing but `fdatasync`, so
-/// that a `written` append never waits behind one, and answers the `durable` ones that it covered.
+/// that a `written` append never waits behind one, and answers the `durable` ones that it covered. A thread
+/// that brings `written` appends while the writer sleeps is lent the writer (StoreEngine+Lending.swift).
 final class StoreEngine: Sendable {
   struct Submission {
     var batch: PreparedBatch
@@ -31,12 +32,14 @@ final class StoreEngine: Sendable {
     }
   }
 
-  private struct Queue {
+  struct Queue {
     var incoming: [Submission] = []
     var events = 0
     var bytes = 0
     /// The writer sleeps (or is about to): whoever brings work wakes it.
     var isIdle = false
+    /// Another thread writes in the writer's place; it wakes the writer if that has work then.
+    var isLent = false
     /// How many `durable` submissions wake it.
     var wakeCount = 1
     /// It sleeps with a group that is not written.
@@ -119,12 +122,17 @@ final class StoreEngine: Sendable {
   private let files: StoreFiles
   let index: LogIndex
   let options: StoreOptions
-  private let queue = Mutex(Queue())
-  private let writerWake = Signal()
+  /// `nonisolated(unsafe)`: used by the writer's thread while that is awake, by the thread that it is lent to
+  /// (both as `queue` says), and by whoever closes once the writer's thread ended.
+  nonisolated(unsafe) let writer: LogWriter
+  let queue = Mutex(Queue())
+  let writerWake = Signal()
   private let syncing = Mutex(Syncing())
   private let syncerWake = Signal()
   /// Held during `fdatasync` of a segment: the kernel reports a lost write once per descriptor.
   private let syncGate = Mutex<Void>(())
+  /// A write of the same file might have to wait now.
+  let isFileSyncing = Atomic<Bool>(false)
   private let manifest: Mutex<Manifest>
   private let failed = Mutex<StoreError?>(nil)
   let isPoisoned = Latch()
@@ -141,13 +149,14 @@ final class StoreEngine: Sendable {
 
   init(
     disk: any Disk, directory: String, index: LogIndex, manifest: Manifest, options: StoreOptions,
-    reserve: SpaceReserve, shortage: StoreError?
+    reserve: SpaceReserve, shortage: StoreError?, writer: LogWriter
   ) {
     self.disk = disk
     files = StoreFiles(disk: disk, directory: directory)
     self.index = index
     self.options = options
     self.reserve = reserve
+    self.writer = writer
     self.shortage = Mutex(shortage.map { Shortage(cause: $0) })
     isShort = Atomic(shortage != nil)
     durable = Atomic(manifest.synced)
@@ -263,16 +272,19 @@ final class StoreEngine: Sendable {
     var lingerUntil = Int64.max
   }
 
-  func runWriter(_ writer: LogWriter) {
+  func runWriter() {
     writer.sync = { [self] (file) throws(StoreError) in try syncExclusively(file) }
     var taken: [Submission] = []
     var group = Group()
     var answers = CompletionBatch()
     while true {
-      // Nobody looks for space while a group waits to be written.
-      var wakeAt = writer.groupCount > 0 ? group.lingerUntil : probeAt
+      var wakeAt = Int64.max
       let now = disk.monotonic()
       let (step, waiters) = queue.withLock { queue -> (Step, [Signal]) in
+        // Woken by a post that came late; whoever has the writer wakes it again if that is needed.
+        if queue.isLent { return (.sleep, []) }
+        // Nobody looks for space while a group waits to be written.
+        wakeAt = writer.groupCount > 0 ? group.lingerUntil : probeAt
         swap(&taken, &queue.incoming)
         queue.events = 0
         queue.bytes = 0
@@ -661,6 +673,8 @@ final class StoreEngine: Sendable {
   func syncExclusively(_ file: any DiskFile) throws(StoreError) {
     try syncGate.withLock { (_) throws(StoreError) in
       if isPoisoned.isSet { throw poisonedError }
+      isFileSyncing.store(true, ordering: .relaxed)
+      defer { isFileSyncing.store(false, ordering: .relaxed) }
       do throws(StoreError) { try file.sync() } catch {
         var error = error
         error.code = .io

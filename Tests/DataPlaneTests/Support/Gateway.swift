@@ -154,10 +154,8 @@ struct EchoFallback: Fallback {
 final class ScriptedLog: RequestLog {
   private enum Mode { case open, held, refusing(StoreError) }
   private struct Held: Sendable {
-    var batch: AppendBatch
-    var durability: Durability
+    var request: AppendRequest
     var sink: any AppendSink
-    var token: UInt64
   }
   private struct State {
     var mode = Mode.open
@@ -213,13 +211,15 @@ final class ScriptedLog: RequestLog {
     return try store.events(forKey: key, newest: count)
   }
 
-  func submit(
-    _ batch: AppendBatch, durability: Durability, sink: any AppendSink, token: UInt64
-  ) {
-    submitted.change { $0 += batch.events.map(\.kind) }
-    durabilities.change { $0.append(durability) }
-    losses.change { $0.append(batch.isSheddable ? batch.loss : nil) }
-    let item = Held(batch: batch, durability: durability, sink: sink, token: token)
+  func submit(_ requests: [AppendRequest], sink: any AppendSink) {
+    for request in requests { submit(Held(request: request, sink: sink)) }
+  }
+
+  private func submit(_ item: Held) {
+    let request = item.request
+    submitted.change { $0 += request.batch.events.map(\.kind) }
+    durabilities.change { $0.append(request.durability) }
+    losses.change { $0.append(request.batch.isSheddable ? request.batch.loss : nil) }
     let refusal = state.withLock { state -> Result<Bool, StoreError> in
       switch state.mode {
       case .open: return .success(true)
@@ -233,14 +233,14 @@ final class ScriptedLog: RequestLog {
     case .success(true): forward(item)
     case .success(false): break
     case .failure(let error):
-      sink.completed([AppendCompletion(token: token, result: .failure(error))])
+      item.sink.completed([AppendCompletion(token: request.token, result: .failure(error))])
     }
   }
 
   private func forward(_ item: Held) {
     store.submit(
-      item.batch, durability: item.durability,
-      sink: Relay(item.sink, answered, item.batch.events.map(\.kind)), token: item.token)
+      [item.request],
+      sink: Relay(item.sink, answered, item.request.batch.events.map(\.kind)))
   }
 
   private final class Relay: AppendSink {
