@@ -1,3 +1,4 @@
+import Domain
 import Surface
 
 /// The same as the scanners see it: an exact buffer, so that reading past its end would be noticed.
@@ -8,11 +9,11 @@ func withBytes<R>(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws -> R
   return try body(UnsafeRawBufferPointer(buffer))
 }
 
-func scan(_ bytes: [UInt8]) -> Result<ChatRequestScan, JSONFault> {
-  withBytes(bytes) { ChatRequestScan.scan($0) }
+func scan(_ bytes: [UInt8]) -> Result<RequestScan, JSONFault> {
+  withBytes(bytes) { RequestScan.scan($0, as: .chat) }
 }
 
-func scan(_ text: String) -> Result<ChatRequestScan, JSONFault> { scan(Array(text.utf8)) }
+func scan(_ text: String) -> Result<RequestScan, JSONFault> { scan(Array(text.utf8)) }
 
 func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
 

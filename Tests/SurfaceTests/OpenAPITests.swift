@@ -32,7 +32,7 @@ struct OpenAPITests {
       parameters.filter { $0["in"]?.string == place }.compactMap { $0["name"]?.string }
     }
     let inPath = row.path.split(separator: "/").filter { $0.hasPrefix("{") }
-      .map { String($0.dropFirst().dropLast()) }
+      .map { String($0.dropFirst().prefix { $0 != "}" }) }
     #expect(names("path") == inPath)
     #expect(names("query") == contract.query.map(\.name))
     #expect(Set(names("query")).count == names("query").count)
@@ -63,7 +63,10 @@ struct OpenAPITests {
       ($0.members ?? []).map(\.name)
     }
     let admin = [["adminSession"], ["adminToken"]]
-    let client = [["clientKey"], ["clientKeyHeader"]]
+    let client =
+      [["clientKey"], ["clientKeyHeader"]]
+      + (row.plane == .dataPlane ? [["clientKeyGoogleHeader"]] : [])
+      + (row.path.hasSuffix("enerateContent") ? [["clientKeyGoogleQuery"]] : [])
     let expected: [[String]] =
       switch row.tier {
       case .admin: row.admitsKeys ? admin + client : admin

@@ -1,3 +1,4 @@
+import Domain
 import Support
 import Surface
 import Testing
@@ -52,7 +53,7 @@ struct RewriteTests {
   func rewrites(_ example: Rewrite) throws {
     let bytes = Array(example.before.utf8)
     let after = try withBytes(bytes) { buffer in
-      try ChatRequestScan.scan(buffer).get().rewritten(
+      try RequestScan.scan(buffer, as: .chat).get().rewritten(
         buffer, model: example.model, includeUsage: example.includeUsage)
     }
     #expect(text(after) == example.after)

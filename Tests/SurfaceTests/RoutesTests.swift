@@ -22,6 +22,20 @@ struct Hit: Sendable, CustomTestStringConvertible {
 private let hits: [Hit] = [
   .init("POST", "/v1/chat/completions", .chatCompletions),
   .init("POST", "/api/v1/chat/completions?x=1", .chatCompletions),
+  .init("POST", "/v1/completions", .completions),
+  .init("POST", "/api/v1/embeddings", .embeddings),
+  .init("POST", "/v1/responses", .responses),
+  .init("POST", "/v1/messages?beta=true", .messages),
+  .init("POST", "/v1/messages/count_tokens", .countTokens),
+  .init("POST", "/v1/inference", .inference),
+  .init(
+    "POST", "/v1beta/models/gemini-2.5-flash:generateContent", .generateContent,
+    ["model": "gemini-2.5-flash"]),
+  .init("POST", "/v1/models/g/a:b:generateContent?key=k", .generateContent, ["model": "g/a:b"]),
+  .init(
+    "POST", "/api/v1beta/models/g%2Fa:streamGenerateContent?alt=sse", .streamGenerateContent,
+    ["model": "g/a"]),
+  .init("GET", "/v1/models/g:generateContent", .getModel, ["id": "g:generateContent"]),
   .init("GET", "/v1/models", .listModels),
   .init("HEAD", "/v1/models", .listModels),
   .init("GET", "/v1/models?limit=2", .listModels),
@@ -64,7 +78,9 @@ private let hits: [Hit] = [
 private let strangers = [
   "/", "/v1", "/v1/", "/v1/models/", "/v2/models", "/v1/Models", "/v1//models", "/api/keys/a/b",
   "/api/keys/", "//v1/models", "/api%2Fkeys", "/v1/models%2Fx", "/v1/audit/requests", "/health/",
-  "/v1/chat/completions/", "/api/v1/audit/requests/x", "/{id}", "/api/v1/../keys",
+  "/v1/chat/completions/", "/v1beta/models/:generateContent", "/v1beta/models/g:countTokens",
+  "/v1beta/models", "/v1beta/g:generateContent", "/v1/responses/", "/v2/messages",
+  "/api/v1/audit/requests/x", "/{id}", "/api/v1/../keys",
 ]
 
 private let malformed = [
@@ -119,7 +135,7 @@ struct RoutesTests {
 
   @Test("every row is found by its own path", arguments: Routes.all)
   func selfMatch(_ row: RouteRow) {
-    let path = row.path.replacing("{id}", with: "x.y-z_1")
+    let path = row.path.replacing("{id}", with: "x.y-z_1").replacing("{model}", with: "g/m")
     guard case .found(let found, _) = Routes.match(method: row.method.rawValue, path: path) else {
       Issue.record("not found")
       return
@@ -140,7 +156,7 @@ struct RoutesTests {
       #expect((row.plane == .dataPlane) == [.inference, .models].contains(row.group))
       if row.group == .evidence { #expect(row.tier == .admin) }
       if row.group == .configuration { #expect([.admin, .local].contains(row.tier)) }
-      #expect(!row.takesRest || row.path.hasSuffix("}"))
+      #expect(!row.takesRest || row.path.split(separator: "/").last?.first == "{")
     }
     #expect(
       Routes.all.filter { $0.tier == .local }.map(\.path) == [

@@ -139,7 +139,8 @@ struct AdminService: Sendable {
     case .healthz: healthz()
     case .readyz: readyz()
     case .openAPI: openAPI()
-    case .chatCompletions, .listModels, .getModel:
+    case .chatCompletions, .completions, .embeddings, .responses, .messages, .countTokens,
+      .generateContent, .streamGenerateContent, .inference, .listModels, .getModel:
       // The data plane's: its listener answers them before they come here.
       throw APIFault(.notFound)
     }

@@ -7,8 +7,10 @@ enum Admission {
   static func operation(of head: HTTP1RequestHead) -> Operation? {
     switch head.method {
     case .post:
-      return head.pathEquals("/v1/chat/completions") || head.pathEquals("/api/v1/chat/completions")
-        ? .chatCompletions : nil
+      if head.pathEquals("/v1/chat/completions") || head.pathEquals("/api/v1/chat/completions") {
+        return .chatCompletions
+      }
+      return operation(posted: head.path)
     case .get:
       if head.pathEquals("/v1/models") || head.pathEquals("/api/v1/models") { return .listModels }
       if head.pathHasPrefix("/v1/models/") || head.pathHasPrefix("/api/v1/models/") {
@@ -16,6 +18,19 @@ enum Admission {
       }
       return nil
     case .head, .put, .patch, .delete, .options: return nil
+    }
+  }
+
+  private static func operation(posted path: String) -> Operation? {
+    let known = path.hasPrefix("/api/v1/") ? path.dropFirst(4) : path[...]
+    switch known {
+    case "/v1/messages": return .messages
+    case "/v1/responses": return .responses
+    case "/v1/embeddings": return .embeddings
+    case "/v1/completions": return .completions
+    case "/v1/messages/count_tokens": return .countTokens
+    case "/v1/inference": return .inference
+    case _: return GeminiCall(path: path) == nil ? nil : .generateContent
     }
   }
 
@@ -44,11 +59,11 @@ enum Admission {
   ) -> Identity {
     let snapshot = context.routing.snapshot
     let isRequired = snapshot.settings.requireAPIKey
-    let found: Key?? = withRawKey(of: head) { raw in
+    let found: Key?? = withRawKey(of: head, operation) { raw in
       context.keys.key(raw, in: snapshot, fingerprinter: context.plane.fingerprinter)
     }
     guard let found else {
-      return isRequired && operation == .chatCompletions ? .refused(.missingAPIKey) : .anonymous
+      return isRequired && operation.isInference ? .refused(.missingAPIKey) : .anonymous
     }
     guard let key = found else { return isRequired ? .refused(.invalidAPIKey) : .anonymous }
     switch key.status {
@@ -59,9 +74,10 @@ enum Admission {
     return key.isExpired(at: UnixNanoseconds(wall)) ? .refused(.keyExpired) : .key(key)
   }
 
-  /// Calls `body` with the bytes of the key in `authorization: Bearer` or `x-api-key`; nil without one.
+  /// Calls `body` with the bytes of the key in `authorization: Bearer`, `x-api-key` or `x-goog-api-key`, on Gemini's
+  /// paths also of the query's `key`; nil without one.
   private static func withRawKey<Result>(
-    of head: HTTP1RequestHead, _ body: (UnsafeRawBufferPointer) -> Result
+    of head: HTTP1RequestHead, _ operation: Operation, _ body: (UnsafeRawBufferPointer) -> Result
   ) -> Result? {
     let bearer = head.fields.withValue(.authorization) { value -> Result? in
       guard value.count > 7,
@@ -71,9 +87,25 @@ enum Admission {
       return token.isEmpty ? nil : body(UnsafeRawBufferPointer(rebasing: token))
     }
     if let found = bearer ?? nil { return found }
-    let header = head.fields.withValue(.xAPIKey) { value -> Result? in
-      value.isEmpty ? nil : body(value)
+    for name in [HTTP1Name.xAPIKey, .xGoogAPIKey] where head.fields.contains(name) {
+      let header = head.fields.withValue(name) { value -> Result? in
+        value.isEmpty ? nil : body(value)
+      }
+      if let found = header ?? nil { return found }
     }
-    return header ?? nil
+    guard operation == .generateContent, let key = queryValue("key", of: head), !key.isEmpty else {
+      return nil
+    }
+    return Array(key.utf8).withUnsafeBytes { body($0) }
+  }
+
+  /// The first value of this name in the query, decoded; nil: there is none.
+  static func queryValue(_ name: String, of head: HTTP1RequestHead) -> String? {
+    guard let query = head.query else { return nil }
+    for pair in query.split(separator: "&") {
+      let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      if parts[0] == name { return parts.count == 2 ? percentDecoded(parts[1].utf8) : "" }
+    }
+    return nil
   }
 }

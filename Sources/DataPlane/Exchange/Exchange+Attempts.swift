@@ -59,23 +59,29 @@ extension Exchange {
     _ decision: RoutingDecision, _ facts: Attempt, _ permit: AccountGauges.Permit?,
     _ snapshot: RoutingSnapshot
   ) {
-    let quirks = snapshot.accounts[decision.accountIndex].quirks
+    let account = snapshot.accounts[decision.accountIndex]
+    // Routing chooses nobody who could not be asked.
+    guard let asked = operation.dialect,
+      let dialect = snapshot.providers[account.providerIndex].dialect.dialect(for: asked)
+    else { return deny(.unsupportedOperation) }
+    let quirks = account.quirks
     omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
     resetAfter = nil
     served = PriceID(provider: decision.provider, model: decision.upstreamModel)
     modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
     attempt = OpenAttempt(
       facts: facts, startedAt: now(), accountIndex: decision.accountIndex,
-      provider: decision.provider, upstreamModel: decision.upstreamModel, policy: decision.policy,
-      permit: permit)
+      provider: decision.provider, upstreamModel: decision.upstreamModel, dialect: dialect,
+      policy: decision.policy, permit: permit)
     phase = .attempting
     probeBegan()
     call()
   }
 
   private func call() {
-    guard let index = attempt?.accountIndex else { return }
-    switch context.routing.route(account: index) {
+    guard let index = attempt?.accountIndex, let dialect = attempt?.dialect else { return }
+    guard dialect == operation.dialect else { return upstreamCallFailed(.dialectUnsupported) }
+    switch context.routing.route(account: index, dialect: dialect) {
     case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
       self.attempt?.route = route
@@ -94,11 +100,11 @@ extension Exchange {
     var out = ByteBuffer()
     out.reserveCapacity(
       route.head.readableBytes + 160 + min(length, AnswerWriter.copiedBytes))
-    out.writeImmutableBuffer(route.head)
+    route.begin(model: model, isStream: scan.stream, alt: upstreamAlt, to: &out)
     HTTP1Encoder.field(
       "accept", scan.stream ? "text/event-stream" : "application/json", to: &out)
     pass(.traceparent, "traceparent", to: &out)
-    passBeta(to: &out)
+    passProtocolFields(to: &out)
     HTTP1Encoder.contentLength(length, to: &out)
     HTTP1Encoder.endOfHead(to: &out)
     var pieces: [ByteBuffer] = []
@@ -122,9 +128,15 @@ extension Exchange {
     return (.post, pieces)
   }
 
-  /// The usage option is set only where the client left the choice open.
+  /// The usage option is set only where the provider's dialect has one and the client left the choice open.
   var addsUsageOption: Bool {
-    !omitsUsageOption && scan?.leavesUsageOpen == true
+    guard !omitsUsageOption, scan?.leavesUsageOpen == true else { return false }
+    return attempt?.dialect == .chat || attempt?.dialect == .completions
+  }
+
+  /// How Gemini is asked to write a stream: as the client asked, if it asked Gemini.
+  private var upstreamAlt: String? {
+    operation == .generateContent ? Admission.queryValue("alt", of: head) : "sse"
   }
 
   private func pass(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
@@ -132,13 +144,27 @@ extension Exchange {
     _ = try? HTTP1Encoder.field(text, checked: value, to: &out)
   }
 
-  private func passBeta(to out: inout ByteBuffer) {
-    guard head.fields.isRepeated(.openAIBeta) else {
-      return pass(.openAIBeta, "openai-beta", to: &out)
+  /// What a client says in the head beside its key, to providers of the protocol that it speaks.
+  private func passProtocolFields(to out: inout ByteBuffer) {
+    switch attempt?.dialect {
+    case .chat, .completions, .embeddings, .responses:
+      passAll(.openAIBeta, "openai-beta", to: &out)
+    case .messages, .countTokens:
+      if head.fields.contains(.anthropicVersion) {
+        pass(.anthropicVersion, "anthropic-version", to: &out)
+      } else {
+        HTTP1Encoder.field("anthropic-version", LoopRouting.anthropicVersion, to: &out)
+      }
+      passAll(.anthropicBeta, "anthropic-beta", to: &out)
+    case .gemini, .inference, nil: break
     }
+  }
+
+  private func passAll(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
+    guard head.fields.isRepeated(name) else { return pass(name, text, to: &out) }
     head.fields.forEach { field in
-      guard field.known == .openAIBeta else { return }
-      _ = try? HTTP1Encoder.field("openai-beta", checked: field.value, to: &out)
+      guard field.known == name else { return }
+      _ = try? HTTP1Encoder.field(text, checked: field.value, to: &out)
     }
   }
 
@@ -217,7 +243,7 @@ extension Exchange {
   }
 }
 
-extension ChatRequestScan.BodyPiece {
+extension RequestScan.BodyPiece {
   /// Bytes of the piece.
   var count: Int {
     switch self {

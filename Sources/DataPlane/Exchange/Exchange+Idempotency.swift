@@ -96,10 +96,12 @@ extension Exchange {
       guard (1...Self.keyBytesMax).contains(value.count),
         value.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
       else { return nil }
+      // Where the path names the model, it is part of what is asked.
+      let named = operation == .generateContent ? Array(head.path.utf8) + [0] : []
       let owner = Array((key?.id.rawValue ?? "").utf8)
       return IdempotencyMark(
         key: hash(Array("idempotency".utf8) + [0] + owner + [0] + Array(value)),
-        body: hash([operation.rawValue, 0] + Array(body.readableBytesView)))
+        body: hash([operation.rawValue, 0] + named + Array(body.readableBytesView)))
     } ?? nil
   }
 

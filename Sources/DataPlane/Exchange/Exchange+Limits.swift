@@ -40,7 +40,7 @@ extension Exchange {
   }
 
   /// One long answer must not keep all later requests out: each one refused for it makes it count less.
-  private func forget(_ scan: ChatRequestScan, _ limits: KeyLimits) {
+  private func forget(_ scan: RequestScan, _ limits: KeyLimits) {
     let limiter = context.plane.limiter
     let targets = context.routing.snapshot.targets(
       of: scan.model, organisation: key?.organisation)
@@ -49,7 +49,7 @@ extension Exchange {
     }
   }
 
-  private func estimate(_ scan: ChatRequestScan, _ limits: KeyLimits) -> SpendEstimate {
+  private func estimate(_ scan: RequestScan, _ limits: KeyLimits) -> SpendEstimate {
     let snapshot = context.routing.snapshot
     let limiter = context.plane.limiter
     let targets = snapshot.targets(of: scan.model, organisation: key?.organisation).map {

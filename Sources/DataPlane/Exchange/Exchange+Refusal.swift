@@ -28,6 +28,9 @@ extension Exchange {
 
   /// Every account is out of the question now: until when, if that is a matter of time.
   private func denyForNow(_ rejected: [RoutingRefusal.Rejection], _ wall: UnixNanoseconds) {
+    if !rejected.isEmpty, rejected.allSatisfy({ $0.reason == .otherProtocol }) {
+      return deny(.unsupportedOperation, param: "model")
+    }
     let wait = Self.wait(rejected, wall)
     var message: String?
     if let wait {

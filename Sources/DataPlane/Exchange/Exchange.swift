@@ -51,7 +51,7 @@ final class Exchange {
 
   var phase = Phase.reading
   var key: Key?
-  var scan: ChatRequestScan?
+  var scan: RequestScan?
   var body = ByteBuffer()
   var modelAsked = ""
   var modelResolved: String?
@@ -110,6 +110,8 @@ final class Exchange {
     var accountIndex: Int
     var provider: ProviderID
     var upstreamModel: String
+    /// What the account is asked in; another one than the client's has to be translated.
+    var dialect: Dialect
     var policy: PolicyID?
     /// It finds out whether the account serves again.
     var permit: AccountGauges.Permit?
@@ -147,13 +149,13 @@ final class Exchange {
       connection.dropBody(of: head)
       return refuseUnauthenticated(code)
     }
-    if operation == .chatCompletions,
+    if operation.isInference,
       context.plane.counters.requestsInFlight > UInt64(max(1, options.maxRequestsInFlight))
     {
       connection.dropBody(of: head)
       return deny(.overloaded)
     }
-    if operation == .chatCompletions, let encoding = head.fields.value(.contentEncoding),
+    if operation.isInference, let encoding = head.fields.value(.contentEncoding),
       !encoding.readableBytesView.elementsEqual("identity".utf8)
     {
       connection.dropBody(of: head)
@@ -176,11 +178,11 @@ final class Exchange {
   func requestIsWhole(_ body: ByteBuffer) {
     guard phase == .reading else { return }
     requestBytes = UInt64(body.readableBytes)
+    if let dialect = operation.dialect { return admit(body, dialect) }
     switch operation {
-    case .chatCompletions: admit(body)
     case .listModels: answerOwn(context.routing.modelList(for: key, at: receivedAt))
     case .getModel: answerModel()
-    case .unknown: deny(.notFound)
+    case _: deny(.notFound)
     }
   }
 
@@ -204,8 +206,9 @@ final class Exchange {
     )
   }
 
-  private func admit(_ body: ByteBuffer) {
-    switch body.withUnsafeReadableBytes({ ChatRequestScan.scan($0) }) {
+  private func admit(_ body: ByteBuffer, _ dialect: Dialect) {
+    let call = dialect == .gemini ? GeminiCall(path: head.path) : nil
+    switch body.withUnsafeReadableBytes({ RequestScan.scan($0, as: dialect, call: call) }) {
     case .failure(let fault):
       return deny(fault.errorCode, message: fault.message, param: fault.field)
     case .success(let scan):

@@ -11,7 +11,7 @@ enum SessionID {
   ///
   /// nil: none is named. The same name under another API key is another session.
   static func hash(
-    _ head: HTTP1RequestHead, _ scan: ChatRequestScan, _ body: ByteBuffer, key: KeyID?
+    _ head: HTTP1RequestHead, _ scan: RequestScan, _ body: ByteBuffer, key: KeyID?
   ) -> UInt64? {
     var found: UInt64?
     head.fields.forEach { field in
@@ -21,7 +21,7 @@ enum SessionID {
       found = hash(field.value, key)
     }
     if let found { return found }
-    guard let range = scan.promptCacheKey else { return nil }
+    guard let range = scan.session else { return nil }
     return body.withUnsafeReadableBytes {
       hash(UnsafeRawBufferPointer(rebasing: $0[range]), key)
     }

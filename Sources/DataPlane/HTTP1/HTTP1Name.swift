@@ -4,7 +4,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
   case xAPIKey, connection, userAgent, keepAlive, traceparent, retryAfter
   case contentType, xRequestID, authorization, contentLength
   case acceptEncoding, contentEncoding, proxyConnection, transferEncoding, proxyAuthorization
-  case idempotencyKey, openAIBeta
+  case idempotencyKey, openAIBeta, xGoogAPIKey, anthropicBeta, anthropicVersion
 
   /// The field's name in lower case.
   public var text: StaticString {
@@ -35,6 +35,9 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
     case .proxyAuthorization: "proxy-authorization"
     case .idempotencyKey: "idempotency-key"
     case .openAIBeta: "openai-beta"
+    case .xGoogAPIKey: "x-goog-api-key"
+    case .anthropicBeta: "anthropic-beta"
+    case .anthropicVersion: "anthropic-version"
     }
   }
 
@@ -69,10 +72,15 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
       }
     case 12: candidate = name[0] | 0x20 == UInt8(ascii: "c") ? .contentType : .xRequestID
     case 13: candidate = .authorization
-    case 14: candidate = .contentLength
+    case 14:
+      switch name[0] | 0x20 {
+      case UInt8(ascii: "c"): candidate = .contentLength
+      case UInt8(ascii: "x"): candidate = .xGoogAPIKey
+      default: candidate = .anthropicBeta
+      }
     case 15: candidate = name[0] | 0x20 == UInt8(ascii: "a") ? .acceptEncoding : .idempotencyKey
     case 16: candidate = name[0] | 0x20 == UInt8(ascii: "c") ? .contentEncoding : .proxyConnection
-    case 17: candidate = .transferEncoding
+    case 17: candidate = name[0] | 0x20 == UInt8(ascii: "a") ? .anthropicVersion : .transferEncoding
     case 19: candidate = .proxyAuthorization
     default: return nil
     }

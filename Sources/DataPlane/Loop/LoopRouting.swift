@@ -9,13 +9,58 @@ final class LoopRouting {
   private let secrets: [AccountID: UpstreamSecret]
   private let version: String
   private let pool: UpstreamPool
+  /// By account, in the dialect that its provider's models answer in.
   private var routes: [UpstreamRoute?]
+  /// The others.
+  private var rareRoutes: [RareRoute: UpstreamRoute] = [:]
+
+  private struct RareRoute: Hashable {
+    var account: Int
+    var dialect: Dialect
+  }
+
+  /// What Anthropic is told if the client does not say.
+  static let anthropicVersion: StaticString = "2023-06-01"
 
   /// How an account is reached, for one kind of call.
   struct UpstreamRoute {
     var lane: UpstreamLane
-    /// Request line and the fields that are the same for each request; the head is still open.
+    /// Request line, unless `models` is there, and the fields that are the same for each request; the head is
+    /// still open.
     var head: ByteBuffer
+    /// Gemini: what stands before the model in the path, which is another one for each model.
+    var models: String?
+
+    /// Begins the head of a request for `model`; `alt`: how Gemini is to write a stream.
+    func begin(model: String, isStream: Bool, alt: String?, to out: inout ByteBuffer) {
+      if let models {
+        let call = isStream ? ":streamGenerateContent" : ":generateContent"
+        let query = isStream && alt == "sse" ? "?alt=sse" : ""
+        // Cannot fail: `models` comes of a checked base URL, and the model is encoded.
+        _ = try? HTTP1Encoder.requestLine(
+          .post, target: (models + Self.encoded(model) + call + query).utf8, to: &out)
+      }
+      out.writeImmutableBuffer(head)
+    }
+
+    /// A model's name as part of a path; its slashes stay.
+    private static func encoded(_ model: String) -> String {
+      var bytes: [UInt8] = []
+      for byte in model.utf8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+          UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "/"):
+          bytes.append(byte)
+        case _:
+          bytes.append(UInt8(ascii: "%"))
+          for digit in [byte >> 4, byte & 15] {
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") + digit - 10)
+          }
+        }
+      }
+      return String(decoding: bytes, as: UTF8.self)
+    }
   }
 
   init(
@@ -29,42 +74,110 @@ final class LoopRouting {
     routes = Array(repeating: nil, count: snapshot.accounts.count)
   }
 
-  /// How the account at `index` is reached, or why it is not.
-  func route(account index: Int) -> Result<UpstreamRoute, UpstreamFailure> {
-    if let known = routes[index] { return .success(known) }
-    let route = makeRoute(account: index, .post, "/chat/completions")
-    if case .success(let made) = route { routes[index] = made }
+  /// How the account at `index` is asked in `dialect`, which must be one that its provider speaks; or why it cannot
+  /// be reached.
+  func route(account index: Int, dialect: Dialect) -> Result<UpstreamRoute, UpstreamFailure> {
+    let isRare: Bool
+    switch dialect {
+    case .chat, .messages, .gemini: isRare = false
+    case .completions, .embeddings, .responses, .countTokens, .inference: isRare = true
+    }
+    let rare = RareRoute(account: index, dialect: dialect)
+    if let known = isRare ? rareRoutes[rare] : routes[index] { return .success(known) }
+    let route = makeRoute(account: index, .ask(dialect))
+    if case .success(let made) = route {
+      if isRare { rareRoutes[rare] = made } else { routes[index] = made }
+    }
     return route
+  }
+
+  /// The dialect in which the models of the account at `index` answer.
+  func mainDialect(account index: Int) -> Dialect {
+    switch snapshot.providers[snapshot.accounts[index].providerIndex].dialect {
+    case .openai: .chat
+    case .anthropic: .messages
+    case .gemini: .gemini
+    }
   }
 
   /// How the model list of the account at `index` is asked for; made anew each time, for it is rare.
   func modelsRoute(account index: Int) -> Result<UpstreamRoute, UpstreamFailure> {
-    makeRoute(account: index, .get, "/models")
+    makeRoute(account: index, .models)
+  }
+
+  private enum Call {
+    case ask(Dialect)
+    case models
   }
 
   private func makeRoute(
-    account index: Int, _ method: HTTP1Method, _ path: String
+    account index: Int, _ call: Call
   ) -> Result<UpstreamRoute, UpstreamFailure> {
     let account = snapshot.accounts[index]
     let provider = snapshot.providers[account.providerIndex]
-    guard provider.dialect == .openai else { return .failure(.dialectUnsupported) }
+    guard let path = Self.path(of: call, at: provider.dialect) else {
+      return .failure(.dialectUnsupported)
+    }
     guard let endpoint = UpstreamEndpoint(baseURL: provider.baseURL),
-      let secret = secrets[account.id], !secret.bytes.isEmpty,
-      let head = head(endpoint, secret, method, path)
+      let secret = secrets[account.id], !secret.bytes.isEmpty
     else { return .failure(.misconfigured) }
-    return .success(UpstreamRoute(lane: pool.lane(endpoint.origin), head: head))
+    let whole = endpoint.path + Self.version(provider.dialect, under: endpoint.path) + path
+    let isOpen = path.hasSuffix("/")
+    let method: HTTP1Method
+    if case .models = call { method = .get } else { method = .post }
+    guard
+      let head = head(endpoint, secret, provider.dialect, method, isOpen ? nil : whole)
+    else { return .failure(.misconfigured) }
+    return .success(
+      UpstreamRoute(
+        lane: pool.lane(endpoint.origin), head: head, models: isOpen ? whole : nil))
+  }
+
+  /// What follows the version in the path; with a slash at its end where the model comes next; nil: there is no
+  /// such call at providers of this protocol.
+  private static func path(of call: Call, at provider: UpstreamProtocol) -> String? {
+    switch (provider, call) {
+    case (.openai, .ask(.chat)): "/chat/completions"
+    case (.openai, .ask(.completions)): "/completions"
+    case (.openai, .ask(.embeddings)): "/embeddings"
+    case (.openai, .ask(.responses)): "/responses"
+    case (.openai, .models): "/models"
+    case (.anthropic, .ask(.messages)): "/messages"
+    case (.anthropic, .ask(.countTokens)): "/messages/count_tokens"
+    case (.anthropic, .models): "/models?limit=1000"
+    case (.gemini, .ask(.gemini)): "/models/"
+    case (.gemini, .models): "/models?pageSize=1000"
+    case (_, .ask): nil
+    }
+  }
+
+  /// The API's version, where the base URL is without, as their own SDKs take it.
+  private static func version(_ provider: UpstreamProtocol, under base: String) -> String {
+    let last = base.split(separator: "/").last ?? ""
+    let isVersion = last.first == "v" && last.dropFirst().first?.isNumber == true
+    return switch provider {
+    case .openai: ""
+    case .anthropic: isVersion ? "" : "/v1"
+    case .gemini: isVersion ? "" : "/v1beta"
+    }
   }
 
   private func head(
-    _ endpoint: UpstreamEndpoint, _ secret: UpstreamSecret, _ method: HTTP1Method, _ path: String
+    _ endpoint: UpstreamEndpoint, _ secret: UpstreamSecret, _ provider: UpstreamProtocol,
+    _ method: HTTP1Method, _ target: String?
   ) -> ByteBuffer? {
     guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
     var head = ByteBuffer()
     do throws(HTTP1Fault) {
-      try HTTP1Encoder.requestLine(method, target: (endpoint.path + path).utf8, to: &head)
+      if let target { try HTTP1Encoder.requestLine(method, target: target.utf8, to: &head) }
       try HTTP1Encoder.field("host", checked: endpoint.origin.hostField, to: &head)
-      try HTTP1Encoder.field(
-        "authorization", checked: Array("Bearer ".utf8) + secret.bytes, to: &head)
+      switch provider {
+      case .openai:
+        try HTTP1Encoder.field(
+          "authorization", checked: Array("Bearer ".utf8) + secret.bytes, to: &head)
+      case .anthropic: try HTTP1Encoder.field("x-api-key", checked: secret.bytes, to: &head)
+      case .gemini: try HTTP1Encoder.field("x-goog-api-key", checked: secret.bytes, to: &head)
+      }
       if method == .post { HTTP1Encoder.field("content-type", "application/json", to: &head) }
       HTTP1Encoder.field("accept-encoding", "identity", to: &head)
       try HTTP1Encoder.field("user-agent", checked: "signalbox/\(version)", to: &head)

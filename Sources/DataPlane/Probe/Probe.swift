@@ -52,7 +52,7 @@ final class Probe {
     }
     let route =
       switch question {
-      case .chat: routing.route(account: index)
+      case .chat: routing.route(account: index, dialect: .chat)
       case .models: routing.modelsRoute(account: index)
       }
     switch route {

@@ -1,22 +1,3 @@
-/// What a client asked for, from the path alone.
-public enum Operation: UInt8, Sendable, Hashable, CaseIterable {
-  case chatCompletions = 1
-  case listModels = 2
-  case getModel = 3
-  /// An inference-shaped request that no operation claims.
-  case unknown = 255
-
-  /// As shown in the timeline.
-  public var name: String {
-    switch self {
-    case .chatCompletions: "chat.completions"
-    case .listModels: "models.list"
-    case .getModel: "models.get"
-    case .unknown: "unknown"
-    }
-  }
-}
-
 /// Whose fault a failed attempt or request is.
 public enum ErrorClass: UInt8, Sendable, Hashable, CaseIterable {
   case client = 1

@@ -117,6 +117,8 @@ private struct Judgement {
   private let now: UnixNanoseconds
   private let seed: UInt64
   private let tried: [Tried]
+  /// The client's dialect, where there are providers that nothing of it can be told to.
+  private let narrow: Dialect?
   /// nil: none of the group may serve.
   private(set) var chosen: Place?
   private(set) var rule = ChoiceRule.only
@@ -133,6 +135,7 @@ private struct Judgement {
     self.now = now
     self.seed = seed
     self.tried = tried
+    narrow = facts.operation.dialect.flatMap { $0.isKnownToAll ? nil : $0 }
     fence = snapshot.fences.isEmpty ? nil : facts.key.flatMap { snapshot.fences[$0] }
   }
 
@@ -159,7 +162,10 @@ private struct Judgement {
     case .disabled(let providers):
       return providers.flatMap { snapshot.providers[$0].accounts }.map { index in
         let account = snapshot.accounts[index]
-        return (account.id, account.obstacle ?? best.map { .lowerPriority(than: $0) })
+        return (
+          account.id,
+          stranger(account) ?? account.obstacle ?? best.map { .lowerPriority(than: $0) }
+        )
       }
     case .target(let target):
       return accounts(of: target).map { index in
@@ -224,10 +230,18 @@ private struct Judgement {
     tried.contains { $0.account == account.id && ($0.model == nil || $0.model == model) }
   }
 
+  /// Before all else: what no time and no operator's hand changes.
+  private func stranger(_ account: SnapshotAccount) -> RejectionReason? {
+    guard let narrow else { return nil }
+    let provider = snapshot.providers[account.providerIndex]
+    return provider.dialect.dialect(for: narrow) == nil ? .otherProtocol : nil
+  }
+
   private func obstacle(
     _ index: Int, _ target: Meaning.Target, _ local: inout some LocalSource
   ) -> RejectionReason? {
     let account = snapshot.accounts[index]
+    if let stranger = stranger(account) { return stranger }
     if !tried.isEmpty, wasTried(account, target.upstreamModel) { return .alreadyTried }
     if let fence, !fence.admits(account: account.id) || !isAllowed(target) { return .notAllowed }
     if let obstacle = account.obstacle(to: target.upstreamModel, at: now) { return obstacle }
@@ -247,6 +261,7 @@ private struct Judgement {
     _ member: PolicyGroup.Member, _ policy: PolicyGroup, _ local: inout some LocalSource
   ) -> RejectionReason? {
     let account = snapshot.accounts[member.account]
+    if let stranger = stranger(account) { return stranger }
     guard let model = member.upstreamModel else {
       return tried.contains { $0.account == account.id } ? .alreadyTried : .notOffered
     }

@@ -132,6 +132,8 @@ public enum RejectionReason: Sendable, Hashable {
   case notDrawn(chosen: AccountID)
   /// An earlier model of the combo could serve.
   case laterInCombo(than: AccountID)
+  /// Nothing that its provider understands means what was asked for.
+  case otherProtocol
 
   /// As shown by `replay`.
   public var name: String {
@@ -151,6 +153,7 @@ public enum RejectionReason: Sendable, Hashable {
     case .lowerPriority: "lower_priority"
     case .notDrawn: "not_drawn"
     case .laterInCombo: "later_in_combo"
+    case .otherProtocol: "other_protocol"
     }
   }
 }

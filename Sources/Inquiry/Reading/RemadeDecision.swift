@@ -147,6 +147,7 @@ public struct RemadeDecision: Sendable, Hashable {
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
     case .notDrawn(let chosen):
       "it was the turn of \(EventLine.name(chosen, state))"
+    case .otherProtocol: "its provider's protocol has nothing that corresponds to the endpoint"
     case .laterInCombo(let better):
       "later in the combo than \(EventLine.name(better, state))"
     }

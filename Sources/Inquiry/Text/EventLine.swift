@@ -239,7 +239,7 @@ enum EventLine {
     }
     if let tokens = tokens(it.usage) {
       text += " \(tokens)"
-    } else if it.operation == .chatCompletions, !it.attempts.isEmpty {
+    } else if it.operation.isInference, it.operation != .countTokens, !it.attempts.isEmpty {
       text += " tokens not reported"
     }
     text += ", \(Shown.duration(it.totalMicroseconds))"

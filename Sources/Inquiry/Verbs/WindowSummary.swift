@@ -83,7 +83,7 @@ public struct WindowSummary: Sendable, Hashable {
         isFailure: attempt.errorClass != nil, usage: isLast ? it.usage : nil,
         microseconds: attempt.totalMicroseconds)
     }
-    guard it.operation == .chatCompletions else { return }
+    guard it.operation.isInference else { return }
     // Names that clients made up share a row: there is no end of them.
     models[it.modelResolved ?? WindowSummary.unresolved, default: Row()].add(
       isFailure: it.ending != .completed || it.status >= 400, usage: it.usage,

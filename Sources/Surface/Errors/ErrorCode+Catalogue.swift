@@ -90,6 +90,10 @@ extension ErrorCode {
         503, "No account can take the request now.",
         "Try later; an administrator can see in the audit which account failed and why.",
         isRetryable: true)
+    case .unsupportedOperation:
+      .request(
+        400, "No provider of this model has anything that corresponds to this endpoint.",
+        "Ask by another endpoint, or for a model of a provider that speaks its protocol.")
     case .rateLimitExceeded:
       Row(
         status: 429, openAIType: "rate_limit_error",

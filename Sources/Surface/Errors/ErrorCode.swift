@@ -26,6 +26,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case modelNotFound = "model_not_found"
   case modelNotAllowed = "model_not_allowed"
   case noAccountAvailable = "no_account_available"
+  case unsupportedOperation = "unsupported_operation"
   // Limits.
   case rateLimitExceeded = "rate_limit_exceeded"
   case budgetReserved = "budget_reserved"

@@ -2,9 +2,9 @@
 struct JSONFlaw: Error {
   var offset: Int
   var reason: JSONReason
-  var field: ChatField?
+  var field: RequestField?
 
-  init(_ reason: JSONReason, at offset: Int, field: ChatField? = nil) {
+  init(_ reason: JSONReason, at offset: Int, field: RequestField? = nil) {
     self.offset = offset
     self.reason = reason
     self.field = field

@@ -3,6 +3,14 @@ extension Endpoint {
   public var contract: Contract {
     switch self {
     case .chatCompletions: .chatCompletions
+    case .completions: .completions
+    case .embeddings: .embeddings
+    case .responses: .responses
+    case .messages: .messages
+    case .countTokens: .countTokens
+    case .generateContent: .generateContent
+    case .streamGenerateContent: .streamGenerateContent
+    case .inference: .inference
     case .listModels: .listModels
     case .getModel: .getModel
     case .login: .login

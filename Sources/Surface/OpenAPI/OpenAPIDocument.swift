@@ -20,7 +20,7 @@ public func openAPIDocument(version: String) -> JSONValue {
     "info": [
       "title": "Signalbox", "version": JSONValue(version),
       "description":
-        "An LLM gateway: OpenAI's API for clients, and its administration. `x-request-id` in a request is kept and answered.",
+        "An LLM gateway: the APIs of OpenAI, Anthropic and Gemini for clients, and its administration. `x-request-id` in a request is kept and answered.",
     ],
     "servers": [["url": "/"]],
     "tags": .array(RouteGroup.allCases.map { ["name": JSONValue($0.rawValue)] }),
@@ -48,6 +48,8 @@ private enum Credential: String, CaseIterable {
   case token = "adminToken"
   case key = "clientKey"
   case keyHeader = "clientKeyHeader"
+  case googleKeyHeader = "clientKeyGoogleHeader"
+  case googleKeyQuery = "clientKeyGoogleQuery"
 
   var scheme: JSONValue {
     switch self {
@@ -55,6 +57,8 @@ private enum Credential: String, CaseIterable {
     case .token: ["type": "http", "scheme": "bearer"]
     case .key: ["type": "http", "scheme": "bearer"]
     case .keyHeader: ["type": "apiKey", "in": "header", "name": "x-api-key"]
+    case .googleKeyHeader: ["type": "apiKey", "in": "header", "name": "x-goog-api-key"]
+    case .googleKeyQuery: ["type": "apiKey", "in": "query", "name": "key"]
     }
   }
 }
@@ -63,7 +67,10 @@ extension RouteRow {
   /// The credentials of which one is needed; empty: none, and an empty one among them: it may be left out.
   fileprivate var security: [JSONValue] {
     let admin: [Credential] = [.session, .token]
-    let keys: [Credential] = [.key, .keyHeader]
+    let isGemini = endpoint == .generateContent || endpoint == .streamGenerateContent
+    let keys: [Credential] =
+      [.key, .keyHeader] + (plane == .dataPlane ? [.googleKeyHeader] : [])
+      + (isGemini ? [.googleKeyQuery] : [])
     func list(_ credentials: [Credential]) -> [JSONValue] {
       credentials.map { JSONValue(JSONValue.Member($0.rawValue, [])) }
     }
@@ -140,10 +147,11 @@ private struct OperationText {
 
   private var pathParameters: [JSONValue] {
     row.path.split(separator: "/").filter { $0.hasPrefix("{") }.map { segment in
+      let name = segment.dropFirst().prefix { $0 != "}" }
       var schema = Schema.text(1...512)
       if row.takesRest { schema = schema.described("May hold slashes.") }
       return [
-        "name": JSONValue(String(segment.dropFirst().dropLast())), "in": "path", "required": true,
+        "name": JSONValue(String(name)), "in": "path", "required": true,
         "schema": schema.json,
       ]
     }

@@ -1,6 +1,14 @@
 /// What a route does, so that handlers can switch over all of them; several paths may share one.
 public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case chatCompletions
+  case completions
+  case embeddings
+  case responses
+  case messages
+  case countTokens
+  case generateContent
+  case streamGenerateContent
+  case inference
   case listModels
   case getModel
   case login

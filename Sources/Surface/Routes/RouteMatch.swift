@@ -131,7 +131,7 @@ private enum PathFault: Error {
 private struct Template: Sendable {
   private enum Segment {
     case literal(String)
-    case parameter(String)
+    case parameter(String, end: String)
   }
 
   let row: RouteRow
@@ -140,8 +140,11 @@ private struct Template: Sendable {
   init(_ row: RouteRow) {
     self.row = row
     self.segments = row.path.split(separator: "/").map { segment in
-      segment.hasPrefix("{") && segment.hasSuffix("}")
-        ? .parameter(String(segment.dropFirst().dropLast())) : .literal(String(segment))
+      guard segment.hasPrefix("{"), let close = segment.firstIndex(of: "}") else {
+        return .literal(String(segment))
+      }
+      return .parameter(
+        String(segment[..<close].dropFirst()), end: String(segment[close...].dropFirst()))
     }
   }
 
@@ -159,11 +162,12 @@ private struct Template: Sendable {
       switch segment {
       case .literal(let text):
         if path[index] != text { return nil }
-      case .parameter(let name):
+      case .parameter(let name, let end):
         if path[index].isEmpty { return nil }
         let isRest = row.takesRest && index == segments.count - 1
         let value = isRest ? path[index...].joined(separator: "/") : path[index]
-        parameters.append(.init(name: name, value: value))
+        guard value.hasSuffix(end), value.utf8.count > end.utf8.count else { return nil }
+        parameters.append(.init(name: name, value: String(value.dropLast(end.count))))
       }
     }
     return parameters

@@ -43,7 +43,8 @@ public struct RouteRow: Sendable, Hashable {
   public var endpoint: Endpoint
   /// The method it answers; GET answers HEAD as well.
   public var method: RouteMethod
-  /// The path, with parameters as whole segments in braces: `/api/keys/{id}`.
+  /// The path, with parameters as whole segments in braces: `/api/keys/{id}`; the last may have an end:
+  /// `{model}:generateContent`.
   public var path: String
   /// Who may call it.
   public var tier: RouteTier

@@ -3,11 +3,34 @@ public enum Routes {
   /// Every row; no two share method and path.
   public static let all: [RouteRow] = inference + signIn + configuration + health + evidence + state
 
-  private static let inference: [RouteRow] = ["/v1", "/api/v1"].flatMap { base in
+  private static let inference: [RouteRow] =
+    ["/v1", "/api/v1"].flatMap { base in
+      [
+        infer(
+          .chatCompletions, "\(base)/chat/completions", "Answer a chat, whole or as a stream"),
+        infer(.completions, "\(base)/completions", "Continue a text, whole or as a stream"),
+        infer(.embeddings, "\(base)/embeddings", "Turn texts into vectors"),
+        infer(
+          .responses, "\(base)/responses", "Answer in OpenAI's Responses, whole or as a stream"),
+        infer(
+          .messages, "\(base)/messages", "Answer in Anthropic's Messages, whole or as a stream"),
+        infer(.countTokens, "\(base)/messages/count_tokens", "Count the tokens of a message"),
+        infer(.inference, "\(base)/inference", "Answer one text in the API Router's form"),
+      ] + models(base)
+    }
+    + GeminiCall.bases.flatMap { base in
+      [
+        infer(
+          .generateContent, "\(base){model}:generateContent",
+          "Answer in Gemini's protocol", takesRest: true),
+        infer(
+          .streamGenerateContent, "\(base){model}:streamGenerateContent",
+          "Answer in Gemini's protocol, as a stream", takesRest: true),
+      ]
+    }
+
+  private static func models(_ base: String) -> [RouteRow] {
     [
-      RouteRow(
-        .chatCompletions, .post, "\(base)/chat/completions", .client, .inference,
-        "Answer a chat, whole or as a stream", by: .dataPlane),
       RouteRow(
         .listModels, .get, "\(base)/models", .public, .models, "List the models that can be asked",
         by: .dataPlane),
@@ -15,6 +38,13 @@ public enum Routes {
         .getModel, .get, "\(base)/models/{id}", .public, .models, "Show one model",
         by: .dataPlane, takesRest: true),
     ]
+  }
+
+  private static func infer(
+    _ endpoint: Endpoint, _ path: String, _ summary: String, takesRest: Bool = false
+  ) -> RouteRow {
+    RouteRow(
+      endpoint, .post, path, .client, .inference, summary, by: .dataPlane, takesRest: takesRest)
   }
 
   private static let signIn: [RouteRow] = [

@@ -23,13 +23,14 @@ struct Configuration {
   /// A provider with a prefix of its own name.
   mutating func addProvider(
     _ id: String, port: Int, scheme: String = "http", host: String = "127.0.0.1",
-    models: [String] = ["m", "other"], path: String = "/v1"
+    models: [String] = ["m", "other"], path: String = "/v1",
+    dialect: UpstreamProtocol = .openai
   ) {
     apply(
       .provider(
         .added(
           .init(
-            id: ProviderID(id), name: id, dialect: .openai,
+            id: ProviderID(id), name: id, dialect: dialect,
             baseURL: "\(scheme)://\(host):\(port)\(path)", prefix: id,
             models: models.map { ProviderModel(name: $0) }, excludedModels: []))))
   }

@@ -1,27 +1,81 @@
-// The data plane's: OpenAI's API, of which the gateway itself reads little.
+// The data plane's: the providers' own APIs, of which the gateway itself reads little.
 extension Contract {
-  static let chatCompletions = Contract(
-    body: .open([
-      .field(
-        "model",
-        .string(1...256).described("`prefix/model`, an alias, or a model that one provider offers.")
-      ), .optional("messages", Schema.array(of: .any).described("Read by the provider.")),
+  static let chatCompletions = inference(
+    [
+      .optional("messages", Schema.array(of: .any).described("Read by the provider.")),
+      .optional("stream", Schema.bool.orNull), usageOption,
+    ], streams: true)
+  static let completions = inference(
+    [
+      .optional("prompt", Schema.any.described("Read by the provider.")),
+      .optional("stream", Schema.bool.orNull), usageOption,
+    ], streams: true, isNarrow: true)
+  static let embeddings = inference(
+    [.optional("input", Schema.any.described("Read by the provider."))], isNarrow: true)
+  static let responses = inference(
+    [
+      .optional("input", Schema.any.described("Read by the provider.")),
       .optional("stream", Schema.bool.orNull),
-      .optional(
-        "stream_options", Schema.open([.optional("include_usage", .bool)]).orNull),
-    ]),
-    answers: [
-      .ok(.open([]), note: "The provider's answer"),
-      Answer(
-        status: 200, note: "The provider's answer as server-sent events, with `stream`",
-        schema: .event, mediaType: "text/event-stream"),
-      Answer(status: 400, .any, note: "The provider's own refusal of the request"),
-      Answer(status: nil, .any, note: "The provider's own answer with another status"),
-    ],
-    errors: [
-      .modelNotFound, .noAccountAvailable, .rateLimited, .upstreamError, .upstreamUnreachable,
-      .upstreamTimeout, .upstreamCut, .upstreamProtocol, .recordingUnavailable,
+    ], streams: true)
+  static let messages = inference(
+    [
+      .optional("messages", Schema.array(of: .any).described("Read by the provider.")),
+      .optional("max_tokens", Schema.any.described("Read by the provider.")),
+      .optional("stream", Schema.bool.orNull),
+    ], streams: true)
+  static let countTokens = inference(
+    [.optional("messages", Schema.array(of: .any).described("Read by the provider."))],
+    isNarrow: true)
+  static let generateContent = inference(contents, named: true)
+  static let streamGenerateContent = inference(
+    contents, named: true, streams: true,
+    query: [
+      .init(
+        name: "alt", schema: .string,
+        note: "`sse` for server-sent events; without it the answer is a JSON array.")
     ])
+  static let inference = inference([
+    .field("request_id", .string(1...128).described("A label; the same again calls again.")),
+    .field("payload", .string(0...65_536).described("What the model is asked.")),
+    .optional(
+      "parameters",
+      Schema.open([]).described("As in a chat: `temperature`, `max_tokens`, `stop`…")),
+    .optional("content_type", .choice(["text/plain", "application/json"])),
+    .optional("metadata", Schema.open([]).described("Goes nowhere.")),
+    .optional("hmac_signature", Schema.any.described("Not looked at.")),
+  ])
+
+  private static let contents: [Schema.Field] = [
+    .optional("contents", Schema.any.described("Read by the provider.")),
+    .optional("generationConfig", Schema.any.described("Read by the provider.")),
+  ]
+  private static let usageOption = Schema.Field.optional(
+    "stream_options", Schema.open([.optional("include_usage", .bool)]).orNull)
+
+  /// `named`: the path names the model. `isNarrow`: not every provider has something that corresponds.
+  private static func inference(
+    _ fields: [Schema.Field], named: Bool = false, streams: Bool = false, isNarrow: Bool = false,
+    query: [Parameter] = []
+  ) -> Contract {
+    let model = Schema.Field.field(
+      "model",
+      .string(1...256).described("`prefix/model`, an alias, or a model that one provider offers.")
+    )
+    let stream = Answer(
+      status: 200, note: "The provider's answer as server-sent events, with `stream`",
+      schema: .event, mediaType: "text/event-stream")
+    return Contract(
+      query: query, body: .open((named ? [] : [model]) + fields),
+      answers: [.ok(.any, note: "The provider's answer")] + (streams ? [stream] : []) + [
+        Answer(status: 400, .any, note: "The provider's own refusal of the request"),
+        Answer(status: nil, .any, note: "The provider's own answer with another status"),
+      ],
+      errors: [
+        .modelNotFound, .noAccountAvailable, .rateLimited, .upstreamError, .upstreamUnreachable,
+        .upstreamTimeout, .upstreamCut, .upstreamProtocol, .recordingUnavailable,
+      ] + (isNarrow ? [.unsupportedOperation] : []))
+  }
+
   static let listModels = read([
     .field("object", .constant("list")), .field("data", .array(of: .named(.model))),
   ])

@@ -1,4 +1,4 @@
-extension ChatRequestScan {
+extension RequestScan {
   /// One piece of a rewritten body, in order.
   public enum BodyPiece: Sendable, Hashable {
     /// These bytes of the original body, exactly.
@@ -22,7 +22,7 @@ extension ChatRequestScan {
     }
     let usage = includeUsage ? usageEdit : nil
     if let usage, usage.range.lowerBound < modelRange.lowerBound { edit(usage.range, usage.bytes) }
-    if model != self.model {
+    if model != self.model, !modelRange.isEmpty {
       var token: [UInt8] = []
       appendJSONString(model, to: &token)
       edit(modelRange, token)

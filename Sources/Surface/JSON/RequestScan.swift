@@ -1,27 +1,30 @@
-/// What the hot path needs of a chat request's top level, noted while the whole document is checked.
+public import Domain
+
+/// What the hot path needs of a request's top level, noted while the whole document is checked.
 ///
 /// One pass, strict RFC 8259. Bounds: depth 128, 1,024 top-level members, 256 bytes for a top-level
 /// name and for `model`. Allocates nothing but `model`.
-public struct ChatRequestScan: Sendable, Hashable {
+public struct RequestScan: Sendable, Hashable {
   /// The model's name as text, unescaped: 1…256 bytes.
   public var model: String
-  /// The bytes of the JSON string token, quotes included.
+  /// The bytes of the JSON string token, quotes included; empty: the path names the model.
   public var modelRange: Range<Int>
-  /// True only for `"stream": true`; absent, null and false are false.
+  /// True only for `"stream": true`, or where the path says so; absent, null and false are false.
   public var stream: Bool
-  /// What stands under `stream_options`.
+  /// What stands under `stream_options`, in the dialects that have a usage option in it.
   public var streamOptions: StreamOptions
-  /// The larger of `max_tokens` and `max_completion_tokens`, rounded up; numbers in quotes count, as some providers take
+  /// The largest of the fields that bound an answer, rounded up; numbers in quotes count, as some providers take
   /// them.
   ///
-  /// nil: none is given that bounds anything, as 0, less, or something else than a number.
+  /// nil: none is given that bounds anything, as 0, less, or something else than a number. 0: answers of this
+  /// dialect have no tokens.
   public var maxTokens: UInt64?
-  /// `n`, read alike: how many answers are asked for.
+  /// `n` (also `best_of`, `candidateCount`), read alike: how many answers are asked for.
   public var answers: UInt64?
-  /// Offset just after the opening brace, for adding members; a member always follows (`model`).
+  /// Offset just after the opening brace, for adding members; one always follows where the model stands in the body.
   public var insertionPoint: Int
-  /// The bytes of `prompt_cache_key`, quotes included; nil if there is no such string.
-  public var promptCacheKey: Range<Int>?
+  /// The bytes of `prompt_cache_key` (`metadata.user_id` in Messages), quotes included; nil if there is no such string.
+  public var session: Range<Int>?
 
   /// The forms that `stream_options` may take.
   public enum StreamOptions: Sendable, Hashable {
@@ -64,10 +67,15 @@ public struct ChatRequestScan: Sendable, Hashable {
   public var leavesUsageOpen: Bool { stream && includeUsage == nil }
 
   /// Checks the whole of `bytes` and notes the top level; the fault names the first thing wrong.
-  public static func scan(_ bytes: UnsafeRawBufferPointer) -> Result<ChatRequestScan, JSONFault> {
+  ///
+  /// `call`: what the path says of the model and the stream, where it does so instead of the body.
+  public static func scan(
+    _ bytes: UnsafeRawBufferPointer, as dialect: Dialect, call: GeminiCall? = nil
+  ) -> Result<RequestScan, JSONFault> {
     do throws(JSONFlaw) {
       guard var cursor = JSONCursor(bytes) else { throw JSONFlaw(.empty, at: 0) }
-      return .success(try cursor.chatRequest())
+      if let call { return .success(try cursor.request(to: call)) }
+      return .success(try cursor.request(dialect))
     } catch {
       return .failure(JSONFault(error, in: bytes))
     }
@@ -75,18 +83,19 @@ public struct ChatRequestScan: Sendable, Hashable {
 }
 
 extension JSONCursor {
-  /// The whole document as a chat request.
-  fileprivate mutating func chatRequest() throws(JSONFlaw) -> ChatRequestScan {
+  /// The whole document as a request whose model stands in it.
+  fileprivate mutating func request(_ dialect: Dialect) throws(JSONFlaw) -> RequestScan {
     try beginDocument()
     guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
     let insertionPoint = at + 1
     var names = TopLevelNames()
     var model: (text: String, range: Range<Int>)?
     var stream = false
-    var streamOptions = ChatRequestScan.StreamOptions.absent
-    var promptCacheKey: Range<Int>?
+    var streamOptions = RequestScan.StreamOptions.absent
+    var session: Range<Int>?
     var maxTokens: UInt64?
     var answers: UInt64?
+    let isOpenAIs = dialect == .chat || dialect == .completions
 
     var hasMember = try firstMember()
     while hasMember {
@@ -96,14 +105,20 @@ extension JSONCursor {
         model = try modelName()
       } else if equals(name, "stream") {
         stream = try streamFlag()
-      } else if equals(name, "stream_options") {
+      } else if isOpenAIs, equals(name, "stream_options") {
         streamOptions = try self.streamOptions()
       } else if equals(name, "prompt_cache_key"), try expectByte() == UInt8(ascii: "\"") {
-        promptCacheKey = try skipString().range
-      } else if equals(name, "max_tokens") || equals(name, "max_completion_tokens") {
-        if let value = try upperBound() { maxTokens = max(maxTokens ?? 0, value) }
-      } else if equals(name, "n") {
-        answers = try upperBound()
+        session = try skipString().range
+      } else if equals(name, "max_tokens") || equals(name, "max_completion_tokens")
+        || equals(name, "max_output_tokens")
+      {
+        try raise(&maxTokens)
+      } else if isOpenAIs, equals(name, "n") || equals(name, "best_of") {
+        try raise(&answers)
+      } else if dialect == .messages, equals(name, "metadata") {
+        session = try string("user_id")
+      } else if dialect == .inference, equals(name, "parameters") {
+        try parameters(&maxTokens)
       } else {
         try skipValue(within: 1)
       }
@@ -112,10 +127,92 @@ extension JSONCursor {
     let end = at - 1
     try endDocument()
     guard let model else { throw JSONFlaw(.modelMissing, at: end, field: .model) }
-    return ChatRequestScan(
+    return RequestScan(
       model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
-      maxTokens: maxTokens, answers: answers, insertionPoint: insertionPoint,
-      promptCacheKey: promptCacheKey)
+      maxTokens: dialect == .embeddings || dialect == .countTokens ? 0 : maxTokens,
+      answers: answers, insertionPoint: insertionPoint, session: session)
+  }
+
+  /// The whole document as a request whose model stands in the path.
+  fileprivate mutating func request(to call: GeminiCall) throws(JSONFlaw) -> RequestScan {
+    try beginDocument()
+    guard byte(at) == UInt8(ascii: "{") else { throw JSONFlaw(.notAnObject, at: at) }
+    let insertionPoint = at + 1
+    var names = TopLevelNames()
+    var maxTokens: UInt64?
+    var answers: UInt64?
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      try names.insert(name, self)
+      if equals(name, "generationConfig") || equals(name, "generation_config") {
+        try generationConfig(&maxTokens, &answers)
+      } else {
+        try skipValue(within: 1)
+      }
+      hasMember = try nextMember()
+    }
+    try endDocument()
+    return RequestScan(
+      model: call.model, modelRange: 0..<0, stream: call.isStream, streamOptions: .absent,
+      maxTokens: maxTokens, answers: answers, insertionPoint: insertionPoint, session: nil)
+  }
+
+  private mutating func parameters(_ maxTokens: inout UInt64?) throws(JSONFlaw) {
+    guard try expectByte() == UInt8(ascii: "{") else { return try skipValue(within: 1) }
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "max_tokens") || equals(name, "max_completion_tokens") {
+        try raise(&maxTokens)
+      } else {
+        try skipValue(within: 2)
+      }
+      hasMember = try nextMember()
+    }
+  }
+
+  private mutating func generationConfig(
+    _ maxTokens: inout UInt64?, _ answers: inout UInt64?
+  ) throws(JSONFlaw) {
+    guard try expectByte() == UInt8(ascii: "{") else { return try skipValue(within: 1) }
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, "maxOutputTokens") || equals(name, "max_output_tokens") {
+        try raise(&maxTokens)
+      } else if equals(name, "candidateCount") || equals(name, "candidate_count") {
+        try raise(&answers)
+      } else {
+        try skipValue(within: 2)
+      }
+      hasMember = try nextMember()
+    }
+  }
+
+  /// The value of `name` in the value at the cursor, if that is an object; nil unless it is a string.
+  private mutating func string(_ wanted: StaticString) throws(JSONFlaw) -> Range<Int>? {
+    guard try expectByte() == UInt8(ascii: "{") else {
+      try skipValue(within: 1)
+      return nil
+    }
+    var found: Range<Int>?
+    var hasMember = try firstMember()
+    while hasMember {
+      let name = try skipName()
+      if equals(name, wanted), try expectByte() == UInt8(ascii: "\"") {
+        found = try skipString().range
+      } else {
+        try skipValue(within: 2)
+      }
+      hasMember = try nextMember()
+    }
+    return found
+  }
+
+  /// The value at the cursor as a bound, where it is a greater one.
+  private mutating func raise(_ bound: inout UInt64?) throws(JSONFlaw) {
+    if let value = try upperBound() { bound = max(bound ?? 0, value) }
   }
 
   private mutating func modelName() throws(JSONFlaw) -> (text: String, range: Range<Int>) {
@@ -181,7 +278,7 @@ extension JSONCursor {
     }
   }
 
-  private mutating func streamOptions() throws(JSONFlaw) -> ChatRequestScan.StreamOptions {
+  private mutating func streamOptions() throws(JSONFlaw) -> RequestScan.StreamOptions {
     let start = at
     let first = try expectByte()
     if first == UInt8(ascii: "n") {
@@ -191,7 +288,7 @@ extension JSONCursor {
     guard first == UInt8(ascii: "{") else {
       throw JSONFlaw(.streamOptionsNotAnObject, at: start, field: .streamOptions)
     }
-    var includeUsage: ChatRequestScan.IncludeUsage?
+    var includeUsage: RequestScan.IncludeUsage?
     var hasMember = try firstMember()
     let isEmpty = !hasMember
     while hasMember {
@@ -266,10 +363,10 @@ private struct TopLevelNames {
     }
   }
 
-  private func field(_ token: JSONToken, _ cursor: JSONCursor) -> ChatField? {
+  private func field(_ token: JSONToken, _ cursor: JSONCursor) -> RequestField? {
     var bytes = cursor.unescaped(token)
     var name: [UInt8] = []
     while let byte = bytes.next() { name.append(byte) }
-    return ChatField(rawValue: String(decoding: name, as: UTF8.self))
+    return RequestField(rawValue: String(decoding: name, as: UTF8.self))
   }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Support
 import Surface
 import Testing
@@ -66,7 +67,7 @@ private let refused: [RefusedBody] = [
 ]
 
 @Suite("Scan of a chat request")
-struct ChatRequestScanTests {
+struct RequestScanTests {
   @Test("a bad body is refused by kind, field and place", arguments: refused)
   func refuses(_ example: RefusedBody) {
     let fault = scan(example.body).failure
@@ -122,6 +123,77 @@ struct ChatRequestScanTests {
     }
     let both = try scan(#"{"model":"a","max_tokens":"7","max_completion_tokens":5}"#).get()
     #expect(both.maxTokens == 7)
+  }
+
+  @Test("each dialect's own fields bound its answers, and name its session")
+  func dialects() throws {
+    let rows: [(Dialect, String, max: UInt64?, answers: UInt64?, session: String?)] = [
+      (.completions, #""max_tokens":9,"n":2,"best_of":3"#, 9, 3, nil),
+      (.embeddings, #""input":["a"],"max_tokens":9"#, 0, nil, nil),
+      (.responses, #""max_output_tokens":7,"n":4,"prompt_cache_key":"s""#, 7, nil, #""s""#),
+      (
+        .messages, #""max_tokens":5,"metadata":{"a":[{}],"user_id":"u","b":1}"#, 5, nil, #""u""#
+      ),
+      (.messages, #""metadata":["user_id"]"#, nil, nil, nil),
+      (.messages, #""metadata":{"user_id":null}"#, nil, nil, nil),
+      (.chat, #""metadata":{"user_id":"u"}"#, nil, nil, nil),
+      (.countTokens, #""system":"x""#, 0, nil, nil),
+      (.inference, #""payload":"x","parameters":{"top_p":1,"max_tokens":3}"#, 3, nil, nil),
+      (.inference, #""payload":"x","parameters":null,"max_tokens":"4""#, 4, nil, nil),
+    ]
+    for row in rows {
+      let body = Array(#"{"model":"a",\#(row.1)}"#.utf8)
+      let found = try withBytes(body) { try RequestScan.scan($0, as: row.0).get() }
+      #expect(found.maxTokens == row.max, "\(row.1)")
+      #expect(found.answers == row.answers, "\(row.1)")
+      #expect(found.session.map { text(body[$0]) } == row.session, "\(row.1)")
+    }
+  }
+
+  @Test("a usage option is looked for only where the dialect has one", arguments: Dialect.allCases)
+  func usageOption(_ dialect: Dialect) throws {
+    let body = Array(#"{"model":"a","stream":true,"stream_options":{"include_usage":1}}"#.utf8)
+    let found = withBytes(body) { RequestScan.scan($0, as: dialect) }
+    if dialect == .chat || dialect == .completions {
+      #expect(found.failure?.field == "stream_options.include_usage")
+    } else {
+      #expect(try found.get().streamOptions == .absent)
+    }
+  }
+
+  @Test("a Gemini request's model and stream are the path's, and its body goes on as it is")
+  func gemini() throws {
+    let body = Array(
+      #"{"contents":[],"stream":7,"model":5,"generationConfig":{"stopSequences":["x"],"maxOutputTokens":12,"candidateCount":2}}"#
+        .utf8)
+    let call = try #require(GeminiCall(path: "/v1beta/models/g/x%20y:streamGenerateContent"))
+    #expect(call == GeminiCall(model: "g/x y", isStream: true))
+    try withBytes(body) { bytes in
+      let found = try RequestScan.scan(bytes, as: .gemini, call: call).get()
+      #expect(found.model == "g/x y" && found.stream && found.modelRange.isEmpty)
+      #expect(found.maxTokens == 12 && found.answers == 2)
+      #expect(found.rewritten(bytes, model: "other", includeUsage: false) == body)
+    }
+    let old = Array(#"{"generation_config":{"max_output_tokens":"3"},"contents":[]}"#.utf8)
+    let found = try withBytes(old) { try RequestScan.scan($0, as: .gemini, call: call).get() }
+    #expect(found.maxTokens == 3)
+    let twice = Array(#"{"contents":[],"contents":[]}"#.utf8)
+    let fault = withBytes(twice) { RequestScan.scan($0, as: .gemini, call: call) }.failure
+    #expect(fault?.kind == .duplicateField && fault?.field == "contents")
+  }
+
+  @Test("what is no path of a Gemini call is none")
+  func geminiPaths() {
+    #expect(GeminiCall(path: "/v1/models/a:generateContent")?.isStream == false)
+    for path in [
+      "/v1beta/models/a", "/v1beta/models/:generateContent", "/v1beta/models/a:countTokens",
+      "/v1beta/models/a:generateContent/", "/v2/models/a:generateContent",
+      "/v1beta/models/a%zz:generateContent", "/v1beta/models/a%00:generateContent",
+      "/v1beta/models/\(String(repeating: "a", count: 257)):generateContent",
+      "/v1beta/models/a%FF:generateContent",
+    ] {
+      #expect(GeminiCall(path: path) == nil, "\(path)")
+    }
   }
 
   @Test("a model may have 1 to 256 bytes after unescaping")

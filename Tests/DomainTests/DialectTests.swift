@@ -1,0 +1,117 @@
+import Domain
+import Testing
+
+@Suite("Dialects")
+struct DialectTests {
+  @Test("each provider is asked in the client's dialect if it has it, else in what means the same")
+  func table() {
+    let rows: [(Dialect, openai: Dialect?, anthropic: Dialect?, gemini: Dialect?)] = [
+      (.chat, .chat, .messages, .gemini), (.responses, .responses, .messages, .gemini),
+      (.messages, .chat, .messages, .gemini), (.gemini, .chat, .messages, .gemini),
+      (.inference, .chat, .messages, .gemini), (.completions, .completions, nil, nil),
+      (.embeddings, .embeddings, nil, nil), (.countTokens, nil, .countTokens, nil),
+    ]
+    #expect(Set(rows.map(\.0)) == Set(Dialect.allCases))
+    for row in rows {
+      #expect(UpstreamProtocol.openai.dialect(for: row.0) == row.openai)
+      #expect(UpstreamProtocol.anthropic.dialect(for: row.0) == row.anthropic)
+      #expect(UpstreamProtocol.gemini.dialect(for: row.0) == row.gemini)
+    }
+  }
+
+  @Test("known to all is what every protocol has something for", arguments: Dialect.allCases)
+  func knownToAll(_ dialect: Dialect) {
+    let all = UpstreamProtocol.allCases.allSatisfy { $0.dialect(for: dialect) != nil }
+    #expect(dialect.isKnownToAll == all)
+  }
+
+  @Test("the wire numbers of operations stay")
+  func numbers() {
+    #expect(
+      Operation.allCases.map { "\($0.rawValue) \($0.name)" } == [
+        "1 chat.completions", "2 models.list", "3 models.get", "4 completions", "5 embeddings",
+        "6 responses", "7 messages", "8 messages.count_tokens", "9 generate_content",
+        "10 inference", "255 unknown",
+      ])
+    #expect(
+      Operation.allCases.filter { !$0.isInference } == [.listModels, .getModel, .unknown])
+  }
+
+  /// A provider of each protocol, with an account each; a combo and a policy over all.
+  private static let three: [Event] = [
+    .added(provider("o")), .added(speaking(.anthropic, "a")), .added(speaking(.gemini, "g")),
+    .added(account("o1", at: "o")), .issued("o1", 1, 1), .added(account("a1", at: "a")),
+    .issued("a1", 1, 2), .added(account("g1", at: "g")), .issued("g1", 1, 3),
+  ]
+
+  private static func speaking(_ dialect: UpstreamProtocol, _ id: String) -> ProviderEvent.Added {
+    var added = provider(id)
+    added.dialect = dialect
+    return added
+  }
+
+  private func facts(_ model: String, _ operation: Operation) -> RequestFacts {
+    RequestFacts(model: model, organisation: nil, key: nil, operation: operation)
+  }
+
+  private func outcome(
+    _ events: [Event], _ model: String, _ operation: Operation
+  ) -> Result<RoutingDecision, RoutingRefusal> {
+    route(
+      RoutingSnapshot(folded(recorded(Self.three + events))), facts(model, operation),
+      now: second(1),
+      seed: 0, local: .none, tried: [])
+  }
+
+  @Test("an account that cannot be asked is passed over before all else")
+  func other() throws {
+    // given accounts at which nothing corresponds to embeddings, one of them disabled as well
+    let events: [Event] = [.account(.disabled(AccountID("g1")))]
+    // when embeddings of their models are asked for, then that is why not
+    for (model, account) in [("a/m1", "a1"), ("g/m1", "g1")] {
+      #expect(
+        outcome(events, model, .embeddings)
+          == .failure(
+            .noAccount(rejected: [.init(account: AccountID(account), reason: .otherProtocol)])))
+    }
+    // and a chat with the same model is served, or not for another reason
+    #expect(try outcome(events, "a/m1", .chatCompletions).get().account == AccountID("a1"))
+    #expect(
+      outcome(events, "g/m1", .chatCompletions)
+        == .failure(.noAccount(rejected: [.init(account: AccountID("g1"), reason: .disabled)])))
+  }
+
+  @Test("a disabled provider's accounts say so too")
+  func disabled() {
+    #expect(
+      outcome([.provider(.disabled(ProviderID("a")))], "a/m1", .completions)
+        == .failure(
+          .noAccount(rejected: [.init(account: AccountID("a1"), reason: .otherProtocol)])))
+  }
+
+  @Test("a combo goes on to the first model that can be asked")
+  func combo() throws {
+    let combo = Event.combo(
+      .set(.init(name: "any", models: ["a/m1", "g/m1", "o/m1"], isUnresolved: false)))
+    #expect(try outcome([combo], "any", .embeddings).get().account == AccountID("o1"))
+    #expect(try outcome([combo], "any", .messages).get().account == AccountID("a1"))
+    #expect(try outcome([combo], "any", .countTokens).get().account == AccountID("a1"))
+  }
+
+  @Test("a policy's turns are among those that can be asked")
+  func policy() throws {
+    let policy = Event.policy(
+      .set(
+        .init(
+          id: PolicyID(organisation: PolicyID.everyone, model: "m1"),
+          accounts: ["o1", "a1", "g1"].map { PolicyAccount(account: AccountID($0), weight: 1) },
+          failoverThreshold: 3, isUnresolved: false)))
+    let snapshot = RoutingSnapshot(folded(recorded(Self.three + [policy])))
+    for seed in 0..<20 as Range<UInt64> {
+      let decision = try route(
+        snapshot, facts("m1", .completions), now: second(1), seed: seed, local: .none, tried: []
+      ).get()
+      #expect(decision.account == AccountID("o1"))
+    }
+  }
+}
