@@ -104,18 +104,13 @@ public enum ConfigurationFile {
 
   private static func dialect(_ fields: Fields) throws(ConfigFault) -> UpstreamProtocol {
     let name = try fields.requiredText("protocol", max: 32)
-    switch name {
-    case UpstreamProtocol.openai.name: return .openai
-    case UpstreamProtocol.anthropic.name, UpstreamProtocol.gemini.name:
-      throw ConfigFault(
-        .notBuilt, line: fields.line(of: "protocol"), path: fields.child("protocol"),
-        "This build does not have upstreams of protocol `\(name)` yet.",
-        remedy: "It has `openai`.")
-    default:
+    guard let dialect = UpstreamProtocol.allCases.first(where: { $0.name == name }) else {
+      let names = UpstreamProtocol.allCases.map { "`\($0.name)`" }.joined(separator: ", ")
       throw ConfigFault(
         .invalidValue, line: fields.line(of: "protocol"), path: fields.child("protocol"),
-        "There is no protocol \(Fields.shown(name)).", remedy: "Write `openai`.")
+        "There is no protocol \(Fields.shown(name)).", remedy: "Write one of \(names).")
     }
+    return dialect
   }
 
   /// Shape only; which addresses may be called is decided where calls are made.

@@ -78,10 +78,14 @@ extension ConfigurationShape {
     "providers[]",
     [
       .init("id", "text", "required", "1 to 64 of `a-z A-Z 0-9 . _ -`; each once."),
-      .init("protocol", "text", "required", "`openai`."),
+      .init(
+        "protocol", "text", "required",
+        "`openai`, `anthropic` or `gemini`: what the provider is asked in."),
       .init(
         "base-url", "text", "required",
-        "`http://…` or `https://…`, at most 512 bytes, without user, query and fragment."),
+        "`http://…` or `https://…`, at most 512 bytes, without user, query and fragment. "
+          + "With the version for `openai` (`…/v1`); for the others with or without it (`/v1`, `/v1beta`)."
+      ),
       .init(
         "prefix", "text", "the id",
         "What clients write before the slash of `prefix/model`; as `id`, each once."),

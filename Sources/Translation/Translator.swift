@@ -16,7 +16,7 @@ public struct Translator: Sendable, Hashable {
       case .messages: self = .messages
       case .responses: self = .responses
       case .gemini: self = .gemini
-      case .completions, .embeddings, .countTokens: return nil
+      case .completions, .embeddings, .countTokens, .inference: return nil
       }
     }
   }

@@ -97,11 +97,8 @@ private let environment = [
     // Parts of the format that this build does not have.
     .init(base + "  oauth: {}", .notBuilt, 5, "providers[0].oauth", "`oauth`"),
     .init(
-      "providers:\n- id: p\n  protocol: anthropic", .notBuilt, 3, "providers[0].protocol",
-      "`anthropic`"),
-    .init(
-      "providers:\n- id: p\n  protocol: gemini", .notBuilt, 3, "providers[0].protocol",
-      "`gemini`"),
+      "providers:\n- id: p\n  protocol: cohere", .invalidValue, 3, "providers[0].protocol",
+      "`openai`, `anthropic`, `gemini`"),
     .init(
       base + "  accounts:\n  - {name: a,\n     access-token: t}", .notBuilt, 7,
       "providers[0].accounts[0].access-token", "`access-token`"),

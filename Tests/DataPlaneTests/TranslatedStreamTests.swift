@@ -74,7 +74,7 @@ struct TranslatedStreamTests {
     case .messages: ["message_stop", "\"stop_reason\":\""]
     case .responses: ["response.completed", "response.incomplete"]
     case .gemini: ["finishReason"]
-    case .completions, .embeddings, .countTokens: []
+    case .completions, .embeddings, .countTokens, .inference: []
     }
   }
 
@@ -131,7 +131,7 @@ struct TranslatedStreamTests {
           case .responses:
             text.contains("response.completed") || text.contains("response.incomplete")
           case .gemini: text.contains("finishReason") || text.contains("blockReason")
-          case .completions, .embeddings, .countTokens: false
+          case .completions, .embeddings, .countTokens, .inference: false
           }
         if outcome.step == .done { #expect(said, "\(name) at \(border)") }
         if border == 0 { #expect(outcome.step == .empty) }
