@@ -1,6 +1,6 @@
 /// What the path of a Gemini request says: `/v1beta/models/{model}:generateContent`.
 public struct GeminiCall: Sendable, Hashable {
-  /// Decoded; 1…256 bytes. May hold slashes.
+  /// Decoded, slashes included; 1…256 bytes.
   public var model: String
   /// `:streamGenerateContent`.
   public var isStream: Bool

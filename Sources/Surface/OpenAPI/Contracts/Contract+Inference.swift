@@ -52,7 +52,7 @@ extension Contract {
   private static let usageOption = Schema.Field.optional(
     "stream_options", Schema.open([.optional("include_usage", .bool)]).orNull)
 
-  /// `named`: the path names the model. `isNarrow`: not every provider has something that corresponds.
+  /// `named`: the path names the model; `isNarrow`: not every provider has something that corresponds.
   private static func inference(
     _ fields: [Schema.Field], named: Bool = false, streams: Bool = false, isNarrow: Bool = false,
     query: [Parameter] = []
