@@ -33,8 +33,11 @@ extension Exchange: UpstreamCaller {
   /// A good answer begins; nothing goes out before the relay has something to go.
   private func begin(_ head: HTTP1ResponseHead) {
     answer = head
-    if Self.isEventStream(head), !head.isEncoded {
-      stream = StreamRelay(answerDialect, hidesUsageChunk: addsUsageOption)
+    let isEventStream = Self.isEventStream(head)
+    // Gemini streams an array where the client did not ask for events.
+    let isArray = !isEventStream && scan?.stream == true && answerDialect == .gemini
+    if isEventStream || isArray, !head.isEncoded {
+      stream = StreamRelay(answerDialect, hidesUsageChunk: addsUsageOption, isArray: isArray)
     } else {
       let isBare = self.head.version == .http10 && !Self.hasLength(head)
       relay = BodyRelay(answerDialect, readsAnswer: !head.isEncoded, reserve: isBare ? 1 : 0)
@@ -44,7 +47,7 @@ extension Exchange: UpstreamCaller {
   }
 
   /// The form that the account's provider answers in.
-  private var answerDialect: Dialect { .chat }
+  private var answerDialect: Dialect { attempt?.dialect ?? .chat }
 
   private static func isEventStream(_ head: HTTP1ResponseHead) -> Bool {
     head.fields.withValue(.contentType) { value in
@@ -169,7 +172,7 @@ extension Exchange: UpstreamCaller {
       out.snapshot = attempt.facts.snapshot
     }
     out.upstream = answer.fields
-    out.isEventStream = stream != nil
+    out.isEventStream = stream?.isArray == false
     writer.head(out, framing: framing(of: answer, bodyIsWhole: pieces), context: context)
   }
 

@@ -71,6 +71,8 @@ struct StreamRelay {
     if isArray { array = JSONArrayFramer() }
   }
 
+  /// The stream is the elements of one JSON array.
+  var isArray: Bool { array != nil }
   /// The figures so far, as the gateway counts; nil: none were reported.
   var usage: TokenUsage? { sight.usage?.summed(as: dialect) }
   /// Responses: the number of the event that follows those released; nil: they have none.
@@ -92,7 +94,7 @@ struct StreamRelay {
   /// Takes the next bytes of the stream.
   mutating func take(_ slice: ByteBuffer) -> Step {
     switch dialect {
-    case .chat, .completions, .embeddings: take(slice, ChatMarks.self)
+    case .chat, .completions, .embeddings, .inference: take(slice, ChatMarks.self)
     case .messages, .countTokens: take(slice, MessagesMarks.self)
     case .responses: take(slice, ResponsesMarks.self)
     case .gemini: take(slice, GeminiMarks.self)

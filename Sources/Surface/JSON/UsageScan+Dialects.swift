@@ -9,7 +9,7 @@ extension UsageScan {
     _ bytes: UnsafeRawBufferPointer, as dialect: Dialect
   ) -> UsageScan {
     switch dialect {
-    case .chat, .completions: return scan(bytes)
+    case .chat, .completions, .inference: return scan(bytes)
     case .embeddings, .responses, .messages, .countTokens, .gemini: break
     }
     guard var cursor = JSONCursor(bytes) else { return nothing }
@@ -125,7 +125,8 @@ extension JSONCursor {
     switch dialect {
     case .gemini: equals(name, "usageMetadata") || equals(name, "usage_metadata")
     case .countTokens: false
-    case .chat, .completions, .embeddings, .responses, .messages: equals(name, "usage")
+    case .chat, .completions, .embeddings, .responses, .messages, .inference:
+      equals(name, "usage")
     }
   }
 
@@ -134,14 +135,14 @@ extension JSONCursor {
     switch dialect {
     case .messages: equals(name, "message")
     case .responses: equals(name, "response")
-    case .chat, .completions, .embeddings, .countTokens, .gemini: false
+    case .chat, .completions, .embeddings, .countTokens, .gemini, .inference: false
     }
   }
 
   /// What every answer of the dialect has.
   private func isContent(_ name: JSONToken, _ dialect: Dialect) -> Bool {
     switch dialect {
-    case .chat, .completions: equals(name, "choices")
+    case .chat, .completions, .inference: equals(name, "choices")
     case .embeddings: equals(name, "data")
     case .responses: equals(name, "output")
     case .messages: equals(name, "content")
@@ -183,7 +184,8 @@ extension JSONCursor {
     switch dialect {
     case .messages: try messagesUsage(depth)
     case .gemini: try geminiUsage(depth)
-    case .chat, .completions, .embeddings, .responses, .countTokens: try usageObject(within: depth)
+    case .chat, .completions, .embeddings, .responses, .countTokens, .inference:
+      try usageObject(within: depth)
     }
   }
 
