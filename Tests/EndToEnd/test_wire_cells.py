@@ -5,7 +5,7 @@ import random
 
 import wire_plays as plays
 from support import eventually
-from wire import SIDES, CellCase, Wire, cells, seen
+from wire import OWN_ERRORS, SIDES, CellCase, Wire, cells, seen
 from wire_clients import SCHEMA, TOOLS, status_of
 from wire_providers import images
 
@@ -277,6 +277,8 @@ class BrokenStreams(Failing):
             self.tearDown()
 
 
-for base in (Answers, Tools, Thoughts, Requests, Failures, BrokenStreams):
-    globals().update(cells(base, __name__, has_direct=base is not BrokenStreams))
+for base in (Answers, Tools, Thoughts, Requests):
+    globals().update(cells(base, __name__))
+globals().update(cells(Failures, __name__, clients=OWN_ERRORS))
+globals().update(cells(BrokenStreams, __name__, has_direct=False, clients=OWN_ERRORS))
 del base

@@ -5,7 +5,7 @@ import unittest
 
 import wire_plays as plays
 from support import CLIENT_KEY, exchange
-from wire import SIDES, UPSTREAM, Wire, is_wired
+from wire import OWN_ERRORS, SIDES, UPSTREAM, Wire, is_wired
 
 KEYS = {"chat": "authorization", "responses": "authorization", "messages": "x-api-key", "gemini": "x-goog-api-key"}
 PROMPT = plays.mark("plain", 1)
@@ -83,7 +83,7 @@ class RefusalTests(unittest.TestCase):
             self.assertEqual(answer.json()["request_id"], answer.header("request-id"))
 
     def clients(self):
-        return [client for client in TABLE if any(is_wired(client, provider) for provider in SIDES)]
+        return [client for client in OWN_ERRORS if any(is_wired(client, provider) for provider in SIDES)]
 
     def test_what_only_its_own_protocol_has(self):
         before = len(self.wire.providers.requests)

@@ -34,16 +34,13 @@ def configuration(origin, key=KEY):
     base-url: {origin}{base[protocol]}
     models: [{", ".join("{name: %s}" % name for name in models)}]
     accounts: [{{name: {account}, api-key: {key}}}]
-""" for protocol, (account, models) in SIDES.items() if protocol in WIRED)
+""" for protocol, (account, models) in SIDES.items())
     return f"""\
 providers:
-{rows}keys:
+{rows}combos: {{relay: [{", ".join(f"{name}/{SIDES[name][1][0]}" for name in SIDES)}]}}
+keys:
   - {{name: default, key: "${{SIGNALBOX_CLIENT_KEY}}", organisation: acme, diagnostics: true}}
 """
-
-
-#: The protocols of providers that the gateway speaks.
-WIRED = ("openai",)
 
 
 class Wire:
@@ -55,9 +52,12 @@ class Wire:
         self.box = Gateway(Path(self.directory.name), configuration(self.providers.origin))
 
     def close(self):
+        text, is_alive = self.box.text(), self.box.child.is_running()
         self.box.kill()
         self.providers.close()
         self.directory.cleanup()
+        if not is_alive:
+            raise AssertionError("signalbox ended:\n" + text[max(0, text.find("Program crashed")):][:3000])
 
     @property
     def origin(self):
@@ -126,13 +126,18 @@ class CellCase(unittest.TestCase):
         return None if self.is_direct else self.wire.record(request_id)
 
 
-def cells(base, module, has_direct=True):
+#: The clients that read the gateway's own errors in their protocol.
+OWN_ERRORS = ("chat", "responses")
+
+
+def cells(base, module, has_direct=True, clients=tuple(CLIENTS)):
     """A class for each cell that the gateway serves, and for each SDK before its own provider, by name."""
     found = {}
     own = {"chat": "openai", "responses": "openai", "messages": "anthropic", "gemini": "gemini"}
     for client in CLIENTS:
         table = [(own[client], True)] if has_direct else []
-        table += [(provider, False) for provider in SIDES if is_wired(client, provider)]
+        if client in clients:
+            table += [(provider, False) for provider in SIDES if is_wired(client, provider)]
         for provider, is_direct in table:
             name = f"{client.capitalize()}{'Before' if is_direct else 'To'}{provider.capitalize()}{base.__name__}"
             found[name] = type(name, (base, CellCase), {
@@ -141,7 +146,7 @@ def cells(base, module, has_direct=True):
 
 
 def is_wired(client, provider):
-    return provider in WIRED and (client, provider) == ("chat", "openai")
+    return UPSTREAM[provider, client] == client
 
 
 def seen(request):

@@ -312,7 +312,7 @@ class Messages:
     sdk = anthropic
     stops = {"end": "end_turn", "sequence": "stop_sequence", "length": "max_tokens", "calls": "tool_use",
              "filtered": "refusal"}
-    header = "request-id"
+    header = "x-request-id"
 
     def __init__(self, origin, key, **more):
         self.client = anthropic.Anthropic(

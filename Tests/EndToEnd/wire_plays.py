@@ -111,6 +111,8 @@ PLAYS = {
     "sequence": Play((Text("One, two, "),), "sequence"),
     "refusal": Play((Refusal("I cannot help with that."),), "refusal"),
     "filtered": Play((Text("It began we"),), "filtered"),
+    # Plain from a provider of this protocol; the others are overloaded.
+    **{f"only-{dialect}": Play((Text(TEXT),)) for dialect in ("chat", "messages", "gemini")},
     "empty-stream": Play(fault="empty"),
     "odd": Play((Text(TEXT),), fault="odd"),
     "cut": Play((Text(TEXT * 4),), after=9, fault="cut"),

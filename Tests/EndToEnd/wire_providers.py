@@ -573,9 +573,11 @@ class Providers:
             return send(connection, refused.status, dialect.headers(play.seed), text(error))
         if request.model is None:
             request.model = request.json.get("model")
-        if play.status != 200:
-            error = dialect.error(play.status, f"wire says {play.status}")
-            return send(connection, play.status, [*dialect.headers(play.seed), *play.headers], text(error))
+        is_elsewhere = play.name.startswith("only-") and play.name != f"only-{dialect.name}"
+        status = 503 if is_elsewhere else play.status
+        if status != 200:
+            error = dialect.error(status, f"wire says {status}")
+            return send(connection, status, [*dialect.headers(play.seed), *play.headers], text(error))
         if not (is_stream or request.json.get("stream") and dialect is not Gemini):
             body = text(dialect.whole(play, request))
             request.answered = (odd(body) if play.fault == "odd" else body).encode()
@@ -609,9 +611,6 @@ class Providers:
         frames = dialect.frames(play, request)
         if play.after is not None:
             frames = [frame for _, frame in zip(range(play.after), frames)]
-            if play.fault == "error":
-                failure = dialect.failure(play.after)
-                frames.append("," + failure.removeprefix("data: ").strip() + "]" if is_array else failure)
         if play.pace:
             for frame in frames:
                 connection.sendall(chunk(frame.encode()))
@@ -624,6 +623,13 @@ class Providers:
                 if play.fault == "meet" and number == len(pieces) // 2:
                     self.meeting.wait()
                 connection.sendall(chunk(piece))
+        if play.after:
+            # So that what came before has gone out at the other side.
+            time.sleep(0.1)
+        if play.fault == "error":
+            failure = dialect.failure(play.after)
+            failure = "," + failure.removeprefix("data: ").strip() + "]" if is_array else failure
+            connection.sendall(chunk(failure.encode()))
         if play.fault == "cut":
             connection.shutdown(socket.SHUT_RDWR)
             return False
