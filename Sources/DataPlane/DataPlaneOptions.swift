@@ -50,6 +50,8 @@ public struct DataPlaneOptions: Sendable {
   public var upstreamHeadTimeout: TimeAmount
   /// Between two bytes of an answer.
   public var upstreamIdleTimeout: TimeAmount
+  /// How long nothing may go to the client of a stream before it is told that the stream goes on.
+  public var streamKeepAlive: TimeAmount
   /// How long an unused upstream connection is kept.
   public var upstreamKeepAlive: TimeAmount
   /// Unused connections kept for each upstream host and loop.
@@ -87,6 +89,7 @@ public struct DataPlaneOptions: Sendable {
     upstreamConnectTimeout = .seconds(5)
     upstreamHeadTimeout = .seconds(300)
     upstreamIdleTimeout = .seconds(120)
+    streamKeepAlive = .seconds(15)
     upstreamKeepAlive = .seconds(55)
     upstreamIdleConnections = 256
     upstreamTrust = .system

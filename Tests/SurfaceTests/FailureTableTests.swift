@@ -228,6 +228,12 @@ private let cases: [Case] = [
     gemini(400, "FAILED_PRECONDITION", "User location is not supported for the API use."),
     .regionBlocked, "region_blocked"),
   Case(
+    "Gemini, country without a free tier", 400,
+    gemini(
+      400, "FAILED_PRECONDITION",
+      "Gemini API free tier is not available in your country. Please enable billing."),
+    .regionBlocked, "region_blocked"),
+  Case(
     "Gemini, service off", 403,
     gemini(403, "PERMISSION_DENIED", "Off.", details: #"[{"reason":"SERVICE_DISABLED"}]"#),
     .forbidden, "service_disabled"),
@@ -344,6 +350,23 @@ private let cases: [Case] = [
   Case(
     "in a stream, too long", 200, openai("Long.", code: "context_length_exceeded"),
     .contextTooLong, "context_length_exceeded"),
+  Case(
+    "Responses, failed", 200,
+    #"{"type":"response.failed","response":{"status":"failed","error":{"code":"rate_limit_exceeded","message":"Slow."}}}"#,
+    .rateLimited, "rate_limited"),
+  Case(
+    "Responses, an event", 200,
+    #"{"type":"error","code":"server_error","message":"Sorry.","param":null,"sequence_number":3}"#,
+    .providerError, "server_error"),
+  Case(
+    "Responses, the prompt", 200,
+    #"{"error":{"code":"invalid_prompt","message":"No."},"status":"failed","output":[]}"#,
+    .badRequest, "invalid_request"),
+  Case(
+    "Anthropic, in a stream", 200,
+    #"{"type":"error","error":{"details":null,"type":"overloaded_error","message":"Overloaded"},"request_id":"r"}"#,
+    .overloaded, "overloaded"),
+  Case("Gemini, in a stream", 200, gemini(503, "UNAVAILABLE", "Later."), .overloaded, "status_503"),
   Case("in a stream, anything", 200, #"{"error":"broken"}"#, .badAnswer, "error_in_answer"),
 ]
 

@@ -13,7 +13,7 @@ import Testing
     )
     #expect(
       String(decoding: messagesErrorBody(code: .missingAPIKey, requestID: "r"), as: UTF8.self)
-        == #"{"type":"error","error":{"type":"authentication_error","message":"No API key was given."},"request_id":"r"}"#
+        == #"{"type":"error","error":{"type":"authentication_error","message":"No API key was given.","details":{"error_code":"missing_api_key"}},"request_id":"r"}"#
     )
   }
 

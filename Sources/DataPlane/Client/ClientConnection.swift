@@ -392,7 +392,9 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
       keepsAlive: false)
     answer.shouldRetry = code.isRetryable
     let shape = head.map { ErrorShape(path: $0.path) } ?? .openAI
-    let body = shape.body(code, message: message, requestID: uuidText(id.rawValue))
+    let body = shape.body(
+      code, status: status, message: message,
+      requestID: answer.clientRequestID ?? uuidText(id.rawValue))
     write([answer.whole(body, context: context)])
     flush()
     end()

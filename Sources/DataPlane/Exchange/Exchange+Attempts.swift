@@ -230,7 +230,7 @@ extension Exchange {
     conclude(
       .upstreamCut, status: answer?.status ?? 502, code: code.rawValue,
       errorClass: verdict.errorClass,
-      stream != nil ? .pieces([Self.errorFrame(code)], close: true) : .abort)
+      stream != nil ? .pieces([errorFrame(code)], close: true) : .abort)
   }
 
   /// Forgets an answer of which nothing went out.

@@ -75,8 +75,8 @@ extension Exchange {
     let id = uuidText(other.rawValue)
     var head = answerHead(status: code.status)
     head.shouldRetry = code.isRetryable
-    let body = openAIErrorBody(
-      code: code,
+    let body = errorBody(
+      code,
       details: [
         .init("request_id", .string(id)), .init("audit", .string("/v1/audit/requests/" + id)),
       ])

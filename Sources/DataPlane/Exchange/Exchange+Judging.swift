@@ -153,7 +153,7 @@ extension Exchange {
     let status = isGood ? 400 : error.head.status
     let isErrorObject =
       error.isWhole && !error.head.isEncoded
-      && error.bytes.withUnsafeReadableBytes { UsageScan.scan($0).hasError }
+      && error.bytes.withUnsafeReadableBytes(Self.isErrorObject)
     guard isErrorObject else {
       return answerError(
         .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
@@ -165,6 +165,34 @@ extension Exchange {
     conclude(
       .failed, status: status, code: ErrorCode.upstreamError.rawValue,
       errorClass: verdict.errorClass, .own(head, Array(error.bytes.readableBytesView)))
+  }
+}
+
+extension Exchange {
+  /// An object with an `error`; Gemini puts it into a list of one where it would have streamed an array.
+  private static func isErrorObject(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let blank: Set<UInt8> = [0x20, 0x0A, 0x0D, 0x09]
+    guard let first = bytes.firstIndex(where: { !blank.contains($0) }),
+      let last = bytes.lastIndex(where: { !blank.contains($0) }), first < last,
+      bytes[first] == UInt8(ascii: "["), bytes[last] == UInt8(ascii: "]")
+    else { return UsageScan.scan(bytes).hasError }
+    return UsageScan.scan(UnsafeRawBufferPointer(rebasing: bytes[(first + 1)..<last])).hasError
+  }
+}
+
+extension FailureVerdict {
+  /// What a client is told of it within a stream, where the provider's words are not for it.
+  var streamCode: ErrorCode {
+    rule == .rateLimited || rule == .quotaExhausted ? .rateLimited : .upstreamError
+  }
+
+  /// The status whose class it belongs to; nil: that of the code.
+  var streamStatus: Int? {
+    switch rule {
+    case .overloaded, .modelOverloaded: 503
+    case .providerTimeout: 504
+    case _: nil
+    }
   }
 }
 

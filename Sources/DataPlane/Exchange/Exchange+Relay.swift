@@ -152,7 +152,13 @@ extension Exchange: UpstreamCaller {
       pieces = relay?.takeReleased() ?? []
     }
     guard !pieces.isEmpty else { return }
-    if !isCommitted { commitHead(bodyIsWhole: nil) }
+    if !isCommitted {
+      commitHead(bodyIsWhole: nil)
+      quietSince = now()
+    } else if deadline != .max {
+      // When the upstream's bytes came, without asking the clock again.
+      quietSince = deadline - options.upstreamIdleTimeout.nanoseconds
+    }
     for piece in pieces { writer.body(piece) }
     connection.write(writer.take())
     connection.flush()
@@ -197,17 +203,37 @@ extension Exchange: UpstreamCaller {
     let frame = stream?.errorFrame ?? ByteBuffer()
     let verdict = verdict(on: .errorInStream, frame, status: 200)
     closeAttempt(verdict)
-    var bytes: [UInt8] = []
-    if verdict.showsUpstreamWords {
-      SSEWriter.append(data: Array(frame.readableBytesView), to: &bytes)
-    } else {
-      let isLimit = verdict.rule == .rateLimited || verdict.rule == .quotaExhausted
-      SSEWriter.append(
-        data: openAIErrorBody(code: isLimit ? .rateLimited : .upstreamError), to: &bytes)
-    }
+    let told =
+      verdict.showsUpstreamWords
+      ? StreamFrame.bytes(
+        quoting: Array(frame.readableBytesView), answerDialect, isArray: streamsArray)
+      : StreamFrame.bytes(
+        verdict.streamCode, answerDialect, status: verdict.streamStatus, requestID: toldID,
+        sequence: stream?.sequence, isArray: streamsArray)
     conclude(
       .failed, status: answer?.status ?? 200, code: ErrorCode.upstreamError.rawValue,
-      errorClass: verdict.errorClass, .pieces([ByteBuffer(bytes: bytes)], close: true))
+      errorClass: verdict.errorClass, .pieces([ByteBuffer(bytes: told)], close: true))
+  }
+
+  /// An error of ours within a stream; nothing follows that would make the answer look whole.
+  func errorFrame(_ code: ErrorCode) -> ByteBuffer {
+    ByteBuffer(
+      bytes: StreamFrame.bytes(
+        code, answerDialect, requestID: toldID, sequence: stream?.sequence, isArray: streamsArray))
+  }
+
+  /// The client reads the elements of one JSON array.
+  private var streamsArray: Bool { stream?.isArray == true }
+
+  /// Says that the stream goes on although its provider is silent: what sits between is known to cut quiet ones.
+  func keepAlive(now: Int64) {
+    guard phase == .relaying, isCommitted, stream != nil, connection.isWritable,
+      quietSince <= now - options.streamKeepAlive.nanoseconds
+    else { return }
+    quietSince = now
+    writer.body(ByteBuffer(staticString: StreamFrame.keepAlive(answerDialect)))
+    connection.write(writer.take())
+    connection.flush()
   }
 
   /// Upstream is complete: once the socket has taken all that came before, the request is recorded.

@@ -87,6 +87,8 @@ final class Exchange {
 
   // The answer.
   var writer = AnswerWriter()
+  /// Since when nothing of a stream went to the client.
+  var quietSince = Int64.max
   var answer: HTTP1ResponseHead?
   var stream: StreamRelay?
   var relay: BodyRelay?
@@ -258,6 +260,18 @@ final class Exchange {
     return head
   }
 
+  /// The body of an error of ours, as the client's protocol has it.
+  func errorBody(
+    _ code: ErrorCode, status: Int? = nil, message: String? = nil, param: String? = nil,
+    details: [JSONValue.Member] = []
+  ) -> [UInt8] {
+    ErrorShape(path: head.path).body(
+      code, status: status, message: message, requestID: toldID, field: param, details: details)
+  }
+
+  /// The id by which the client knows the request: its own, if it brought one.
+  var toldID: String { clientRequestID ?? uuidText(id.rawValue) }
+
   /// Answers with an error of ours; `wait`: nanoseconds until the same request may do better.
   func answerError(
     _ ending: Ending, _ code: ErrorCode, status: Int? = nil, errorClass: ErrorClass,
@@ -267,7 +281,7 @@ final class Exchange {
     var head = answerHead(status: status ?? code.status)
     head.shouldRetry = isRetryable ?? code.isRetryable
     head.wait(nanoseconds: wait)
-    let body = openAIErrorBody(code: code, message: message, param: param)
+    let body = errorBody(code, status: head.status, message: message, param: param)
     conclude(
       ending, status: head.status, code: code.rawValue, errorClass: errorClass, .own(head, body),
       isRecorded: isRecorded)
@@ -461,7 +475,8 @@ final class Exchange {
       _ = submitDispatched(
         account: attempt?.facts.account ?? attempts.last?.account, waiter: nil)
     }
-    if now > deadline { timedOut() }
+    if now > deadline { return timedOut() }
+    keepAlive(now: now)
   }
 
   /// Returns whether `waiter` will be told.
@@ -505,20 +520,14 @@ extension Exchange: RecordingWaiter {
     if !isCommitted {
       var head = answerHead(status: ErrorCode.recordingUnavailable.status)
       head.shouldRetry = true
-      end = .own(head, openAIErrorBody(code: .recordingUnavailable))
+      end = .own(head, errorBody(.recordingUnavailable))
     } else if stream != nil {
-      end = .pieces([Self.errorFrame(.recordingUnavailable)], close: true)
+      end = .pieces([errorFrame(.recordingUnavailable)], close: true)
     } else {
       end = .abort
     }
   }
 
-  /// An in-stream error; no `[DONE]` follows.
-  static func errorFrame(_ code: ErrorCode) -> ByteBuffer {
-    var bytes: [UInt8] = []
-    SSEWriter.append(data: openAIErrorBody(code: code), to: &bytes)
-    return ByteBuffer(bytes: bytes)
-  }
 }
 
 /// Waits for a request's `dispatched`, which must not be taken for its `finished`.

@@ -155,6 +155,7 @@ private struct Phrase: Sendable {
     Phrase(.deactivated, "^the openai account associated with this api key has been"),
     Phrase(.notPermitted, "^this credential is only authorized"),
     Phrase(.region, "^user location is not supported"),
+    Phrase(.region, "^gemini api free tier is not available"),
     Phrase(.region, "^country, region, or territory not supported"),
     Phrase(.noModel, "^the model *does not exist"), Phrase(.noModel, "^model *does not exist"),
     Phrase(.noModel, "^model: "), Phrase(.noModel, "^model *not found"),

@@ -263,7 +263,11 @@ struct FailureRow: Sendable {
       "in a stream", [],
       names: [
         "invalid_request_error", "invalid_argument", "badrequesterror",
-        "bad_request", "request_too_large",
+        "bad_request", "request_too_large", "failed_precondition", "out_of_range",
+        "invalid_prompt", "invalid_image", "invalid_image_format", "invalid_base64_image",
+        "invalid_image_url", "image_too_large", "image_too_small", "image_parse_error",
+        "image_file_too_large", "unsupported_image_media_type", "empty_image_file",
+        "failed_to_download_image",
       ], .badRequest, "invalid_request"),
   ]
 }

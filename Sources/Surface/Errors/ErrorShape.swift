@@ -6,25 +6,44 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
   case apiRouter = "RouterError"
   /// `{"error":{"message","type","param","code"}}`.
   case openAI = "OpenAIError"
+  /// `{"type":"error","error":{"type","message","details"},"request_id"}`.
+  case anthropic = "AnthropicError"
+  /// `{"error":{"code","message","status","details"}}`.
+  case google = "GoogleError"
 
   /// The shape that belongs to a path, known or not.
   public init(path: some StringProtocol) {
+    let known = path.hasPrefix("/api/v1") ? path.dropFirst(4) : path[...]
     let routers = ["/v1/audit/", "/v1/admin/", "/v1/status/", "/v1/metrics/"]
-    if routers.contains(where: { path.hasPrefix($0) }) {
+    if routers.contains(where: { path.hasPrefix($0) }) || known == "/v1/inference" {
       self = .apiRouter
-    } else if path.hasPrefix("/v1/") || path.hasPrefix("/api/v1/") {
+    } else if known == "/v1/messages" || known.hasPrefix("/v1/messages/") {
+      self = .anthropic
+    } else if known.hasPrefix("/v1beta/") || Self.isGeminiCall(known) {
+      self = .google
+    } else if known.hasPrefix("/v1/") {
       self = .openAI
     } else {
       self = .administration
     }
   }
 
+  /// A method of Google's stands behind the last colon; names of models have colons too.
+  private static func isGeminiCall(_ path: some StringProtocol) -> Bool {
+    guard path.hasPrefix("/v1/models/"), let colon = path.lastIndex(of: ":") else { return false }
+    return [
+      "generateContent", "streamGenerateContent", "countTokens", "embedContent",
+      "batchEmbedContents",
+    ].contains { path[path.index(after: colon)...] == $0 }
+  }
+
   /// An error's body in this shape; what the shape has no place for is left out.
   ///
-  /// `message` and `remedy` nil: the catalogue's. No secret, prompt or upstream text belongs in any of them.
+  /// `status` nil: the code's. `message` and `remedy` nil: the catalogue's. No secret, prompt or upstream text belongs
+  /// in any of them.
   public func body(
-    _ code: ErrorCode, message: String? = nil, requestID: String, field: String? = nil,
-    remedy: String? = nil, details: [JSONValue.Member] = []
+    _ code: ErrorCode, status: Int? = nil, message: String? = nil, requestID: String,
+    field: String? = nil, remedy: String? = nil, details: [JSONValue.Member] = []
   ) -> [UInt8] {
     switch self {
     case .administration:
@@ -35,7 +54,15 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
       routerErrorBody(
         code: code, message: message, requestID: requestID, field: field, remedy: remedy,
         details: details)
-    case .openAI: openAIErrorBody(code: code, message: message, param: field)
+    case .openAI: openAIErrorBody(code: code, message: message, param: field, details: details)
+    case .anthropic:
+      messagesErrorBody(
+        code: code, status: status, message: message, requestID: requestID, field: field,
+        details: details)
+    case .google:
+      googleErrorBody(
+        code: code, status: status, message: message, requestID: requestID, field: field,
+        details: details)
     }
   }
 }

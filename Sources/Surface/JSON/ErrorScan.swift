@@ -41,8 +41,12 @@ public enum ErrorScan {
     guard document.members != nil else {
       return ErrorFacts(words: document.string.map(words) ?? [])
     }
-    let isListed = document["error"].map { !$0.isNull } ?? false
-    let error = isListed ? document["error"] ?? .null : document
+    // An event of Responses wraps the answer that failed.
+    let holder =
+      document["response"]?["error"].map { !$0.isNull } == true
+      ? document["response"] ?? document : document
+    let isListed = holder["error"].map { !$0.isNull } ?? false
+    let error = isListed ? holder["error"] ?? .null : document
     if let text = error.string {
       var facts = ErrorFacts(isErrorObject: true, words: words(text))
       facts.add(name: text)

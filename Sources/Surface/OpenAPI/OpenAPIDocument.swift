@@ -281,6 +281,26 @@ extension ErrorShape {
         .field("error", .string), .field("code", code), .field("requestId", .uuid), field,
         .field("remedy", .string),
       ])
+    case .anthropic:
+      return .object([
+        .field("type", .constant("error")),
+        .field(
+          "error",
+          .object([
+            .field("type", .string), .field("message", .string),
+            .optional("details", .open([.field("error_code", code)])),
+          ])),
+        .field("request_id", .string),
+      ])
+    case .google:
+      return .object([
+        .field(
+          "error",
+          .object([
+            .field("code", .integer(400...599)), .field("message", .string),
+            .field("status", .string), .optional("details", .array(of: .open([]))),
+          ]))
+      ])
     case .openAI:
       return .object([
         .field(
@@ -295,8 +315,19 @@ extension ErrorShape {
 
   /// These errors in this shape.
   fileprivate func schema(_ codes: [ErrorCode]) -> Schema {
-    let code = Schema.object([.field("code", .choice(codes.map(\.rawValue)))])
-    let narrowed: Schema = self == .apiRouter ? code : .object([.field("error", code)])
+    let choice = Schema.choice(codes.map(\.rawValue))
+    let narrowed: Schema
+    switch self {
+    case .administration, .openAI:
+      narrowed = .object([.field("error", .object([.field("code", choice)]))])
+    case .apiRouter: narrowed = .object([.field("code", choice)])
+    case .anthropic:
+      narrowed = .object([
+        .field("error", .object([.field("details", .object([.field("error_code", choice)]))]))
+      ])
+    // Google's reasons are the codes in capitals, in a list of details.
+    case .google: return Schema.reference("#/components/schemas/\(rawValue)")
+    }
     return .allOf([Schema.reference("#/components/schemas/\(rawValue)"), narrowed])
   }
 }

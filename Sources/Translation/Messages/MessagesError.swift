@@ -1,36 +1,6 @@
-public import Surface
+import Surface
 
-/// The classes of Anthropic's errors, as its SDKs tell them apart.
-public enum MessagesErrorType: String, Sendable, Hashable, CaseIterable {
-  case invalidRequest = "invalid_request_error"
-  case authentication = "authentication_error"
-  case billing = "billing_error"
-  case permission = "permission_error"
-  case notFound = "not_found_error"
-  case conflict = "conflict_error"
-  case requestTooLarge = "request_too_large"
-  case rateLimit = "rate_limit_error"
-  case timeout = "timeout_error"
-  case apiError = "api_error"
-  case overloaded = "overloaded_error"
-
-  /// The class of a status.
-  public init(status: Int) {
-    switch status {
-    case 401: self = .authentication
-    case 402: self = .billing
-    case 403: self = .permission
-    case 404: self = .notFound
-    case 409: self = .conflict
-    case 413: self = .requestTooLarge
-    case 429: self = .rateLimit
-    case 408, 504: self = .timeout
-    case 503, 529: self = .overloaded
-    case 400..<500: self = .invalidRequest
-    default: self = .apiError
-    }
-  }
-
+extension MessagesErrorType {
   /// The class that any provider names so within a stream; nil: a name that none of them is known to give.
   init?(failure name: String) {
     switch name.lowercased() {
@@ -88,32 +58,4 @@ func messagesStreamError(_ failure: StreamFailure) -> JSONValue {
     message = code.summary
   }
   return ["type": .string(type.rawValue), "message": .string(message)]
-}
-
-/// Anthropic's error object: `{"type":"error","error":{"type","message"},"request_id"}`.
-///
-/// `message` nil: the code's summary. No secret, prompt or upstream text belongs in it.
-public func messagesErrorBody(
-  code: ErrorCode, message: String? = nil, requestID: String
-) -> [UInt8] {
-  messagesErrorBody(
-    type: MessagesErrorType(status: code.status), message: message ?? code.summary,
-    requestID: requestID)
-}
-
-/// The same for an error whose class is the provider's.
-public func messagesErrorBody(
-  type: MessagesErrorType, message: String, requestID: String
-) -> [UInt8] {
-  var writer = JSONWriter()
-  writer.object { writer in
-    writer.member("type", "error")
-    writer.name("error")
-    writer.object { writer in
-      writer.member("type", type.rawValue)
-      writer.member("message", message)
-    }
-    writer.member("request_id", requestID)
-  }
-  return writer.bytes
 }
