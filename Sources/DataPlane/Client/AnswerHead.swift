@@ -9,6 +9,8 @@ struct AnswerHead {
   var clientRequestID: String?
   var keepsAlive: Bool
   var isHTTP10 = false
+  /// For a client of Anthropic's protocol, which has names of its own for some fields.
+  var isAnthropic = false
   var shouldRetry: Bool?
   /// 1…`retryAfterSecondsMax`.
   private(set) var retryAfterSeconds: Int?
@@ -70,15 +72,15 @@ struct AnswerHead {
     case .chunked: HTTP1Encoder.chunkedCoding(to: &out)
     case .untilClose, .none: break
     }
-    if let clientRequestID {
-      field("x-request-id", clientRequestID, to: &out)
-    } else {
-      HTTP1Encoder.field("x-request-id", uuid: requestID.rawValue, to: &out)
-    }
+    requestID("x-request-id", to: &out)
+    if isAnthropic { requestID("request-id", to: &out) }
     HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
     limits.append(to: &out)
+    if isAnthropic, limits != .none {
+      limits.appendAnthropic(at: context.plane.clock.wallNanoseconds, to: &out)
+    }
     if let seconds = retryAfterSeconds ?? passingSeconds {
       HTTP1Encoder.field("retry-after", seconds, to: &out)
     }
@@ -89,6 +91,14 @@ struct AnswerHead {
     Self.connectionField(
       keepsAlive: keepsAlive && framing != .untilClose, isHTTP10: isHTTP10, to: &out)
     HTTP1Encoder.endOfHead(to: &out)
+  }
+
+  private func requestID(_ name: StaticString, to out: inout ByteBuffer) {
+    if let clientRequestID {
+      field(name, clientRequestID, to: &out)
+    } else {
+      HTTP1Encoder.field(name, uuid: requestID.rawValue, to: &out)
+    }
   }
 
   /// Our own 503 without a known end is overload or a stop: soon over, or another gateway's turn.

@@ -392,6 +392,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
       keepsAlive: false)
     answer.shouldRetry = code.isRetryable
     let shape = head.map { ErrorShape(path: $0.path) } ?? .openAI
+    answer.isAnthropic = shape == .anthropic
     let body = shape.body(
       code, status: status, message: message,
       requestID: answer.clientRequestID ?? uuidText(id.rawValue))

@@ -206,9 +206,9 @@ extension Exchange: UpstreamCaller {
     let told =
       verdict.showsUpstreamWords
       ? StreamFrame.bytes(
-        quoting: Array(frame.readableBytesView), answerDialect, isArray: streamsArray)
+        quoting: Array(frame.readableBytesView), clientDialect, isArray: streamsArray)
       : StreamFrame.bytes(
-        verdict.streamCode, answerDialect, status: verdict.streamStatus, requestID: toldID,
+        verdict.streamCode, clientDialect, status: verdict.streamStatus, requestID: toldID,
         sequence: stream?.sequence, isArray: streamsArray)
     conclude(
       .failed, status: answer?.status ?? 200, code: ErrorCode.upstreamError.rawValue,
@@ -219,8 +219,11 @@ extension Exchange: UpstreamCaller {
   func errorFrame(_ code: ErrorCode) -> ByteBuffer {
     ByteBuffer(
       bytes: StreamFrame.bytes(
-        code, answerDialect, requestID: toldID, sequence: stream?.sequence, isArray: streamsArray))
+        code, clientDialect, requestID: toldID, sequence: stream?.sequence, isArray: streamsArray))
   }
+
+  /// The form that the client reads.
+  private var clientDialect: Dialect { operation.dialect ?? .chat }
 
   /// The client reads the elements of one JSON array.
   private var streamsArray: Bool { stream?.isArray == true }
@@ -231,7 +234,7 @@ extension Exchange: UpstreamCaller {
       quietSince <= now - options.streamKeepAlive.nanoseconds
     else { return }
     quietSince = now
-    writer.body(ByteBuffer(staticString: StreamFrame.keepAlive(answerDialect)))
+    writer.body(ByteBuffer(staticString: StreamFrame.keepAlive(clientDialect)))
     connection.write(writer.take())
     connection.flush()
   }

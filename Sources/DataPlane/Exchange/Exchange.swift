@@ -253,6 +253,7 @@ final class Exchange {
       keepsAlive: connection.willKeepAlive)
     head.limits = limitState?.headers ?? .none
     head.isHTTP10 = self.head.version == .http10
+    head.isAnthropic = operation == .messages || operation == .countTokens
     if key?.diagnostics == true {
       head.account = attempts.last?.account.rawValue
       head.snapshot = attempts.last?.snapshot

@@ -49,6 +49,31 @@ struct LimitHeaders: Sendable, Hashable {
     }
   }
 
+  /// Anthropic's names: the instant at which all of it is there again in RFC 3339, in whole seconds.
+  func appendAnthropic(at wall: Int64, to out: inout ByteBuffer) {
+    if let requests {
+      let (limit, rest) = (Self.number(requests.limit), Self.number(requests.remaining))
+      HTTP1Encoder.field("anthropic-ratelimit-requests-limit", limit, to: &out)
+      HTTP1Encoder.field("anthropic-ratelimit-requests-remaining", rest, to: &out)
+      Self.instant("anthropic-ratelimit-requests-reset", requests, wall, to: &out)
+    }
+    if let tokens {
+      let (limit, rest) = (Self.number(tokens.limit), Self.number(tokens.remaining))
+      HTTP1Encoder.field("anthropic-ratelimit-tokens-limit", limit, to: &out)
+      HTTP1Encoder.field("anthropic-ratelimit-tokens-remaining", rest, to: &out)
+      Self.instant("anthropic-ratelimit-tokens-reset", tokens, wall, to: &out)
+    }
+  }
+
+  private static func instant(
+    _ name: StaticString, _ reading: RateReading, _ wall: Int64, to out: inout ByteBuffer
+  ) {
+    let second: Int128 = 1_000_000_000
+    let full = (Int128(wall) + Int128(reading.fullInNanoseconds) + second - 1) / second * second
+    let text = rfc3339(UnixNanoseconds(Int64(clamping: full)))
+    _ = try? HTTP1Encoder.field(name, checked: text, to: &out)
+  }
+
   private static func number(_ value: UInt64) -> Int { Int(clamping: value) }
 
   /// Until all of it is there again, rounded up.

@@ -14,7 +14,7 @@ public enum StreamFrame {
   ) -> [UInt8] {
     let data =
       switch dialect {
-      case .chat, .completions, .embeddings: openAIErrorBody(code: code)
+      case .chat, .completions, .embeddings, .inference: openAIErrorBody(code: code)
       case .messages, .countTokens:
         messagesErrorBody(code: code, status: status, requestID: requestID)
       case .responses: responsesError(code, sequence: sequence ?? 0)
@@ -35,7 +35,7 @@ public enum StreamFrame {
       let name = data.withUnsafeBytes { UsageScan.type(in: $0).map(Array.init) }
       bytes += "event: ".utf8 + (name ?? Array("error".utf8)) + "\n".utf8
     case .gemini where isArray: return ",\n".utf8 + data + "]\n".utf8
-    case .chat, .completions, .embeddings, .gemini: break
+    case .chat, .completions, .embeddings, .gemini, .inference: break
     }
     SSEWriter.append(data: data, to: &bytes)
     return bytes
@@ -46,7 +46,7 @@ public enum StreamFrame {
   /// Google's SDK takes every line that does not begin with `data: ` for JSON, also a comment.
   public static func keepAlive(_ dialect: Dialect) -> StaticString {
     switch dialect {
-    case .chat, .completions, .embeddings, .responses: ": keep-alive\n\n"
+    case .chat, .completions, .embeddings, .responses, .inference: ": keep-alive\n\n"
     case .messages, .countTokens: "event: ping\ndata: {\"type\": \"ping\"}\n\n"
     case .gemini: "\n"
     }
