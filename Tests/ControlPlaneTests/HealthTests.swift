@@ -81,7 +81,6 @@ struct HealthTests {
     (429, .account, "rate_limited", "limits"), (500, .provider, "status_500", "failed"),
     (nil, .network, "tls_failed", "reached"), (200, .provider, "unexpected_answer", "protocol"),
     (nil, .provider, "timeout", "in time"),
-    (nil, .gateway, "protocol_not_supported", "does not speak"),
   ])
   func `a bad test says what failed in our words, and keeps the cooldown`(
     _ status: UInt16?, _ errorClass: ErrorClass, _ code: String, _ word: String

@@ -1,6 +1,7 @@
 import Domain
 import EventStore
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import Testing
 
@@ -247,17 +248,55 @@ struct ProbeTests {
   }
 
   @Test(
-    "of a protocol that is not spoken says so",
-    arguments: UpstreamProtocol.allCases.filter { $0 != .openai })
-  func protocols(_ dialect: UpstreamProtocol) async throws {
-    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
-    var configuration = Configuration.one(port: upstream.port)
-    configuration.apply(.provider(.changed(.init(id: ProviderID("p"), dialect: dialect))))
+    "goes in the words of the provider's protocol",
+    arguments: [
+      (
+        UpstreamProtocol.anthropic, "/v1/messages",
+        #"{"model":"m","messages":[{"role":"user","content":"Say OK."}],"max_tokens":1}"#,
+        #"{"type":"message","content":[{"type":"text","text":"OK"}],"stop_reason":"max_tokens"}"#,
+        "/v1/models?limit=1000", #"{"data":[{"type":"model","id":"claude-x"}],"has_more":false}"#,
+        "claude-x", "x-api-key"
+      ),
+      (
+        .gemini, "/v1beta/models/m:generateContent",
+        #"{"contents":[{"role":"user","parts":[{"text":"Say OK."}]}],"generationConfig":{"maxOutputTokens":1}}"#,
+        #"{"candidates":[{"finishReason":"MAX_TOKENS"}]}"#,
+        "/v1beta/models?pageSize=1000", #"{"models":[{"name":"models/gemini-x"}]}"#,
+        "gemini-x", "x-goog-api-key"
+      ),
+    ])
+  func protocols(
+    _ asked: UpstreamProtocol, _ target: String, _ body: String, _ answer: String,
+    _ listTarget: String, _ list: String, _ name: String, _ keyField: String
+  ) async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Configuration()
+    configuration.addProvider("p", port: upstream.port, path: "", dialect: asked)
+    configuration.addAccount("a1", at: "p")
     try await Gateway.run(configuration) { gateway in
-      let report = await gateway.test("a1")
-      #expect(report.errorCode == "protocol_not_supported")
-      #expect(report.errorClass == .gateway)
-      #expect(upstream.callCount == 0)
+      async let report = gateway.test("a1")
+      let call = await upstream.next()
+      #expect(call.head.uri == target && call.text == body)
+      #expect(call.header(keyField) == "secret-of-a1" && call.header("authorization") == nil)
+      #expect((call.header("anthropic-version") == "2023-06-01") == (asked == .anthropic))
+      call.answer(answer)
+      #expect(await report.isValid)
+
+      async let refused = gateway.test("a1")
+      await upstream.next().answer(#"{"error":{"type":"x","message":"no"}}"#, status: 401)
+      let refusal = await refused
+      #expect(refusal.errorClass == .account && refusal.status == 401)
+
+      async let odd = gateway.test("a1")
+      await upstream.next().answer(plainAnswer)
+      #expect(await odd.errorCode == "unexpected_answer")
+
+      async let models = gateway.models(of: "a1")
+      let listing = await upstream.next()
+      #expect(listing.head.uri == listTarget && listing.head.method == .GET)
+      #expect(listing.header(keyField) == "secret-of-a1")
+      listing.answer(list)
+      #expect(await models.models == [name])
     }
   }
 

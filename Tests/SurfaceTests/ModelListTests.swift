@@ -4,7 +4,24 @@ import Testing
 
 @Suite("An upstream's list of models")
 struct ModelListTests {
-  private func parse(_ text: String) throws -> ModelList { try ModelList.parse(Array(text.utf8)) }
+  private func parse(_ text: String, as dialect: Dialect = .chat) throws -> ModelList {
+    try ModelList.parse(Array(text.utf8), as: dialect)
+  }
+
+  @Test("of Gemini's is read without the prefix and without what generates no content")
+  func gemini() throws {
+    let text = #"""
+      {"models":[{"name":"models/gemini-b","supportedGenerationMethods":["generateContent"]},
+      {"name":"gemini-a"},{"name":"models/embed","supportedGenerationMethods":["embedContent"]}],
+      "nextPageToken":""}
+      """#
+    #expect(
+      try parse(text, as: .gemini) == ModelList(names: ["gemini-a", "gemini-b"], skipped: 1))
+    #expect(throws: ModelList.Fault.notAList) { try parse(text, as: .messages) }
+    #expect(throws: ModelList.Fault.isError) {
+      try parse(#"{"error":{"code":403}}"#, as: .gemini)
+    }
+  }
 
   @Test("is sorted, holds no name twice, and passes over what it does not know")
   func names() throws {

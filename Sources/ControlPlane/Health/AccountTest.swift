@@ -36,8 +36,6 @@ extension ProbeReport {
     switch errorCode {
     case Self.rateLimited:
       return "The provider limits the account\(status); that says nothing of its credential."
-    case Self.protocolNotSupported:
-      return "The gateway does not speak this provider's protocol yet."
     case AccountTest.noModel:
       return "The provider offers no model to ask for; name one, or let its list be read."
     case "misconfigured":

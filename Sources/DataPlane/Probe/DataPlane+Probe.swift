@@ -7,12 +7,12 @@ extension DataPlane {
   /// thinks of the account; it counts in no limit and no usage, and the log does not tell of it. Takes at
   /// most 10 s.
   public func test(_ account: AccountID, model: String) async -> ProbeReport {
-    await ask(.chat(model: model), of: account).probe
+    await ask(ProbeQuestion(kind: .answer(model: model)), of: account).probe
   }
 
   /// Asks `account` which models there are; as `test` in all else.
   public func models(of account: AccountID) async -> ModelListReport {
-    await ask(.models, of: account)
+    await ask(ProbeQuestion(kind: .models), of: account)
   }
 }
 

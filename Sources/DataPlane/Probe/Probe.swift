@@ -50,16 +50,20 @@ final class Probe {
     guard let index = routing.snapshot.accounts.firstIndex(where: { $0.id == account }) else {
       return end(.unknownAccount)
     }
+    question.dialect = routing.mainDialect(account: index)
     let route =
-      switch question {
-      case .chat: routing.route(account: index, dialect: .chat)
+      switch question.kind {
+      case .answer: routing.route(account: index, dialect: question.dialect)
       case .models: routing.modelsRoute(account: index)
       }
     switch route {
     case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
       lane = route.lane
-      head = route.head
+      route.begin(model: question.model, isStream: false, alt: nil, to: &head)
+      if question.dialect == .messages {
+        HTTP1Encoder.field("anthropic-version", LoopRouting.anthropicVersion, to: &head)
+      }
       startCall()
     }
   }
@@ -117,9 +121,7 @@ extension Probe: UpstreamCaller {
   func upstreamEstablished() { if answer == nil { awaitHead() } }
 
   func upstreamCallFailed(_ failure: UpstreamFailure) {
-    end(
-      failure.errorClass,
-      failure == .dialectUnsupported ? ProbeReport.protocolNotSupported : failure.code)
+    end(failure.errorClass, failure.code)
   }
 
   func upstreamHead(_ head: HTTP1ResponseHead) {
@@ -164,7 +166,7 @@ extension Probe: UpstreamCaller {
     guard done != nil else { return }
     if isRefused { return refused() }
     // Traffic forwards an encoded answer as it is; nothing here reads it either.
-    if case .chat = question, answer?.isEncoded == true { return end(nil, nil) }
+    if case .answer = question.kind, answer?.isEncoded == true { return end(nil, nil) }
     switch question.judge(Array(body.readableBytesView)) {
     case .good(let list): end(nil, nil, list)
     case .fault(let fault): end(fault)

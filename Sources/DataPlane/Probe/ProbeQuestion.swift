@@ -3,27 +3,55 @@ import NIOCore
 import Surface
 
 /// What a probe asks an account.
-enum ProbeQuestion: Sendable, Hashable {
-  /// One token of this model, named as upstream names it.
-  case chat(model: String, limit: TokenLimit = .maxTokens)
-  /// Which models there are.
-  case models
+struct ProbeQuestion: Sendable, Hashable {
+  var kind: Kind
+  /// In which its provider's models answer.
+  var dialect = Dialect.chat
+  var limit = TokenLimit.maxTokens
+
+  enum Kind: Sendable, Hashable {
+    /// One token of this model, named as upstream names it.
+    case answer(model: String)
+    /// Which models there are.
+    case models
+  }
+
+  /// By which field of a chat an answer is kept short: some models of OpenAI's refuse the older one.
+  enum TokenLimit: String, Sendable, Hashable {
+    case maxTokens = "max_tokens"
+    case maxCompletionTokens = "max_completion_tokens"
+  }
 
   var method: HTTP1Method {
-    switch self {
-    case .chat: .post
+    switch kind {
+    case .answer: .post
     case .models: .get
+    }
+  }
+
+  /// The model in the question; empty: it is about all.
+  var model: String {
+    switch kind {
+    case .answer(let model): model
+    case .models: ""
     }
   }
 
   /// The body of the call; nil: none.
   var body: [UInt8]? {
-    switch self {
-    case .models: nil
-    case .chat(let model, let limit):
-      JSONValue.object([
+    guard case .answer(let model) = kind else { return nil }
+    let words: JSONValue = "Say OK."
+    switch dialect {
+    case .gemini:
+      return JSONValue.object([
+        .init("contents", [["role": "user", "parts": [["text": words]]]]),
+        .init("generationConfig", ["maxOutputTokens": 1]),
+      ]).bytes
+    case _:
+      let limit = dialect == .chat ? limit : .maxTokens
+      return JSONValue.object([
         .init("model", JSONValue(model)),
-        .init("messages", [["role": "user", "content": "Say OK."]]),
+        .init("messages", [["role": "user", "content": words]]),
         .init(limit.rawValue, 1),
       ]).bytes
     }
@@ -31,23 +59,23 @@ enum ProbeQuestion: Sendable, Hashable {
 
   /// What is read of an answer; more of it is a fault.
   var answerBytesMax: Int {
-    switch self {
-    case .chat: 64 << 10
+    switch kind {
+    case .answer: 64 << 10
     case .models: 4 << 20
     }
   }
 
   /// What a whole answer with a good status says.
   func judge(_ bytes: [UInt8]) -> ProbeVerdict {
-    switch self {
-    case .chat:
-      let scan = bytes.withUnsafeBytes { UsageScan.scan($0) }
+    switch kind {
+    case .answer:
+      let scan = bytes.withUnsafeBytes { UsageScan.scan($0, as: dialect) }
       // As for traffic: an error beside choices is an answer all the same.
       if scan.isAnswer { return .good(nil) }
       return scan.hasError ? .fault(.errorInAnswer) : .fault(.unexpectedAnswer)
     case .models:
       do throws(ModelList.Fault) {
-        return .good(try ModelList.parse(bytes))
+        return .good(try ModelList.parse(bytes, as: dialect))
       } catch {
         switch error {
         case .notAList: return .fault(.unexpectedAnswer)
@@ -57,19 +85,13 @@ enum ProbeQuestion: Sendable, Hashable {
       }
     }
   }
-}
-
-extension ProbeQuestion {
-  /// By which field an answer is kept short: some models of OpenAI's refuse the older one.
-  enum TokenLimit: String, Sendable, Hashable {
-    case maxTokens = "max_tokens"
-    case maxCompletionTokens = "max_completion_tokens"
-  }
 
   /// What to ask instead where upstream finds fault with the question; nil: nothing.
   var second: ProbeQuestion? {
-    guard case .chat(let model, .maxTokens) = self else { return nil }
-    return .chat(model: model, limit: .maxCompletionTokens)
+    guard case .answer = kind, dialect == .chat, limit == .maxTokens else { return nil }
+    var second = self
+    second.limit = .maxCompletionTokens
+    return second
   }
 }
 

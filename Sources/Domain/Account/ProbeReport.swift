@@ -16,8 +16,6 @@ public struct ProbeReport: Sendable, Hashable {
 
   /// The code of an answer with status 429.
   public static let rateLimited = "rate_limited"
-  /// The code of a provider whose protocol the gateway does not speak to upstreams.
-  public static let protocolNotSupported = "protocol_not_supported"
 
   /// A finding.
   public init(
