@@ -5,7 +5,7 @@ import random
 
 import wire_plays as plays
 from support import eventually
-from wire import OWN_ERRORS, SIDES, CellCase, Wire, cells, seen
+from wire import SIDES, CellCase, Wire, cells, seen
 from wire_clients import SCHEMA, TOOLS, status_of
 from wire_providers import images
 
@@ -241,11 +241,13 @@ class Failures(Failing):
                     self.assert_form(error)
 
     def test_a_client_that_hangs_up(self):
-        events = self.sdk.events(self.wish(), self.prompt("slow"))
+        events = self.sdk.events(self.wish(identity=f"slow-{self.seed}"), self.prompt("slow"))
         for _ in range(3):
             next(events)
         events.close()
         eventually(lambda: self.asked().hung_up.is_set(), "the provider's seeing it")
+        if record := self.record(f"slow-{self.seed}"):
+            self.assertEqual(record["outcome"], "client_hung_up")
 
 
 class BrokenStreams(Failing):
@@ -255,17 +257,22 @@ class BrokenStreams(Failing):
         """Reads a stream that breaks; the text that came before, and the error."""
         text = ""
         with self.assertRaises(self.sdk.broken) as caught:
-            for event in self.sdk.events(self.wish(), self.prompt(name)):
+            for event in self.sdk.events(self.wish(identity=f"{name}-{self.seed}"), self.prompt(name)):
                 text += self.sdk.text_of(event)
         return text, caught.exception
+
+    def outcome(self, name):
+        return self.record(f"{name}-{self.seed}")["outcome"]
 
     def test_an_error_within_the_stream(self):
         text, _ = self.broken_stream("error")
         self.assertTrue(text and self.play("error").text().startswith(text))
+        self.assertEqual(self.outcome("error"), "failed")
 
     def test_a_stream_that_breaks_off(self):
         text, _ = self.broken_stream("cut")
         self.assertTrue(text and self.play("cut").text().startswith(text))
+        self.assertEqual(self.outcome("cut"), "upstream_cut")
 
     def test_what_fails_before_the_first_word_is_a_status(self):
         for name in ("empty-stream", "cut-early", "error-early"):
@@ -274,11 +281,10 @@ class BrokenStreams(Failing):
                 self.assertEqual(text, "")
                 self.assertGreaterEqual(status_of(error), 500)
                 self.assert_form(error)
+                self.assertEqual(self.outcome(name), "failed")
             self.tearDown()
 
 
-for base in (Answers, Tools, Thoughts, Requests):
-    globals().update(cells(base, __name__))
-globals().update(cells(Failures, __name__, clients=OWN_ERRORS))
-globals().update(cells(BrokenStreams, __name__, has_direct=False, clients=OWN_ERRORS))
+for base in (Answers, Tools, Thoughts, Requests, Failures, BrokenStreams):
+    globals().update(cells(base, __name__, has_direct=base is not BrokenStreams))
 del base

@@ -5,7 +5,7 @@ import unittest
 
 import wire_plays as plays
 from support import CLIENT_KEY, exchange
-from wire import OWN_ERRORS, SIDES, UPSTREAM, Wire, is_wired
+from wire import SIDES, UPSTREAM, Wire, is_wired
 
 KEYS = {"chat": "authorization", "responses": "authorization", "messages": "x-api-key", "gemini": "x-goog-api-key"}
 PROMPT = plays.mark("plain", 1)
@@ -15,21 +15,21 @@ TABLE = {
         "logprobs": {"logprobs": True}, "n": {"n": 2}, "logit_bias": {"logit_bias": {"50256": -100}},
         "modalities": {"modalities": ["text", "audio"]}, "web_search_options": {"web_search_options": {}},
         "x_unknown": {"x_unknown": 1}, "store": {"store": True},
-        "file_id": {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}}),
+        "content[0]": {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}}),
     "responses": ("/v1/responses", {"input": PROMPT}, {
         "previous_response_id": {"previous_response_id": "resp_1"}, "conversation": {"conversation": "conv_1"},
         "background": {"background": True}, "top_logprobs": {"top_logprobs": 3}, "x_unknown": {"x_unknown": 1},
         "tools[0]": {"tools": [{"type": "web_search"}]},
-        "file_id": {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}}),
+        "content[0]": {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}}),
     "messages": ("/v1/messages", {"messages": [{"role": "user", "content": PROMPT}], "max_tokens": 100}, {
-        "container": {"container": "container_1"}, "context_management": {"context_management": {"edits": []}},
+        "container": {"container": "container_1"}, "context_management": {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}},
         "mcp_servers": {"mcp_servers": [{"type": "url", "url": "https://example.com", "name": "x"}]},
         "x_unknown": {"x_unknown": 1}, "tools[0]": {"tools": [{"type": "bash_20250124", "name": "bash"}]},
-        "source": {"messages": [{"role": "user", "content": [
+        "content[0]": {"messages": [{"role": "user", "content": [
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}}]}]}}),
     "gemini": ("/v1beta/models/{}:generateContent", {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}, {
         "cachedContent": {"cachedContent": "cachedContents/1"}, "safetySettings": {"safetySettings": [
-            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}]},
+            {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_LOW_AND_ABOVE"}]},
         "responseModalities": {"generationConfig": {"responseModalities": ["IMAGE"]}},
         "googleSearch": {"tools": [{"googleSearch": {}}]}, "xUnknown": {"xUnknown": 1},
         "fileUri": {"contents": [{"role": "user", "parts": [
@@ -83,7 +83,7 @@ class RefusalTests(unittest.TestCase):
             self.assertEqual(answer.json()["request_id"], answer.header("request-id"))
 
     def clients(self):
-        return [client for client in OWN_ERRORS if any(is_wired(client, provider) for provider in SIDES)]
+        return [client for client in TABLE if any(is_wired(client, provider) for provider in SIDES)]
 
     def test_what_only_its_own_protocol_has(self):
         before = len(self.wire.providers.requests)

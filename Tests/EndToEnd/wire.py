@@ -126,18 +126,13 @@ class CellCase(unittest.TestCase):
         return None if self.is_direct else self.wire.record(request_id)
 
 
-#: The clients that read the gateway's own errors in their protocol.
-OWN_ERRORS = ("chat", "responses")
-
-
-def cells(base, module, has_direct=True, clients=tuple(CLIENTS)):
+def cells(base, module, has_direct=True):
     """A class for each cell that the gateway serves, and for each SDK before its own provider, by name."""
     found = {}
     own = {"chat": "openai", "responses": "openai", "messages": "anthropic", "gemini": "gemini"}
     for client in CLIENTS:
         table = [(own[client], True)] if has_direct else []
-        if client in clients:
-            table += [(provider, False) for provider in SIDES if is_wired(client, provider)]
+        table += [(provider, False) for provider in SIDES if is_wired(client, provider)]
         for provider, is_direct in table:
             name = f"{client.capitalize()}{'Before' if is_direct else 'To'}{provider.capitalize()}{base.__name__}"
             found[name] = type(name, (base, CellCase), {

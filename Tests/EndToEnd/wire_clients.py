@@ -54,6 +54,8 @@ class Wish:
     top_p: float | None = None
     thinking: bool = False
     schema: bool = False
+    #: The client's own name of the request.
+    identity: str = ""
 
 
 @dataclass
@@ -76,6 +78,10 @@ class Got:
 
 def address(image):
     return "data:image/png;base64," + base64.b64encode(image).decode()
+
+
+def own_id(wish):
+    return {"extra_headers": {"x-request-id": wish.identity}} if wish.identity else {}
 
 
 class Chat:
@@ -104,7 +110,7 @@ class Chat:
             {"role": "tool", "tool_call_id": identity, "content": text} for identity, _, text in results)]
 
     def settings(self, wish):
-        more = {"model": wish.model}
+        more = {"model": wish.model, **own_id(wish)}
         if wish.limit:
             more["max_completion_tokens"] = wish.limit
         if wish.tools:
@@ -214,7 +220,7 @@ class Responses(Chat):
             {"type": "function_call_output", "call_id": identity, "output": text} for identity, _, text in results)]
 
     def settings(self, wish):
-        more = {"model": wish.model, "store": False}
+        more = {"model": wish.model, "store": False, **own_id(wish)}
         if wish.limit:
             more["max_output_tokens"] = wish.limit
         if wish.system:
@@ -312,7 +318,7 @@ class Messages:
     sdk = anthropic
     stops = {"end": "end_turn", "sequence": "stop_sequence", "length": "max_tokens", "calls": "tool_use",
              "filtered": "refusal"}
-    header = "x-request-id"
+    header = "request-id"
 
     def __init__(self, origin, key, **more):
         self.client = anthropic.Anthropic(
@@ -335,7 +341,7 @@ class Messages:
             {"type": "tool_result", "tool_use_id": identity, "content": text} for identity, _, text in results]}]
 
     def settings(self, wish):
-        more = {"model": wish.model, "max_tokens": wish.limit or LIMIT}
+        more = {"model": wish.model, "max_tokens": wish.limit or LIMIT, **own_id(wish)}
         if wish.system:
             more["system"] = wish.system
         if wish.tools:
@@ -451,6 +457,8 @@ class Gemini:
 
     def settings(self, wish):
         more = {"automatic_function_calling": {"disable": True}}
+        if wish.identity:
+            more["http_options"] = {"headers": {"x-request-id": wish.identity}}
         if wish.limit:
             more["max_output_tokens"] = wish.limit
         if wish.system:
