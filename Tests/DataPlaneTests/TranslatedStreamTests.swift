@@ -61,7 +61,7 @@ struct TranslatedStreamTests {
 
   static func streams(_ dialect: Dialect) throws -> [(name: String, bytes: [UInt8])] {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../../Fixtures/streams/\(dialect.rawValue)").standardizedFileURL
+      .appending(path: "../../Fixtures/streams/\(dialect)").standardizedFileURL
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
       .filter { $0.hasSuffix(".sse") && !$0.hasPrefix("client-") }.sorted()
     return try names.map { ($0, Array(try Data(contentsOf: folder.appending(path: $0)))) }

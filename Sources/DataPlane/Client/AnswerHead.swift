@@ -64,6 +64,9 @@ struct AnswerHead {
     context.date.append(wallNanoseconds: context.plane.clock.wallNanoseconds, to: &out)
     if let upstream {
       forward(upstream, to: &out)
+    } else if isEventStream {
+      HTTP1Encoder.field("content-type", "text/event-stream", to: &out)
+      Self.streamFields(to: &out)
     } else {
       HTTP1Encoder.field("content-type", "application/json", to: &out)
     }
@@ -124,10 +127,13 @@ struct AnswerHead {
   private func forward(_ fields: HTTP1Fields, to out: inout ByteBuffer) {
     pass(.contentType, "content-type", of: fields, to: &out)
     pass(.contentEncoding, "content-encoding", of: fields, to: &out)
-    if isEventStream {
-      HTTP1Encoder.field("cache-control", "no-cache", to: &out)
-      HTTP1Encoder.field("x-accel-buffering", "no", to: &out)
-    }
+    if isEventStream { Self.streamFields(to: &out) }
+  }
+
+  /// What keeps caches and proxies from holding a stream back.
+  private static func streamFields(to out: inout ByteBuffer) {
+    HTTP1Encoder.field("cache-control", "no-cache", to: &out)
+    HTTP1Encoder.field("x-accel-buffering", "no", to: &out)
   }
 
   private func pass(

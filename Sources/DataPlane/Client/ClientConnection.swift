@@ -316,6 +316,13 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     }
   }
 
+  /// Counts what else is held for the request until its body is released; false: there is no room for it.
+  func hold(_ count: Int) -> Bool {
+    heldBytes += count
+    return context.plane.counters.heldBodyBytes.wrappingAdd(count, ordering: .relaxed).newValue
+      <= options.maxHeldBodyBytes
+  }
+
   /// The request's body is no longer needed: for another attempt, or at all.
   func releaseBody() {
     body = ByteBuffer()

@@ -28,7 +28,7 @@ extension Exchange {
       place = local.place
       switch decided {
       case .failure(let refusal):
-        isRetry ? noteWait(refusal, wall) : deny(refusal, wall)
+        attempts.isEmpty ? deny(refusal, wall) : noteWait(refusal, wall)
         return false
       case .success(let decision):
         var permit: AccountGauges.Permit?
@@ -36,7 +36,8 @@ extension Exchange {
           permit = context.plane.gauges.takePermit(decision.account, scope, now: now())
           if permit == nil { continue }
         }
-        if isRetry, !context.plane.retries.take(now: now()) {
+        // A request that was refused before any call costs nobody anything.
+        if isRetry, refusal == nil, !context.plane.retries.take(now: now()) {
           permit.map(context.plane.gauges.giveBack)
           return false
         }
@@ -45,25 +46,31 @@ extension Exchange {
           account: decision.account, rule: decision.rule, status: nil, errorClass: nil,
           errorCode: nil, connectMicroseconds: nil, firstByteMicroseconds: nil,
           totalMicroseconds: 0)
-        begin(decision, facts, permit, snapshot)
-        return true
+        if begin(decision, facts, permit, snapshot) { return true }
+        guard phase == .attempting, attempts.count < snapshot.settings.maxAttempts else {
+          return false
+        }
       }
     }
-    if !isRetry { deny(.noAccountAvailable) }
+    if attempts.isEmpty { deny(.noAccountAvailable) }
     return false
   }
 
   private static let decisionsMax = 8
 
+  /// False: the request cannot be told to this account, which is noted.
   private func begin(
     _ decision: RoutingDecision, _ facts: Attempt, _ permit: AccountGauges.Permit?,
     _ snapshot: RoutingSnapshot
-  ) {
+  ) -> Bool {
     let account = snapshot.accounts[decision.accountIndex]
     // Routing chooses nobody who could not be asked.
     guard let asked = operation.dialect,
       let dialect = snapshot.providers[account.providerIndex].dialect.dialect(for: asked)
-    else { return deny(.unsupportedOperation) }
+    else {
+      deny(.unsupportedOperation)
+      return false
+    }
     let quirks = account.quirks
     omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
     resetAfter = nil
@@ -74,13 +81,18 @@ extension Exchange {
       provider: decision.provider, upstreamModel: decision.upstreamModel, dialect: dialect,
       policy: decision.policy, permit: permit)
     phase = .attempting
+    refusal = translate()
+    if let refusal {
+      closeAttempt(refusal.verdict)
+      return false
+    }
     probeBegan()
     call()
+    return true
   }
 
   private func call() {
     guard let index = attempt?.accountIndex, let dialect = attempt?.dialect else { return }
-    guard dialect == operation.dialect else { return upstreamCallFailed(.dialectUnsupported) }
     switch context.routing.route(account: index, dialect: dialect) {
     case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
@@ -94,19 +106,14 @@ extension Exchange {
     guard let scan, let model = attempt?.upstreamModel, let route = attempt?.route else {
       return (.post, [])
     }
+    if answerIsTranslated, let translated = translation?.request {
+      let out = requestHead(scan, model, route, bodyCount: translated.readableBytes)
+      return (.post, [out, translated])
+    }
     let bodyPieces = scan.rewrite(
       bodyCount: body.readableBytes, model: model, includeUsage: addsUsageOption)
     let length = bodyPieces.reduce(0) { $0 + $1.count }
-    var out = ByteBuffer()
-    out.reserveCapacity(
-      route.head.readableBytes + 160 + min(length, AnswerWriter.copiedBytes))
-    route.begin(model: model, isStream: scan.stream, alt: upstreamAlt, to: &out)
-    HTTP1Encoder.field(
-      "accept", scan.stream ? "text/event-stream" : "application/json", to: &out)
-    pass(.traceparent, "traceparent", to: &out)
-    passProtocolFields(to: &out)
-    HTTP1Encoder.contentLength(length, to: &out)
-    HTTP1Encoder.endOfHead(to: &out)
+    var out = requestHead(scan, model, route, bodyCount: length)
     var pieces: [ByteBuffer] = []
     for piece in bodyPieces {
       switch piece {
@@ -128,14 +135,33 @@ extension Exchange {
     return (.post, pieces)
   }
 
+  private func requestHead(
+    _ scan: RequestScan, _ model: String, _ route: LoopRouting.UpstreamRoute, bodyCount: Int
+  ) -> ByteBuffer {
+    var out = ByteBuffer()
+    out.reserveCapacity(
+      route.head.readableBytes + 160 + min(bodyCount, AnswerWriter.copiedBytes))
+    route.begin(model: model, isStream: scan.stream, alt: upstreamAlt, to: &out)
+    HTTP1Encoder.field(
+      "accept", scan.stream ? "text/event-stream" : "application/json", to: &out)
+    pass(.traceparent, "traceparent", to: &out)
+    passProtocolFields(to: &out)
+    HTTP1Encoder.contentLength(bodyCount, to: &out)
+    HTTP1Encoder.endOfHead(to: &out)
+    return out
+  }
+
   /// The usage option is set only where the provider's dialect has one and the client left the choice open.
   var addsUsageOption: Bool {
-    guard !omitsUsageOption, scan?.leavesUsageOpen == true else { return false }
+    guard !omitsUsageOption, let scan else { return false }
+    // A translated stream is always asked for its usage.
+    if answerIsTranslated { return scan.stream && attempt?.dialect == .chat }
+    guard scan.leavesUsageOpen else { return false }
     return attempt?.dialect == .chat || attempt?.dialect == .completions
   }
 
   /// How Gemini is asked to write a stream: as the client asked, if it asked Gemini.
-  private var upstreamAlt: String? {
+  var upstreamAlt: String? {
     operation == .generateContent ? Admission.queryValue("alt", of: head) : "sse"
   }
 
@@ -229,8 +255,7 @@ extension Exchange {
     closeAttempt(verdict)
     conclude(
       .upstreamCut, status: answer?.status ?? 502, code: code.rawValue,
-      errorClass: verdict.errorClass,
-      stream != nil ? .pieces([errorFrame(code)], close: true) : .abort)
+      errorClass: verdict.errorClass, failureEnd(code))
   }
 
   /// Forgets an answer of which nothing went out.
@@ -238,6 +263,7 @@ extension Exchange {
     answer = nil
     stream = nil
     relay = nil
+    translation?.resetAnswer()
     collected = nil
     usage = .notReported
   }

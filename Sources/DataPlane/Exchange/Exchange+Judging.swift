@@ -22,6 +22,10 @@ enum HiddenFault: String, Sendable, Hashable {
   /// Whole, and no choice in it.
   case emptyStream = "empty_stream"
   case emptyAnswer = "empty_answer"
+  /// Of a translated answer: the model made something that is none, or that the client's protocol cannot hold.
+  case brokenAnswer = "broken_answer"
+  /// Of a translated answer: it breaks its protocol.
+  case malformedAnswer = "malformed_answer"
 }
 
 /// Answers that are errors: what they mean, and what follows.
@@ -77,7 +81,8 @@ extension Exchange {
   /// What a hidden fault means; an error says more of itself than that it is one.
   func verdict(on fault: HiddenFault, _ bytes: ByteBuffer, status: Int) -> FailureVerdict {
     switch fault {
-    case .emptyStream, .emptyAnswer: return .of(call: fault.rawValue)
+    case .emptyStream, .emptyAnswer, .brokenAnswer, .malformedAnswer:
+      return .of(call: fault.rawValue)
     case .errorInStream, .errorInAnswer:
       var verdict = verdict(on: bytes, status: status)
       if verdict.rule == .badAnswer { verdict.code = fault.rawValue }
@@ -110,6 +115,8 @@ extension Exchange {
   /// The option was ours, not the client's: the same account again, without it.
   private func repeatWithoutOption() {
     omitsUsageOption = true
+    // It was translated for this account before.
+    if answerIsTranslated, translate() != nil { return upstreamCallFailed(.machineExhausted) }
     attempt?.mayRetryStale = true
     startCall()
   }
@@ -137,6 +144,10 @@ extension Exchange {
         wait: verdict.rule == .beyondLimit ? .max : wait)
     case _: break
     }
+    if verdict.code == HiddenFault.malformedAnswer.rawValue {
+      return answerError(
+        .failed, .upstreamProtocol, errorClass: verdict.errorClass, wait: wait)
+    }
     answerError(
       .failed, .upstreamError,
       status: (500...599).contains(status) ? status : ErrorCode.upstreamError.status,
@@ -151,6 +162,11 @@ extension Exchange {
   private func quote(_ error: CollectedError, _ verdict: FailureVerdict, _ wait: Int64?) {
     let isGood = (200...299).contains(error.head.status)
     let status = isGood ? 400 : error.head.status
+    if answerIsTranslated {
+      return answerError(
+        .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
+        message: translatedWords(of: error), wait: wait, isRetryable: false)
+    }
     let isErrorObject =
       error.isWhole && !error.head.isEncoded
       && error.bytes.withUnsafeReadableBytes(Self.isErrorObject)

@@ -36,7 +36,11 @@ extension Exchange: UpstreamCaller {
     let isEventStream = Self.isEventStream(head)
     // Gemini streams an array where the client did not ask for events.
     let isArray = !isEventStream && scan?.stream == true && answerDialect == .gemini
-    if isEventStream || isArray, !head.isEncoded {
+    if answerIsTranslated {
+      beginTranslated(head, isEventStream: isEventStream)
+      // It was no answer.
+      guard phase == .relaying else { return }
+    } else if isEventStream || isArray, !head.isEncoded {
       stream = StreamRelay(answerDialect, hidesUsageChunk: addsUsageOption, isArray: isArray)
     } else {
       let isBare = self.head.version == .http10 && !Self.hasLength(head)
@@ -66,7 +70,9 @@ extension Exchange: UpstreamCaller {
   func upstreamBody(_ bytes: ByteBuffer) {
     if phase == .judging { return takeError(bytes) }
     guard phase == .relaying else { return }
-    if stream != nil {
+    if answerIsTranslated {
+      takeTranslated(bytes)
+    } else if stream != nil {
       switch stream?.take(bytes) {
       case .continue, nil: break
       case .done: streamDone()
@@ -91,6 +97,7 @@ extension Exchange: UpstreamCaller {
     if phase == .judging { return judge(isWhole: true) }
     guard phase == .relaying else { return }
     upstream = nil
+    if answerIsTranslated { return translatedEnded() }
     if stream != nil { return streamEnded() }
     let verdict = relay?.verdict()
     if let fault = verdict?.fault, !isCommitted { return hidden(fault, relay?.kept) }
@@ -146,7 +153,9 @@ extension Exchange: UpstreamCaller {
   /// Sends on what the relay has set free.
   func forwardReleased() {
     let pieces: [ByteBuffer]
-    if stream != nil {
+    if let translation, answerIsTranslated {
+      pieces = translation.stream?.takeReleased() ?? []
+    } else if stream != nil {
       pieces = stream?.takeReleased() ?? []
     } else {
       pieces = relay?.takeReleased() ?? []
@@ -169,22 +178,32 @@ extension Exchange: UpstreamCaller {
     guard let answer else { return }
     isCommitted = true
     giveUpAt = .max
-    body = ByteBuffer()
-    connection.releaseBody()
+    releaseRequest()
     noteFirstByte()
     var out = answerHead(status: answer.status)
     if key?.diagnostics == true, let attempt {
       out.account = attempt.facts.account.rawValue
       out.snapshot = attempt.facts.snapshot
     }
-    out.upstream = answer.fields
-    out.isEventStream = stream?.isArray == false
+    if let translation, answerIsTranslated {
+      // Upstream's fields are about another body.
+      out.isEventStream = translation.stream != nil && !translation.wantsArray
+    } else {
+      out.upstream = answer.fields
+      out.isEventStream = stream?.isArray == false
+    }
     writer.head(out, framing: framing(of: answer, bodyIsWhole: pieces), context: context)
   }
 
   private func framing(
     of answer: HTTP1ResponseHead, bodyIsWhole pieces: [ByteBuffer]?
   ) -> AnswerHead.Framing {
+    if answerIsTranslated {
+      if translation?.stream == nil, let pieces {
+        return .length(pieces.reduce(0) { $0 + $1.readableBytes })
+      }
+      return head.version == .http10 ? .untilClose : .chunked
+    }
     if answer.status == 204 { return .none }
     if stream == nil {
       if case .length(let length) = answer.framing { return .length(length) }
@@ -230,7 +249,8 @@ extension Exchange: UpstreamCaller {
 
   /// Says that the stream goes on although its provider is silent: what sits between is known to cut quiet ones.
   func keepAlive(now: Int64) {
-    guard phase == .relaying, isCommitted, stream != nil, connection.isWritable,
+    guard phase == .relaying, isCommitted, stream != nil || translation?.stream != nil,
+      connection.isWritable,
       quietSince <= now - options.streamKeepAlive.nanoseconds
     else { return }
     quietSince = now
@@ -239,10 +259,17 @@ extension Exchange: UpstreamCaller {
     connection.flush()
   }
 
+  /// The request itself is no longer needed: nobody else is asked.
+  func releaseRequest() {
+    body = ByteBuffer()
+    connection.releaseBody()
+    translation?.releaseRequest()
+  }
+
   /// Upstream is complete: once the socket has taken all that came before, the request is recorded.
   ///
   /// `verdict`: what is wrong with the answer, found too late for another account.
-  private func complete(_ end: [ByteBuffer], _ verdict: FailureVerdict?) {
+  func complete(_ end: [ByteBuffer], _ verdict: FailureVerdict?) {
     deadline = .max
     closeAttempt(verdict)
     phase = .flushing

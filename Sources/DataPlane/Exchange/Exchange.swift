@@ -90,12 +90,16 @@ final class Exchange {
   /// Since when nothing of a stream went to the client.
   var quietSince = Int64.max
   var answer: HTTP1ResponseHead?
+  /// Where an account was asked in another protocol than the client's.
+  var translation: TranslatedExchange?
   var stream: StreamRelay?
   var relay: BodyRelay?
   /// Upstream's refusal, while it is read.
   var collected: CollectedError?
   /// Nanoseconds to wait, as the last refusal's body said.
   var resetAfter: Int64?
+  /// Why the request was not translated for the last account for which it was to be.
+  var refusal: TranslationRefusal?
   /// The account under way rejected the usage option.
   var omitsUsageOption = false
   var isCommitted = false
@@ -242,7 +246,9 @@ final class Exchange {
       session = SessionID.hash(head, scan, body, key: key?.id)
     }
     context.plane.retries.requested()
-    if !tryNext(), phase == .attempting { deny(.noAccountAvailable) }
+    if !tryNext(), phase == .attempting {
+      if let refusal { deny(refusal) } else { deny(.noAccountAvailable) }
+    }
   }
 
   // MARK: The end
@@ -309,8 +315,7 @@ final class Exchange {
     self.end = end
     deadline = .max
     if !doubts.isEmpty { dropDoubts() }
-    connection.releaseBody()
-    body = ByteBuffer()
+    releaseRequest()
     // What is written from here on leaves as soon as the event is in the log.
     if case .abort = end {} else { noteFirstByte() }
     // Whoever reads it finds the last attempt's model in `modelResolved`.
@@ -448,7 +453,9 @@ final class Exchange {
   }
 
   /// What a stream reported before it broke off counts: the provider charges it.
-  func noteUsage() { if let found = stream?.usage { usage = found } }
+  func noteUsage() {
+    if let found = stream?.usage ?? translation?.stream?.usage { usage = found }
+  }
 
   /// Ends the attempt under way, if there is one.
   private func cancelUpstream(_ errorClass: ErrorClass, code: String) {
@@ -522,13 +529,16 @@ extension Exchange: RecordingWaiter {
       var head = answerHead(status: ErrorCode.recordingUnavailable.status)
       head.shouldRetry = true
       end = .own(head, errorBody(.recordingUnavailable))
-    } else if stream != nil {
-      end = .pieces([errorFrame(.recordingUnavailable)], close: true)
     } else {
-      end = .abort
+      end = failureEnd(.recordingUnavailable)
     }
   }
 
+  /// How an answer that has begun tells of a failure of ours.
+  func failureEnd(_ code: ErrorCode) -> End {
+    if let end = translatedFailure(code.rawValue) { return end }
+    return stream != nil ? .pieces([errorFrame(code)], close: true) : .abort
+  }
 }
 
 /// Waits for a request's `dispatched`, which must not be taken for its `finished`.

@@ -15,7 +15,7 @@ enum UpstreamFailure: Error, Sendable, Hashable {
   case closedBeforeAnswer
   /// Closed in the middle of an answer.
   case cut
-  /// Bytes that are no HTTP/1.1 answer.
+  /// Bytes that are no HTTP/1.1 answer, or none of the provider's protocol.
   case malformedAnswer
   /// A frame of a stream beyond the bound.
   case frameTooLong

@@ -60,12 +60,13 @@ public struct FailureVerdict: Sendable, Hashable {
       // The bound is ours, and what the request asked for went beyond it.
       case "frame_too_long": .gatewayError
       case "malformed_answer", "empty_stream", "empty_answer", "error_in_stream",
-        "error_in_answer":
+        "error_in_answer", "broken_answer":
         .badAnswer
       case "client_hung_up": .clientGone
       case _: .gatewayError
       }
-    return FailureVerdict(rule, code: code)
+    // What a model made of one request says nothing of the account.
+    return FailureVerdict(rule, code: code, scope: code == "broken_answer" ? .nothing : nil)
   }
 
   /// What a status means where nothing else is known: an unknown 4xx is the request's, an unknown 5xx the provider's.

@@ -57,6 +57,14 @@ extension ErrorCode {
       .request(400, "The body has a field that means nothing here.", "Remove or rename it.")
     case .unsupportedParameter:
       .request(400, "A parameter is not supported.", "Leave the parameter out.")
+    case .notCarried:
+      .request(
+        400, "The model's provider speaks another protocol, which has no place for a field.",
+        "Leave the field named out, or choose a model whose provider speaks this protocol.")
+    case .stateNotCarried:
+      .request(
+        400, "A field names what is stored at a provider of another protocol.",
+        "Send the contents instead, or choose a model of the provider that holds them.")
     case .unsupportedMediaType:
       .request(
         415, "The body's media type is not supported.",

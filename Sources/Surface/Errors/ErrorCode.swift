@@ -16,6 +16,8 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case invalidField = "invalid_field"
   case unknownField = "unknown_field"
   case unsupportedParameter = "unsupported_parameter"
+  case notCarried = "not_carried"
+  case stateNotCarried = "state_not_carried"
   case unsupportedMediaType = "unsupported_media_type"
   case bodyTooLarge = "body_too_large"
   case headTooLarge = "head_too_large"

@@ -1,0 +1,187 @@
+import Domain
+import NIOCore
+import Surface
+import Translation
+
+/// Accounts whose provider speaks another protocol than the client.
+extension Exchange {
+  /// Writes the request in the protocol of the account under way; the reason if that cannot be done.
+  ///
+  /// A refusal of ours is nobody's failure: it cools no account, and another may carry the request.
+  func translate() -> TranslationRefusal? {
+    guard let scan, let client = operation.dialect, let attempt else { return nil }
+    guard attempt.dialect != client else {
+      translation?.standAside()
+      return nil
+    }
+    if translation == nil {
+      // What is read of the body takes about as much room as the body.
+      guard connection.hold(body.readableBytes) else { return .noRoom }
+      translation = TranslatedExchange(
+        body, of: client, isStream: scan.stream,
+        wantsArray: client == .gemini && upstreamAlt != "sse", facts: answerFacts(scan))
+    }
+    do throws(TranslationFault) {
+      try translation?.begin(
+        client: client, provider: attempt.dialect, model: attempt.upstreamModel,
+        includesUsage: !omitsUsageOption)
+    } catch {
+      return .fault(error)
+    }
+    guard connection.hold(translation?.request.readableBytes ?? 0) else { return .noRoom }
+    return nil
+  }
+
+  /// Why a request was not translated.
+  enum TranslationRefusal {
+    case fault(TranslationFault)
+    /// As many bytes of requests are held as may be.
+    case noRoom
+
+    /// What is noted of the attempt.
+    var verdict: FailureVerdict {
+      switch self {
+      case .fault(let fault):
+        FailureVerdict(.badRequest, code: fault.errorCode.rawValue, scope: .nothing)
+      case .noRoom: FailureVerdict(.gatewayError, code: ErrorCode.overloaded.rawValue)
+      }
+    }
+  }
+
+  private func answerFacts(_ scan: RequestScan) -> AnswerFacts {
+    AnswerFacts(
+      model: modelAsked, id: uuidText(id.rawValue).filter { $0 != "-" },
+      now: context.plane.clock.wallNanoseconds / 1_000_000_000,
+      includesUsage: scan.includeUsage == true, request: .object([]))
+  }
+
+  /// No account could carry the request, and none was called that could fail.
+  func deny(_ refusal: TranslationRefusal) {
+    switch refusal {
+    case .fault(let fault): deny(fault.errorCode, message: fault.message, param: fault.field)
+    case .noRoom: deny(.overloaded)
+    }
+  }
+
+  // MARK: The answer
+
+  /// The answer under way has to be translated.
+  var answerIsTranslated: Bool { translation?.translator != nil }
+
+  /// A good answer of another protocol begins.
+  func beginTranslated(_ head: HTTP1ResponseHead, isEventStream: Bool) {
+    guard let translation, let translator = translation.translator else { return }
+    // None was asked for, and what is in it cannot be read.
+    if head.isEncoded { return hidden(.malformedAnswer, nil) }
+    let wantsStream = scan?.stream == true
+    if wantsStream, isEventStream {
+      translation.stream = TranslatedStream(
+        translator.stream(for: translation.facts, isArray: translation.wantsArray))
+    } else {
+      // It may be an error in spite of its status: then it is one, whatever was asked for.
+      translation.answer = TranslatedBody()
+      translation.isOfOtherKind = wantsStream != isEventStream
+    }
+  }
+
+  func takeTranslated(_ bytes: ByteBuffer) {
+    guard let translation else { return }
+    if translation.stream != nil {
+      follow(translation.stream?.take(bytes) ?? .continue)
+    } else {
+      switch translation.answer?.take(bytes) {
+      case .continue, nil: break
+      case .markup: hidden(.errorInAnswer, translation.answer?.kept)
+      case .tooLong: giveUpTranslated(.frameTooLong)
+      }
+    }
+  }
+
+  /// Upstream has ended its answer.
+  func translatedEnded() {
+    guard let translation, let translator = translation.translator else { return }
+    if translation.stream != nil { return follow(translation.stream?.finish() ?? .unfinished) }
+    guard let answer = translation.answer else { return }
+    do throws(AnswerFault) {
+      let whole = try answer.translated(translator, for: translation.facts)
+      if translation.isOfOtherKind { throw .malformed }
+      usage = whole.usage
+      complete([whole.body], nil)
+    } catch {
+      hidden(
+        translation.isOfOtherKind && error == .broken
+          ? .malformedAnswer : error.hidden(inStream: false), answer.kept)
+    }
+  }
+
+  private func follow(_ step: TranslatedStream.Step) {
+    switch step {
+    case .continue: break
+    case .done:
+      forwardReleased()
+      upstream?.detach()
+      upstream = nil
+      noteUsage()
+      complete((translation?.stream?.end).map { [$0] } ?? [], nil)
+    case .empty: isCommitted ? giveUpTranslated(.cut) : hidden(.emptyStream, nil)
+    case .unfinished: giveUpTranslated(.cut)
+    case .fault(let fault):
+      let frame = translation?.stream?.faultFrame
+      isCommitted
+        ? translatedFailed(fault, frame) : hidden(fault.hidden(inStream: true), frame)
+    case .frameTooLong: giveUpTranslated(.frameTooLong)
+    }
+  }
+
+  private func giveUpTranslated(_ failure: UpstreamFailure) {
+    upstream?.close()
+    upstream = nil
+    forwardReleased()
+    broke(failure)
+  }
+
+  /// The stream has begun and now is an error: the client reads of which class, in its own protocol.
+  private func translatedFailed(_ fault: AnswerFault, _ frame: ByteBuffer?) {
+    forwardReleased()
+    upstream?.close()
+    upstream = nil
+    noteUsage()
+    let verdict = verdict(
+      on: fault.hidden(inStream: true), frame ?? ByteBuffer(), status: answer?.status ?? 200)
+    closeAttempt(verdict)
+    let code: ErrorCode = fault == .malformed ? .upstreamProtocol : .upstreamError
+    let name = translation?.stream?.failureName ?? code.rawValue
+    conclude(
+      .failed, status: answer?.status ?? 200, code: code.rawValue, errorClass: verdict.errorClass,
+      translatedFailure(name) ?? .abort)
+  }
+
+  /// How a begun translated stream tells of a failure; nil: there is none.
+  func translatedFailure(_ name: String) -> End? {
+    (translation?.stream?.failure(name)).map { .pieces([$0], close: true) }
+  }
+
+  // MARK: Refusals of providers
+
+  /// What a provider of another protocol says of a request that is at fault; nil: nothing that can be repeated.
+  func translatedWords(of error: CollectedError) -> String? {
+    guard error.isWhole, !error.head.isEncoded,
+      let value = try? JSONValue.parse(Array(error.bytes.readableBytesView)),
+      let text = value["error"]?["message"]?.string ?? value["error"]?.string, !text.isEmpty
+    else { return nil }
+    return String(text.prefix(Self.wordsMax))
+  }
+
+  private static let wordsMax = 4096
+}
+
+extension TranslationFault {
+  /// The catalogue's code for faults of this kind.
+  var errorCode: ErrorCode {
+    switch kind {
+    case .malformed: .invalidField
+    case .notCarried: .notCarried
+    case .stateBound: .stateNotCarried
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import Domain
+import NIOCore
+import Surface
+import Translation
+
+/// What a request needs beside the usual where an account speaks another protocol than its client.
+///
+/// The client's body is read once, however many accounts are asked.
+final class TranslatedExchange {
+  let facts: AnswerFacts
+  /// nil: it was given up when the answer began.
+  private var conversation: Result<Conversation, TranslationFault>?
+  /// A Gemini client wants its stream as one JSON array.
+  let wantsArray: Bool
+
+  /// nil: the account under way speaks the client's protocol.
+  private(set) var translator: Translator?
+  /// The body for the account under way.
+  private(set) var request = ByteBuffer()
+
+  // The answer of the account under way.
+  var stream: TranslatedStream?
+  var answer: TranslatedBody?
+  /// The answer is not of the kind that was asked for: a stream instead of one body, or the other way round.
+  var isOfOtherKind = false
+
+  /// Reads the client's body; `facts`: all but the part of the request that answers repeat.
+  init(
+    _ body: ByteBuffer, of client: Dialect, isStream: Bool, wantsArray: Bool, facts: AnswerFacts
+  ) {
+    self.wantsArray = wantsArray
+    var facts = facts
+    // Any provider's translator reads the client's side alike.
+    if let translator = Translator(client: client, provider: .chat) {
+      do throws(TranslationFault) {
+        let value = try Self.parse(body)
+        conversation = .success(try translator.read(value, isStream: isStream))
+        facts.request = translator.echoed(of: value)
+      } catch {
+        conversation = .failure(error)
+      }
+    } else {
+      conversation = .failure(Self.untranslatable)
+    }
+    self.facts = facts
+  }
+
+  private static let untranslatable = TranslationFault(
+    .notCarried, "model", "The model's provider speaks a protocol that has no such operation.")
+
+  private static func parse(_ body: ByteBuffer) throws(TranslationFault) -> JSONValue {
+    do throws(JSONFault) {
+      return try JSONValue.parse(Array(body.readableBytesView))
+    } catch {
+      throw TranslationFault(.malformed, error.field ?? "", error.message)
+    }
+  }
+
+  /// Writes the request for another account; an answer of the one before is forgotten.
+  func begin(
+    client: Dialect, provider: Dialect, model: String, includesUsage: Bool
+  ) throws(TranslationFault) {
+    resetAnswer()
+    guard let translator = Translator(client: client, provider: provider) else {
+      throw Self.untranslatable
+    }
+    self.translator = translator
+    guard var conversation = try conversation?.get() else { return }
+    conversation.model = model
+    var written = try translator.write(conversation)
+    if !includesUsage, case .object(let members) = written {
+      written = .object(members.filter { $0.name != "stream_options" })
+    }
+    request = ByteBuffer(bytes: written.bytes)
+  }
+
+  /// The account under way speaks the client's protocol.
+  func standAside() {
+    resetAnswer()
+    translator = nil
+    request = ByteBuffer()
+  }
+
+  /// The answer begins, or there will be none: nobody else is asked.
+  func releaseRequest() {
+    conversation = nil
+    request = ByteBuffer()
+  }
+
+  func resetAnswer() {
+    stream = nil
+    answer = nil
+    isOfOtherKind = false
+  }
+}
+
+extension AnswerFault {
+  /// What it is called as a fault of an answer under a good status.
+  func hidden(inStream: Bool) -> HiddenFault {
+    switch self {
+    case .reported: inStream ? .errorInStream : .errorInAnswer
+    case .empty: inStream ? .emptyStream : .emptyAnswer
+    case .broken: .brokenAnswer
+    case .malformed: .malformedAnswer
+    }
+  }
+}
