@@ -2,11 +2,12 @@
 
 import json
 import random
+import unittest
 
 import wire_plays as plays
-from support import eventually
-from wire import SIDES, CellCase, Wire, cells, seen
-from wire_clients import SCHEMA, TOOLS, status_of
+from support import CLIENT_KEY, eventually
+from wire import SEEDS, SIDES, CellCase, Wire, cells, seen
+from wire_clients import CLIENTS, SCHEMA, TOOLS, status_of
 from wire_providers import images
 
 BOTH_TOOLS = tuple(TOOLS)
@@ -239,6 +240,8 @@ class Failures(Failing):
                     self.assertIn(status_of(error), (status,) if self.is_direct else allowed)
                     self.assertIsInstance(error, self.sdk.failed(status_of(error)))
                     self.assert_form(error)
+                    if status == 429 and not self.is_direct:
+                        self.assertIn(int(error.response.headers["retry-after"]), range(1, 8), "as the provider told")
 
     def test_a_client_that_hangs_up(self):
         events = self.sdk.events(self.wish(identity=f"slow-{self.seed}"), self.prompt("slow"))
@@ -283,6 +286,51 @@ class BrokenStreams(Failing):
                 self.assert_form(error)
                 self.assertEqual(self.outcome(name), "failed")
             self.tearDown()
+
+
+class AloneTests(unittest.TestCase):
+    """What one maker's protocol alone has."""
+
+    def setUp(self):
+        self.wire, self.seed = CellCase.wire, next(SEEDS)
+
+    def sdk(self, client):
+        if CLIENTS[client].sdk is None:
+            raise unittest.SkipTest(f"the SDK of {client} is not installed (pip could not reach an index)")
+        sdk = CLIENTS[client](self.wire.origin, CLIENT_KEY)
+        self.addCleanup(sdk.close)
+        return sdk.client
+
+    def assert_recorded(self, request_id, **told):
+        record = self.wire.record(request_id)
+        self.assertEqual({name: record["tokens"][name] for name in told}, told)
+        self.assertEqual(record["outcome"], "completed")
+
+    def test_completions(self):
+        client, usage = self.sdk("chat"), plays.Usage()
+        asked = {"model": "gpt-4.1-mini", "prompt": plays.mark("plain", self.seed)}
+        raw = client.completions.with_raw_response.create(**asked)
+        self.assertEqual(raw.parse().choices[0].text, plays.TEXT)
+        self.assert_recorded(raw.headers["x-request-id"], input=usage.input, output=usage.output)
+        # Its type has no null for the reason to stop, which OpenAI's own chunks have.
+        client._strict_response_validation = False
+        raw = client.completions.with_raw_response.create(**asked, stream=True)
+        chunks = list(raw.parse())
+        self.assertEqual("".join(chunk.choices[0].text for chunk in chunks), plays.TEXT)
+        self.assertEqual(chunks[-1].choices[0].finish_reason, "stop")
+        self.assert_recorded(raw.headers["x-request-id"], input=usage.input, output=usage.output)
+
+    def test_embeddings(self):
+        raw = self.sdk("chat").embeddings.with_raw_response.create(
+            model="text-embedding-3-small", input=["one", plays.mark("plain", self.seed)])
+        self.assertEqual([row.embedding for row in raw.parse().data], [[0.25, -0.5, 0], [0.25, -0.5, 1]])
+        self.assert_recorded(raw.headers["x-request-id"], input=plays.Usage().input, output=None)
+
+    def test_a_count_of_tokens_costs_nothing(self):
+        raw = self.sdk("messages").messages.with_raw_response.count_tokens(
+            model="claude-opus-5", messages=[{"role": "user", "content": plays.mark("plain", self.seed)}])
+        self.assertEqual(raw.parse().input_tokens, plays.Usage().input)
+        self.assert_recorded(raw.headers["request-id"], input=None, output=None)
 
 
 for base in (Answers, Tools, Thoughts, Requests, Failures, BrokenStreams):

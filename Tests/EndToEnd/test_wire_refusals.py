@@ -1,14 +1,16 @@
 """What no translation can carry is refused before any call, in the client's protocol and with the field's name."""
 
 import json
+import re
 import unittest
 
 import wire_plays as plays
-from support import CLIENT_KEY, exchange
-from wire import SIDES, UPSTREAM, Wire, is_wired
+from support import CLIENT_KEY, ROOT, exchange
+from wire import SIDES, UPSTREAM, Wire
 
 KEYS = {"chat": "authorization", "responses": "authorization", "messages": "x-api-key", "gemini": "x-goog-api-key"}
 PROMPT = plays.mark("plain", 1)
+GEMINI = "/v1beta/models/{}:generateContent"
 #: A client's protocol: its path, the least request, and what only its own protocol has, by the name that is told.
 TABLE = {
     "chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": PROMPT}]}, {
@@ -27,13 +29,13 @@ TABLE = {
         "x_unknown": {"x_unknown": 1}, "tools[0]": {"tools": [{"type": "bash_20250124", "name": "bash"}]},
         "content[0]": {"messages": [{"role": "user", "content": [
             {"type": "document", "source": {"type": "file", "file_id": "file_1"}}]}]}}),
-    "gemini": ("/v1beta/models/{}:generateContent", {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}, {
+    "gemini": (GEMINI, {"contents": [{"role": "user", "parts": [{"text": PROMPT}]}]}, {
         "cachedContent": {"cachedContent": "cachedContents/1"}, "safetySettings": {"safetySettings": [
             {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_LOW_AND_ABOVE"}]},
         "responseModalities": {"generationConfig": {"responseModalities": ["IMAGE"]}},
         "googleSearch": {"tools": [{"googleSearch": {}}]}, "xUnknown": {"xUnknown": 1},
-        "fileUri": {"contents": [{"role": "user", "parts": [
-            {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}}]}]}}),
+        "parts[0]": {"contents": [{"role": "user", "parts": [
+            {"fileData": {"mimeType": "image/png", "fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}}]}]}}),
 }
 #: What only one maker's protocol has a path for.
 ALONE = {
@@ -82,14 +84,11 @@ class RefusalTests(unittest.TestCase):
             self.assertEqual(answer.header("request-id"), answer.header("x-request-id"))
             self.assertEqual(answer.json()["request_id"], answer.header("request-id"))
 
-    def clients(self):
-        return [client for client in TABLE if any(is_wired(client, provider) for provider in SIDES)]
-
     def test_what_only_its_own_protocol_has(self):
         before = len(self.wire.providers.requests)
         for client, (path, body, fields) in TABLE.items():
             for provider in SIDES:
-                if not is_wired(client, provider) or UPSTREAM[provider, client] == client:
+                if UPSTREAM[provider, client] == client:
                     continue
                 for field, more in fields.items():
                     with self.subTest(client=client, provider=provider, field=field):
@@ -100,10 +99,8 @@ class RefusalTests(unittest.TestCase):
     def test_what_only_one_maker_has(self):
         before = len(self.wire.providers.requests)
         for path, (own, body) in ALONE.items():
-            if own not in self.served_alone():
-                continue
             for provider in SIDES:
-                if provider == own or not is_wired("messages", provider):
+                if provider == own:
                     continue
                 with self.subTest(path=path, provider=provider):
                     client = "messages" if own == "anthropic" else "openai"
@@ -111,12 +108,26 @@ class RefusalTests(unittest.TestCase):
                     self.assert_refused(answer, client, 400)
         self.assertEqual(len(self.wire.providers.requests), before, "nobody was asked")
 
-    def served_alone(self):
-        return [own for own in ("openai", "anthropic") if is_wired("messages", own)]
+    def test_the_page_says_what_is_served(self):
+        rows = re.findall(r"^\| `(/v1[^`]*)` \| (.*) \|$", (ROOT / "docs" / "translation.md").read_text(), re.M)
+        self.assertEqual(len(rows), len(TABLE) + 1 + len(ALONE), "a row for each path")
+        bodies = {path.replace("{}", "{model}"): (client, body) for client, (path, body, _) in TABLE.items()}
+        bodies |= {path: ("messages" if own == "anthropic" else "openai", body) for path, (own, body) in ALONE.items()}
+        bodies[GEMINI.replace("{}", "{model}").replace(":g", ":streamG")] = bodies[GEMINI.replace("{}", "{model}")]
+        for path, cells in rows:
+            client, body = bodies[path]
+            for provider, word in zip(SIDES, cells.split(" | ")):
+                with self.subTest(path=path, provider=provider):
+                    answer = self.post(client, path.replace("{model}", "{}"), body, model=SIDES[provider][1][0])
+                    if word == "refused":
+                        self.assert_refused(answer, client, 400)
+                        continue
+                    self.assertEqual(answer.status, 200, answer.body)
+                    request = self.wire.providers.last()
+                    self.assertEqual(answer.body == request.answered, word == "same bytes")
 
     def test_a_wrong_key_and_an_unknown_model(self):
-        for client in self.clients():
-            path, body, _ = TABLE[client]
+        for client, (path, body, _) in TABLE.items():
             with self.subTest(client):
                 for key in ("sk-wrong", None):
                     self.assert_refused(self.post(client, path, body, key), client, 401)

@@ -521,6 +521,8 @@ class Providers:
         return f"http://127.0.0.1:{self.port}"
 
     def close(self):
+        # Closing alone does not end the wait of `accept`.
+        self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
 
     def last(self):
@@ -660,7 +662,7 @@ class Providers:
 
 
 def read_request(reader):
-    """nil: the caller closed the connection."""
+    """None: the caller closed the connection."""
     line = reader.readline().decode("latin-1")
     if not line.strip():
         return None
