@@ -120,21 +120,21 @@ struct DialectTests {
   @Test(
     "a key is found wherever its protocol's SDK puts it",
     arguments: [
-      ("/v1/chat/completions", "Authorization: Bearer KEY\r\n", true),
-      ("/v1/messages", "x-api-key: KEY\r\n", true),
-      ("/v1/messages", "X-Goog-Api-Key: KEY\r\n", true),
-      ("/v1beta/models/p/m:generateContent", "x-goog-api-key: KEY\r\n", true),
-      ("/v1beta/models/p/m:generateContent?alt=x&key=KEY", "", true),
-      ("/v1beta/models/p/m:generateContent?key=%4BEY", "", true),
+      ("/v1/chat/completions", "Authorization: Bearer sk-mine\r\n", true),
+      ("/v1/messages", "x-api-key: sk-mine\r\n", true),
+      ("/v1/messages", "X-Goog-Api-Key: sk-mine\r\n", true),
+      ("/v1beta/models/p/m:generateContent", "x-goog-api-key: sk-mine\r\n", true),
+      ("/v1beta/models/p/m:generateContent?alt=x&key=sk-mine", "", true),
+      ("/v1beta/models/p/m:generateContent?key=sk%2Dmine", "", true),
       ("/v1beta/models/p/m:generateContent?key=", "", false),
       ("/v1beta/models/p/m:generateContent?key=other", "", false),
-      ("/v1/chat/completions?key=KEY", "", false),
+      ("/v1/chat/completions?key=sk-mine", "", false),
       ("/v1/responses", "", false), ("/v1/embeddings", "", false), ("/v1/inference", "", false),
     ])
   func keys(_ path: String, _ header: String, _ isIn: Bool) async throws {
     let upstream = try await ScriptedUpstream.start { $0.answer("{}", status: 400) }
     var configuration = Configuration()
-    configuration.addKey("KEY")
+    configuration.addKey("sk-mine")
     configuration.addProvider("p", port: upstream.port, dialect: .gemini)
     configuration.addAccount("a1", at: "p")
     try await Gateway.run(configuration) { gateway in
@@ -143,7 +143,7 @@ struct DialectTests {
         chat(#"{"model":"unknown"}"#, key: nil, headers: header, path: path))
       let response = try await client.response()
       #expect((response.status != 401) == isIn, "\(response.status)")
-      #expect(!response.text.contains("KEY"))
+      #expect(!response.text.contains("sk-mine"))
       let calls = upstream.callCount
       if path.contains("generateContent"), isIn {
         let call = await upstream.next()

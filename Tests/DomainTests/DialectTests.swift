@@ -98,6 +98,38 @@ struct DialectTests {
     #expect(try outcome([combo], "any", .countTokens).get().account == AccountID("a1"))
   }
 
+  @Test("what one account has is served by it alone, whatever the strategy")
+  func owner() throws {
+    let more: [Event] = [
+      .added(account("o2", at: "o", priority: 5)), .issued("o2", 1, 7),
+      .settings(.changed(.init(fallbackStrategy: .weighted))),
+      .account(.changed(.init(id: AccountID("o2"), weight: 0))),
+    ]
+    let snapshot = RoutingSnapshot(folded(recorded(Self.three + more)))
+    var facts = facts("o/m1", .responses)
+    facts.owner = AccountID("o2")
+    let decision = try route(
+      snapshot, facts, now: second(1), seed: 0, local: .none, tried: []
+    ).get()
+    #expect(decision.account == AccountID("o2") && decision.rule == .owner)
+    // when it was tried, nobody else is
+    #expect(
+      route(
+        snapshot, facts, now: second(1), seed: 0, local: .none,
+        tried: [Tried(AccountID("o2"), model: nil)])
+        == .failure(
+          .noAccount(rejected: [
+            .init(account: AccountID("o1"), reason: .notOwner),
+            .init(account: AccountID("o2"), reason: .alreadyTried),
+          ])))
+    // when the model is another provider's, nobody is
+    facts.model = "a/m1"
+    #expect(
+      route(snapshot, facts, now: second(1), seed: 0, local: .none, tried: [])
+        == .failure(
+          .noAccount(rejected: [.init(account: AccountID("a1"), reason: .notOwner)])))
+  }
+
   @Test("a policy's turns are among those that can be asked")
   func policy() throws {
     let policy = Event.policy(

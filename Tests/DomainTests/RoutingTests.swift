@@ -212,7 +212,8 @@ private func randomFacts(_ model: String, _ random: inout SeededRandom) -> Reque
     organisation: random.oneIn(3)
       ? nil : OrganisationID(["default", "o1", "o2"][random.int(0...2)]),
     key: random.oneIn(2) ? KeyID("k\(random.int(1...4))") : nil,
-    operation: Operation.allCases.randomElement(using: &random) ?? .unknown)
+    operation: Operation.allCases.randomElement(using: &random) ?? .unknown,
+    owner: random.oneIn(4) ? AccountID("a\(random.int(1...6))") : nil)
 }
 
 @Test("decision and explanation never drift apart", arguments: UInt64(0)..<60)

@@ -150,6 +150,65 @@ struct RequestScanTests {
     }
   }
 
+  @Test("what a Responses request refers to is found")
+  func state() throws {
+    let thought =
+      #"{"type":"reasoning","id":"rs_1","encrypted_content":"e","summary":[{"id":"no"}]}"#
+    let rows: [(Dialect, String, field: String?, id: String?)] = [
+      (.responses, #""previous_response_id":"r\u0031""#, "previous_response_id", "r1"),
+      (.responses, #""previous_response_id":null"#, nil, nil),
+      (.responses, #""previous_response_id":7"#, nil, nil),
+      (.responses, #""conversation":"c1""#, "conversation", "c1"),
+      (.responses, #""conversation":{"x":1,"id":"c1"}"#, "conversation", "c1"),
+      (.responses, #""conversation":{"id":[]}"#, nil, nil),
+      (.responses, #""input":[]"#, nil, nil), (.responses, #""input":"rs_1""#, nil, nil),
+      (.responses, #""input":[1,[{"id":"x"}],\#(thought), {"role":"user"} ]"#, "input", "rs_1"),
+      (
+        .responses, #""input":[{"type":"reasoning","id":"rs_1","encrypted_content":null}]"#, nil,
+        nil
+      ),
+      (.responses, #""input":[{"type":"message","id":"rs_1","encrypted_content":"e"}]"#, nil, nil),
+      (
+        .responses, #""input":[\#(thought)],"previous_response_id":"r1""#, "previous_response_id",
+        "r1"
+      ),
+      (
+        .responses, #""previous_response_id":"r1","input":[\#(thought)]"#, "previous_response_id",
+        "r1"
+      ),
+      (.chat, #""previous_response_id":"r1""#, nil, nil),
+    ]
+    for row in rows {
+      let body = Array(#"{"model":"a",\#(row.1)}"#.utf8)
+      try withBytes(body) { bytes in
+        let found = try RequestScan.scan(bytes, as: row.0).get().state
+        #expect(found?.field == row.field, "\(row.1)")
+        #expect(found.flatMap { StoredIDs.text(bytes, $0.id) } == row.id, "\(row.1)")
+      }
+    }
+    for broken in [#"[1,]"#, "[", "[1 2]", #"[{"id":}]"#, "[}"] {
+      let body = Array(#"{"model":"a","input":\#(broken)}"#.utf8)
+      let fault = withBytes(body) { RequestScan.scan($0, as: .responses) }.failure
+      #expect(fault?.kind == .syntax, "\(broken)")
+    }
+  }
+
+  @Test("the ids of what an answer stores are its own and that of its last encrypted thought")
+  func storedIDs() {
+    let rows: [(String, [String])] = [
+      (#"{"id":"r1","output":[{"id":"m1","type":"message"}]}"#, ["r1"]),
+      (#"{"metadata":{"id":"no"},"id":"r1"}"#, ["r1"]),
+      (
+        #"{"type":"response.completed","response":{"output":[{"type":"reasoning","id":"a","encrypted_content":"x"},{"id":"b","type":"reasoning","encrypted_content":"y"}],"id":"r1"}}"#,
+        ["b", "r1"]
+      ),
+      (#"{"id":7}"#, []), (#"{"id":""}"#, []), ("[]", []), ("", []), (#"{"id":"r1""#, []),
+    ]
+    for (text, ids) in rows {
+      #expect(withBytes(Array(text.utf8)) { StoredIDs.ids(in: $0) } == ids, "\(text)")
+    }
+  }
+
   @Test("a usage option is looked for only where the dialect has one", arguments: Dialect.allCases)
   func usageOption(_ dialect: Dialect) throws {
     let body = Array(#"{"model":"a","stream":true,"stream_options":{"include_usage":1}}"#.utf8)

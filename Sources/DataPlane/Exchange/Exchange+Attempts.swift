@@ -17,7 +17,7 @@ extension Exchange {
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
     let facts = RequestFacts(
       model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation,
-      session: session)
+      session: session, owner: links?.owner)
     // Another loop may take a probe's permit between the decision and its taking: then the decision is made
     // again, knowing that.
     for _ in 0..<Self.decisionsMax {

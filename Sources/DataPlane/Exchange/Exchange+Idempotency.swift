@@ -100,12 +100,12 @@ extension Exchange {
       let named = operation == .generateContent ? Array(head.path.utf8) + [0] : []
       let owner = Array((key?.id.rawValue ?? "").utf8)
       return IdempotencyMark(
-        key: hash(Array("idempotency".utf8) + [0] + owner + [0] + Array(value)),
-        body: hash([operation.rawValue, 0] + named + Array(body.readableBytesView)))
+        key: keyedHash(Array("idempotency".utf8) + [0] + owner + [0] + Array(value)),
+        body: keyedHash([operation.rawValue, 0] + named + Array(body.readableBytesView)))
     } ?? nil
   }
 
-  private func hash(_ bytes: [UInt8]) -> UInt128 {
+  func keyedHash(_ bytes: [UInt8]) -> UInt128 {
     context.plane.fingerprinter.fingerprint(bytes).rawValue.prefix(16)
       .reduce(0) { $0 << 8 | UInt128($1) }
   }

@@ -44,6 +44,12 @@ extension Exchange {
         (message ?? ErrorCode.noAccountAvailable.summary) + " "
         + told.joined(separator: "; ") + rest + "."
     }
+    if links?.owner != nil {
+      return answerError(
+        .denied, .stateBound, errorClass: .account,
+        message: ErrorCode.stateBound.summary + (message.map { " " + $0 } ?? ""),
+        param: scan?.state?.field, wait: wait, isRetryable: wait != nil)
+    }
     let isQuota = wait != nil && isQuota(rejected)
     deny(
       isQuota ? .rateLimited : .noAccountAvailable, message: message,

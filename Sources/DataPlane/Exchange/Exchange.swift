@@ -65,6 +65,8 @@ final class Exchange {
   var doubts: [Doubt] = []
   var isDispatched = false
   var limitState: LimitState?
+  /// What it refers to; nil: nothing.
+  var links: StateLinks?
   /// Of the key that this request has claimed.
   var idempotency: IdempotencyMark?
   /// When the wait for upstream is over; `.max`: there is none.
@@ -220,9 +222,9 @@ final class Exchange {
     case .success(let scan):
       self.scan = scan
       modelAsked = scan.model
+      self.body = body
+      findState(scan)
     }
-    self.body = body
-    claimIdempotencyKey()
   }
 
   /// Takes the limits, and goes on when the log has what it must have before the first call.
@@ -338,7 +340,8 @@ final class Exchange {
     releaseIdempotencyKey(finished)
     phase = .recording
     isCompleted = ending == .completed
-    guard isRecorded, submit(finished) else { return sendEnd() }
+    let stateKeys = operation == .responses ? noteState(finished) : []
+    guard isRecorded, submit(finished, stateKeys) else { return sendEnd() }
   }
 
   /// In millionths of a US dollar; nil: nothing was reported, or no price is known.
@@ -355,7 +358,7 @@ final class Exchange {
     }
   }
 
-  private func submit(_ finished: RequestEvent.Finished) -> Bool {
+  private func submit(_ finished: RequestEvent.Finished, _ stateKeys: [[UInt8]]) -> Bool {
     guard context.recorder.mode != .off else { return false }
     var payload: [UInt8] = []
     payload.reserveCapacity(256)
@@ -363,8 +366,8 @@ final class Exchange {
     let wall = context.plane.clock.wallNanoseconds
     return context.recorder.submit(
       id: context.nextEventID(wall: wall), kind: finished.wireKind, time: wall,
-      lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency), payload: payload, loss: 1,
-      waiter: self)
+      lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency) + stateKeys, payload: payload,
+      loss: 1, waiter: self)
   }
 
   /// Everything is decided and recorded as far as the mode asks for: the client gets the end.

@@ -23,6 +23,8 @@ struct StreamSight {
   var hasFinish = false
   /// Responses: the number that the next event will have.
   var sequence: UInt64?
+  /// Responses: the ids of what the account stores.
+  var stored: [String] = []
 
   mutating func take(_ found: TokenUsage?) {
     if let found { usage = found.filled(from: usage ?? .notReported) }
@@ -110,8 +112,12 @@ enum ResponsesMarks: StreamMarks {
       sight.hasContent = true
       return .forward
     }
-    if name.isText("response.created") || name.isText("response.in_progress")
-      || name.isText("response.queued") || name.isText("keepalive")
+    if name.isText("response.created") {
+      sight.stored = StoredIDs.ids(in: data)
+      return .forward
+    }
+    if name.isText("response.in_progress") || name.isText("response.queued")
+      || name.isText("keepalive")
     {
       return .forward
     }
@@ -123,6 +129,7 @@ enum ResponsesMarks: StreamMarks {
     if isIncomplete || name.isText("response.completed") || name.isText("response.cancelled") {
       let scan = UsageScan.scan(data, as: .responses)
       sight.take(scan.usage)
+      sight.stored = StoredIDs.ids(in: data)
       // Cut short before anything came is an answer; complete without anything is none.
       if isIncomplete || scan.isAnswer { sight.hasContent = true }
       sight.hasFinish = true

@@ -19,6 +19,7 @@ final class PlaneContext: Sendable {
   let clock: any GatewayClock
   let limiter: any LimitStore
   let idempotency = IdempotencyKeys()
+  let stateOwners = StateOwners()
   /// Reads the log beside the event loops.
   let lookups = NIOThreadPool(numberOfThreads: 1)
   /// Requests that wait for `lookups`.

@@ -44,7 +44,7 @@ extension RejectionReason {
     case .cooling(let until), .modelCooling(let until): until
     case .disabled, .providerDisabled, .noCredential, .degraded, .credentialExpired, .probing,
       .notAllowed, .notOffered, .noWeight, .alreadyTried, .lowerPriority, .notDrawn, .laterInCombo,
-      .otherProtocol:
+      .otherProtocol, .notOwner:
       nil
     }
   }

@@ -140,6 +140,7 @@ private struct Judgement {
   }
 
   mutating func choose(_ local: inout some LocalSource) {
+    if let owner = facts.owner { return choose(owner, &local) }
     switch group {
     case .disabled: break
     case .target(let target):
@@ -150,6 +151,40 @@ private struct Judgement {
       for target in targets where chosen == nil { choose(among: target, &local) }
       rule = .combo
     case .policy(let policy): choose(among: policy, &local)
+    }
+  }
+
+  /// No turn is taken: there is one account that can serve, or none.
+  private mutating func choose(_ owner: AccountID, _ local: inout some LocalSource) {
+    rule = .owner
+    func isOwner(_ index: Int) -> Bool { snapshot.accounts[index].id == owner }
+    switch group {
+    case .disabled: break
+    case .target(let target):
+      isForbidden = !isAllowed(target)
+      if !isForbidden { choose(of: [target], &local) }
+    case .combo(let targets):
+      isForbidden = !targets.contains(where: isAllowed)
+      choose(of: targets, &local)
+    case .policy(let policy):
+      isForbidden = !policy.members.isEmpty && policy.members.allSatisfy { isFencedOff($0, policy) }
+      for member in policy.members where isOwner(member.account) {
+        guard obstacle(member, policy, &local) == nil, let model = member.upstreamModel else {
+          continue
+        }
+        chosen = Place(account: member.account, upstreamModel: model)
+        return
+      }
+    }
+  }
+
+  /// The first of the targets that the owner can serve.
+  private mutating func choose(of targets: [Meaning.Target], _ local: inout some LocalSource) {
+    for target in targets {
+      for index in accounts(of: target) where obstacle(index, target, &local) == nil {
+        chosen = Place(account: index, upstreamModel: target.upstreamModel)
+        return
+      }
     }
   }
 
@@ -232,9 +267,12 @@ private struct Judgement {
 
   /// Before all else: what no time and no operator's hand changes.
   private func stranger(_ account: SnapshotAccount) -> RejectionReason? {
-    guard let narrow else { return nil }
-    let provider = snapshot.providers[account.providerIndex]
-    return provider.dialect.dialect(for: narrow) == nil ? .otherProtocol : nil
+    if let narrow {
+      let provider = snapshot.providers[account.providerIndex]
+      if provider.dialect.dialect(for: narrow) == nil { return .otherProtocol }
+    }
+    guard let owner = facts.owner else { return nil }
+    return account.id == owner ? nil : .notOwner
   }
 
   private func obstacle(
@@ -245,7 +283,9 @@ private struct Judgement {
     if !tried.isEmpty, wasTried(account, target.upstreamModel) { return .alreadyTried }
     if let fence, !fence.admits(account: account.id) || !isAllowed(target) { return .notAllowed }
     if let obstacle = account.obstacle(to: target.upstreamModel, at: now) { return obstacle }
-    if account.weight == 0, snapshot.settings.fallbackStrategy == .weighted { return .noWeight }
+    if account.weight == 0, facts.owner == nil, snapshot.settings.fallbackStrategy == .weighted {
+      return .noWeight
+    }
     return probing(account, target.upstreamModel, &local)
   }
 
@@ -269,7 +309,7 @@ private struct Judgement {
     if isFencedOff(member, policy) { return .notAllowed }
     if let fence, !fence.admits(account: account.id) { return .notAllowed }
     if let obstacle = account.obstacle(to: model, at: now) { return obstacle }
-    if member.weight == 0 { return .noWeight }
+    if member.weight == 0, facts.owner == nil { return .noWeight }
     return probing(account, model, &local)
   }
 

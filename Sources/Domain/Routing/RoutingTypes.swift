@@ -10,13 +10,16 @@ public struct RequestFacts: Sendable, Hashable {
   public var operation: Operation
   /// A hash of the session that the client named; nil: none.
   public var session: UInt64?
+  /// Who has what the request refers to, and so alone can serve it; nil: it refers to nothing that is known.
+  public var owner: AccountID?
 
   /// Made of its parts.
   public init(
     model: String, organisation: OrganisationID?, key: KeyID?, operation: Operation,
-    session: UInt64? = nil
+    session: UInt64? = nil, owner: AccountID? = nil
   ) {
     self.session = session
+    self.owner = owner
     self.model = model
     self.organisation = organisation
     self.key = key
@@ -56,6 +59,8 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
   case sessionSticky = 7
   /// The session's own account could not serve: the next one by its hash.
   case sessionMoved = 8
+  /// The account that has what the request refers to.
+  case owner = 9
 
   /// As shown by `replay`.
   public var name: String {
@@ -68,6 +73,7 @@ public enum ChoiceRule: UInt8, Sendable, Hashable, CaseIterable {
     case .leastLatency: "least-latency"
     case .sessionSticky: "session-sticky"
     case .sessionMoved: "session-moved"
+    case .owner: "owner"
     }
   }
 }
@@ -134,6 +140,8 @@ public enum RejectionReason: Sendable, Hashable {
   case laterInCombo(than: AccountID)
   /// Nothing that its provider understands means what was asked for.
   case otherProtocol
+  /// Another account has what the request refers to.
+  case notOwner
 
   /// As shown by `replay`.
   public var name: String {
@@ -154,6 +162,7 @@ public enum RejectionReason: Sendable, Hashable {
     case .notDrawn: "not_drawn"
     case .laterInCombo: "later_in_combo"
     case .otherProtocol: "other_protocol"
+    case .notOwner: "not_owner"
     }
   }
 }

@@ -121,7 +121,7 @@ private struct EffectComparison {
   /// What the gateway answers when routing itself finds no way.
   private static let routingCodes: Set<String> = [
     "model_not_found", "no_account_available", "model_not_allowed",
-    "unsupported_operation",
+    "unsupported_operation", "state_bound",
   ]
 
   init(

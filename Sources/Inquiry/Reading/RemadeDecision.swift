@@ -54,7 +54,8 @@ public struct RemadeDecision: Sendable, Hashable {
     }
     let facts = RequestFacts(
       model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
-      operation: finished.operation, session: finished.session)
+      operation: finished.operation, session: finished.session,
+      owner: attempt.rule == .owner ? attempt.account : nil)
     let tried = finished.attempts[..<index].map(\.tried)
     let outcome = route(
       book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
@@ -147,6 +148,7 @@ public struct RemadeDecision: Sendable, Hashable {
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
     case .notDrawn(let chosen):
       "it was the turn of \(EventLine.name(chosen, state))"
+    case .notOwner: "another account has what the request refers to"
     case .otherProtocol: "its provider's protocol has nothing that corresponds to the endpoint"
     case .laterInCombo(let better):
       "later in the combo than \(EventLine.name(better, state))"

@@ -102,6 +102,13 @@ extension ErrorCode {
       .request(
         400, "No provider of this model has anything that corresponds to this endpoint.",
         "Ask by another endpoint, or for a model of a provider that speaks its protocol.")
+    case .stateBound:
+      Row(
+        status: 409, openAIType: "conflict_error",
+        summary: "What the request refers to is stored at an account that cannot serve it now.",
+        remedy:
+          "Wait for the seconds in `Retry-After` if there are any, or send the whole context.",
+        isRetryable: false)
     case .rateLimitExceeded:
       Row(
         status: 429, openAIType: "rate_limit_error",

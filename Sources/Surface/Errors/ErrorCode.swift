@@ -29,6 +29,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case modelNotAllowed = "model_not_allowed"
   case noAccountAvailable = "no_account_available"
   case unsupportedOperation = "unsupported_operation"
+  case stateBound = "state_bound"
   // Limits.
   case rateLimitExceeded = "rate_limit_exceeded"
   case budgetReserved = "budget_reserved"

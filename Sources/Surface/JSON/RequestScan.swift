@@ -25,6 +25,16 @@ public struct RequestScan: Sendable, Hashable {
   public var insertionPoint: Int
   /// The bytes of `prompt_cache_key` (`metadata.user_id` in Messages), quotes included; nil if there is no such string.
   public var session: Range<Int>?
+  /// What it refers to that one account has; nil: nothing that is known by an id.
+  public var state: State?
+
+  /// A reference to what an account stores.
+  public struct State: Sendable, Hashable {
+    /// The field's name, for errors.
+    public var field: String
+    /// The bytes of the id, quotes included.
+    public var id: Range<Int>
+  }
 
   /// The forms that `stream_options` may take.
   public enum StreamOptions: Sendable, Hashable {
@@ -95,6 +105,7 @@ extension JSONCursor {
     var session: Range<Int>?
     var maxTokens: UInt64?
     var answers: UInt64?
+    var state: RequestScan.State?
     let isOpenAIs = dialect == .chat || dialect == .completions
 
     var hasMember = try firstMember()
@@ -117,6 +128,15 @@ extension JSONCursor {
         try raise(&answers)
       } else if dialect == .messages, equals(name, "metadata") {
         session = try string("user_id")
+      } else if dialect == .responses, equals(name, "previous_response_id") {
+        note("previous_response_id", try stringOrSkip(), &state)
+      } else if dialect == .responses, equals(name, "conversation") {
+        let id =
+          try expectByte() == UInt8(ascii: "{") ? try string("id") : try stringOrSkip()
+        note("conversation", id, &state)
+      } else if dialect == .responses, equals(name, "input") {
+        let items = try reasoningIDs(within: 1)
+        if state == nil { note("input", items.last, &state) }
       } else if dialect == .inference, equals(name, "parameters") {
         try parameters(&maxTokens)
       } else {
@@ -130,7 +150,19 @@ extension JSONCursor {
     return RequestScan(
       model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
       maxTokens: dialect == .embeddings || dialect == .countTokens ? 0 : maxTokens,
-      answers: answers, insertionPoint: insertionPoint, session: session)
+      answers: answers, insertionPoint: insertionPoint, session: session, state: state)
+  }
+
+  private func note(_ field: String, _ id: Range<Int>?, _ state: inout RequestScan.State?) {
+    guard let id, state == nil || state?.field == "input" else { return }
+    state = RequestScan.State(field: field, id: id)
+  }
+
+  /// The string at the cursor; nil for a value of another kind.
+  private mutating func stringOrSkip() throws(JSONFlaw) -> Range<Int>? {
+    if try expectByte() == UInt8(ascii: "\"") { return try skipString().range }
+    try skipValue(within: 1)
+    return nil
   }
 
   /// The whole document as a request whose model stands in the path.

@@ -16,7 +16,8 @@ extension Contract {
     [
       .optional("input", Schema.any.described("Read by the provider.")),
       .optional("stream", Schema.bool.orNull),
-    ], streams: true)
+      .optional("previous_response_id", Schema.any.described("Goes to the account that has it.")),
+    ], streams: true, isStateful: true)
   static let messages = inference(
     [
       .optional("messages", Schema.array(of: .any).described("Read by the provider.")),
@@ -52,10 +53,11 @@ extension Contract {
   private static let usageOption = Schema.Field.optional(
     "stream_options", Schema.open([.optional("include_usage", .bool)]).orNull)
 
-  /// `named`: the path names the model; `isNarrow`: not every provider has something that corresponds.
+  /// `named`: the path names the model; `isNarrow`: not every provider has something that corresponds; `isStateful`:
+  /// it may refer to what one account has.
   private static func inference(
     _ fields: [Schema.Field], named: Bool = false, streams: Bool = false, isNarrow: Bool = false,
-    query: [Parameter] = []
+    isStateful: Bool = false, query: [Parameter] = []
   ) -> Contract {
     let model = Schema.Field.field(
       "model",
@@ -73,7 +75,8 @@ extension Contract {
       errors: [
         .modelNotFound, .noAccountAvailable, .rateLimited, .upstreamError, .upstreamUnreachable,
         .upstreamTimeout, .upstreamCut, .upstreamProtocol, .recordingUnavailable,
-      ] + (isNarrow ? [.unsupportedOperation] : []))
+      ] + (isNarrow ? [.unsupportedOperation] : [])
+        + (isStateful ? [.stateBound] : []))
   }
 
   static let listModels = read([

@@ -1,0 +1,208 @@
+import Domain
+import EventStore
+import Support
+import Testing
+
+@testable import DataPlane
+
+private func answer(_ id: String, more: String = "") -> String {
+  #"{"id":"\#(id)","object":"response","status":"completed","output":[\#(more){"type":"message","id":"msg_1","content":[]}],"usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5}}"#
+}
+
+private func ask(_ fields: String, key: String? = Gateway.key) -> String {
+  chat(#"{"model":"p/m","input":"a"\#(fields)}"#, key: key, path: "/v1/responses")
+}
+
+@Suite("Stored state", .timeLimit(.minutes(5)))
+struct StateTests {
+  /// Round robin over three accounts: whatever is not bound moves on with each request.
+  private static func configuration(_ port: Int) -> Configuration {
+    var configuration = Configuration.one(port: port, accounts: ["a1", "a2", "a3"])
+    configuration.set(strategy: .roundRobin)
+    return configuration
+  }
+
+  private static func account(_ call: UpstreamCall) -> String? {
+    call.header("authorization")?.split(separator: "-").last.map(String.init)
+  }
+
+  /// Sends a request and answers it; who was asked.
+  private static func turn(
+    _ client: TestClient, _ upstream: ScriptedUpstream, _ fields: String, made id: String
+  ) async throws -> String? {
+    try await client.send(ask(fields))
+    let call = await upstream.next()
+    call.answer(answer(id))
+    #expect(try await client.response().status == 200)
+    return account(call)
+  }
+
+  @Test("a request that refers to a response goes to the account that made it")
+  func pinned() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+      let client = try await gateway.client()
+      var owners: [String: String] = [:]
+      for id in ["resp_1", "resp_2", "resp_3"] {
+        owners[id] = try await Self.turn(client, upstream, "", made: id)
+      }
+      #expect(Set(owners.values) == ["a1", "a2", "a3"])
+      for (id, owner) in owners.sorted(by: { $0.key < $1.key }) {
+        let next = id + "b"
+        let first = #","previous_response_id":"\#(id)""#
+        #expect(try await Self.turn(client, upstream, first, made: next) == owner)
+        // And so does the turn after it.
+        let second = #","previous_response_id":"\#(next)""#
+        #expect(try await Self.turn(client, upstream, second, made: next + "c") == owner)
+      }
+      let finished = try await gateway.finished(9)
+      #expect(finished.suffix(6).allSatisfy { $0.attempts.map(\.rule) == [.owner] })
+    }
+  }
+
+  @Test("a stream's response is known as well, by its first frame or its last")
+  func streams() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(ask(#","stream":true"#))
+      let call = await upstream.next()
+      call.startStream()
+      call.chunk(
+        "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"metadata\":{\"id\":\"x\"},\"id\":\"resp_s\",\"output\":[]}}\n\n"
+          + "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"delta\":\"a\"}\n\n"
+          + "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":2,\"response\":\(answer("resp_s", more: #"{"type":"reasoning","id":"rs_1","encrypted_content":"e"},"#))}\n\n"
+      )
+      call.endChunks()
+      #expect(try await client.response().status == 200)
+      let owner = Self.account(call)
+      for fields in [
+        #","previous_response_id":"resp_s""#,
+        #","input":[{"role":"user","content":"a"},{"id":"rs_1","type":"reasoning","summary":[],"encrypted_content":"e"}]"#,
+      ] {
+        let body =
+          fields.hasPrefix(",\"input")
+          ? #"{"model":"p/m"\#(fields)}"# : #"{"model":"p/m","input":"a"\#(fields)}"#
+        try await client.send(chat(body, path: "/v1/responses"))
+        let next = await upstream.next()
+        #expect(Self.account(next) == owner, "\(fields)")
+        next.answer(answer("resp_n"))
+        _ = try await client.response()
+      }
+    }
+  }
+
+  @Test("while the owner is away the client is told so, and until when; nobody else is asked")
+  func away() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port)
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      let owner = try #require(try await Self.turn(client, upstream, "", made: "resp_1"))
+      let bound = ask(#","previous_response_id":"resp_1""#)
+      configuration.cool(owner, for: 30_000_000_000)
+      gateway.board.publish(configuration.published)
+      try await client.send(bound)
+      let cooling = try await client.response()
+      #expect(cooling.status == 409 && cooling.text.contains("state_bound"))
+      #expect(cooling.text.contains("previous_response_id") && !cooling.text.contains("resp_1"))
+      #expect(cooling.headers["retry-after"] == "30")
+      #expect(cooling.headers["x-should-retry"] == "true")
+      configuration.apply(.account(.disabled(AccountID(owner))))
+      gateway.board.publish(configuration.published)
+      try await client.send(bound)
+      let disabled = try await client.response()
+      #expect(disabled.status == 409 && disabled.headers["retry-after"] == nil)
+      #expect(disabled.headers["x-should-retry"] == "false")
+      #expect(upstream.callCount == 1)
+      let finished = try await gateway.finished(3)
+      #expect(finished.suffix(2).allSatisfy { $0.errorCode == "state_bound" && $0.status == 409 })
+    }
+  }
+
+  @Test("an owner that fails is not replaced by another")
+  func fails() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+      let client = try await gateway.client()
+      _ = try await Self.turn(client, upstream, "", made: "resp_1")
+      try await client.send(ask(#","previous_response_id":"resp_1""#))
+      await upstream.next().answer(#"{"error":{"message":"no"}}"#, status: 500)
+      #expect(try await client.response().status == 500)
+      #expect(upstream.callCount == 2)
+    }
+  }
+
+  @Test("an id that was never seen goes where routing says, and stays with who knew it")
+  func unknown() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(ask(#","previous_response_id":"resp_foreign""#))
+      await upstream.next().answer(
+        #"{"error":{"message":"not found","type":"invalid_request_error","code":"previous_response_not_found"}}"#,
+        status: 400)
+      #expect(try await client.response().status == 400)
+      let conversation = #","conversation":{"id":"conv_1"}"#
+      let owner = try await Self.turn(client, upstream, conversation, made: "resp_1")
+      for _ in 0..<3 {
+        #expect(
+          try await Self.turn(client, upstream, #","conversation":"conv_1""#, made: "resp_2")
+            == owner)
+      }
+    }
+  }
+
+  @Test("another organisation's response is not there")
+  func foreign() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port)
+    configuration.apply(
+      .key(
+        .created(
+          .init(
+            id: KeyID("other"), name: "other", organisation: OrganisationID("rivals"),
+            fingerprint: PlainFingerprinter.of("sk-other".utf8), masked: "sk-…", diagnostics: false,
+            expiresAt: nil))))
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      _ = try await Self.turn(client, upstream, "", made: "resp_1")
+      try await client.send(ask(#","previous_response_id":"resp_1""#, key: "sk-other"))
+      #expect(try await client.response().status == 404)
+      #expect(upstream.callCount == 1)
+    }
+  }
+
+  @Test("the log knows who made a response, and not by its id")
+  func logged() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+      let client = try await gateway.client()
+      let owner = try #require(try await Self.turn(client, upstream, "", made: "resp_secret"))
+      let finished = try #require(try await gateway.finished(1).first)
+      let stored = try #require(
+        try gateway.store.events(forKey: finished.id.lookupKey, newest: 1).first)
+      #expect(stored.lookupKeys.count == 2)
+      let key = try #require(stored.lookupKeys.last)
+      #expect(key.starts(with: Array("s:".utf8)) && key.count == 18)
+      let events = try gateway.store.events(forKey: key, newest: 1).map {
+        try Recorded(
+          position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
+          bytes: $0.payload)
+      }
+      let found = StateOwner(in: events)
+      #expect(found == StateOwner(account: AccountID(owner), organisation: OrganisationID("acme")))
+    }
+  }
+
+  @Test("what is remembered is bounded, the oldest goes first")
+  func bounded() {
+    let owners = StateOwners()
+    let owner = StateOwner(account: AccountID("a"), organisation: nil)
+    for id in 0...UInt128(StateOwners.countMax) * 3 { owners.note(StoredState(id), owner) }
+    #expect(owners.owner(of: StoredState(0)) == nil)
+    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 3)) == owner)
+    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 2 + 1)) == owner)
+    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 2)) == nil)
+  }
+}
