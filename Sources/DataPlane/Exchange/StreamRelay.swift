@@ -99,6 +99,7 @@ struct StreamRelay {
     case .chat, .completions, .embeddings, .inference: take(slice, ChatMarks.self)
     case .messages, .countTokens: take(slice, MessagesMarks.self)
     case .responses: take(slice, ResponsesMarks.self)
+    case .gemini where array != nil: takeElements(slice)
     case .gemini: take(slice, GeminiMarks.self)
     }
   }
@@ -106,31 +107,20 @@ struct StreamRelay {
   @inline(__always)
   private mutating func take<Marks: StreamMarks>(_ slice: ByteBuffer, _: Marks.Type) -> Step {
     if isDone { return .done }
-    let base = carry.readableBytes
-    if base == 0 {
-      carry = slice
-    } else {
-      carry.writeImmutableBuffer(slice)
-    }
+    let base = keep(slice)
     var cuts: [Cut] = []
     var fault: Step?
     var sight = sight
     var errorFrame = errorFrame
     let mayDrop = hidesUsageChunk
-    func judge(_ frame: borrowing SSEFrame) {
-      let fate = Marks.judge(frame, mayDrop: mayDrop, &sight)
-      if fate == .error, errorFrame == nil, let data = frame.data {
-        errorFrame = ByteBuffer(bytes: data)
-      }
-      cuts.append(Cut(end: base + frame.end, fate: fate))
-    }
     slice.withUnsafeReadableBytes { bytes in
-      if array != nil {
-        fault = elements(bytes, judge)
-        return
-      }
       do throws(SSEFault) {
-        try framer.append(bytes, judge)
+        // A closure and no function of its own: what that captures would be allocated.
+        try framer.append(bytes) { frame in
+          let fate = Marks.judge(frame, mayDrop: mayDrop, &sight)
+          if fate == .error { Self.note(frame, &errorFrame) }
+          cuts.append(Cut(end: base + frame.end, fate: fate))
+        }
       } catch {
         fault = .frameTooLong
       }
@@ -140,18 +130,46 @@ struct StreamRelay {
     return apply(cuts, fault: fault)
   }
 
-  private mutating func elements(
-    _ bytes: UnsafeRawBufferPointer, _ take: (borrowing SSEFrame) -> Void
-  ) -> Step? {
-    do throws(JSONArrayFramer.Fault) {
-      try array?.append(bytes, take)
-      return nil
-    } catch {
-      switch error {
-      case .malformed: return .malformed
-      case .frameTooLong: return .frameTooLong
+  private mutating func takeElements(_ slice: ByteBuffer) -> Step {
+    if isDone { return .done }
+    let base = keep(slice)
+    var cuts: [Cut] = []
+    var fault: Step?
+    var sight = sight
+    var errorFrame = errorFrame
+    slice.withUnsafeReadableBytes { bytes in
+      do throws(JSONArrayFramer.Fault) {
+        try array?.append(bytes) { frame in
+          let fate = GeminiMarks.judge(frame, mayDrop: false, &sight)
+          if fate == .error { Self.note(frame, &errorFrame) }
+          cuts.append(Cut(end: base + frame.end, fate: fate))
+        }
+      } catch {
+        switch error {
+        case .malformed: fault = .malformed
+        case .frameTooLong: fault = .frameTooLong
+        }
       }
     }
+    self.sight = sight
+    self.errorFrame = errorFrame
+    return apply(cuts, fault: fault)
+  }
+
+  /// Puts the bytes behind those in hand; gives how many these are.
+  @inline(__always)
+  private mutating func keep(_ slice: ByteBuffer) -> Int {
+    let count = carry.readableBytes
+    if count == 0 {
+      carry = slice
+    } else {
+      carry.writeImmutableBuffer(slice)
+    }
+    return count
+  }
+
+  private static func note(_ frame: borrowing SSEFrame, _ errorFrame: inout ByteBuffer?) {
+    if errorFrame == nil, let data = frame.data { errorFrame = ByteBuffer(bytes: data) }
   }
 
   private mutating func apply(_ cuts: [Cut], fault: Step?) -> Step {
