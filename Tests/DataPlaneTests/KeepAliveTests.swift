@@ -22,13 +22,15 @@ struct KeepAliveTests {
       _ = await client.receives("choices")
       gateway.clock.advance(.seconds(16))
       _ = await client.receives(": keep-alive\n\n")
+      let sent = client.received.bytes.count
       gateway.clock.advance(.seconds(10))
       try await gateway.caughtUp()
+      #expect(client.received.bytes.count == sent)
       // Half a frame is not sent, and so the next comment stands between two frames as well.
       let second = "data: {\"choices\":[{\"index\":0,\"finish_reason\":\"stop\"}]}\n\n"
       call.chunk(String(second.prefix(20)))
       gateway.clock.advance(.seconds(6))
-      _ = await client.receives(": keep-alive\n\n: keep-alive\n\n")
+      _ = await client.receives(atLeast: sent + 1)
       call.chunk(String(second.dropFirst(20)) + "data: [DONE]\n\n")
       call.endChunks()
       let response = try await client.response()
