@@ -3,7 +3,7 @@ wrk.method = "POST"
 wrk.path = "/v1/chat/completions"
 wrk.headers["content-type"] = "application/json"
 wrk.headers["authorization"] = "Bearer " .. (os.getenv("BENCH_KEY") or "")
-wrk.body = '{"model":"mock/gpt-4o-mini","messages":[{"role":"user","content":"How long is a block section?"}]}'
+wrk.body = '{"model":"' .. (os.getenv("BENCH_MODEL") or "") .. '","messages":[{"role":"user","content":"How long is a block section?"}]}'
 
 function done(summary, latency, requests)
   local errors = summary.errors

@@ -33,6 +33,16 @@ BODY = json.dumps({
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0}},
 }, separators=(",", ":"))
+#: The same in Anthropic's words, for the model that has to be translated.
+MESSAGE = json.dumps({
+    "id": "msg_0123456789abcdef", "type": "message", "role": "assistant", "model": "claude-haiku-4-5",
+    "content": [{"type": "text", "text": json.loads(BODY)["choices"][0]["message"]["content"]}],
+    "stop_reason": "end_turn", "stop_sequence": None,
+    "usage": {
+        "input_tokens": 14, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 34,
+        "service_tier": "standard"},
+}, separators=(",", ":"))
+TRANSLATED = "other/claude-haiku-4-5"
 
 
 class Skipped(Exception):
@@ -53,13 +63,13 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def chat(port, limit=5):
+def chat(port, limit=5, model=MODEL):
     """Status and body of one small request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=limit)
     try:
         connection.request(
             "POST", "/v1/chat/completions",
-            json.dumps({"model": MODEL, "messages": [{"role": "user", "content": "Hello"}]}),
+            json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]}),
             {"content-type": "application/json", "authorization": f"Bearer {KEY}"})
         response = connection.getresponse()
         return response.status, response.read()
@@ -148,11 +158,11 @@ class Program:
             program.stop()
 
 
-def call(argv, limit):
+def call(argv, limit, model=MODEL):
     """Runs a load generator to its end; its exit status and what it printed."""
     child = subprocess.Popen(
         [str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, env={**os.environ, "BENCH_KEY": KEY})
+        text=True, env={**os.environ, "BENCH_KEY": KEY, "BENCH_MODEL": model})
     try:
         output, errors = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -164,11 +174,11 @@ def call(argv, limit):
     return child.returncode, output, errors
 
 
-def wrk(port, connections, seconds, bears_errors=False):
+def wrk(port, connections, seconds, bears_errors=False, model=MODEL):
     """Requests as fast as they are answered; a failed one fails the slice, if that is not borne."""
     _, output, errors = call(
         ["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "-s", HERE / "chat.lua",
-         f"http://127.0.0.1:{port}"], seconds + 30)
+         f"http://127.0.0.1:{port}"], seconds + 30, model)
     for line in output.splitlines():
         if line.startswith("RESULT "):
             result = json.loads(line[7:])
@@ -220,7 +230,7 @@ class Bench:
 
     def upstream(self):
         """The tiny one: one fixed answer."""
-        return self.nginx("upstream", "upstream.conf", BODY=BODY).wait()
+        return self.nginx("upstream", "upstream.conf", BODY=BODY, MESSAGE=MESSAGE).wait()
 
     def paced(self, frames):
         """The one that streams."""
@@ -243,6 +253,12 @@ providers:
     prefix: mock
     models: [{{name: gpt-4o-mini}}]
     accounts: [{{name: a1, api-key: sk-upstream-1}}, {{name: a2, api-key: sk-upstream-2}}]
+  - id: other
+    protocol: anthropic
+    base-url: http://127.0.0.1:{upstream.port}/v1
+    prefix: other
+    models: [{{name: claude-haiku-4-5}}]
+    accounts: [{{name: b1, api-key: sk-upstream-3}}, {{name: b2, api-key: sk-upstream-4}}]
 keys: [{{name: default, key: {KEY}, organisation: bench}}]
 """)
         return Program(

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Rows 1 to 5 of the targets: Signalbox beside nginx as bare reverse proxy, and LiteLLM, in one run on one machine.
 
+Row 12 is beside the targets: what it costs to translate, compared with forwarding within one protocol.
+
 Short slices alternate and change their order in every pair, so that what the machine does meanwhile hits all alike. A
 figure is the median of the pairs' ratios. If nginx itself moved by more than a factor of two between its slices, or the
 upstream asked directly was restless, nothing is concluded and the exit status is 3.
@@ -18,9 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from programs import BODY, ROOT, Bench, Failed, Program, Skipped, chat, litellm_program, note, wrk
+from programs import (
+    BODY, MODEL, ROOT, TRANSLATED, Bench, Failed, Program, Skipped, chat, litellm_program, note, wrk)
 
-ROWS = ["1", "2", "3", "4", "5"]
+ROWS = ["1", "2", "3", "4", "5", "12"]
 #: By how much nginx may move between its slices.
 MOVED = 2.0
 #: Row 2 wants a machine that is left alone: the upstream's own p99 as a multiple of its p50.
@@ -101,9 +104,9 @@ class Run:
 
     # --- Rows 1 and 3: requests per second ---------------------------------------------------------------------
 
-    def slice_of(self, program, connections, bears_errors=False):
+    def slice_of(self, program, connections, bears_errors=False, model=MODEL):
         before = program.cpu_seconds()
-        result = wrk(program.port, connections, self.options.duration, bears_errors)
+        result = wrk(program.port, connections, self.options.duration, bears_errors, model)
         used = program.cpu_seconds() - before
         found = {
             "rate": result["requests"] / (result["microseconds"] / 1e6),
@@ -338,6 +341,32 @@ class Run:
         self.extra["5"]["startAgainMilliseconds"] = round(middle(self.starts["signalbox", "again"]), 1)
         self.finish("5", {"memory": memory, "start": start})
 
+    # --- Row 12: translation -----------------------------------------------------------------------------------
+
+    def row_12(self):
+        """The same gateway is asked for a model of the client's protocol and for one of another, in turn."""
+        note("── row 12")
+        upstream = self.bench.upstream()
+        gateway = self.bench.gateway("standard", upstream).wait()
+        status, body = chat(gateway.port, model=TRANSLATED)
+        told = json.loads(BODY)["choices"][0]["message"]["content"]
+        if status != 200 or json.loads(body)["choices"][0]["message"]["content"] != told:
+            raise Failed(f"not the upstream's answer but {status} {body[:200]!r}")
+        for model in (MODEL, TRANSLATED):
+            wrk(gateway.port, 32, 1, model=model)
+        rate = Part("requests/s translated, 32 connections", "req/s", "one protocol", 0.40, 0.70)
+        cpu = Part("CPU per request translated, 32 connections", "µs", "one protocol", 2.5, 1.5, "lower")
+        for number in range(self.options.pairs):
+            order = [MODEL, TRANSLATED] if number % 2 == 0 else [TRANSLATED, MODEL]
+            found = {model: self.slice_of(gateway, 32, model=model) for model in order}
+            rate.pair(found[TRANSLATED]["rate"], found[MODEL]["rate"])
+            cpu.pair(found[TRANSLATED]["cpu"], found[MODEL]["cpu"])
+        rates = [pair["yardstick"] for pair in rate.pairs]
+        rate.moved = max(rates) / min(rates) > MOVED
+        self.finish("12", {"rate": rate, "cpu": cpu})
+        for program in (gateway, upstream):
+            program.stop()
+
     # --- LiteLLM: beside it, not judged ------------------------------------------------------------------------
 
     def litellm_1_2_5(self, upstream):
@@ -461,7 +490,7 @@ def main():
         run = Run(asked, Bench(asked.bin, directory))
         rows = run.rows
         steps = [(run.cold_starts, ["5"]), (run.rows_1_to_3, ["1", "2", "3", "5"]), (run.row_4, ["4", "5"]),
-                 (run.row_5, ["5"])]
+                 (run.row_5, ["5"]), (run.row_12, ["12"])]
         for step, names in steps:
             concerned = [name for name in names if name in asked.rows and name not in rows]
             if not concerned:
