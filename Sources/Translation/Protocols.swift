@@ -45,6 +45,8 @@ public struct AnswerFacts: Sendable, Hashable {
   public var includesUsage: Bool
   /// The request, of which some protocols repeat parts in the answer (Responses).
   public var request: JSONValue
+  /// From the request's head to the answer's end, where that is known.
+  public var milliseconds: UInt64?
 
   /// The facts of one request.
   public init(model: String, id: String, now: Int64, includesUsage: Bool, request: JSONValue) {

@@ -21,12 +21,32 @@ public struct Translator: Sendable, Hashable {
     }
   }
 
-  private let client: Side
+  private enum Client: Sendable, Hashable {
+    case chat
+    case messages
+    case responses
+    case gemini
+    /// No provider speaks it.
+    case inference
+
+    init?(_ dialect: Dialect) {
+      switch dialect {
+      case .chat: self = .chat
+      case .messages: self = .messages
+      case .responses: self = .responses
+      case .gemini: self = .gemini
+      case .inference: self = .inference
+      case .completions, .embeddings, .countTokens: return nil
+      }
+    }
+  }
+
+  private let client: Client
   private let provider: Side
 
   /// nil: one of them says what the other has no words for.
   public init?(client: Dialect, provider: Dialect) {
-    guard let client = Side(client), let provider = Side(provider) else { return nil }
+    guard let client = Client(client), let provider = Side(provider) else { return nil }
     self.client = client
     self.provider = provider
   }
@@ -40,6 +60,7 @@ public struct Translator: Sendable, Hashable {
     case .messages: try MessagesClient.read(body, model: "", isStream: isStream)
     case .responses: try ResponsesClient.read(body, model: "", isStream: isStream)
     case .gemini: try GeminiClient.read(body, model: "", isStream: isStream)
+    case .inference: try InferenceClient.read(body, model: "", isStream: isStream)
     }
   }
 
@@ -57,6 +78,8 @@ public struct Translator: Sendable, Hashable {
   public func echoed(of body: JSONValue) -> JSONValue {
     switch client {
     case .chat, .gemini: return .object([])
+    case .inference:
+      return .object((body.members ?? []).filter { $0.name == "request_id" })
     case .messages:
       return .object(
         (body.members ?? []).filter { $0.name == "thinking" || $0.name == "tool_choice" })
@@ -89,6 +112,7 @@ public struct Translator: Sendable, Hashable {
       case .messages: MessagesClient.write(answer, for: facts)
       case .responses: ResponsesClient.write(answer, for: facts)
       case .gemini: GeminiClient.write(answer, for: facts)
+      case .inference: InferenceClient.write(answer, for: facts)
       }
     return (written.bytes, answer.usage)
   }
@@ -121,7 +145,8 @@ public struct Translator: Sendable, Hashable {
       }
     let writer: any StreamWriter =
       switch client {
-      case .chat: ChatStreamWriter(for: facts)
+      // Nobody streams to clients of the API Router.
+      case .chat, .inference: ChatStreamWriter(for: facts)
       case .messages: MessagesStreamWriter(for: facts)
       case .responses: ResponsesStreamWriter(for: facts)
       case .gemini: GeminiStreamWriter(for: facts, as: isArray ? .array : .events)

@@ -103,7 +103,9 @@ extension Exchange {
     if translation.stream != nil { return follow(translation.stream?.finish() ?? .unfinished) }
     guard let answer = translation.answer else { return }
     do throws(AnswerFault) {
-      let whole = try answer.translated(translator, for: translation.facts)
+      var facts = translation.facts
+      facts.milliseconds = microseconds(since: startedAt) / 1000
+      let whole = try answer.translated(translator, for: facts)
       if translation.isOfOtherKind { throw .malformed }
       usage = whole.usage
       complete([whole.body], nil)

@@ -114,7 +114,7 @@ extension JSONCursor {
       try names.insert(name, self)
       if equals(name, "model") {
         model = try modelName()
-      } else if equals(name, "stream") {
+      } else if equals(name, "stream"), dialect != .inference {
         stream = try streamFlag()
       } else if isOpenAIs, equals(name, "stream_options") {
         streamOptions = try self.streamOptions()

@@ -1,0 +1,93 @@
+import Domain
+import NIOHTTP1
+import Support
+import Testing
+
+@testable import DataPlane
+
+@Suite("The API Router's form", .timeLimit(.minutes(5)))
+struct InferenceTests {
+  private static let answers: [(UpstreamProtocol, target: String, asked: String, answer: String)] =
+    [
+      (
+        .openai, "/v1/chat/completions", #""content":"Hello""#,
+        #"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"Hi"}}],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}"#
+      ),
+      (
+        .anthropic, "/v1/messages", #""text":"Hello""#,
+        #"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":5,"output_tokens":7}}"#
+      ),
+      (
+        .gemini, "/v1beta/models/m:generateContent", #""text":"Hello""#,
+        #"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":7,"totalTokenCount":12}}"#
+      ),
+    ]
+
+  private static func ask(_ fields: String) -> String {
+    chat(#"{"model":"p/m",\#(fields)}"#, path: "/v1/inference")
+  }
+
+  private static func configuration(_ port: Int, _ dialect: UpstreamProtocol) -> Configuration {
+    var configuration = Configuration()
+    configuration.addProvider(
+      "p", port: port, path: dialect == .openai ? "/v1" : "", dialect: dialect)
+    configuration.addAccount("a1", at: "p")
+    return configuration
+  }
+
+  @Test("one text is asked of a provider of any protocol, and one comes back", arguments: 0..<3)
+  func any(_ row: Int) async throws {
+    let (dialect, target, asked, answer) = Self.answers[row]
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port, dialect)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        Self.ask(
+          #""request_id":"r-1","payload":"Hello","parameters":{"temperature":0.5,"max_tokens":64},"metadata":{"team":"x"},"stream":null"#
+        ))
+      let call = await upstream.next()
+      #expect(call.head.uri == target)
+      #expect(call.text.contains(asked) && call.text.contains("64") && call.text.contains("0.5"))
+      #expect(!call.text.contains("team") && !call.text.contains("r-1"))
+      call.answer(answer)
+      let response = try await client.response()
+      #expect(response.status == 200)
+      let text = response.text.replacing(/"latency_ms":\d+/, with: #""latency_ms":0"#)
+      #expect(
+        text
+          == #"{"request_id":"r-1","output":{"text":"Hi"},"usage":{"tokens_input":5,"tokens_output":7,"latency_ms":0,"limit_state":"WITHIN_LIMIT"}}"#
+      )
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.operation == .inference && !finished.isStream)
+      #expect(finished.usage == TokenUsage(input: 5, output: 7))
+    }
+  }
+
+  @Test(
+    "what it cannot be is refused in the router's form, and no account is called",
+    arguments: [
+      (#""payload":"a""#, "request_id"), (#""request_id":"","payload":"a""#, "request_id"),
+      (#""request_id":"r""#, "payload"), (#""request_id":"r","payload":5"#, "payload"),
+      (#""request_id":"r","payload":"a","parameters":[]"#, "parameters"),
+      (#""request_id":"r","payload":"a","parameters":{"stream":true}"#, "parameters.stream"),
+      (
+        #""request_id":"r","payload":"a","parameters":{"temperature":"x"}"#,
+        "parameters.temperature"
+      ),
+      (#""request_id":"r","payload":"a","content_type":"image/png""#, "content_type"),
+      (#""request_id":"r","payload":"a","messages":[]"#, "messages"),
+      (#""request_id":"r","payload":"a","stream":true"#, "stream"),
+    ])
+  func refused(_ fields: String, _ field: String) async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(Self.configuration(upstream.port, .openai)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(Self.ask(fields))
+      let response = try await client.response()
+      #expect(response.status == 400)
+      #expect(response.text.contains(#""field":"\#(field)""#), "\(response.text)")
+      #expect(response.text.hasPrefix(#"{"error":""#))
+      #expect(upstream.callCount == 0)
+    }
+  }
+}
