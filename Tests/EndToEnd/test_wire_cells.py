@@ -234,7 +234,9 @@ class Failures(Failing):
             for how in ("ask", "stream"):
                 with self.subTest(status=status, how=how), self.assertRaises(self.sdk.broken) as caught:
                     getattr(self.sdk, how)(self.wish(), self.prompt(f"status-{status}"))
-                self.tearDown()
+                if not self.is_direct:
+                    # What an account is cooled for at its first failure.
+                    self.wire.warm(self.provider, is_cool=status in (401, 429))
                 error = caught.exception
                 with self.subTest(status=status, how=how):
                     self.assertIn(status_of(error), (status,) if self.is_direct else allowed)

@@ -9,7 +9,38 @@ from wire import SEEDS, SIDES, UPSTREAM, Wire
 from wire_clients import CLIENTS, Wish
 
 
+#: Models that think, by the provider's protocol.
+THINKERS = {"openai": "deepseek-reasoner", "anthropic": "claude-opus-5", "gemini": "gemini-3-flash-preview"}
+
+
 class FailoverTests(unittest.TestCase):
+    def test_a_conversation_goes_on_at_another_makers_model(self):
+        wire = Wire()
+        self.addCleanup(wire.close)
+        for client, (first, second) in itertools.product(CLIENTS, itertools.permutations(SIDES, 2)):
+            if CLIENTS[client].sdk is None:
+                continue
+            with self.subTest(client=client, first=first, second=second):
+                sdk = CLIENTS[client](wire.origin, CLIENT_KEY)
+                self.addCleanup(sdk.close)
+                seed = next(SEEDS)
+                # Only OpenAI's own models have thoughts in Responses.
+                begun = "gpt-5.2" if (client, first) == ("responses", "openai") else THINKERS[first]
+                wish = Wish(begun, tools=("get_weather",), thinking=True)
+                history = sdk.user(plays.mark("think-call", seed))
+                got = sdk.stream(wish, history)
+                history += sdk.follow(got, [
+                    (identity, name, plays.mark("plain", seed)) for identity, name, _ in got.calls])
+                wish.model = "gpt-5.2" if second == "openai" else THINKERS[second]
+                # What another maker thought is left out in a translation. Where bytes pass as they are, the provider
+                # refuses it; and what OpenAI encrypted belongs to an account that this model does not have.
+                refusal = 409 if begun == "gpt-5.2" else 400 if UPSTREAM[second, client] == client else None
+                if refusal is None:
+                    self.assertEqual(sdk.ask(wish, history).text, plays.TEXT)
+                    continue
+                with self.assertRaises(sdk.failed(refusal)):
+                    sdk.ask(wish, history)
+
     def test_another_protocols_account_answers_instead(self):
         wire = Wire()
         self.addCleanup(wire.close)

@@ -19,7 +19,7 @@ TABLE = {
         "x_unknown": {"x_unknown": 1}, "store": {"store": True},
         "content[0]": {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "file-1"}}]}]}}),
     "responses": ("/v1/responses", {"input": PROMPT}, {
-        "previous_response_id": {"previous_response_id": "resp_1"}, "conversation": {"conversation": "conv_1"},
+        "previous_response_id": {"previous_response_id": "resp_of_nobody"}, "conversation": {"conversation": "conv_1"},
         "background": {"background": True}, "top_logprobs": {"top_logprobs": 3}, "x_unknown": {"x_unknown": 1},
         "tools[0]": {"tools": [{"type": "web_search"}]},
         "content[0]": {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]}}),

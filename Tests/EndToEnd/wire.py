@@ -71,8 +71,11 @@ class Wire:
 
         return eventually(ended, f"the record of {request_id}")
 
-    def warm(self, protocol):
-        """Ends what cools a provider's account."""
+    def warm(self, protocol, is_cool=False):
+        """Ends what cools a provider's account; `is_cool`: something does, or will in a moment."""
+        if is_cool:
+            path = f"/api/providers/{SIDES[protocol][0]}"
+            eventually(lambda: self.box.admin("GET", path).json()["connection"]["rateLimitedUntil"], f"the cooldown at {path}")
         self.box.admin("POST", f"/api/providers/{SIDES[protocol][0]}/cooldown/end")
 
 
