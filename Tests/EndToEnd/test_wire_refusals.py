@@ -110,10 +110,11 @@ class RefusalTests(unittest.TestCase):
 
     def test_the_page_says_what_is_served(self):
         rows = re.findall(r"^\| `(/v1[^`]*)` \| (.*) \|$", (ROOT / "docs" / "translation.md").read_text(), re.M)
-        self.assertEqual(len(rows), len(TABLE) + 1 + len(ALONE), "a row for each path")
         bodies = {path.replace("{}", "{model}"): (client, body) for client, (path, body, _) in TABLE.items()}
         bodies |= {path: ("messages" if own == "anthropic" else "openai", body) for path, (own, body) in ALONE.items()}
         bodies[GEMINI.replace("{}", "{model}").replace(":g", ":streamG")] = bodies[GEMINI.replace("{}", "{model}")]
+        bodies["/v1/inference"] = ("openai", {"request_id": "r-1", "payload": PROMPT})
+        self.assertEqual({path for path, _ in rows}, set(bodies), "a row for each path")
         for path, cells in rows:
             client, body = bodies[path]
             for provider, word in zip(SIDES, cells.split(" | ")):
