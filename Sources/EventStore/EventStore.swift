@@ -113,6 +113,7 @@ public final class EventStore: Sendable {
         threads.writer.join()
         engine.finishSyncing()
         threads.syncer.join()
+        engine.trim()
         _ = try? engine.markClean(engine.writer.mark)
         lock.release()
       }
@@ -243,6 +244,7 @@ public final class EventStore: Sendable {
       threads.writer.join()
       engine.finishSyncing()
       threads.syncer.join()
+      engine.trim()
       let result: Result<Void, StoreError>
       do throws(StoreError) { result = .success(try engine.markClean(engine.writer.mark)) } catch {
         result = .failure(error)

@@ -25,6 +25,8 @@ package enum Limits {
   package static let snapshotBytes = 256 << 20
   /// Events after which a segment is closed: opening and the index's memory cost by the event.
   package static let segmentEvents = 131_072
+  /// Zeros that are written ahead of where the last segment ends, whenever its blocks have filled them.
+  package static let aheadBytes = 256 << 10
   /// Bytes of a block with its header and padding.
   package static let blockExtent = 104 + blockBytes + 8
   /// Raw bytes after which a block of a sealed segment takes no further record.

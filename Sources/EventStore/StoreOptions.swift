@@ -23,6 +23,9 @@ public struct StoreOptions: Sendable {
   public var sealingChanged: (@Sendable (SealingState) -> Void)?
   /// A segment is also closed once it holds this many events.
   package var segmentEvents = Limits.segmentEvents
+  /// So many zeros are written ahead of where the last segment ends, so that writes need not make the file longer;
+  /// 0: none.
+  package var aheadBytes = Limits.aheadBytes
 
   /// Takes the parts as they are.
   public init(

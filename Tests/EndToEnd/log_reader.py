@@ -412,6 +412,8 @@ class Log:
         size, = struct.unpack_from("<I", data, 60)
         dictionary = data[104:104 + size]
         while segment.end < end:
+            if path.suffix == ".esl" and not any(data[segment.end:end]):
+                break  # Written ahead: the next block comes here.
             block = self.block(data[:end], segment.end, dictionary)
             segment.end += block.extent
             if block.events:

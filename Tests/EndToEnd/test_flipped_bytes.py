@@ -62,7 +62,9 @@ def parts(directory):
         if path.suffix in (".esl", ".sealed"):
             at, = struct.unpack_from("<I", data, 12)
             found.append((name, "header", 0, at))
-            end = Index(data, True).end_of_blocks if path.suffix == ".sealed" else size
+            # Zeros written ahead are no part of the log.
+            end = (Index(data, True).end_of_blocks if path.suffix == ".sealed"
+                   else len(data.rstrip(b"\0")))
             while at < end:
                 count, _, stored = struct.unpack_from("<III", data, at + 24)
                 body, after = at + 104, at + 104 + (stored + 7) // 8 * 8

@@ -6,6 +6,7 @@ import random
 import socket
 import threading
 
+from log_reader import Log
 from support import (
     CLIENT_KEY, Child, Spine, eventually, free_port, message, of_kind, program)
 
@@ -129,7 +130,11 @@ class TornTailTests(Spine):
         self.box.kill()
         segment = sorted((self.box.data / "seg").glob("*.esl"))[-1]
         torn = b"an append that never became whole" * 3
-        with segment.open("ab") as file:
+        last, _ = list(Log(self.box.data).segments())[-1]
+        self.assertEqual(last.path, segment)
+        with segment.open("r+b") as file:
+            # Behind the last block, over the zeros that stand ahead of it.
+            file.seek(last.end)
             file.write(torn)
         self.restart(self.box)
         cut = of_kind(self.box.window(), "gateway.tail_truncated")

@@ -83,14 +83,14 @@ extension EventStore {
   /// A store with small segments and no other options.
   static func small(
     _ disk: any Disk, _ directory: String, segmentBytes: Int = 64 << 10, queueEvents: Int = 65_536,
-    reserveBytes: Int = 0, gapEvents: GapEvents? = nil,
+    reserveBytes: Int = 0, aheadBytes: Int = 4_096, gapEvents: GapEvents? = nil,
     stateChanged: (@Sendable (StoreState, StoreState) -> Void)? = nil
   ) throws -> EventStore {
-    try EventStore(
-      disk: disk, directory: directory,
-      options: StoreOptions(
-        segmentBytes: segmentBytes, dictionary: Array("request.finished.v1".utf8),
-        queueEvents: queueEvents, reserveBytes: reserveBytes, gapEvents: gapEvents,
-        stateChanged: stateChanged))
+    var options = StoreOptions(
+      segmentBytes: segmentBytes, dictionary: Array("request.finished.v1".utf8),
+      queueEvents: queueEvents, reserveBytes: reserveBytes, gapEvents: gapEvents,
+      stateChanged: stateChanged)
+    options.aheadBytes = aheadBytes
+    return try EventStore(disk: disk, directory: directory, options: options)
   }
 }

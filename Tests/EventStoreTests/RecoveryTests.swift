@@ -43,9 +43,11 @@ struct RecoveryTests {
     disk.set(path, whole + tail)
     let store = try SteppedStore(disk)
     #expect(store.report.last == Position(8))
-    #expect(disk.contents(path) == whole)
+    // Zeros alone are what the writer writes ahead.
+    let isUnwritten = tail.allSatisfy { $0 == 0 }
+    #expect(disk.contents(path) == (isUnwritten ? whole + tail : whole))
     let truncated = store.report.truncated
-    #expect((truncated == nil) == tail.isEmpty)
+    #expect((truncated == nil) == isUnwritten)
     if let truncated {
       #expect(truncated.offset == UInt64(ends[3]) && truncated.bytes == UInt64(tail.count))
       #expect(truncated.firstPosition == Position(9))
@@ -116,6 +118,53 @@ struct RecoveryTests {
     #expect(gaps.map(\.first) == [Position(2)] && gaps.map(\.last) == [Position(2)])
   }
 
+  @Test func zerosWrittenAheadAreNoPartOfTheLogForAnybody() throws {
+    let disk = SimulatedDisk(seed: 3)
+    var store = try SteppedStore(disk, segmentBytes: 4_000, aheadBytes: 1_000)
+    let path = "/log/seg/" + SegmentName.of(1)
+    var sizes: Set<Int> = []
+    for number in UInt64(1)...12 {
+      try store.append(batch(number))
+      let bytes = try #require(disk.contents(path))
+      sizes.insert(bytes.count)
+      #expect(try LogReader(disk: disk, directory: "/log").last == Position(number))
+      #expect(store.reader.last == Position(number))
+      #expect(
+        try LogReader(disk: disk, directory: "/log").verify(
+          from: .origin, through: nil, progress: nil
+        ).isIntact)
+    }
+    #expect(sizes.count < 8, "most blocks leave the file as long as it was: \(sizes.sorted())")
+    try store.sync()
+    store.abandon()
+    // A killed process leaves them, and the next one goes on over them.
+    let killed = try #require(disk.contents(path))
+    #expect(killed.last == 0 && written(killed[...]).count < killed.count - 8)
+    store = try SteppedStore(disk, segmentBytes: 4_000, aheadBytes: 1_000)
+    #expect(store.report.last == Position(12) && store.report.truncated == nil)
+    // Of an append that was cut short nothing is taken for zeros.
+    store.abandon()
+    var torn = killed
+    let end = (written(killed[...]).count + 7) & ~7
+    torn[end + 40] = 1
+    let other = disk.copy(seed: 4)
+    other.set(path, torn)
+    let again = try SteppedStore(other, segmentBytes: 4_000, aheadBytes: 1_000)
+    #expect(again.report.last == Position(12) && again.report.truncated?.bytes == 41)
+    again.abandon()
+    store = try SteppedStore(disk, segmentBytes: 4_000, aheadBytes: 1_000)
+    // A finished segment has none, and neither has one that was closed.
+    for number in UInt64(13)...60 { try store.append(batch(number)) }
+    let finished = try #require(disk.contents(path))
+    #expect(finished.count - written(finished[...]).count < 8)
+    try store.writer.trim()
+    let last = try #require(disk.paths.filter { $0.hasSuffix(".esl") }.max())
+    let open = try #require(disk.contents(last))
+    #expect(open.count - written(open[...]).count < 8)
+    try store.close()
+    #expect(try SteppedStore(disk).report.last == Position(60))
+  }
+
   @Test func blocksOfAnOlderLifeBehindTheTailAreNoContinuation() throws {
     let disk = SimulatedDisk(seed: 1)
     var store = try SteppedStore(disk, segmentBytes: 1 << 20)
@@ -134,7 +183,7 @@ struct RecoveryTests {
     disk.set(path, try #require(disk.contents(path)) + stale)
     store = try SteppedStore(disk, segmentBytes: 1 << 20)
     #expect(store.report.last == Position(2))
-    #expect(store.report.truncated?.bytes == UInt64(stale.count))
+    #expect(store.report.truncated?.bytes == UInt64(written(stale).count))
     #expect(try everything(store.reader).events.map(\.id) == [draft(1).id, draft(3).id])
   }
 

@@ -72,7 +72,7 @@ final class ShortBox {
     self.told = told
     self.disk = disk
     store = try EventStore.small(
-      disk, "/log", reserveBytes: reserveBytes, gapEvents: Self.events,
+      disk, "/log", reserveBytes: reserveBytes, aheadBytes: 0, gapEvents: Self.events,
       stateChanged: { old, new in
         told.changes.withLock { $0.append(Self.name(old) + "→" + Self.name(new)) }
         if new == .working { told.isOver.post() }

@@ -167,7 +167,7 @@ struct WitnessTests {
 
   @Test func afterAQuietMomentTheEndIsWitnessedInTheSegmentAndInTheManifest() throws {
     let disk = SimulatedDisk(seed: 1)
-    let store = try EventStore.small(disk, "/log")
+    let store = try EventStore.small(disk, "/log", aheadBytes: 0)
     _ = try store.appendAndWait(batch(1), durability: .written)
     let pause = Signal()
     // At most ten seconds; it takes a tenth of one.

@@ -15,6 +15,7 @@ package struct CrashCampaign {
   private var lastEpoch: UInt64 = 0
   private var unsynced: [Int] = []
   private let segmentBytes: Int
+  private let aheadBytes: Int
   private let dictionary: [UInt8]
   /// Drawn from apart, so that lives that do not seal stay what they are; nil: this one does not.
   private var sealing: SeededRandom?
@@ -36,6 +37,8 @@ package struct CrashCampaign {
     disk = SimulatedDisk(seed: seed ^ 0xD15C, isLying: isLying, isHarsh: true)
     segmentBytes = random.int(200...3_000)
     dictionary = random.oneIn(3) ? [] : Array("request.finished.v1 stream/ payload".utf8)
+    var ahead = SeededRandom(seed: seed ^ 0xA4EAD)
+    aheadBytes = ahead.oneIn(3) ? 0 : ahead.int(1...2_000)
     var sealing = SeededRandom(seed: seed ^ 0x5EA1)
     if !sealing.oneIn(3) { self.sealing = sealing }
   }
@@ -125,8 +128,10 @@ package struct CrashCampaign {
     isClosed = false
     unsynced = []
     let store: SteppedStore
-    do { store = try SteppedStore(disk, segmentBytes: segmentBytes, dictionary: dictionary) } catch
-    {
+    do {
+      store = try SteppedStore(
+        disk, segmentBytes: segmentBytes, aheadBytes: aheadBytes, dictionary: dictionary)
+    } catch {
       return
     }
     defer { store.abandon() }
@@ -324,7 +329,8 @@ package struct CrashCampaign {
         disk.injectReadError(after: random.int(0...12))
       }
       do {
-        let store = try SteppedStore(disk, segmentBytes: segmentBytes, dictionary: dictionary)
+        let store = try SteppedStore(
+          disk, segmentBytes: segmentBytes, aheadBytes: aheadBytes, dictionary: dictionary)
         lastEpoch = max(lastEpoch, store.report.epoch.rawValue)
         // Nothing happened, or something that does no harm: this is the recovery.
         disk.clearFaults()
@@ -359,7 +365,8 @@ package struct CrashCampaign {
     }
     disk.clearFaults()
     do {
-      let store = try SteppedStore(disk, segmentBytes: segmentBytes, dictionary: dictionary)
+      let store = try SteppedStore(
+        disk, segmentBytes: segmentBytes, aheadBytes: aheadBytes, dictionary: dictionary)
       try noticesWhatWent(images)
       return store
     } catch let violation as Violation {
@@ -378,10 +385,12 @@ package struct CrashCampaign {
         continue
       }
       guard old.starts(with: new) else { throw Violation(.silent, "recovery changed \(path)") }
-      let gone = old[new.count...]
-      let isKept = disk.paths.contains {
-        $0.hasSuffix(".bytes") && disk.contents($0)?.elementsEqual(gone) == true
-      }
+      let gone = written(old[new.count...])
+      let isKept =
+        gone.isEmpty
+        || disk.paths.contains {
+          $0.hasSuffix(".bytes") && disk.contents($0)?.elementsEqual(gone) == true
+        }
       if !isKept { throw Violation(.silent, "\(gone.count) bytes of \(path) are gone") }
     }
   }
@@ -403,7 +412,8 @@ package struct CrashCampaign {
       let chain = store.writer.mark?.chain ?? .zero
       store.abandon()
       // recover ∘ recover = recover
-      let again = try SteppedStore(disk, segmentBytes: segmentBytes, dictionary: dictionary)
+      let again = try SteppedStore(
+        disk, segmentBytes: segmentBytes, aheadBytes: aheadBytes, dictionary: dictionary)
       defer { again.abandon() }
       guard again.report.truncated == nil, again.report.last.rawValue == UInt64(events.count),
         again.writer.mark?.chain ?? .zero == chain

@@ -1,5 +1,10 @@
 package import EventStore
 
+/// `bytes` without the zeros at their end, which a segment may have ahead of what is written.
+package func written(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+  bytes.lastIndex { $0 != 0 }.map { bytes[...$0] } ?? bytes.prefix(0)
+}
+
 /// The log without threads: every write and sync happens when the test says so.
 package final class SteppedStore {
   package let disk: any Disk
@@ -14,7 +19,7 @@ package final class SteppedStore {
 
   package init(
     _ disk: any Disk, directory: String = "/log", segmentBytes: Int = 600,
-    segmentEvents: Int = Limits.segmentEvents,
+    segmentEvents: Int = Limits.segmentEvents, aheadBytes: Int = 0,
     dictionary: [UInt8] = Array("request.finished.v1 stream/ payload".utf8),
     accepting acceptance: LossAcceptance? = nil
   ) throws {
@@ -28,6 +33,7 @@ package final class SteppedStore {
       disk: disk, directory: directory, index: found.index, storeID: found.report.storeID)
     var options = StoreOptions(segmentBytes: segmentBytes, dictionary: dictionary)
     options.segmentEvents = segmentEvents
+    options.aheadBytes = aheadBytes
     writer = try LogWriter(
       disk: disk, directory: directory, options: options, from: found, reader: reader)
     sealer = Sealer(

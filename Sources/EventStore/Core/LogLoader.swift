@@ -458,6 +458,12 @@ struct LogLoader {
       case .failure(let broken): rule = broken.rule
       }
       let offset = segment.offset
+      // What the writer wrote ahead is not written yet.
+      if isLast, bad == nil,
+        try ink(segment.window, from: offset, size: size) == offset
+      {
+        break
+      }
       // What was accepted is passed over; of anything else the writer judges before it reads on.
       if isLast, purpose == .writing, !accepted.concerns(next) {
         tail = try tail(segment, at: offset, size: size, rule: rule)
@@ -489,9 +495,24 @@ struct LogLoader {
     _ segment: Current, at offset: UInt64, size: UInt64, rule: String
   ) throws(StoreError) -> Tail {
     let further = try followers(segment.window, from: offset + 8, size: size, seed: segment.seed)
+    let end = try ink(segment.window, from: offset, size: size)
     return Tail(
-      segment: segment.name, offset: offset, bytes: size - offset, rule: rule, first: next,
+      segment: segment.name, offset: offset, bytes: end - offset, rule: rule, first: next,
       follower: further.first, witness: further.witness, claimed: further.claimed)
+  }
+
+  /// Behind the last byte from `start` on that is not zero; `start` if there is none.
+  private func ink(
+    _ window: WindowedFile, from start: UInt64, size: UInt64
+  ) throws(StoreError) -> UInt64 {
+    var (at, end) = (start, start)
+    while at < size {
+      let bytes = try window.bytes(at: at, count: Int(min(size - at, 64 << 10)))
+      if bytes.isEmpty { break }
+      if let last = bytes.lastIndex(where: { $0 != 0 }) { end = at + UInt64(last) + 1 }
+      at += UInt64(bytes.count)
+    }
+    return end
   }
 
   /// Here the blocks of a sealed segment end and its index begins.

@@ -24,6 +24,10 @@ package final class LogWriter {
   private struct Segment {
     var file: any DiskFile
     var end: UInt64
+    /// The file's length: behind `end` are zeros.
+    var size: UInt64
+    /// No zeros are written ahead any more: there was no room for them.
+    var isBare = false
     /// Position of its first event.
     var first: UInt64
     var codec: BlockCodec
@@ -57,6 +61,7 @@ package final class LogWriter {
   // The group.
   private let body = RawBuffer(capacity: 64 << 10)
   private let block = RawBuffer(capacity: 64 << 10)
+  private lazy var zeros = [UInt8](repeating: 0, count: options.aheadBytes)
   private var content = BlockContent()
   private var ids = GroupIDs()
   private var groupChain: Digest
@@ -81,9 +86,10 @@ package final class LogWriter {
     durableUpTo = found.next - 1
     nextOrdinal = found.nextOrdinal
     if let open = found.segment {
+      let file = try disk.open(directory + "/seg/" + open.name, .readWrite)
       segment = Segment(
-        file: try disk.open(directory + "/seg/" + open.name, .readWrite), end: open.end,
-        first: open.header.first, codec: BlockCodec(dictionary: open.header.dictionary))
+        file: file, end: open.end, size: max(open.end, try file.size()), first: open.header.first,
+        codec: BlockCodec(dictionary: open.header.dictionary))
     }
   }
 
@@ -241,6 +247,7 @@ package final class LogWriter {
     if let full = try write(block, to: segment) { throw full }
     index.publish(header, offset: segment.end, content)
     segment.end += UInt64(header.extent)
+    writeAhead(&segment)
     self.segment = segment
     next = header.last + 1
     chain = groupChain
@@ -298,9 +305,41 @@ package final class LogWriter {
     block.count = BlockHeader.bytes
     guard try write(block, to: segment) == nil else { return false }
     segment.end += UInt64(header.extent)
+    segment.size = max(segment.size, segment.end)
     self.segment = segment
     index.extend(to: segment.end)
     return true
+  }
+
+  /// Makes the file longer by zeros once its blocks have filled it.
+  ///
+  /// A write that makes a file longer changes what the file system's journal keeps of it, and waits while that
+  /// commits a sync; a write over zeros does not. They cost nothing but room, and without room nothing.
+  private func writeAhead(_ segment: inout Segment) {
+    guard segment.end > segment.size else { return }
+    segment.size = segment.end
+    let room = max(0, options.segmentBytes - Int(clamping: segment.end))
+    let count = min(options.aheadBytes, room)
+    guard count > 0, !segment.isBare else { return }
+    do throws(StoreError) {
+      try zeros.withUnsafeBufferPointer { (zeros) throws(StoreError) in
+        try segment.file.writeAll(
+          UnsafeRawBufferPointer(zeros).slice(0..<count), at: segment.end)
+      }
+      segment.size += UInt64(count)
+    } catch {
+      segment.isBare = true
+      // What came of it is zeros; where it stays, the next block is written over it.
+      _ = try? segment.file.truncate(to: segment.end)
+    }
+  }
+
+  /// Takes back what was written ahead; what follows, if anything, makes the file longer again.
+  package func trim() throws(StoreError) {
+    guard var segment, segment.size > segment.end else { return }
+    try segment.file.truncate(to: segment.end)
+    segment.size = segment.end
+    self.segment = segment
   }
 
   /// Writes a block whole behind the end of `segment`.
@@ -319,6 +358,7 @@ package final class LogWriter {
       do throws(StoreError) { try segment.file.truncate(to: segment.end) } catch {
         throw outcomeUnknown(error)
       }
+      self.segment?.size = segment.end
       return error
     }
   }
@@ -337,6 +377,7 @@ package final class LogWriter {
   private func rollIfNeeded() throws(StoreError) {
     guard isRollDue else { return }
     if let segment {
+      do throws(StoreError) { try trim() } catch { throw outcomeUnknown(error) }
       // Before its successor exists, so that a hole between segments is never the work of a crash.
       do throws(StoreError) { try sync(segment.file) } catch { throw outcomeUnknown(error) }
     }
@@ -373,8 +414,8 @@ package final class LogWriter {
     mayHaveSuccessor = false
     index.begin(segment: header, path: folder + "/" + name)
     segment = Segment(
-      file: file, end: UInt64(header.encodedBytes), first: header.first,
-      codec: BlockCodec(dictionary: header.dictionary))
+      file: file, end: UInt64(header.encodedBytes), size: UInt64(header.encodedBytes),
+      first: header.first, codec: BlockCodec(dictionary: header.dictionary))
     nextOrdinal += 1
   }
 }

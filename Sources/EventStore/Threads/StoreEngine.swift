@@ -717,6 +717,12 @@ final class StoreEngine: Sendable {
     try update { $0.gapAfter = 0 }
   }
 
+  /// Takes back what was written ahead, after both threads ended: a log at rest shows what it holds and nothing
+  /// else, though it would be as good with the zeros.
+  func trim() {
+    if !isPoisoned.isSet { _ = try? writer.trim() }
+  }
+
   /// Marks the stop clean; after both threads ended.
   func markClean(_ mark: LogWriter.Mark?) throws(StoreError) {
     if isPoisoned.isSet { throw poisonedError }
