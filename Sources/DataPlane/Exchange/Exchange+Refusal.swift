@@ -44,7 +44,15 @@ extension Exchange {
         (message ?? ErrorCode.noAccountAvailable.summary) + " "
         + told.joined(separator: "; ") + rest + "."
     }
-    if links?.owner != nil {
+    if let owner = links?.owner {
+      // No wait brings an account together with another one's model.
+      guard rejected.contains(where: { $0.account == owner }) else {
+        let field = scan?.state?.field ?? ""
+        return deny(
+          .stateNotCarried,
+          message: "\(field) names what is stored at an account that does not serve this model.",
+          param: field)
+      }
       return answerError(
         .denied, .stateBound, errorClass: .account,
         message: ErrorCode.stateBound.summary + (message.map { " " + $0 } ?? ""),
