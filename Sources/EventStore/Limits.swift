@@ -27,6 +27,8 @@ package enum Limits {
   package static let segmentEvents = 131_072
   /// Zeros that are written ahead of where the last segment ends, whenever its blocks have filled them.
   package static let aheadBytes = 256 << 10
+  /// More than what a thread that is lent the writer has gathered usually takes as a block.
+  package static let lentBytes = 16 << 10
   /// Bytes of a block with its header and padding.
   package static let blockExtent = 104 + blockBytes + 8
   /// Raw bytes after which a block of a sealed segment takes no further record.

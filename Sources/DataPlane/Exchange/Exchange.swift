@@ -364,10 +364,11 @@ final class Exchange {
     payload.reserveCapacity(256)
     finished.encode(into: &payload)
     let wall = context.plane.clock.wallNanoseconds
+    var keys = Event.lookupKeys(id, clientRequestID, idempotency)
+    keys += stateKeys
     return context.recorder.submit(
-      id: context.nextEventID(wall: wall), kind: finished.wireKind, time: wall,
-      lookupKeys: Event.lookupKeys(id, clientRequestID, idempotency) + stateKeys, payload: payload,
-      loss: 1, waiter: self)
+      id: context.nextEventID(wall: wall), kind: finished.wireKind, time: wall, lookupKeys: keys,
+      payload: payload, loss: 1, waiter: self)
   }
 
   /// Everything is decided and recorded as far as the mode asks for: the client gets the end.

@@ -311,6 +311,9 @@ package final class LogWriter {
     return true
   }
 
+  /// Zeros behind the last block: a write within them does not make the file longer.
+  var bytesAhead: Int { segment.map { Int(clamping: $0.size - $0.end) } ?? 0 }
+
   /// Makes the file longer by zeros once its blocks have filled it.
   ///
   /// A write that makes a file longer changes what the file system's journal keeps of it, and waits while that

@@ -9,8 +9,8 @@ extension StoreEngine {
   func submit(_ submissions: [Submission]) {
     let isLent =
       submissions.allSatisfy { $0.durability == .written } && !submissions.isEmpty
-      && !isShort.load(ordering: .relaxed) && !isFileSyncing.load(ordering: .relaxed)
-      && queue.withLock { $0.lend(writer) }
+      && !isShort.load(ordering: .relaxed)
+      && queue.withLock { $0.lend(writer, isSyncing: isFileSyncing.load(ordering: .relaxed)) }
     guard isLent else {
       for submission in submissions { submit(submission) }
       return
@@ -44,9 +44,12 @@ extension StoreEngine.Queue {
     !incoming.isEmpty || isClosing || isFlushWanted || isWitnessWanted
   }
 
-  /// Takes the writer from its thread, if that sleeps and has nothing, and the next write is a quick one.
-  fileprivate mutating func lend(_ writer: LogWriter) -> Bool {
-    guard isIdle, !isGroupWaiting, !hasWork, !writer.isRollDue else { return false }
+  /// Takes the writer from its thread, if that sleeps and has nothing, and the next write is a quick one: during a
+  /// sync one that does not make the file longer.
+  fileprivate mutating func lend(_ writer: LogWriter, isSyncing: Bool) -> Bool {
+    guard isIdle, !isGroupWaiting, !hasWork, !writer.isRollDue,
+      !isSyncing || writer.bytesAhead >= Limits.lentBytes
+    else { return false }
     isIdle = false
     isLent = true
     return true
