@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rows 1 to 5 of the targets: Signalbox beside nginx as bare reverse proxy, and LiteLLM, in one run on one machine.
 
-Row 12 is beside the targets: what it costs to translate, compared with forwarding within one protocol.
+Row 15 is beside the targets: what it costs to translate, compared with forwarding within one protocol.
 
 Short slices alternate and change their order in every pair, so that what the machine does meanwhile hits all alike. A
 figure is the median of the pairs' ratios. If nginx itself moved by more than a factor of two between its slices, or the
@@ -23,7 +23,7 @@ from pathlib import Path
 from programs import (
     BODY, MODEL, ROOT, TRANSLATED, Bench, Failed, Program, Skipped, chat, litellm_program, note, wrk)
 
-ROWS = ["1", "2", "3", "4", "5", "12"]
+ROWS = ["1", "2", "3", "4", "5", "15"]
 #: By how much nginx may move between its slices.
 MOVED = 2.0
 #: Row 2 wants a machine that is left alone: the upstream's own p99 as a multiple of its p50.
@@ -341,11 +341,11 @@ class Run:
         self.extra["5"]["startAgainMilliseconds"] = round(middle(self.starts["signalbox", "again"]), 1)
         self.finish("5", {"memory": memory, "start": start})
 
-    # --- Row 12: translation -----------------------------------------------------------------------------------
+    # --- Row 15: translation -----------------------------------------------------------------------------------
 
-    def row_12(self):
+    def row_15(self):
         """The same gateway is asked for a model of the client's protocol and for one of another, in turn."""
-        note("── row 12")
+        note("── row 15")
         upstream = self.bench.upstream()
         gateway = self.bench.gateway("standard", upstream).wait()
         status, body = chat(gateway.port, model=TRANSLATED)
@@ -363,7 +363,7 @@ class Run:
             cpu.pair(found[TRANSLATED]["cpu"], found[MODEL]["cpu"])
         rates = [pair["yardstick"] for pair in rate.pairs]
         rate.moved = max(rates) / min(rates) > MOVED
-        self.finish("12", {"rate": rate, "cpu": cpu})
+        self.finish("15", {"rate": rate, "cpu": cpu})
         for program in (gateway, upstream):
             program.stop()
 
@@ -490,7 +490,7 @@ def main():
         run = Run(asked, Bench(asked.bin, directory))
         rows = run.rows
         steps = [(run.cold_starts, ["5"]), (run.rows_1_to_3, ["1", "2", "3", "5"]), (run.row_4, ["4", "5"]),
-                 (run.row_5, ["5"]), (run.row_12, ["12"])]
+                 (run.row_5, ["5"]), (run.row_15, ["15"])]
         for step, names in steps:
             concerned = [name for name in names if name in asked.rows and name not in rows]
             if not concerned:

@@ -156,11 +156,12 @@ class RowsTests(Case):
         # 3: the machine was too unsteady for a conclusion, which is none of this case's concern.
         self.assertIn(done.returncode, (0, 3), done.stderr)
         rows = json.loads(done.stdout)
-        self.assertEqual(list(rows), ["1", "2", "3", "4", "5"])
+        self.assertEqual(list(rows), ["1", "2", "3", "4", "5", "15"])
         parts = {name: list(row["parts"]) for name, row in rows.items()}
         self.assertEqual(parts, {
             "1": ["rate", "cpu"], "2": ["added"],
-            "3": ["standard32", "strict32", "standard256", "strict256"], "4": ["streams"], "5": ["memory", "start"]})
+            "3": ["standard32", "strict32", "standard256", "strict256"], "4": ["streams"], "5": ["memory", "start"],
+            "15": ["rate", "cpu"]})
         for name, row in rows.items():
             for part in [row, *row["parts"].values()]:
                 with self.subTest(name, what=part["what"]):

@@ -35,7 +35,6 @@ private let hits: [Hit] = [
   .init(
     "POST", "/api/v1beta/models/g%2Fa:streamGenerateContent?alt=sse", .streamGenerateContent,
     ["model": "g/a"]),
-  .init("GET", "/v1/models/g:generateContent", .getModel, ["id": "g:generateContent"]),
   .init("GET", "/v1/models", .listModels),
   .init("HEAD", "/v1/models", .listModels),
   .init("GET", "/v1/models?limit=2", .listModels),
@@ -127,6 +126,8 @@ struct RoutesTests {
       ("PATCH", "/api/keys/k1", "GET, HEAD, PUT, DELETE"),
       ("PUT", "/api/settings", "GET, HEAD, PATCH"),
       ("OPTIONS", "/api/models/alias", "GET, HEAD, PUT, DELETE"),
+      ("GET", "/v1/models/p/m:generateContent", "POST"),
+      ("OPTIONS", "/api/v1beta/models/m:streamGenerateContent", "POST"),
       ("get", "/health", "GET, HEAD"), ("HEAD", "/api/auth/login", "POST"),
     ] {
       #expect(Routes.match(method: method, path: path) == .methodNotAllowed(allow: allow))

@@ -14,7 +14,7 @@ enum Admission {
     case .get:
       if head.pathEquals("/v1/models") || head.pathEquals("/api/v1/models") { return .listModels }
       if head.pathHasPrefix("/v1/models/") || head.pathHasPrefix("/api/v1/models/") {
-        return .getModel
+        return GeminiCall(path: head.path) == nil ? .getModel : nil
       }
       return nil
     case .head, .put, .patch, .delete, .options: return nil

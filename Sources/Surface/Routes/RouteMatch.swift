@@ -39,10 +39,14 @@ extension Routes {
     case .success(let decoded): segments = decoded
     case .failure(let fault): return .malformed(reason: fault.reason)
     }
+    let fitting = templates.compactMap { template in
+      template.parameters(of: segments).map { (template: template, parameters: $0) }
+    }
+    // A call to a model (`…/{model}:call`) is no model whose name ends like that.
+    let calls = fitting.filter(\.template.hasEnd)
     return choose(
-      among: templates.compactMap { template in
-        template.parameters(of: segments).map { (template.row, $0) }
-      }, method: method)
+      among: (calls.isEmpty ? fitting : calls).map { ($0.template.row, $0.parameters) },
+      method: method)
   }
 
   /// The row with the method, else 405 with those that would do; literal paths go before parameters.
@@ -146,6 +150,11 @@ private struct Template: Sendable {
       return .parameter(
         String(segment[..<close].dropFirst()), end: String(segment[close...].dropFirst()))
     }
+  }
+
+  /// Something stands behind a parameter.
+  var hasEnd: Bool {
+    segments.contains { if case .parameter(_, let end) = $0 { !end.isEmpty } else { false } }
   }
 
   var parameterCount: Int {
