@@ -13,8 +13,8 @@ public struct StoreOptions: Sendable {
   /// How the log says that events are missing; nil: it does not.
   public var gapEvents: GapEvents?
   /// Told when sheddable batches begin to be refused, when the reserve is used up so that all are, when
-  /// they no longer are, and when the log is poisoned: the old state and the new one, on one of the store's
-  /// threads; must not block.
+  /// they no longer are, and when the log is poisoned: the old state and the new one, on whichever
+  /// thread writes, syncs or submits; must not block.
   public var stateChanged: (@Sendable (_ old: StoreState, _ new: StoreState) -> Void)?
   /// Finished segments are indexed and packed again in the background.
   public var seals: Bool

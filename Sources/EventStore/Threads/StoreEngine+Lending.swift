@@ -18,8 +18,8 @@ extension StoreEngine {
     var group = Group()
     var answers = CompletionBatch()
     writer.durableUpTo = max(writer.durableUpTo, lastDurable)
-    for submission in submissions { admit(submission, writer, &group, &answers) }
-    if !group.entries.isEmpty { write(writer, &group, &answers) }
+    for submission in submissions { admit(submission, &group, &answers) }
+    if !group.entries.isEmpty { write(&group, &answers) }
     giveBack()
     answers.deliver()
   }

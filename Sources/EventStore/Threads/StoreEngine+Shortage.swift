@@ -34,7 +34,7 @@ extension StoreEngine {
 
   /// Deals with a group for which there was no room: nothing of it is in the log.
   func rescue(
-    _ error: StoreError, _ writer: LogWriter, _ lost: Group, _ group: inout Group,
+    _ error: StoreError, _ lost: Group, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) {
     let isReleased = reserve.release()
@@ -42,10 +42,10 @@ extension StoreEngine {
     if lost.answered > 0 {
       cause.message += "; \(lost.answered) queued events had been answered"
       // Their positions were shown outside: whoever gets them next gets them in another epoch.
-      raiseEpoch(writer)
+      raiseEpoch()
     }
     begin(cause)
-    let hasRoom = openGap(writer)
+    let hasRoom = openGap()
     // Without the sheddable ones, or with the reserve's space, the rest may fit.
     let isWorthTrying =
       hasRoom && (isReleased || lost.entries.contains { $0.submission.batch.isSheddable })
@@ -57,7 +57,7 @@ extension StoreEngine {
         let isDuplicate = (try? result.get().wasDuplicate) ?? false
         shed(submission, count: !isDuplicate, &answers)
       } else if isWorthTrying {
-        admit(submission, writer, &group, &answers)
+        admit(submission, &group, &answers)
       } else {
         answer(submission, .failure(cause), &answers)
       }
@@ -66,7 +66,7 @@ extension StoreEngine {
       shortage.withLock { $0?.isExhausted = true }
       announceExhaustion()
     }
-    if writer.groupCount > 0 { write(writer, &group, &answers) }
+    if writer.groupCount > 0 { write(&group, &answers) }
   }
 
   private func begin(_ cause: StoreError) {
@@ -82,14 +82,14 @@ extension StoreEngine {
 
   /// Whether `submission` may be tried; if not, it is answered.
   func isWelcomeWhileShort(
-    _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
+    _ submission: Submission, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) -> Bool {
     guard let now = shortage.withLock({ $0 }) else { return true }
     if submission.batch.isSheddable {
       switch writer.standing(of: submission.batch) {
       case .duplicate(let receipt)?:
-        place(submission, receipt, writer, &group, &answers)
+        place(submission, receipt, &group, &answers)
         return false
       case .refused(let error)?:
         answer(submission, .failure(error), &answers)
@@ -105,8 +105,8 @@ extension StoreEngine {
     if isUnsaid(now) {
       hasRoom = false
       if !now.isExhausted || !submission.batch.isSheddable {
-        if writer.groupCount > 0 { write(writer, &group, &answers) }
-        hasRoom = openGap(writer)
+        if writer.groupCount > 0 { write(&group, &answers) }
+        hasRoom = openGap()
       }
     } else {
       announce()
@@ -145,11 +145,11 @@ extension StoreEngine {
   }
 
   /// Makes the event durable that opens the gap, if it is not yet; false if there is no room for it.
-  private func openGap(_ writer: LogWriter) -> Bool {
+  private func openGap() -> Bool {
     guard let now = shortage.withLock({ $0 }), !isPoisoned.isSet else { return false }
     defer { announce() }
     guard now.opened == nil, let events = options.gapEvents else { return true }
-    let position = append(writer) { _ in [events.opened(disk.now())] }
+    let position = append { _ in [events.opened(disk.now())] }
     shortage.withLock { shortage in
       shortage?.opened = position
       shortage?.isExhausted = position == nil
@@ -185,24 +185,24 @@ extension StoreEngine {
   // MARK: Space again
 
   /// A group was written although there is a shortage.
-  func foundRoom(_ writer: LogWriter) {
+  func foundRoom() {
     shortage.withLock { $0?.isExhausted = false }
     // With nothing to be kept free and nothing to be said, that is all one can know.
-    if reserve.bytes == 0, options.gapEvents == nil { closeGap(writer) }
+    if reserve.bytes == 0, options.gapEvents == nil { closeGap() }
   }
 
   /// Looks whether the reserve can be taken again; if so, the shortage is over.
   ///
   /// The group is empty.
-  func probe(_ writer: LogWriter) {
+  func probe() {
     let next = disk.monotonic() + Int64(Limits.probeMilliseconds) * 1_000_000
     shortage.withLock { $0?.probeAt = next }
     if isPoisoned.isSet { return }
     do throws(StoreError) {
       try reserve.take()
-      _ = closeGap(writer)
+      _ = closeGap()
     } catch {
-      if let now = shortage.withLock({ $0 }), now.shed > 0, isUnsaid(now) { _ = openGap(writer) }
+      if let now = shortage.withLock({ $0 }), now.shed > 0, isUnsaid(now) { _ = openGap() }
     }
   }
 
@@ -210,10 +210,10 @@ extension StoreEngine {
   ///
   /// The group is empty.
   @discardableResult
-  func closeGap(_ writer: LogWriter) -> Bool {
+  func closeGap() -> Bool {
     guard let now = shortage.withLock({ $0 }), !isPoisoned.isSet else { return false }
     if let events = options.gapEvents, now.opened != nil || now.shed > 0 {
-      let position = append(writer) { position in
+      let position = append { position in
         let time = disk.now()
         if let opened = now.opened { return [events.closed(Position(opened), now.shed, time)] }
         // Not even this one did fit before.
@@ -232,7 +232,7 @@ extension StoreEngine {
   /// Writes and syncs what `make` gives for the position of its first event, and returns that.
   ///
   /// - Returns: nil if there is no room.
-  private func append(_ writer: LogWriter, _ make: (UInt64) -> [EventDraft]) -> UInt64? {
+  private func append(_ make: (UInt64) -> [EventDraft]) -> UInt64? {
     do throws(StoreError) {
       let batch = AppendBatch(events: make(writer.nextPosition))
       guard case .placed(let receipt) = writer.add(batch) else {

@@ -90,34 +90,6 @@ final class StoreEngine: Sendable {
     }
   }
 
-  private enum WitnessBlock {
-    /// The writer was not asked yet.
-    case none
-    case asked
-    /// It stands behind the last event, or cannot: the manifest is next.
-    case done
-  }
-
-  private struct Syncing {
-    /// Where the log is written to; nil if nothing was since the last sync.
-    var target: LogWriter.Mark?
-    /// When the first write after the last sync was made.
-    var since: Int64 = 0
-    var waiting: [Waiting] = []
-    var isIdle = false
-    var isClosing = false
-    /// What the manifest does not witness yet.
-    var unwitnessed: LogWriter.Mark?
-    /// When that has been followed by nothing for long enough.
-    var quietAt: Int64 = 0
-    /// When the manifest is written though the quiet never came.
-    var overdueAt: Int64 = 0
-    /// How far the witness block behind `unwitnessed` is.
-    var block = WitnessBlock.none
-    /// The target holds nothing new but a witness block.
-    var isTargetWitness = false
-  }
-
   let disk: any Disk
   private let files: StoreFiles
   let index: LogIndex
@@ -127,10 +99,10 @@ final class StoreEngine: Sendable {
   nonisolated(unsafe) let writer: LogWriter
   let queue = Mutex(Queue())
   let writerWake = Signal()
-  private let syncing = Mutex(Syncing())
-  private let syncerWake = Signal()
+  let syncing = Mutex(Syncing())
+  let syncerWake = Signal()
   /// Held during `fdatasync` of a segment: the kernel reports a lost write once per descriptor.
-  private let syncGate = Mutex<Void>(())
+  let syncGate = Mutex<Void>(())
   /// A write of the same file might have to wait now.
   let isFileSyncing = Atomic<Bool>(false)
   private let manifest: Mutex<Manifest>
@@ -142,7 +114,7 @@ final class StoreEngine: Sendable {
   let shortage: Mutex<Shortage?>
   /// Whether there is a shortage.
   let isShort: Atomic<Bool>
-  private let durable: Atomic<UInt64>
+  let durable: Atomic<UInt64>
   private let currentEpoch: Atomic<UInt64>
   /// Answered and visible to nobody yet: the last `queued` position that is not written.
   private let unwrittenAnswers = Atomic<Bool>(false)
@@ -224,16 +196,10 @@ final class StoreEngine: Sendable {
   }
 
   /// Makes both threads finish their work and end; what is submitted from now on is refused.
-  func beginClosing() {
-    let isWaking = queue.withLock { queue in
-      queue.isClosing = true
-      defer { queue.isIdle = false }
-      return queue.isIdle
-    }
-    if isWaking { writerWake.post() }
-  }
+  func beginClosing() { wakeWriter { $0.isClosing = true } }
 
-  private func wakeWriter(_ change: (inout Queue) -> Void) {
+  /// Changes what the writer looks at, and wakes it if it sleeps.
+  func wakeWriter(_ change: (inout Queue) -> Void) {
     let isWaking = queue.withLock { queue in
       change(&queue)
       defer { queue.isIdle = false }
@@ -326,10 +292,10 @@ final class StoreEngine: Sendable {
       }
       switch step {
       case .end:
-        if isShort.load(ordering: .relaxed) { closeGap(writer) }
+        if isShort.load(ordering: .relaxed) { closeGap() }
         return
       case .probe:
-        probe(writer)
+        probe()
       case .sleep:
         if wakeAt == .max {
           writerWake.wait()
@@ -338,18 +304,18 @@ final class StoreEngine: Sendable {
           queue.withLock { $0.isIdle = false }
         }
       case .witness:
-        writeWitness(writer)
+        writeWitness()
         for waiter in waiters { waiter.post() }
       case .work(let flush, let isGathering):
         writer.durableUpTo = max(writer.durableUpTo, lastDurable)
         if isShort.load(ordering: .relaxed), disk.monotonic() >= probeAt {
-          if writer.groupCount > 0 { write(writer, &group, &answers) }
-          probe(writer)
+          if writer.groupCount > 0 { write(&group, &answers) }
+          probe()
         }
-        for submission in taken { admit(submission, writer, &group, &answers) }
+        for submission in taken { admit(submission, &group, &answers) }
         taken.removeAll(keepingCapacity: true)
         if flush || group.isWriteDue || (group.hasDurable && !isGathering) {
-          write(writer, &group, &answers)
+          write(&group, &answers)
         }
         answers.deliver()
         for waiter in waiters { waiter.post() }
@@ -366,7 +332,7 @@ final class StoreEngine: Sendable {
   }
 
   /// Writes a witness block; its sync is nobody's wait.
-  private func writeWitness(_ writer: LogWriter) {
+  private func writeWitness() {
     if isPoisoned.isSet { return }
     writer.durableUpTo = max(writer.durableUpTo, lastDurable)
     var isWritten = false
@@ -387,15 +353,15 @@ final class StoreEngine: Sendable {
 
   /// Takes `submission` into the group, or answers it.
   func admit(
-    _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
+    _ submission: Submission, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) {
-    guard isWelcome(submission, writer, &group, &answers) else { return }
+    guard isWelcome(submission, &group, &answers) else { return }
     var admission = writer.add(submission.batch)
     if case .groupIsFull = admission {
-      write(writer, &group, &answers)
+      write(&group, &answers)
       // A failed write may have changed that.
-      guard isWelcome(submission, writer, &group, &answers) else { return }
+      guard isWelcome(submission, &group, &answers) else { return }
       admission = writer.add(submission.batch)
     }
     switch admission {
@@ -412,13 +378,13 @@ final class StoreEngine: Sendable {
         group.isWriteDue = true
       }
     case .placed(let receipt), .duplicate(let receipt):
-      place(submission, receipt, writer, &group, &answers)
+      place(submission, receipt, &group, &answers)
     }
   }
 
   /// Whether the log takes batches such as `submission` at present; if not, it is answered.
   private func isWelcome(
-    _ submission: Submission, _ writer: LogWriter, _ group: inout Group,
+    _ submission: Submission, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) -> Bool {
     if isPoisoned.isSet {
@@ -426,7 +392,7 @@ final class StoreEngine: Sendable {
       return false
     }
     return !isShort.load(ordering: .relaxed)
-      || isWelcomeWhileShort(submission, writer, &group, &answers)
+      || isWelcomeWhileShort(submission, &group, &answers)
   }
 
   func answer(
@@ -437,7 +403,7 @@ final class StoreEngine: Sendable {
   }
 
   func place(
-    _ submission: Submission, _ receipt: AppendReceipt, _ writer: LogWriter,
+    _ submission: Submission, _ receipt: AppendReceipt,
     _ group: inout Group, _ answers: inout CompletionBatch
   ) {
     if receipt.last.rawValue <= index.last {
@@ -472,7 +438,7 @@ final class StoreEngine: Sendable {
 
   /// Writes the group and answers for it; afterwards it is empty.
   func write(
-    _ writer: LogWriter, _ group: inout Group, _ answers: inout CompletionBatch
+    _ group: inout Group, _ answers: inout CompletionBatch
   ) {
     let written = group
     group = Group()
@@ -483,12 +449,12 @@ final class StoreEngine: Sendable {
     } catch {
       writer.dropGroup()
       unwrittenAnswers.store(false, ordering: .releasing)
-      fail(error, writer, written, &group, &answers)
+      fail(error, written, &group, &answers)
       return
     }
     unwrittenAnswers.store(false, ordering: .releasing)
     // Before the answers, so that whoever gets one sees it.
-    if index.last > before, isShort.load(ordering: .relaxed) { foundRoom(writer) }
+    if index.last > before, isShort.load(ordering: .relaxed) { foundRoom() }
     var durable: [Waiting] = []
     for (submission, result) in written.entries {
       if submission.durability == .durable, case .success(let receipt) = result,
@@ -503,18 +469,18 @@ final class StoreEngine: Sendable {
   }
 
   private func fail(
-    _ error: StoreError, _ writer: LogWriter, _ lost: Group, _ group: inout Group,
+    _ error: StoreError, _ lost: Group, _ group: inout Group,
     _ answers: inout CompletionBatch
   ) {
     if error.code == .full {
-      rescue(error, writer, lost, &group, &answers)
+      rescue(error, lost, &group, &answers)
       return
     }
     if error.code != .poisoned { poison(error) }
     for (submission, _) in lost.entries { answer(submission, .failure(error), &answers) }
   }
 
-  func raiseEpoch(_ writer: LogWriter) {
+  func raiseEpoch() {
     do throws(StoreError) {
       let epoch = try update { manifest in manifest.epoch += 1 }.epoch
       writer.raise(epoch: epoch)
@@ -524,181 +490,10 @@ final class StoreEngine: Sendable {
     }
   }
 
-  // MARK: The syncer's thread
-
-  func requestSync(_ mark: LogWriter.Mark?, _ waiting: [Waiting]) {
-    guard let mark else { return }
-    if !waiting.isEmpty {
-      queue.withLock {
-        $0.isSyncing = true
-        $0.noteGathered(waiting.count)
-        $0.grouped = 0
-      }
-    }
-    let isWaking = syncing.withLock { state in
-      let isFirst = state.target == nil || state.isTargetWitness
-      if isFirst { state.since = disk.monotonic() }
-      state.isTargetWitness = false
-      state.target = mark
-      state.waiting.append(contentsOf: waiting)
-      guard state.isIdle, isFirst || !waiting.isEmpty else { return false }
-      state.isIdle = false
-      return true
-    }
-    if isWaking { syncerWake.post() }
-  }
-
-  func finishSyncing() {
-    let isWaking = syncing.withLock { state in
-      state.isClosing = true
-      defer { state.isIdle = false }
-      return state.isIdle
-    }
-    if isWaking { syncerWake.post() }
-  }
-
-  private enum SyncStep {
-    case sync(LogWriter.Mark, isWitness: Bool)
-    case askForWitness
-    case manifest(LogWriter.Mark)
-    case sleep(Int64?)
-    case end
-  }
-
-  func runSyncer() {
-    while true {
-      let now = disk.monotonic()
-      let step = syncing.withLock { state -> SyncStep in
-        if let mark = state.unwitnessed, now >= state.overdueAt, !state.isClosing {
-          state.unwitnessed = nil
-          return .manifest(mark)
-        }
-        if let target = state.target {
-          let due = state.since + Int64(Limits.syncDelayMilliseconds) * 1_000_000
-          if !state.waiting.isEmpty || state.isClosing || now >= due {
-            state.target = nil
-            return .sync(target, isWitness: state.isTargetWitness)
-          }
-          state.isIdle = true
-          return .sleep(due - now)
-        }
-        if state.isClosing { return .end }
-        if let mark = state.unwitnessed {
-          switch state.block {
-          case .none where now >= state.quietAt:
-            state.block = .asked
-            return .askForWitness
-          case .done:
-            state.unwitnessed = nil
-            return .manifest(mark)
-          case .none, .asked:
-            state.isIdle = true
-            // An answer that never comes leaves it to the manifest alone.
-            return .sleep((state.block == .none ? state.quietAt : state.overdueAt) - now)
-          }
-        }
-        state.isIdle = true
-        return .sleep(nil)
-      }
-      switch step {
-      case .end: return
-      case .sync(let mark, let isWitness): sync(mark, isWitness: isWitness)
-      case .askForWitness: wakeWriter { $0.isWitnessWanted = true }
-      case .manifest(let mark): writeManifest(mark)
-      case .sleep(nil): syncerWake.wait()
-      case .sleep(.some(let time)):
-        if !syncerWake.wait(nanoseconds: time) { syncing.withLock { $0.isIdle = false } }
-      }
-    }
-  }
-
-  private func sync(_ mark: LogWriter.Mark, isWitness: Bool) {
-    var problem: StoreError?
-    let began = disk.monotonic()
-    do throws(StoreError) { try syncExclusively(mark.file) } catch {
-      problem = error
-      poison(error)
-    }
-    if problem == nil { noteDurable(mark.position) }
-    let now = disk.monotonic()
-    let (covered, isUrgent) = syncing.withLock { state -> ([Waiting], Bool) in
-      var covered: [Waiting] = []
-      if problem == nil {
-        if !isWitness {
-          if state.unwitnessed == nil {
-            state.overdueAt = now + Int64(Limits.manifestDelayMilliseconds) * 1_000_000
-          }
-          state.unwitnessed = mark
-          state.quietAt = now + Int64(Limits.witnessDelayMilliseconds) * 1_000_000
-          state.block = .none
-        }
-        if state.waiting.allSatisfy({ $0.last <= mark.position }) {
-          swap(&covered, &state.waiting)
-        } else {
-          covered = state.waiting.filter { $0.last <= mark.position }
-          state.waiting.removeAll { $0.last <= mark.position }
-        }
-      } else {
-        swap(&covered, &state.waiting)
-        state.target = nil
-      }
-      return (covered, !state.waiting.isEmpty)
-    }
-    if !isUrgent { endSyncing(answering: covered.count, began, now) }
-    var answers = CompletionBatch()
-    for waiting in covered {
-      answers.add(
-        waiting.sink, waiting.token, problem.map { .failure($0) } ?? .success(waiting.receipt))
-    }
-    answers.deliver()
-  }
-
-  /// Lets the next group be written, while the answers are delivered.
-  private func endSyncing(answering count: Int, _ began: Int64, _ now: Int64) {
-    let isWaking = queue.withLock { queue in
-      queue.isSyncing = false
-      queue.expect(
-        count, until: now + min(now - began, Int64(Limits.gatherMicroseconds) * 1_000))
-      queue.wakeCount = 1
-      guard queue.isIdle, queue.isGroupWaiting || !queue.incoming.isEmpty else { return false }
-      queue.isIdle = false
-      return true
-    }
-    if isWaking { writerWake.post() }
-  }
-
-  /// Everything through `position` is on stable storage; both threads find out such things.
-  func noteDurable(_ position: UInt64) { durable.max(position, ordering: .acquiringAndReleasing) }
-
-  func syncExclusively(_ file: any DiskFile) throws(StoreError) {
-    try syncGate.withLock { (_) throws(StoreError) in
-      if isPoisoned.isSet { throw poisonedError }
-      isFileSyncing.store(true, ordering: .relaxed)
-      defer { isFileSyncing.store(false, ordering: .relaxed) }
-      do throws(StoreError) { try file.sync() } catch {
-        var error = error
-        error.code = .io
-        error.message += "; outcome unknown: the events may or may not survive a crash"
-        poison(error)
-        throw error
-      }
-    }
-  }
-
-  private func writeManifest(_ mark: LogWriter.Mark) {
-    do throws(StoreError) {
-      _ = try update { manifest in
-        manifest.synced = mark.position
-        manifest.chain = mark.chain
-      }
-    } catch {
-      // The events are safe where they are, and a full disk may have room again at closing.
-      if error.code != .full { poison(error) }
-    }
-  }
+  // MARK: The manifest
 
   @discardableResult
-  private func update(
+  func update(
     _ change: (inout Manifest) -> Void
   ) throws(StoreError) -> Manifest {
     try manifest.withLock { (manifest) throws(StoreError) in
