@@ -1,9 +1,6 @@
 import Domain
-import EventStore
 import NIOCore
-import NIOPosix
 import Surface
-import Synchronization
 
 /// `Idempotency-Key`: the same request is made once in 24 hours, also across restarts.
 extension Exchange {
@@ -29,34 +26,16 @@ extension Exchange {
     }
     // Nothing is recorded, so there is nothing to be found.
     guard context.recorder.mode != .off else { return letIn() }
-    let plane = context.plane
-    let waiting = plane.lookupsWaiting.wrappingAdd(1, ordering: .relaxed).oldValue
-    guard waiting < options.maxLookupsWaiting else {
-      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
-      return deny(.overloaded, wait: 1_000_000_000)
-    }
-    phase = .announcing
-    let (log, now, start) = (plane.log, receivedAt, plane.startedAt)
-    let looking = plane.lookups.runIfActive(eventLoop: context.eventLoop) {
-      let events = try log.events(forKey: mark.lookupKey, newest: Self.eventsMax)
-      return IdempotentRequest(
-        of: mark.key,
-        in: try events.map {
-          try Recorded(
-            position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
-            bytes: $0.payload)
-        }, now: now, start: start)
-    }
-    looking.assumeIsolated().whenComplete { [self] result in
-      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
+    let (now, start) = (receivedAt, context.plane.startedAt)
+    lookUp(mark.lookupKey, newest: Self.eventsMax) { events in
+      IdempotentRequest(of: mark.key, in: events, now: now, start: start)
+    } then: { [self] result in
       looked(result, mark)
     }
   }
 
   /// The log says whether the key stands for an earlier request.
   private func looked(_ result: Result<IdempotentRequest?, any Error>, _ mark: IdempotencyMark) {
-    // A client that went away meanwhile has been dealt with.
-    guard phase == .announcing else { return }
     switch result {
     case .failure: deny(.logUnreadable)
     case .success(nil): letIn()

@@ -1,9 +1,6 @@
 import Domain
-import EventStore
 import NIOCore
-import NIOPosix
 import Surface
-import Synchronization
 
 /// What is stored at one account and referred to by its id: such a request goes there and nowhere else.
 extension Exchange {
@@ -26,31 +23,14 @@ extension Exchange {
     links = StateLinks(named: named)
     if let owner = context.plane.stateOwners.owner(of: named) { return found(owner, state.field) }
     guard context.recorder.mode != .off else { return claimIdempotencyKey() }
-    let plane = context.plane
-    let waiting = plane.lookupsWaiting.wrappingAdd(1, ordering: .relaxed).oldValue
-    guard waiting < options.maxLookupsWaiting else {
-      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
-      return deny(.overloaded, wait: 1_000_000_000)
-    }
-    phase = .announcing
-    let log = plane.log
-    let looking = plane.lookups.runIfActive(eventLoop: context.eventLoop) {
-      StateOwner(
-        in: try log.events(forKey: named.lookupKey, newest: 1).map {
-          try Recorded(
-            position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
-            bytes: $0.payload)
-        })
-    }
-    looking.assumeIsolated().whenComplete { [self] result in
-      plane.lookupsWaiting.wrappingSubtract(1, ordering: .relaxed)
-      // A client that went away meanwhile has been dealt with.
-      guard phase == .announcing else { return }
+    lookUp(named.lookupKey, newest: 1) { events in
+      StateOwner(in: events)
+    } then: { [self] result in
       switch result {
       case .failure: deny(.logUnreadable)
       case .success(nil): claimIdempotencyKey()
       case .success(let owner?):
-        plane.stateOwners.note(named, owner)
+        context.plane.stateOwners.note(named, owner)
         found(owner, state.field)
       }
     }
