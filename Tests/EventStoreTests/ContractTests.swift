@@ -262,6 +262,32 @@ struct ContractTests {
     try store.close()
   }
 
+  /// What a read finds is not of one moment: the kernel copies page by page while the writer writes.
+  @Test(arguments: [0, 4_096, 32_768])
+  func aReadThatMeetsTheWriterIsNoDamage(aheadBytes: Int) throws {
+    let disk = TornReads(try DiskKind.posix.make().disk)
+    let directory = try temporaryDirectory() + "/log"
+    let store = try EventStore.small(disk, directory, aheadBytes: aheadBytes)
+    _ = try store.appendAndWait(batch(1), durability: .written)
+    let reader = try LogReader(disk: disk, directory: directory)
+    for round in UInt64(1)...20 {
+      let wanted = (round * 8 - 6)...(round * 8 + 1)
+      disk.tear(at: Int(round % 5) * 512 + 64) {
+        for number in wanted {
+          _ = try? store.appendAndWait(
+            AppendBatch(events: [draft(number, size: 300)]), durability: .written)
+        }
+      }
+      try reader.refresh()
+      disk.happenNow()
+      #expect(store.reader.last == Position(wanted.upperBound))
+      #expect(try reader.refresh() == Position(wanted.upperBound))
+      #expect(try reader.damage() == [])
+    }
+    try store.close()
+    #expect(try everything(reader).events.count == 161)
+  }
+
   @Test func suspendedCallersAreAllAnswered() async throws {
     let (disk, directory) = try DiskKind.posix.make()
     let store = try EventStore.small(disk, directory)
@@ -315,4 +341,84 @@ final class Tally: AppendSink {
 
   func wait(for count: Int) { for _ in 0..<count { signal.wait() } }
   var answers: [AppendCompletion] { collected.withLock { $0 } }
+}
+
+/// Reads in two steps, between which something happens once.
+private final class TornReads: Disk {
+  private let inner: any Disk
+  private let planned = Mutex<(bytes: Int, happens: @Sendable () -> Void)?>(nil)
+
+  init(_ inner: any Disk) { self.inner = inner }
+
+  /// The next read of a segment that is longer than `bytes` has the rest of its bytes from after `happens`.
+  func tear(at bytes: Int, happens: @escaping @Sendable () -> Void) {
+    planned.withLock { $0 = (bytes, happens) }
+  }
+
+  /// If no read was that long.
+  func happenNow() {
+    let plan = planned.withLock { plan in
+      defer { plan = nil }
+      return plan
+    }
+    plan?.happens()
+  }
+
+  func planned(for count: Int) -> (bytes: Int, happens: @Sendable () -> Void)? {
+    planned.withLock { plan in
+      guard let found = plan, found.bytes < count else { return nil }
+      plan = nil
+      return found
+    }
+  }
+
+  func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
+    let file = try inner.open(path, mode)
+    return mode == .read && path.hasSuffix(".esl") ? TornFile(file, self) : file
+  }
+  func list(_ path: String) throws(StoreError) -> [String] { try inner.list(path) }
+  func status(_ path: String) throws(StoreError) -> FileStatus? { try inner.status(path) }
+  func makeDirectory(_ path: String) throws(StoreError) { try inner.makeDirectory(path) }
+  func rename(_ from: String, _ to: String) throws(StoreError) { try inner.rename(from, to) }
+  func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
+  func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
+  func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
+  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
+  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
+  func bootID() -> [UInt8] { inner.bootID() }
+  func now() -> Int64 { inner.now() }
+  func monotonic() -> Int64 { inner.monotonic() }
+  func randomID() -> UInt128 { inner.randomID() }
+}
+
+private final class TornFile: DiskFile {
+  private let inner: any DiskFile
+  private let disk: TornReads
+
+  init(_ inner: any DiskFile, _ disk: TornReads) {
+    self.inner = inner
+    self.disk = disk
+  }
+
+  func read(into: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
+    guard let plan = disk.planned(for: into.count) else {
+      return try inner.read(into: into, at: offset)
+    }
+    let first = UnsafeMutableRawBufferPointer(rebasing: into[..<plan.bytes])
+    let count = try inner.read(into: first, at: offset)
+    plan.happens()
+    guard count == plan.bytes else { return count }
+    let rest = UnsafeMutableRawBufferPointer(rebasing: into[plan.bytes...])
+    return try count + inner.read(into: rest, at: offset + UInt64(count))
+  }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
+    try inner.write(bytes, at: offset)
+  }
+  func isNow(at path: String) { inner.isNow(at: path) }
+  func sync() throws(StoreError) { try inner.sync() }
+  func truncate(to size: UInt64) throws(StoreError) { try inner.truncate(to: size) }
+  func allocate(_ size: UInt64) throws(StoreError) { try inner.allocate(size) }
+  func size() throws(StoreError) -> UInt64 { try inner.size() }
+  func forgetCache() { inner.forgetCache() }
+  func close() { inner.close() }
 }

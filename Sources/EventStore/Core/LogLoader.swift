@@ -442,6 +442,7 @@ struct LogLoader {
     segment.window.invalidate()
     let size = try segment.window.size()
     var bad: LogGap?
+    var lookedAgainAt: UInt64?
     while segment.offset < size {
       if try isIndex(segment) { break }
       let rule: String
@@ -477,6 +478,14 @@ struct LogLoader {
       guard
         let found = try follower(segment.window, from: offset + 8, size: size, seed: segment.seed)
       else { break }
+      // A read beside a writer may have passed here before it wrote, and further on after: what was written
+      // later is seen, so that all before it is there to be read now, if it ever was.
+      if isLast, purpose == .reading, lookedAgainAt != offset, bad?.offset == offset {
+        lookedAgainAt = offset
+        bad = nil
+        segment.window.invalidate()
+        continue
+      }
       segment.offset = found.offset
     }
     guard let bad else { return }
