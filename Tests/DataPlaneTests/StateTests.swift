@@ -1,6 +1,7 @@
 import Domain
 import EventStore
 import Support
+import Surface
 import Testing
 
 @testable import DataPlane
@@ -153,17 +154,64 @@ struct StateTests {
     }
   }
 
+  @Test("a translated conversation is bound to no account, whatever thoughts are sent back")
+  func translated() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Configuration()
+    configuration.addProvider("claude", port: upstream.port, dialect: .anthropic)
+    configuration.addProvider("gemini", port: upstream.port, dialect: .gemini)
+    for account in ["c1", "c2"] { configuration.addAccount(account, at: "claude") }
+    configuration.addAccount("g1", at: "gemini")
+    configuration.addKey("sk-other", organisation: "rivals")
+    let claude =
+      #"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"hm","signature":"c2ln"},{"type":"text","text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":7,"output_tokens":5}}"#
+    let gemini =
+      #"{"responseId":"g1","modelVersion":"m","candidates":[{"content":{"role":"model","parts":[{"text":"hm","thought":true},{"text":"hello","thoughtSignature":"c2ln"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":5}}"#
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      var items = [#"{"role":"user","content":"a"}"#]
+      func send(_ model: String, key: String = Gateway.key) async throws {
+        let input = items.joined(separator: ",")
+        let body = #"{"model":"\#(model)/m","store":false,"input":[\#(input)]}"#
+        try await client.send(chat(body, key: key, path: "/v1/responses"))
+      }
+      /// One turn, answered by `answer`, its output sent back from then on.
+      func turn(_ model: String, _ answer: String, limits: String? = nil) async throws {
+        try await send(model)
+        var call = await upstream.next()
+        if call.header("x-api-key") == limits.map({ "secret-of-\($0)" }), limits != nil {
+          call.answer(#"{"type":"error","error":{"type":"rate_limit_error"}}"#, status: 429)
+          call = await upstream.next()
+        }
+        call.answer(answer)
+        let response = try await client.response()
+        #expect(response.status == 200, "\(model): \(response.text)")
+        #expect(!answer.contains("signature") || response.text.contains("signalbox.thinking:"))
+        let value = try JSONValue.parse(Array(response.text.utf8))
+        for item in value["output"]?.array ?? [] {
+          items.append(String(decoding: item.bytes, as: UTF8.self))
+        }
+        items.append(#"{"role":"user","content":"more"}"#)
+      }
+      for _ in 1...2 { try await turn("claude", claude) }
+      try await turn("claude", claude, limits: "c1")
+      try await turn("gemini", gemini)
+      try await turn("claude", claude)
+      // Nor to an organisation.
+      try await send("claude", key: "sk-other")
+      await upstream.next().answer(claude)
+      #expect(try await client.response().status == 200)
+      let finished = try await gateway.finished(6)
+      #expect(finished.flatMap(\.attempts).allSatisfy { $0.rule != .owner })
+      #expect(finished[2].attempts.map(\.account.rawValue) == ["c1", "c2"])
+    }
+  }
+
   @Test("another organisation's response is not there")
   func foreign() async throws {
     let upstream = try await ScriptedUpstream.start()
     var configuration = Self.configuration(upstream.port)
-    configuration.apply(
-      .key(
-        .created(
-          .init(
-            id: KeyID("other"), name: "other", organisation: OrganisationID("rivals"),
-            fingerprint: PlainFingerprinter.of("sk-other".utf8), masked: "sk-…", diagnostics: false,
-            expiresAt: nil))))
+    configuration.addKey("sk-other", organisation: "rivals")
     try await Gateway.run(configuration) { gateway in
       let client = try await gateway.client()
       _ = try await Self.turn(client, upstream, "", made: "resp_1")

@@ -1,4 +1,5 @@
-"""What one account has: a response is gone on with at the account that made it, also by a gateway that was killed since."""
+"""What one account has: a response is gone on with at the account that made it, also by a gateway that was killed since;
+what no account has goes wherever it may."""
 
 import http.server
 import json
@@ -9,18 +10,30 @@ from pathlib import Path
 
 from support import CLIENT_KEY, Gateway, exchange
 
+try:
+    import openai
+except ImportError:
+    openai = None
+
 
 class Provider(http.server.BaseHTTPRequestHandler):
-    """Responses over several accounts, each of which knows its own answers only."""
+    """Responses over several accounts, each of which knows its own answers only; Messages and Gemini over others."""
 
     protocol_version = "HTTP/1.1"
     made = {}
+    #: Accounts that say 429, and who answered, in order.
+    limited = set()
+    answered = []
 
     def log_message(self, *_):
         pass
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path == "/v1/messages":
+            return self.message(asked, self.headers["x-api-key"])
+        if self.path.endswith(":generateContent"):
+            return self.content(self.headers["x-goog-api-key"])
         account = self.headers["authorization"].removeprefix("Bearer ")
         previous = asked.get("previous_response_id")
         if previous is not None and self.made.get(previous) != account:
@@ -35,6 +48,24 @@ class Provider(http.server.BaseHTTPRequestHandler):
                 {"type": "output_text", "text": account, "annotations": []}]}],
             "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}})
 
+    def message(self, asked, account):
+        if account in self.limited:
+            return self.answer(429, {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}})
+        self.answered.append(account)
+        self.answer(200, {
+            "id": f"msg_{len(self.answered)}", "type": "message", "role": "assistant", "model": asked["model"],
+            "content": [{"type": "thinking", "thinking": "hm", "signature": "EqQBCkYIBxgCKkD" + "A" * 200},
+                        {"type": "text", "text": account}],
+            "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 2}})
+
+    def content(self, account):
+        self.answered.append(account)
+        self.answer(200, {
+            "responseId": f"g{len(self.answered)}", "modelVersion": "gemini",
+            "candidates": [{"index": 0, "finishReason": "STOP", "content": {"role": "model", "parts": [
+                {"text": "hm", "thought": True}, {"text": account, "thoughtSignature": "c2lnbmVk"}]}}],
+            "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}})
+
     def answer(self, status, body):
         data = json.dumps(body).encode()
         self.send_response(status)
@@ -46,7 +77,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
 
 class StateTests(unittest.TestCase):
     def setUp(self):
-        Provider.made = {}
+        Provider.made, Provider.limited, Provider.answered = {}, set(), []
         self.upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
         self.upstream.daemon_threads = True
         threading.Thread(target=self.upstream.serve_forever, daemon=True).start()
@@ -61,6 +92,16 @@ providers:
     base-url: http://127.0.0.1:{self.upstream.server_port}/v1
     models: [{{name: m}}]
     accounts: [{{name: a1, api-key: key-1}}, {{name: a2, api-key: key-2}}, {{name: a3, api-key: key-3}}]
+  - id: claude
+    protocol: anthropic
+    base-url: http://127.0.0.1:{self.upstream.server_port}/v1
+    models: [{{name: m}}]
+    accounts: [{{name: c1, api-key: claude-1, priority: 1}}, {{name: c2, api-key: claude-2, priority: 2}}]
+  - id: gemini
+    protocol: gemini
+    base-url: http://127.0.0.1:{self.upstream.server_port}/v1beta
+    models: [{{name: m}}]
+    accounts: [{{name: g1, api-key: gemini-1}}]
 keys:
   - {{name: default, key: "${{SIGNALBOX_CLIENT_KEY}}", organisation: acme}}
 settings: {{fallback-strategy: round-robin, sticky-round-robin-limit: 1}}
@@ -93,6 +134,36 @@ settings: {{fallback-strategy: round-robin, sticky-round-robin-limit: 1}}
         answer = self.ask("resp_of_another_gateway")
         self.assertEqual(answer.status, 400, answer.body)
         self.assertIn(b"previous_response_not_found", answer.body)
+
+    @unittest.skipIf(openai is None, "the openai SDK is not installed (pip could not reach an index)")
+    def test_a_conversation_on_others_models_is_bound_to_nobody(self):
+        with openai.OpenAI(
+                base_url=f"http://127.0.0.1:{self.box.port}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=20,
+                _strict_response_validation=True) as client:
+            items = [{"role": "user", "content": "hi"}]
+
+            def turn(model):
+                answer = client.responses.create(
+                    model=f"{model}/m", input=items, store=False, include=["reasoning.encrypted_content"],
+                    reasoning={"effort": "high", "summary": "auto"})
+                items.extend(item.model_dump(exclude_none=True) for item in answer.output)
+                items.append({"role": "user", "content": "more"})
+                self.assertEqual([item.type for item in answer.output], ["reasoning", "message"])
+
+            turn("claude")
+            turn("claude")
+            # Round robin: whoever it would be, both are limited in turn and the other one answers.
+            for limited in ("claude-1", "claude-2"):
+                Provider.limited = {limited}
+                turn("claude")
+                turn("claude")
+                Provider.limited = set()
+                for name in ("c1", "c2"):
+                    self.box.admin("POST", f"/api/providers/{name}/cooldown/end")
+                self.assertNotIn(limited, Provider.answered[-2:])
+            turn("gemini")
+            turn("claude")
+            self.assertEqual(len(Provider.answered), 8)
 
 
 if __name__ == "__main__":

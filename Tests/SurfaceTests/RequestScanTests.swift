@@ -168,6 +168,17 @@ struct RequestScanTests {
         nil
       ),
       (.responses, #""input":[{"type":"message","id":"rs_1","encrypted_content":"e"}]"#, nil, nil),
+      // What another maker's model thought, in our own envelope.
+      (
+        .responses,
+        #""input":[{"type":"reasoning","id":"rs_1","encrypted_content":"signalbox.thinking:x"}]"#,
+        nil, nil
+      ),
+      (
+        .responses,
+        #""input":[\#(thought),{"type":"reasoning","id":"b","encrypted_content":"signal\u0062ox.call:"}]"#,
+        "input", "rs_1"
+      ),
       (
         .responses, #""input":[\#(thought)],"previous_response_id":"r1""#, "previous_response_id",
         "r1"

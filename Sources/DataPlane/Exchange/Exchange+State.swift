@@ -47,7 +47,8 @@ extension Exchange {
   /// Notes who has what the request's answer made, and what it referred to; the keys under which the log is to tell
   /// so.
   func noteState(_ finished: RequestEvent.Finished) -> [[UInt8]] {
-    guard let account = attempts.last?.account else { return [] }
+    // An answer in another protocol is stored nowhere.
+    guard let account = attempts.last?.account, !answerIsTranslated else { return [] }
     let made =
       stream?.stored ?? relay?.kept?.withUnsafeReadableBytes { StoredIDs.ids(in: $0) } ?? []
     var all = made.map(stored)

@@ -92,12 +92,22 @@ extension JSONCursor {
         let value = try skipString()
         if equals(name, "id") { id = value.range }
         if equals(name, "type") { isReasoning = equals(value, "reasoning") }
-        if equals(name, "encrypted_content") { isEncrypted = true }
+        if equals(name, "encrypted_content") { isEncrypted = !isCarried(value) }
       } else {
         try skipValue(within: depth)
       }
       hasMember = try nextMember()
     }
     return isReasoning && isEncrypted ? id : nil
+  }
+
+  /// What a translation put there for another maker's model: no account stores it, and any may be told.
+  private func isCarried(_ content: JSONToken) -> Bool {
+    let mark: StaticString = "signalbox."
+    var bytes = unescaped(content)
+    for index in 0..<mark.utf8CodeUnitCount where bytes.next() != mark.utf8Start[index] {
+      return false
+    }
+    return true
   }
 }

@@ -51,13 +51,14 @@ struct Configuration {
   }
 
   mutating func addKey(
-    _ raw: String, id: String? = nil, diagnostics: Bool = false, expiresAt: Int64? = nil
+    _ raw: String, id: String? = nil, organisation: String = "acme", diagnostics: Bool = false,
+    expiresAt: Int64? = nil
   ) {
     apply(
       .key(
         .created(
           .init(
-            id: KeyID(id ?? "id-\(raw)"), name: raw, organisation: OrganisationID("acme"),
+            id: KeyID(id ?? "id-\(raw)"), name: raw, organisation: OrganisationID(organisation),
             fingerprint: PlainFingerprinter.of(raw.utf8), masked: "sk-…",
             diagnostics: diagnostics, expiresAt: expiresAt.map { UnixNanoseconds($0) }))))
   }
