@@ -13,7 +13,7 @@ struct Frame: Sendable, Hashable {
 
 /// Feeds the chunks one after the other; `faultAt` counts the bytes fed before the faulty chunk.
 private func frames(
-  _ chunks: [[UInt8]], limit: Int = 1 << 20
+  _ chunks: [[UInt8]], limit: Int = SSEFramer.standardFrameBytes
 ) -> (frames: [Frame], fault: SSEFault?, unfinished: Int) {
   var framer = SSEFramer(maximumFrameBytes: limit)
   var found: [Frame] = []
@@ -166,11 +166,12 @@ struct SSEFramerTests {
     #expect(framer.finish { _ in Issue.record("a frame after a fault") } == 0)
   }
 
-  @Test("a frame of a megabyte passes")
+  @Test("a frame of sixteen megabytes passes, and none that is longer")
   func longFrame() {
-    let data = String(repeating: "x", count: (1 << 20) - 8)
+    let data = String(repeating: "x", count: (16 << 20) - 8)
     let found = frames(chunked(Array("data: \(data)\n\n".utf8), 16_384))
-    #expect(found.frames.map(\.byteCount) == [1 << 20])
+    #expect(found.frames.map(\.byteCount) == [16 << 20])
+    #expect(frames(chunked(Array("data: \(data)x\n\n".utf8), 16_384)).fault != nil)
     #expect(found.frames.first?.data == data)
   }
 

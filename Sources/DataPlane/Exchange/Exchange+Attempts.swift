@@ -258,6 +258,24 @@ extension Exchange {
       errorClass: verdict.errorClass, failureEnd(code))
   }
 
+  /// The answer is beyond our own bound: whoever was asked next would answer alike, and want to be paid as well.
+  func answerTooLarge() {
+    upstream?.close()
+    upstream = nil
+    deadline = .max
+    noteUsage()
+    let verdict = UpstreamFailure.frameTooLong.verdict
+    closeAttempt(verdict)
+    guard isCommitted else {
+      return answerError(.failed, .answerTooLarge, errorClass: verdict.errorClass)
+    }
+    stream?.releaseHeld()
+    forwardReleased()
+    conclude(
+      .failed, status: answer?.status ?? 200, code: ErrorCode.answerTooLarge.rawValue,
+      errorClass: verdict.errorClass, failureEnd(.answerTooLarge))
+  }
+
   /// Forgets an answer of which nothing went out.
   func resetAnswer() {
     answer = nil

@@ -222,7 +222,8 @@ extension UpstreamFailure {
     case .machineExhausted, .tooManyConnects: .overloaded
     case .connectTimeout, .headTimeout, .idleTimeout, .outOfTime: .upstreamTimeout
     case .cut: .upstreamCut
-    case .malformedAnswer, .frameTooLong: .upstreamProtocol
+    case .malformedAnswer: .upstreamProtocol
+    case .frameTooLong: .answerTooLarge
     case .emptyStream: .upstreamError
     }
   }

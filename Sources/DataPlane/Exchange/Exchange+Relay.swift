@@ -79,7 +79,7 @@ extension Exchange: UpstreamCaller {
       case .errorFirst: hidden(.errorInStream, stream?.errorFrame)
       case .errorLater: streamFailed()
       case .withoutContent: hidden(.emptyStream, nil)
-      case .frameTooLong: giveUpStream(.frameTooLong)
+      case .frameTooLong: answerTooLarge()
       case .malformed: giveUpStream(.malformedAnswer)
       }
     } else if relay?.take(bytes) == .markup {

@@ -92,7 +92,7 @@ extension Exchange {
       switch translation.answer?.take(bytes) {
       case .continue, nil: break
       case .markup: hidden(.errorInAnswer, translation.answer?.kept)
-      case .tooLong: giveUpTranslated(.frameTooLong)
+      case .tooLong: answerTooLarge()
       }
     }
   }
@@ -131,7 +131,7 @@ extension Exchange {
       let frame = translation?.stream?.faultFrame
       isCommitted
         ? translatedFailed(fault, frame) : hidden(fault.hidden(inStream: true), frame)
-    case .frameTooLong: giveUpTranslated(.frameTooLong)
+    case .frameTooLong: answerTooLarge()
     }
   }
 

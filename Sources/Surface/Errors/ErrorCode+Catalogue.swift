@@ -169,6 +169,11 @@ extension ErrorCode {
       .server(
         502, "The provider's answer breaks its protocol.",
         "Check that the provider's base URL and protocol belong together.", isRetryable: false)
+    case .answerTooLarge:
+      .server(
+        502, "The provider's answer is larger than the gateway reads.",
+        "Ask for less in one answer: a frame may have 16 MiB, a whole translated answer 32 MiB.",
+        isRetryable: false)
     case .recordingUnavailable:
       .server(
         503, "The request cannot be recorded, so it is not served.",

@@ -46,6 +46,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case upstreamTimeout = "upstream_timeout"
   case upstreamCut = "upstream_cut"
   case upstreamProtocol = "upstream_protocol"
+  case answerTooLarge = "answer_too_large"
   // The gateway.
   case recordingUnavailable = "recording_unavailable"
   case shuttingDown = "shutting_down"

@@ -8,8 +8,10 @@
 /// waits for that byte, except in streams whose line before ended in a lone CR too: there the frame
 /// ends at once, and an LF after it counts to the next frame.
 public struct SSEFramer: Sendable {
-  /// Bound of one frame, in bytes, unless told otherwise: 1 MiB.
-  public static let standardFrameBytes = 1 << 20
+  /// Bound of one frame, in bytes, unless told otherwise: 16 MiB.
+  ///
+  /// Pictures come in one, and so does a request's text that a provider repeats.
+  public static let standardFrameBytes = 16 << 20
   /// Buffers that grew beyond this are given back when their frame is done.
   private static let keptBytes = 64 << 10
 
