@@ -492,6 +492,83 @@ struct TranslationTests {
     }
   }
 
+  @Test(
+    "has the class of the provider's refusal in OpenAI's words",
+    arguments: [400, 404, 413, 422], [Client.chatClient, .responses])
+  private func refusalsClass(_ status: Int, _ client: Client) async throws {
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer(#"{"type":"error","error":{"type":"x","message":"words"}}"#, status: status)
+    }
+    let cell = Cell(client: client, provider: .anthropic)
+    try await Gateway.run(cell.configuration(port: upstream.port)) { gateway in
+      let asking = try await gateway.client()
+      try await asking.send(client.request(model: "p/m"))
+      let response = try await asking.response()
+      #expect(response.status == status)
+      #expect(
+        response.text
+          == #"{"error":{"message":"words","type":"invalid_request_error","param":null,"code":"upstream_error"}}"#
+      )
+    }
+  }
+
+  @Test(
+    "is told that its prompt is too long so that its client can shorten it", arguments: Cell.all)
+  private func tooLong(_ cell: Cell) async throws {
+    // Gemini's models behind some relays answer so with 500.
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer(
+        #"{"error":{"code":"context_length_exceeded","type":"x","message":"9 of 8 tokens"}}"#,
+        status: 500)
+    }
+    try await Gateway.run(cell.configuration(port: upstream.port)) { gateway in
+      for stream in [false, true] {
+        let asking = try await gateway.client()
+        try await asking.send(cell.client.request(model: "p/m", stream: stream))
+        let response = try await asking.response()
+        #expect(response.status == 400)
+        #expect(response.text.contains("9 of 8 tokens"))
+        switch cell.client.dialect {
+        case .messages:
+          #expect(response.text.contains(#""message":"prompt is too long: 9 of 8 tokens""#))
+          #expect(response.text.contains(#""type":"invalid_request_error""#))
+        case .gemini:
+          #expect(response.text.contains("exceeds the maximum number of tokens allowed"))
+          #expect(response.text.contains(#""status":"INVALID_ARGUMENT""#))
+        case _:
+          #expect(response.text.contains(#""type":"invalid_request_error""#))
+          #expect(response.text.contains(#""code":"context_length_exceeded""#))
+        }
+      }
+      let finished = try await gateway.finished(2)
+      #expect(finished.map(\.errorCode) == Array(repeating: "context_length_exceeded", count: 2))
+      #expect(finished.allSatisfy { $0.attempts.count == 1 })
+    }
+  }
+
+  @Test("a provider's word for its limit is not taken for one of ours")
+  func providersWord() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      call.startStream()
+      for frame in Provider.openai.frames { call.chunk(frame) }
+    }
+    for (client, word) in [
+      (Client.messages, "rate_limit_error"), (.gemini, "RESOURCE_EXHAUSTED"),
+    ] {
+      let cell = Cell(client: client, provider: .openai)
+      try await Gateway.run(cell.configuration(port: upstream.port)) { gateway in
+        let asking = try await gateway.client()
+        try await asking.send(client.request(model: "p/m", stream: true))
+        let call = await upstream.next()
+        _ = await asking.receives("hello")
+        call.chunk("data: {\"error\":{\"code\":\"rate_limit_exceeded\"}}\n\n")
+        let text = try await asking.response().text
+        #expect(text.contains(word))
+        #expect(!text.contains(ErrorCode.rateLimitExceeded.summary))
+      }
+    }
+  }
+
   @Test("is one JSON array for a Gemini client that did not ask for events")
   func array() async throws {
     let upstream = try await ScriptedUpstream.start { call in

@@ -226,11 +226,33 @@ class Failing:
 
 class Failures(Failing):
     #: What the client reads where the only account answers so: what is the account's trouble is not the client's.
-    SEEN = {400: (400,), 401: (502, 503), 403: (502, 503), 404: (404, 502, 503), 413: (413,), 429: (429,), 500: (500,),
-            503: (503,), 529: (529, 503)}
+    SEEN = {**{status: status for status in (400, 404, 413, 422, 429, 500, 503, 529)}, 401: 502, 403: 502}
+    #: The class of each status in the words of the client's protocol, where the gateway writes the error.
+    CLASSES = {
+        "chat": {**dict.fromkeys((400, 404, 413, 422), "invalid_request_error"), 429: "rate_limit_error"},
+        "messages": {
+            400: "invalid_request_error", 404: "not_found_error", 413: "request_too_large", 422: "invalid_request_error",
+            429: "rate_limit_error", 500: "api_error", 502: "api_error", 503: "overloaded_error",
+            529: "overloaded_error"},
+        "gemini": {
+            **dict.fromkeys((400, 413, 422), "INVALID_ARGUMENT"), 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED",
+            500: "INTERNAL", 502: "UNAVAILABLE", 503: "UNAVAILABLE", 529: "UNAVAILABLE"},
+    }
+
+    def assert_class(self, error, status):
+        if self.client == "gemini":
+            self.assertEqual(error.status, self.CLASSES["gemini"][status])
+            return
+        told = error.response.json()["error"]
+        table = self.CLASSES["messages" if self.client == "messages" else "chat"]
+        self.assertEqual(told["type"], table.get(status, "server_error"))
+        if self.client != "messages":
+            self.assertTrue(told["message"])
+            if not self.is_same:
+                self.assertEqual((told["param"], told["code"]), (None, "rate_limited" if status == 429 else "upstream_error"))
 
     def test_the_sdks_own_exceptions(self):
-        for status, allowed in self.SEEN.items():
+        for status, seen_as in self.SEEN.items():
             for how in ("ask", "stream"):
                 with self.subTest(status=status, how=how), self.assertRaises(self.sdk.broken) as caught:
                     getattr(self.sdk, how)(self.wish(), self.prompt(f"status-{status}"))
@@ -239,11 +261,34 @@ class Failures(Failing):
                     self.wire.warm(self.provider, is_cool=status in (401, 429))
                 error = caught.exception
                 with self.subTest(status=status, how=how):
-                    self.assertIn(status_of(error), (status,) if self.is_direct else allowed)
+                    self.assertEqual(status_of(error), status if self.is_direct else seen_as)
                     self.assertIsInstance(error, self.sdk.failed(status_of(error)))
                     self.assert_form(error)
+                    if not self.is_direct:
+                        self.assert_class(error, seen_as)
                     if status == 429 and not self.is_direct:
                         self.assertIn(int(error.response.headers["retry-after"]), range(1, 8), "as the provider told")
+
+    def test_a_prompt_that_is_too_long(self):
+        """Clients that shorten their prompts themselves know it by a code, or by a phrase."""
+        for how in ("ask", "stream"):
+            with self.subTest(how=how), self.assertRaises(self.sdk.broken) as caught:
+                getattr(self.sdk, how)(self.wish(), self.prompt("too-long"))
+            with self.subTest(how=how):
+                error = caught.exception
+                self.assertEqual(status_of(error), 400)
+                self.assertIsInstance(error, self.sdk.failed(400))
+                self.assert_form(error)
+                told = error.details["error"] if self.client == "gemini" else error.response.json()["error"]
+                if self.client == "gemini":
+                    self.assertEqual(told["status"], "INVALID_ARGUMENT")
+                    self.assertRegex(told["message"], r"The input token count .*exceeds the maximum number of tokens")
+                elif self.client == "messages":
+                    self.assertEqual(told["type"], "invalid_request_error")
+                    self.assertRegex(told["message"], "^prompt is too long")
+                else:
+                    self.assertEqual((told["type"], told["code"]), ("invalid_request_error", "context_length_exceeded"))
+                self.assertRegex(told["message"], r"\d{6}", "the provider's own figures")
 
     def test_a_client_that_hangs_up(self):
         events = self.sdk.events(self.wish(identity=f"slow-{self.seed}"), self.prompt("slow"))

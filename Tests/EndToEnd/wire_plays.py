@@ -57,7 +57,7 @@ class Play:
     #: After so many frames: `error` in the stream, `cut`; `None`: all frames.
     after: int | None = None
     #: Beside these: `empty`, a stream without a frame; `odd`, JSON as no library writes it; `meet`, half of the
-    #: stream, then a wait for all others that meet.
+    #: stream, then a wait for all others that meet; `too-long`, the provider's words for a prompt that is.
     fault: str = ""
     #: Seconds between frames.
     pace: float = 0.0
@@ -120,7 +120,8 @@ PLAYS = {
     "error": Play((Text(TEXT * 4),), after=9, fault="error"),
     "error-early": Play((Text(TEXT),), after=0, fault="error"),
     "slow": Play((Text("tick " * 4000),), pace=0.02),
-    **{f"status-{status}": Play(status=status) for status in (400, 401, 403, 404, 413, 500, 503, 529)},
+    **{f"status-{status}": Play(status=status) for status in (400, 401, 403, 404, 413, 422, 500, 503, 529)},
+    "too-long": Play(status=400, fault="too-long"),
     "status-429": Play(status=429, headers=(("retry-after", "7"),)),
 }
 

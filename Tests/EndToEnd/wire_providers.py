@@ -40,9 +40,16 @@ class Chat:
             400: ("invalid_request_error", None), 401: ("invalid_request_error", "invalid_api_key"),
             403: ("invalid_request_error", "unsupported_country_region_territory"),
             404: ("invalid_request_error", "model_not_found"), 413: ("invalid_request_error", None),
+            422: ("invalid_request_error", None),
             429: ("requests", "rate_limit_exceeded"), 503: ("server_error", "overloaded"),
         }.get(status, ("server_error", None))
         return {"error": {"message": message, "type": kind, "param": param, "code": code or usual}}
+
+    @classmethod
+    def too_long(cls):
+        return cls.error(
+            400, "This model's maximum context length is 128000 tokens. However, your messages resulted in 128011 tokens. "
+            "Please reduce the length of the messages.", "messages", "context_length_exceeded")
 
     @staticmethod
     def headers(seed):
@@ -298,9 +305,13 @@ class Messages:
     def error(status, message, param=None, code=None):
         kind = {
             400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
-            413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error",
+            422: "invalid_request_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error",
         }.get(status, "api_error")
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_wire"}
+
+    @classmethod
+    def too_long(cls):
+        return cls.error(400, "prompt is too long: 200011 tokens > 200000 maximum")
 
     @staticmethod
     def headers(seed):
@@ -405,12 +416,16 @@ class Gemini:
     @staticmethod
     def error(status, message, param=None, code=None):
         name = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-                413: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
+                413: "INVALID_ARGUMENT", 422: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
                 529: "UNAVAILABLE"}[status]
         error = {"code": status, "message": message, "status": name}
         if status == 429:
             error["details"] = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"}]
         return {"error": error}
+
+    @classmethod
+    def too_long(cls):
+        return cls.error(400, "The input token count (1048587) exceeds the maximum number of tokens allowed (1048576).")
 
     @staticmethod
     def headers(seed):
@@ -578,7 +593,7 @@ class Providers:
         is_elsewhere = play.name.startswith("only-") and play.name != f"only-{dialect.name}"
         status = 503 if is_elsewhere else play.status
         if status != 200:
-            error = dialect.error(status, f"wire says {status}")
+            error = dialect.too_long() if play.fault == "too-long" else dialect.error(status, f"wire says {status}")
             return send(connection, status, [*dialect.headers(play.seed), *play.headers], text(error))
         if not (is_stream or request.json.get("stream") and dialect is not Gemini):
             body = text(dialect.whole(play, request))

@@ -116,6 +116,7 @@ private let failures: [(String, String, String)] = [
   ("INVALID_ARGUMENT", "invalid_request_error", "INVALID_ARGUMENT"),
   ("429", "rate_limit_error", "429"),
   ("Your prompt \"hi\" is bad", "server_error", "upstream_error"),
+  ("context_length_exceeded", "invalid_request_error", "context_length_exceeded"),
   ("upstream_cut", ErrorCode.upstreamCut.openAIType, "upstream_cut"),
 ]
 

@@ -102,6 +102,8 @@ struct GeminiStreamWriteTests {
       ("invalid_request_error", 400, "INVALID_ARGUMENT"), ("api_error", 500, "INTERNAL"),
       ("server_error", 500, "INTERNAL"), ("permission_error", 403, "PERMISSION_DENIED"),
       ("timeout_error", 504, "DEADLINE_EXCEEDED"), ("anything", 500, "INTERNAL"),
+      ("upstream_cut", 502, "UNAVAILABLE"), ("rate_limited", 429, "RESOURCE_EXHAUSTED"),
+      ("context_length_exceeded", 400, "INVALID_ARGUMENT"),
     ])
   func failures(type: String, code: Int64, status: String) throws {
     let stream = GeminiTest.stream([

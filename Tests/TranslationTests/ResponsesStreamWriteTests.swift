@@ -120,7 +120,8 @@ private let request: JSONValue = [
     arguments: [
       ("rate_limit_exceeded", "rate_limit_exceeded"), ("overloaded_error", "server_error"),
       ("insufficient_quota", "rate_limit_exceeded"), ("RESOURCE_EXHAUSTED", "rate_limit_exceeded"),
-      ("upstream_cut", "server_error"), ("", "server_error"),
+      ("context_length_exceeded", "context_length_exceeded"), ("upstream_cut", "server_error"),
+      ("", "server_error"),
     ])
   func failures(type: String, code: String) throws {
     let frames = try Responses.frames(

@@ -162,6 +162,11 @@ extension Exchange {
   private func quote(_ error: CollectedError, _ verdict: FailureVerdict, _ wait: Int64?) {
     let isGood = (200...299).contains(error.head.status)
     let status = isGood ? 400 : error.head.status
+    if answerIsTranslated, verdict.rule == .contextTooLong {
+      return answerError(
+        .failed, .contextLengthExceeded, errorClass: verdict.errorClass,
+        message: ErrorShape(path: head.path).tooLong(translatedWords(of: error)), wait: wait)
+    }
     if answerIsTranslated {
       return answerError(
         .failed, .upstreamError, status: status, errorClass: verdict.errorClass,

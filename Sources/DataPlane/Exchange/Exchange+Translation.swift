@@ -152,10 +152,20 @@ extension Exchange {
       on: fault.hidden(inStream: true), frame ?? ByteBuffer(), status: answer?.status ?? 200)
     closeAttempt(verdict)
     let code: ErrorCode = fault == .malformed ? .upstreamProtocol : .upstreamError
-    let name = translation?.stream?.failureName ?? code.rawValue
+    let name =
+      verdict.rule == .contextTooLong
+      ? ErrorCode.contextLengthExceeded.rawValue
+      : translation?.stream?.failureName.map(Self.told) ?? code.rawValue
     conclude(
       .failed, status: answer?.status ?? 200, code: code.rawValue, errorClass: verdict.errorClass,
       translatedFailure(name) ?? .abort)
+  }
+
+  /// A provider's name for a class of errors, which must not be read as a code of our own.
+  private static func told(_ name: String) -> String {
+    guard ErrorCode(rawValue: name) != nil else { return name }
+    let code: ErrorCode = name == "rate_limit_exceeded" ? .rateLimited : .upstreamError
+    return code.rawValue
   }
 
   /// How a begun translated stream tells of a failure; nil: there is none.

@@ -65,6 +65,10 @@ extension ErrorCode {
       .request(
         400, "A field names what is stored at a provider of another protocol.",
         "Send the contents instead, or choose a model of the provider that holds them.")
+    case .contextLengthExceeded:
+      .request(
+        400, "The prompt is too long for the model.",
+        "Send less, or choose a model with a larger context.")
     case .unsupportedMediaType:
       .request(
         415, "The body's media type is not supported.",

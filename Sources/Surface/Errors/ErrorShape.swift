@@ -37,6 +37,21 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
     ].contains { path[path.index(after: colon)...] == $0 }
   }
 
+  /// That a prompt is too long, so that clients which shorten it themselves know what to do; `words`: the provider's.
+  ///
+  /// Clients of OpenAI's protocols look at the code, those of the others for a phrase.
+  public func tooLong(_ words: String? = nil) -> String {
+    let phrase: String
+    switch self {
+    case .anthropic: phrase = "prompt is too long"
+    case .google: phrase = "The input token count exceeds the maximum number of tokens allowed"
+    case .administration, .apiRouter, .openAI:
+      return words ?? ErrorCode.contextLengthExceeded.summary
+    }
+    guard let words else { return phrase + "." }
+    return words.contains(phrase) ? words : "\(phrase): \(words)"
+  }
+
   /// An error's body in this shape; what the shape has no place for is left out.
   ///
   /// `status` nil: the code's. `message` and `remedy` nil: the catalogue's. No secret, prompt or upstream text belongs
@@ -54,7 +69,9 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
       routerErrorBody(
         code: code, message: message, requestID: requestID, field: field, remedy: remedy,
         details: details)
-    case .openAI: openAIErrorBody(code: code, message: message, param: field, details: details)
+    case .openAI:
+      openAIErrorBody(
+        code: code, status: status, message: message, param: field, details: details)
     case .anthropic:
       messagesErrorBody(
         code: code, status: status, message: message, requestID: requestID, field: field,

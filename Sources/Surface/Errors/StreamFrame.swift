@@ -14,7 +14,7 @@ public enum StreamFrame {
   ) -> [UInt8] {
     let data =
       switch dialect {
-      case .chat, .completions, .embeddings, .inference: openAIErrorBody(code: code)
+      case .chat, .completions, .embeddings, .inference: openAIErrorBody(code: code, status: status)
       case .messages, .countTokens:
         messagesErrorBody(code: code, status: status, requestID: requestID)
       case .responses: responsesError(code, sequence: sequence ?? 0)

@@ -17,7 +17,7 @@ func chatStreamError(_ failure: StreamFailure) -> [UInt8] {
 }
 
 /// OpenAI's word for the class that the other protocols name in theirs.
-private func openAIType(of type: String) -> String {
+func openAIType(of type: String) -> String {
   let name = type.lowercased()
   let classes: [(type: String, names: [String])] = [
     ("rate_limit_error", ["rate_limit", "resource_exhausted", "too_many_requests", "429"]),

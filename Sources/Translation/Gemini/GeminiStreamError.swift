@@ -7,6 +7,8 @@ func googleErrorBody(_ failure: StreamFailure) -> [UInt8] {
   let status = httpStatus(of: failure.type)
   let message =
     switch status {
+    case _ where failure.type == ErrorCode.contextLengthExceeded.rawValue:
+      ErrorShape.google.tooLong()
     case 429: "The model's provider ran into a rate limit while it answered."
     case 503: "The model's provider was overloaded while it answered."
     case 504: "The model's provider took too long to answer."
@@ -32,6 +34,7 @@ private func httpStatus(of type: String) -> Int {
   case "UNIMPLEMENTED": 501
   case "overloaded_error", "overloaded", "slow_down", "service_unavailable", "UNAVAILABLE": 503
   case "timeout_error", "timeout", "DEADLINE_EXCEEDED": 504
-  case _: 500
+  // What the gateway itself says: that the answer broke off, or that it is shutting down.
+  case _: ErrorCode(rawValue: type)?.status ?? 500
   }
 }

@@ -49,7 +49,10 @@ extension MessagesErrorType {
 func messagesStreamError(_ failure: StreamFailure) -> JSONValue {
   var type = MessagesErrorType.apiError
   var message = type.summary
-  if let known = MessagesErrorType(failure: failure.type) {
+  if failure.type == ErrorCode.contextLengthExceeded.rawValue {
+    type = .invalidRequest
+    message = ErrorShape.anthropic.tooLong()
+  } else if let known = MessagesErrorType(failure: failure.type) {
     type = known
     message = known.summary
   } else if let code = ErrorCode(rawValue: failure.type) {

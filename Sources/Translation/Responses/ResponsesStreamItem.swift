@@ -32,7 +32,7 @@ struct ResponsesFailure {
     code = Self.word(failure.type)
     // The gateway's own reasons have words and a class of their own.
     let own = ErrorCode(rawValue: code)
-    type = own?.openAIType ?? code
+    type = own?.openAIType ?? openAIType(of: code)
     message = own?.summary ?? "The provider ended the answer with an error (\(code))."
   }
 
@@ -50,9 +50,10 @@ struct ResponsesFailure {
     return bytes.isEmpty ? "server_error" : String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Of the two that fit among those that a response's error may have.
+  /// The one that fits among those that a response's error may have, or that clients know beside them.
   var responseCode: String {
     let name = code.lowercased()
+    if name == ErrorCode.contextLengthExceeded.rawValue { return name }
     let isRate = ["rate_limit", "resource_exhausted", "too_many_requests", "quota"].contains {
       name.contains($0)
     }
