@@ -1,3 +1,4 @@
+public import Domain
 public import Surface
 
 /// The side that a client sees: reads its requests, writes its answers.
@@ -47,6 +48,10 @@ public struct AnswerFacts: Sendable, Hashable {
   public var request: JSONValue
   /// From the request's head to the answer's end, where that is known.
   public var milliseconds: UInt64?
+  /// What the model's tokens cost, where that is known.
+  public var price: Price?
+  /// The client's own trace, 32 hexadecimal digits; nil: it has none.
+  public var trace: String?
 
   /// The facts of one request.
   public init(model: String, id: String, now: Int64, includesUsage: Bool, request: JSONValue) {

@@ -52,14 +52,81 @@ struct InferenceTests {
       call.answer(answer)
       let response = try await client.response()
       #expect(response.status == 200)
+      let id = try #require(response.headers["x-signalbox-request-id"]).filter { $0 != "-" }
       let text = response.text.replacing(/"latency_ms":\d+/, with: #""latency_ms":0"#)
+        .replacing(id, with: "ID").replacing(id.suffix(16), with: "SPAN")
       #expect(
         text
-          == #"{"request_id":"r-1","output":{"text":"Hi"},"usage":{"tokens_input":5,"tokens_output":7,"latency_ms":0,"limit_state":"WITHIN_LIMIT"}}"#
+          == #"{"request_id":"r-1","output":{"text":"Hi"},"usage":{"tokens_input":5,"tokens_output":7,"latency_ms":0,"limit_state":"WITHIN_LIMIT"},"trace_id":"ID","span_id":"SPAN"}"#
       )
       let finished = try #require(try await gateway.finished(1).first)
       #expect(finished.operation == .inference && !finished.isStream)
       #expect(finished.usage == TokenUsage(input: 5, output: 7))
+    }
+  }
+
+  @Test("it tells what it cost, of which trace it is and who served it", arguments: [true, false])
+  func told(_ diagnostics: Bool) async throws {
+    let (dialect, _, _, answer) = Self.answers[0]
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port, dialect)
+    configuration.addAccount("a2", at: "p")
+    configuration.addKey("sk-2", diagnostics: diagnostics)
+    configuration.apply(
+      .pricing(
+        .changed(
+          .init(
+            set: [
+              .init(
+                id: PriceID(provider: ProviderID("p"), model: "m"),
+                price: Price(input: 1_000_000, output: 3_000_000))
+            ]))))
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+      for (decision, parent) in [
+        ("FAILOVER", "00-\(trace)-00f067aa0ba902b7-01"), ("PRIMARY", "00-zz-00f067aa0ba902b7-01"),
+      ] {
+        try await client.send(
+          chat(
+            #"{"model":"p/m","request_id":"r","payload":"Hello"}"#, key: "sk-2",
+            headers: "traceparent: \(parent)\r\n", path: "/v1/inference"))
+        if decision == "FAILOVER" { await upstream.next().answer("{}", status: 503) }
+        await upstream.next().answer(answer)
+        let response = try await client.response()
+        #expect(response.status == 200)
+        #expect(response.text.contains(#""cost_usd":0.000026"#), "\(response.text)")
+        #expect(response.text.contains(trace) == (decision == "FAILOVER"))
+        let backend = response.headers["x-routing-backend"]
+        #expect(backend == (diagnostics ? response.headers["x-signalbox-account"] : nil))
+        #expect((backend != nil) == diagnostics)
+        #expect(response.headers["x-routing-decision"] == (diagnostics ? decision : nil))
+      }
+    }
+  }
+
+  @Test("a wait stands in the error as well as in the head")
+  func wait() async throws {
+    let upstream = try await ScriptedUpstream.start {
+      $0.answer("{}", status: 429, headers: "retry-after: 7\r\n")
+    }
+    try await Gateway.run(Self.configuration(upstream.port, .openai)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(Self.ask(#""request_id":"r","payload":"a""#))
+      let response = try await client.response()
+      #expect(response.status == 429 && response.headers["retry-after"] == "7")
+      #expect(response.text.contains(#""retry_after_seconds":7"#))
+      // The account is cool now: the same wait, told by ourselves.
+      try await client.send(
+        chat(
+          #"{"contents":[{"parts":[{"text":"a"}]}]}"#, path: "/v1beta/models/p%2Fm:generateContent")
+      )
+      let google = try await client.response()
+      let seconds = try #require(google.headers["retry-after"])
+      #expect(
+        google.text.contains(
+          #"{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"\#(seconds)s"}"#),
+        "\(google.text)")
     }
   }
 

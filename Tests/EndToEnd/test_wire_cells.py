@@ -324,6 +324,30 @@ class BrokenStreams(Failing):
         self.assertTrue(text and self.play("cut").text().startswith(text))
         self.assertEqual(self.outcome("cut"), "upstream_cut")
 
+    def test_a_response_that_breaks_ends_as_one_that_failed(self):
+        """As OpenAI ends it: an `error`, for which SDKs raise, then `response.failed`, which others wait for."""
+        if self.client != "responses":
+            return
+        for name in ("error", "cut"):
+            with self.subTest(name):
+                events = self.sdk.raw_events(self.wish(), self.prompt(name))
+                kinds = [event["type"] for event in events]
+                self.assertEqual([event["sequence_number"] for event in events], list(range(len(events))))
+                self.assertEqual(kinds[-2:], ["error", "response.failed"])
+                ends = {"response.completed", "response.incomplete", "response.failed"}
+                self.assertEqual([kind for kind in kinds if kind in ends], ["response.failed"])
+                failed = self.sdk.checked_failure(events[-1])
+                self.assertEqual(failed.response.id, events[0]["response"]["id"])
+                self.assertEqual(failed.response.status, "failed")
+                self.assertEqual((failed.response.error.code, events[-2]["param"]), ("server_error", None))
+                self.assertEqual(failed.response.error.message, events[-2]["message"])
+                self.assertEqual(events[-2]["error"]["type"], "server_error")
+                self.wire.warm(self.provider)
+                with self.assertRaises(self.sdk.broken) as caught:
+                    self.sdk.stream(self.wish(), self.prompt(name))
+                self.assertEqual(caught.exception.code, events[-2]["code"])
+                self.wire.warm(self.provider)
+
     def test_what_fails_before_the_first_word_is_a_status(self):
         for name in ("empty-stream", "cut-early", "error-early"):
             with self.subTest(name):

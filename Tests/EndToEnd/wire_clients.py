@@ -263,6 +263,20 @@ class Responses(Chat):
     def events(self, wish, history):
         return self.client.responses.create(input=history, stream=True, **self.settings(wish))
 
+    def raw_events(self, wish, history):
+        """The data of a stream's events as they are, also behind what the SDK raises for."""
+        with self.client.responses.with_streaming_response.create(
+            input=history, stream=True, **self.settings(wish)) as raw:
+            lines = raw.read().decode().split("\n")
+        named = [line[7:] for line in lines if line.startswith("event: ")]
+        events = [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
+        assert named == [event["type"] for event in events]
+        return events
+
+    def checked_failure(self, event):
+        """A `response.failed` that has all that the SDK's types demand."""
+        return openai.types.responses.ResponseFailedEvent.model_validate(event)
+
     def text_of(self, event):
         return event.delta if event.type == "response.output_text.delta" else ""
 

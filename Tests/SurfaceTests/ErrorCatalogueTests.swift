@@ -109,7 +109,7 @@ private func catalogueDocument() -> String {
     "- administration: `{\"error\":{\"code\",\"message\",\"requestId\",\"field\"?,\"remedy\",…}}`.",
     "",
     "A stream that has begun ends with an error in the same form, and without the mark of a whole answer: an event `error`",
-    "in Messages and Responses, a `data` frame in the others, the last element where Gemini streams an array.",
+    "in Messages and Responses (there `response.failed` follows), a `data` frame in the others, the last element where Gemini streams an array.",
     "",
     "*Retry* is the value of `x-should-retry`. This page is written from the catalogue",
     "(`Sources/Surface/Errors/ErrorCode+Catalogue.swift`) by `UPDATE_GOLDEN=1 swift test --filter Catalogue`.",

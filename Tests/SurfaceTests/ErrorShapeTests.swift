@@ -42,6 +42,12 @@ struct ErrorShapeTests {
     #expect(body?["code"]?.int == 504)
     #expect(body?["status"]?.string == "DEADLINE_EXCEEDED")
     #expect(body?["message"]?.string == "m")
+    #expect(body?["details"]?.array?.count == 2)
+    let limited = try JSONValue.parse(
+      ErrorShape.google.body(.rateLimited, requestID: "r", retryAfter: 7))["error"]
+    #expect(
+      limited?["details"]?[2]
+        == ["@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"])
   }
 
   @Test(
@@ -66,6 +72,34 @@ struct ErrorShapeTests {
     let lines = text(bytes).split(separator: "\n")
     let data = try JSONValue.parse(Array((lines.last ?? "").dropFirst(6).utf8))
     #expect(data["error"]?["message"]?.string == ErrorCode.upstreamCut.summary)
+  }
+
+  @Test("a response that failed is one of its own id, after the number of its error")
+  func failed() throws {
+    let created =
+      #"{"type":"response.created","sequence_number":0,"response":{"output":[{"id":"rs_1"}],"model":"m-\u0031","instructions":"a","id":"resp_\/1","created_at":17}}"#
+    let begun = try #require(Array(created.utf8).withUnsafeBytes { BegunResponse($0) })
+    for (code, name) in [
+      (ErrorCode.upstreamCut, "server_error"), (.rateLimited, "rate_limit_exceeded"),
+      (.contextLengthExceeded, "context_length_exceeded"),
+    ] {
+      let bytes = text(StreamFrame.failed(begun, code, sequence: 8))
+      #expect(bytes.hasPrefix("event: response.failed\ndata: {\"type\":\"response.failed\""))
+      let data = try JSONValue.parse(Array(bytes.dropFirst(29).utf8))
+      #expect(data["sequence_number"]?.int == 8)
+      let response = data["response"]
+      #expect(response?["id"]?.string == "resp_/1")
+      #expect(response?["model"]?.string == "m-1")
+      #expect(response?["created_at"]?.int == 17)
+      #expect(response?["status"]?.string == "failed")
+      #expect(response?["error"]?["code"]?.string == name)
+      #expect(response?["error"]?["message"]?.string == code.summary)
+    }
+    for none in [
+      "", "[]", "{}", #"{"response":5}"#, #"{"response":{"id":5}}"#, #"{"id":"x"}"#, "{",
+    ] {
+      #expect(Array(none.utf8).withUnsafeBytes { BegunResponse($0) } == nil, "\(none)")
+    }
   }
 
   @Test("an array of Gemini's ends with the error, and is JSON")

@@ -18,6 +18,8 @@ struct AnswerHead {
   /// For keys with diagnostics.
   var account: String?
   var snapshot: UInt64?
+  /// `/v1/inference`, for keys with diagnostics: whether another account than the first answered.
+  var isFailover: Bool?
   /// Of an upstream's answer: the fields that pass.
   var upstream: HTTP1Fields?
   var isEventStream = false
@@ -48,6 +50,9 @@ struct AnswerHead {
     if seconds > Self.retryAfterSecondsMax { shouldRetry = false }
     retryAfterSeconds = Int(min(seconds, Int64(Self.retryAfterSecondsMax)))
   }
+
+  /// What `retry-after` says; nil: nothing.
+  var waitSeconds: Int? { retryAfterSeconds ?? passingSeconds }
 
   /// An answer with a JSON body, head and body in one buffer.
   func whole(_ body: some Collection<UInt8>, context: LoopContext) -> ByteBuffer {
@@ -80,11 +85,15 @@ struct AnswerHead {
     HTTP1Encoder.field("x-signalbox-request-id", uuid: requestID.rawValue, to: &out)
     if let account { field("x-signalbox-account", account, to: &out) }
     if let snapshot { HTTP1Encoder.field("x-signalbox-snapshot", Int(snapshot), to: &out) }
+    if let account, let isFailover {
+      field("x-routing-backend", account, to: &out)
+      HTTP1Encoder.field("x-routing-decision", isFailover ? "FAILOVER" : "PRIMARY", to: &out)
+    }
     limits.append(to: &out)
     if isAnthropic, limits != .none {
       limits.appendAnthropic(at: context.plane.clock.wallNanoseconds, to: &out)
     }
-    if let seconds = retryAfterSeconds ?? passingSeconds {
+    if let seconds = waitSeconds {
       HTTP1Encoder.field("retry-after", seconds, to: &out)
     }
     if let shouldRetry {

@@ -402,7 +402,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     answer.isAnthropic = shape == .anthropic
     let body = shape.body(
       code, status: status, message: message,
-      requestID: answer.clientRequestID ?? uuidText(id.rawValue))
+      requestID: answer.clientRequestID ?? uuidText(id.rawValue), retryAfter: answer.waitSeconds)
     write([answer.whole(body, context: context)])
     flush()
     end()

@@ -64,7 +64,8 @@ extension Exchange {
     var head = answerHead(status: refusal.code.status)
     head.shouldRetry = refusal.code.isRetryable
     head.wait(nanoseconds: refusal.waitNanoseconds)
-    let body = errorBody(refusal.code, details: refusal.details)
+    let body = errorBody(
+      refusal.code, retryAfter: head.waitSeconds, details: refusal.details)
     conclude(
       .denied, status: head.status, code: refusal.code.rawValue, errorClass: .client,
       .own(head, body))

@@ -222,23 +222,39 @@ extension Exchange: UpstreamCaller {
     let frame = stream?.errorFrame ?? ByteBuffer()
     let verdict = verdict(on: .errorInStream, frame, status: 200)
     closeAttempt(verdict)
-    let told =
+    var told =
       verdict.showsUpstreamWords
       ? StreamFrame.bytes(
         quoting: Array(frame.readableBytesView), clientDialect, isArray: streamsArray)
       : StreamFrame.bytes(
         verdict.streamCode, clientDialect, status: verdict.streamStatus, requestID: toldID,
         sequence: stream?.sequence, isArray: streamsArray)
+    // What is quoted may be the end that OpenAI's own clients wait for.
+    let isEnd =
+      verdict.showsUpstreamWords
+      && frame.withUnsafeReadableBytes { UsageScan.type(in: $0)?.elementsEqual("error".utf8) }
+        == false
+    if !isEnd {
+      told += failedResponse(
+        verdict.rule == .contextTooLong ? .contextLengthExceeded : verdict.streamCode)
+    }
     conclude(
       .failed, status: answer?.status ?? 200, code: ErrorCode.upstreamError.rawValue,
       errorClass: verdict.errorClass, .pieces([ByteBuffer(bytes: told)], close: true))
+  }
+
+  /// What follows an error in a stream of Responses; empty for other streams.
+  private func failedResponse(_ code: ErrorCode) -> [UInt8] {
+    guard let response = stream?.response else { return [] }
+    return StreamFrame.failed(response, code, sequence: (stream?.sequence ?? 0) &+ 1)
   }
 
   /// An error of ours within a stream; nothing follows that would make the answer look whole.
   func errorFrame(_ code: ErrorCode) -> ByteBuffer {
     ByteBuffer(
       bytes: StreamFrame.bytes(
-        code, clientDialect, requestID: toldID, sequence: stream?.sequence, isArray: streamsArray))
+        code, clientDialect, requestID: toldID, sequence: stream?.sequence, isArray: streamsArray)
+        + failedResponse(code))
   }
 
   /// The form that the client reads.

@@ -265,6 +265,7 @@ final class Exchange {
     if key?.diagnostics == true {
       head.account = attempts.last?.account.rawValue
       head.snapshot = attempts.last?.snapshot
+      if operation == .inference { head.isFailover = attempts.count > 1 }
     }
     return head
   }
@@ -272,10 +273,11 @@ final class Exchange {
   /// The body of an error of ours, as the client's protocol has it.
   func errorBody(
     _ code: ErrorCode, status: Int? = nil, message: String? = nil, param: String? = nil,
-    details: [JSONValue.Member] = []
+    retryAfter: Int? = nil, details: [JSONValue.Member] = []
   ) -> [UInt8] {
     ErrorShape(path: head.path).body(
-      code, status: status, message: message, requestID: toldID, field: param, details: details)
+      code, status: status, message: message, requestID: toldID, field: param,
+      retryAfter: retryAfter, details: details)
   }
 
   /// The id by which the client knows the request: its own, if it brought one.
@@ -290,7 +292,8 @@ final class Exchange {
     var head = answerHead(status: status ?? code.status)
     head.shouldRetry = isRetryable ?? code.isRetryable
     head.wait(nanoseconds: wait)
-    let body = errorBody(code, status: head.status, message: message, param: param)
+    let body = errorBody(
+      code, status: head.status, message: message, param: param, retryAfter: head.waitSeconds)
     conclude(
       ending, status: head.status, code: code.rawValue, errorClass: errorClass, .own(head, body),
       isRecorded: isRecorded)
@@ -532,7 +535,7 @@ extension Exchange: RecordingWaiter {
     if !isCommitted {
       var head = answerHead(status: ErrorCode.recordingUnavailable.status)
       head.shouldRetry = true
-      end = .own(head, errorBody(.recordingUnavailable))
+      end = .own(head, errorBody(.recordingUnavailable, retryAfter: head.waitSeconds))
     } else {
       end = failureEnd(.recordingUnavailable)
     }

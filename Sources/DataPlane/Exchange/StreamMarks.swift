@@ -23,6 +23,8 @@ struct StreamSight {
   var hasFinish = false
   /// Responses: the number that the next event will have.
   var sequence: UInt64?
+  /// Responses: what has begun.
+  var response: BegunResponse?
   /// Responses: the ids of what the account stores.
   var stored: [String] = []
 
@@ -114,6 +116,7 @@ enum ResponsesMarks: StreamMarks {
     }
     if name.isText("response.created") {
       sight.stored = StoredIDs.ids(in: data)
+      sight.response = BegunResponse(data)
       return .forward
     }
     if name.isText("response.in_progress") || name.isText("response.queued")

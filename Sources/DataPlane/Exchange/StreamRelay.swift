@@ -77,6 +77,8 @@ struct StreamRelay {
   var usage: TokenUsage? { sight.usage?.summed(as: dialect) }
   /// Responses: the number of the event that follows those released; nil: they have none.
   var sequence: UInt64? { sight.sequence }
+  /// Responses: what has begun.
+  var response: BegunResponse? { sight.response }
   /// Responses: the ids of what the account stores.
   var stored: [String] { sight.stored }
 

@@ -54,11 +54,13 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
 
   /// An error's body in this shape; what the shape has no place for is left out.
   ///
-  /// `status` nil: the code's. `message` and `remedy` nil: the catalogue's. No secret, prompt or upstream text belongs
+  /// `status` nil: the code's. `message` and `remedy` nil: the catalogue's. `retryAfter`: the seconds of the header, which
+  /// Google's and the API Router's clients look for in the body. No secret, prompt or upstream text belongs
   /// in any of them.
   public func body(
     _ code: ErrorCode, status: Int? = nil, message: String? = nil, requestID: String,
-    field: String? = nil, remedy: String? = nil, details: [JSONValue.Member] = []
+    field: String? = nil, remedy: String? = nil, retryAfter: Int? = nil,
+    details: [JSONValue.Member] = []
   ) -> [UInt8] {
     switch self {
     case .administration:
@@ -68,7 +70,7 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
     case .apiRouter:
       routerErrorBody(
         code: code, message: message, requestID: requestID, field: field, remedy: remedy,
-        details: details)
+        details: details + Self.wait(retryAfter, unlessIn: details))
     case .openAI:
       openAIErrorBody(
         code: code, status: status, message: message, param: field, details: details)
@@ -79,7 +81,15 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
     case .google:
       googleErrorBody(
         code: code, status: status, message: message, requestID: requestID, field: field,
-        details: details)
+        retryAfter: retryAfter, details: details)
     }
+  }
+
+  private static func wait(
+    _ seconds: Int?, unlessIn details: [JSONValue.Member]
+  ) -> [JSONValue.Member] {
+    let name = "retry_after_seconds"
+    guard let seconds, !details.contains(where: { $0.name == name }) else { return [] }
+    return [.init(name, JSONValue(seconds))]
   }
 }

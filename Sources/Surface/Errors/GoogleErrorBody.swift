@@ -1,11 +1,10 @@
 /// Google's error object: `{"error":{"code","message","status","details":[…]}}`.
 ///
 /// `code` repeats the HTTP status, `status` is Google's name for it, the details hold the catalogue's code, the
-/// request's id and the field. `message` nil: the code's summary. No secret, prompt or upstream text belongs in it.
+/// request's id, the field and the seconds of `Retry-After`. `message` nil: the code's summary. No secret, prompt or upstream text belongs in it.
 public func googleErrorBody(
   code: ErrorCode, status: Int? = nil, message: String? = nil, requestID: String,
-  field: String? = nil,
-  details: [JSONValue.Member] = []
+  field: String? = nil, retryAfter: Int? = nil, details: [JSONValue.Member] = []
 ) -> [UInt8] {
   var information: [JSONValue] = [
     [
@@ -15,6 +14,11 @@ public func googleErrorBody(
     ],
     ["@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": .string(requestID)],
   ]
+  if let retryAfter {
+    information.append([
+      "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": .string("\(retryAfter)s"),
+    ])
+  }
   if let field, !field.isEmpty {
     information.append([
       "@type": "type.googleapis.com/google.rpc.BadRequest",

@@ -17,10 +17,22 @@ public enum StreamFrame {
       case .chat, .completions, .embeddings, .inference: openAIErrorBody(code: code, status: status)
       case .messages, .countTokens:
         messagesErrorBody(code: code, status: status, requestID: requestID)
-      case .responses: responsesError(code, sequence: sequence ?? 0)
+      case .responses: responsesError(code, status: status, sequence: sequence ?? 0)
       case .gemini: googleErrorBody(code: code, status: status, requestID: requestID)
       }
     return bytes(quoting: data, dialect, isArray: isArray)
+  }
+
+  /// The end of a response that has failed: an event `error` is none, and many clients wait for this one.
+  ///
+  /// `sequence`: the event's number.
+  public static func failed(
+    _ response: BegunResponse, _ code: ErrorCode, sequence: UInt64
+  ) -> [UInt8] {
+    bytes(
+      quoting: response.failed(
+        code: code.responsesCode, message: code.summary, sequence: sequence),
+      .responses)
   }
 
   /// The frame of an error whose data is known, such as the provider's own.
@@ -53,7 +65,7 @@ public enum StreamFrame {
   }
 
   /// Documented are the members at the top; SDKs raise for what stands in `error`.
-  private static func responsesError(_ code: ErrorCode, sequence: UInt64) -> [UInt8] {
+  private static func responsesError(_ code: ErrorCode, status: Int?, sequence: UInt64) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("type", "error")
@@ -63,12 +75,23 @@ public enum StreamFrame {
       writer.member("param", .null)
       writer.name("error")
       writer.object { writer in
-        writer.member("type", code.openAIType)
+        writer.member("type", openAIErrorType(ofHTTP: status ?? code.status))
         writer.member("code", code.rawValue)
         writer.member("message", code.summary)
         writer.member("param", .null)
       }
     }
     return writer.bytes
+  }
+}
+
+extension ErrorCode {
+  /// Of the codes that the error of a response may have, the one that fits.
+  fileprivate var responsesCode: String {
+    switch status {
+    case 429: "rate_limit_exceeded"
+    case 400..<500: self == .contextLengthExceeded ? rawValue : "invalid_prompt"
+    case _: "server_error"
+    }
   }
 }

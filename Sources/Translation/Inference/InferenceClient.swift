@@ -72,11 +72,19 @@ enum InferenceClient: ClientSide {
     if let milliseconds = facts.milliseconds {
       usage.append(.init("latency_ms", .number("\(milliseconds)")))
     }
+    if let cost = facts.price?.microUSD(
+      of: answer.usage, cacheCreation: answer.usage.cacheCreation ?? 0)
+    {
+      usage.append(.init("cost_usd", JSONValue(millionths: cost)))
+    }
     usage.append(.init("limit_state", "WITHIN_LIMIT"))
     return .object([
       .init("request_id", facts.request["request_id"] ?? .null),
       .init("output", .object([.init("text", .string(text(of: answer)))])),
       .init("usage", .object(usage)),
+      // Without a trace of the client's the request is one of its own.
+      .init("trace_id", .string(facts.trace ?? facts.id)),
+      .init("span_id", .string(String(facts.id.suffix(16)))),
     ])
   }
 }
