@@ -6,7 +6,7 @@ import unittest
 
 import wire_plays as plays
 from support import CLIENT_KEY, eventually
-from wire import SEEDS, SIDES, CellCase, Wire, cells, seen
+from wire import SEEDS, SIDES, CellCase, Wire, cells, joined, seen
 from wire_clients import CLIENTS, SCHEMA, TOOLS, status_of
 from wire_providers import images
 
@@ -170,6 +170,30 @@ class Requests:
         words = 'Be brief, "é" 🚂\nAlways.'
         self.sdk.ask(self.wish(system=words), self.prompt("plain"))
         self.assertEqual(seen(self.asked())["system"], words)
+
+    def test_words_of_the_system_between_turns(self):
+        """They keep their place where the provider has one, and are never the user's."""
+        if self.client == "gemini":
+            return  # has no such turns
+        for model in self.models[:2] if self.provider == "anthropic" else self.models[:1]:
+            with self.subTest(model=model):
+                history = [{"role": "user", "content": "First."}, {"role": "assistant", "content": "Second."},
+                           *self.prompt("plain"), {"role": "system", "content": "Answer in French."}]
+                wish = self.wish(model=model, system="Be brief.")
+                if self.is_same and model == "claude-haiku-4-5":
+                    # As it came: what it may say there the provider decides.
+                    with self.assertRaises(self.sdk.failed(400)):
+                        self.sdk.ask(wish, history)
+                    continue
+                self.assertEqual(self.sdk.ask(wish, history).text, plays.TEXT)
+                body = self.asked().json
+                if self.upstream == "gemini" or model == "claude-haiku-4-5":
+                    self.assertIn("Answer in French.", seen(self.asked())["system"])
+                    self.assertNotIn("Answer in French.", str(body.get("messages", body.get("contents"))))
+                else:
+                    last = body.get("messages", body.get("input"))[-1]
+                    self.assertEqual((last["role"], joined(last["content"])), ("system", "Answer in French."))
+                    self.assertEqual(seen(self.asked())["system"], "Be brief.")
 
     def test_settings(self):
         self.sdk.ask(self.wish(temperature=0.25, top_p=0.5, limit=1234), self.prompt("plain"))

@@ -232,7 +232,7 @@ def check_messages(body, headers):
     need("tool_choice" not in body or body.get("tools"), "tool_choice: may only be specified while providing tools")
     for block in body["system"] if isinstance(body.get("system"), list) else []:
         need(block.get("text"), "system: text content blocks must be non-empty")
-    check_turns(messages, (body.get("thinking") or {}).get("type"))
+    check_turns(messages, (body.get("thinking") or {}).get("type"), body["model"])
 
 
 def check_thinking(body, limit, temperature):
@@ -252,12 +252,20 @@ def check_thinking(body, limit, temperature):
          "Thinking may not be enabled when tool_choice forces tool use.")
 
 
-def check_turns(messages, thinking):
+def check_turns(messages, thinking, model):
     need(messages[0].get("role") == "user", 'messages: first message must use the "user" role')
     waiting = []
     for number, message in enumerate(messages):
         place, role, content = f"messages.{number}", message.get("role"), message.get("content")
         known(message, {"role", "content"}, place, "{place}.{name}: Extra inputs are not permitted")
+        if role == "system" and number:
+            need("opus-5" in model, "role 'system' is not supported on this model")
+            need(messages[number - 1].get("role") == "user", f"{place}: a system message must follow a user message")
+            need(number == len(messages) - 1 or messages[number + 1].get("role") == "assistant",
+                 f"{place}: a system message must be the last one, or be followed by an assistant's")
+            blocks = [] if isinstance(content, str) and content else content
+            need(all(block.get("type") == "text" and block.get("text") for block in blocks), f"{place}: only text")
+            continue
         need(role in BLOCKS, f'messages: Unexpected role "{role}". The Messages API accepts a top-level `system` '
              "parameter, not \"system\" as an input message role.")
         need(content or (role == "assistant" and number == len(messages) - 1),

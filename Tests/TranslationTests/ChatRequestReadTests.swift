@@ -26,12 +26,10 @@ private let messages: [Reading] = [
       "messages":[{"role":"system","content":"a"},{"role":"user","content":"hi"},
         {"role":"developer","content":[{"type":"text","text":"b"}]},{"role":"system","content":""}]
       """,
-    system: [
-      Part(.text("a"), field: "messages[0].content"),
-      Part(.text("b"), field: "messages[2].content[0]"),
-    ],
+    system: [Part(.text("a"), field: "messages[0].content")],
     turns: [
-      Turn(.user, [Part(.text("hi"), field: "messages[1].content")], field: "messages[1]")
+      Turn(.user, [Part(.text("hi"), field: "messages[1].content")], field: "messages[1]"),
+      Turn(.system, [Part(.text("b"), field: "messages[2].content[0]")], field: "messages[2]"),
     ]),
   Reading(
     name: "every kind of content",

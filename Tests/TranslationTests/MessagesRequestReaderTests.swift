@@ -124,11 +124,12 @@ private let settings: [MessagesSetting] = [
       conversation.system == [
         Part(.text("Be brief."), cache: CacheMark(lifetime: "1h"), field: "system[0]"),
         Part(.text("Be kind."), field: "system[1]"),
-        Part(.text("It is late."), field: "messages[1].content"),
       ])
     #expect(
       conversation.turns == [
         Turn(.user, [Part(.text("Hi"), field: "messages[0].content")], field: "messages[0]"),
+        Turn(
+          .system, [Part(.text("It is late."), field: "messages[1].content")], field: "messages[1]"),
         Turn(
           .assistant, [Part(.text("Yes?"), field: "messages[2].content[0]")], field: "messages[2]"),
         Turn(

@@ -115,7 +115,7 @@ private let fields: [Field] = [
       ])
   }
 
-  @Test("operators' words stand together, instructions first")
+  @Test("operators' words before all turns stand together, instructions first")
   func operatorsWordsStandTogetherInstructions() throws {
     let conversation = try Responses.read(
       #"{"instructions":"one","input":[{"role":"developer","content":"two"},{"role":"user","content":"hi"},{"type":"message","role":"system","content":[{"type":"input_text","text":"three","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]}]}"#
@@ -124,10 +124,14 @@ private let fields: [Field] = [
       conversation.system == [
         Part(.text("one"), field: "instructions"),
         Part(.text("two"), field: "input[0].content"),
-        Part(
-          .text("three"), cache: CacheMark(lifetime: "1h"), field: "input[2].content[0]"),
       ])
-    #expect(conversation.turns.count == 1)
+    #expect(
+      conversation.turns.last
+        == Turn(
+          .system,
+          [Part(.text("three"), cache: CacheMark(lifetime: "1h"), field: "input[2].content[0]")],
+          field: "input[2]"))
+    #expect(conversation.turns.count == 2)
   }
 
   @Test("items of the model make one turn, results another") func itemsOfTheModelMake() throws {

@@ -173,6 +173,10 @@ private func result(_ change: @escaping @Sendable (inout ToolResult) -> Void) ->
 }
 
 private let contents: [(String, Change)] = [
+  (
+    "words of the operator between turns",
+    { if $1 { $0.turns.append(Turn(.system, [Part(.text("a"))], field: "f")) } }
+  ),
   ("words of the operator", { if $1 { $0.system = [Part(.text("a")), Part(.text("b"))] } }),
   ("image, its bytes", user(.image(Media(.data("AAAA"), mediaType: "image/png")))),
   ("image, its address", user(.image(Media(.url("https://example.com/a.png"))))),

@@ -43,6 +43,9 @@ struct ChatDialect: Sendable, Hashable {
       || (name.hasPrefix("gpt-") && name.contains("-chat")))
   }
 
+  /// The templates of many open models refuse a `system` message that is not the first.
+  var takesOperatorBetween: Bool { family != .other }
+
   /// OpenAI's newer models refuse `max_tokens`; many servers of others know nothing else.
   var maxTokens: String { family == .openAI ? "max_completion_tokens" : "max_tokens" }
 }

@@ -31,13 +31,14 @@ struct ChatRequestReader {
     var fields = try Fields(value, path)
     switch try fields.requiredText("role") {
     case "system", "developer":
-      for part in try content(&fields, required: true) {
+      // Some clients always send one; a text that says nothing Anthropic refuses.
+      let parts = try content(&fields, required: true).filter { $0.content != .text("") }
+      for part in parts {
         guard case .text = part.content else {
           throw TranslationFault(.malformed, part.field, "\(part.field) is not text.")
         }
-        // Some clients always send one; a text that says nothing Anthropic refuses.
-        if part.content != .text("") { conversation.system.append(part) }
       }
+      conversation.says(parts, path)
     case "user":
       add(.user, try content(&fields, required: true), path)
     case "assistant":

@@ -7,8 +7,10 @@ struct ChatRequestWriter {
   private(set) var members: [JSONValue.Member] = []
 
   init(_ conversation: Conversation) {
-    self.conversation = conversation
     dialect = ChatDialect(model: conversation.model)
+    self.conversation =
+      dialect.takesOperatorBetween
+      ? conversation.withOperatorBeforeAnswers(needsUser: false) : conversation.withOperatorFirst
   }
 
   /// Sets a member; a later value replaces an earlier one.
@@ -48,17 +50,7 @@ struct ChatRequestWriter {
 
   private func messages() throws(TranslationFault) -> [JSONValue] {
     var messages: [JSONValue] = []
-    if !conversation.system.isEmpty {
-      var texts: [String] = []
-      for part in conversation.system {
-        guard case .text(let text) = part.content else {
-          throw TranslationFault.notCarried(part.field)
-        }
-        texts.append(text)
-      }
-      // `system`, not `developer`: OpenAI's models take both for the same, other servers know only this one.
-      messages.append(["role": "system", "content": content(texts)])
-    }
+    if !conversation.system.isEmpty { messages.append(try system(conversation.system)) }
     // Turns of one role in a row become one message each side: some providers refuse successive ones, and results
     // must follow their calls directly.
     var rest = conversation.turns[...]
@@ -69,9 +61,22 @@ struct ChatRequestWriter {
       switch role {
       case .user: messages += try user(parts)
       case .assistant: messages.append(try assistant(parts))
+      case .system: messages.append(try system(parts))
       }
     }
     return messages
+  }
+
+  /// `system`, not `developer`: OpenAI's models take both for the same, other servers know only this one.
+  private func system(_ parts: [Part]) throws(TranslationFault) -> JSONValue {
+    var texts: [String] = []
+    for part in parts {
+      guard case .text(let text) = part.content else {
+        throw TranslationFault.notCarried(part.field)
+      }
+      texts.append(text)
+    }
+    return ["role": "system", "content": content(texts)]
   }
 
   /// First the results of tools, then what the user says.

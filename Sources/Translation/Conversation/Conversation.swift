@@ -10,7 +10,7 @@ public struct Conversation: Sendable, Hashable {
   public var model: String
   /// The answer is wanted piece by piece.
   public var isStream: Bool
-  /// What the operator of the application says, before and between the turns, in order.
+  /// What the operator of the application says before all turns, in order.
   public var system: [Part]
   /// Who said what, oldest first; consecutive turns of one role are merged where a protocol demands it.
   public var turns: [Turn]
@@ -38,6 +38,8 @@ public struct Turn: Sendable, Hashable {
     case user
     /// The model.
     case assistant
+    /// The operator of the application: texts, of which protocols differ in where they may stand.
+    case system
   }
 
   /// Who speaks.

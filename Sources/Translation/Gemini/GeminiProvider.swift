@@ -4,6 +4,8 @@ import Surface
 /// Gemini's `generateContent` and `streamGenerateContent` as providers speak it; the path names model and stream.
 enum GeminiProvider: ProviderSide {
   static func write(_ conversation: Conversation) throws(TranslationFault) -> JSONValue {
+    // Gemini has no other place for the operator's words.
+    let conversation = conversation.withOperatorFirst
     let model = GeminiModel(conversation.model)
     let resolution = try GeminiResolution(conversation)
     var writer = GeminiContentWriter(model: model, resolution: resolution)

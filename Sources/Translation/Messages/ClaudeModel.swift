@@ -20,37 +20,50 @@ struct ClaudeModel: Sendable, Hashable {
   /// What the model can write at most, as Anthropic's overview of models says; 4,096, the least of all of them, for
   /// models that are not Anthropic's.
   let maxTokens: UInt64
+  /// Takes messages of the role `system` right behind the user's (from Opus 4.8 on); others refuse the request.
+  let takesSystemTurns: Bool
 
   /// The model of that name at a provider: `claude-opus-4-5-20251101`, `anthropic.claude-3-5-haiku-…-v1:0`,
   /// `claude-sonnet-4@20250514`.
   init(_ name: String) {
     guard let (family, version) = Self.parse(name) else {
-      self.init(.budget, 4096)
+      self.init(.budget, 4096, false)
       return
     }
     let major = version / 100
+    let takesSystemTurns =
+      switch family {
+      case "opus": version >= 408
+      case "sonnet": version >= 500
+      case "haiku": version >= 505
+      case "instant": false
+      // Younger than these, or the newest of its kind.
+      case _: true
+      }
     switch family {
     case "opus" where version >= 407, "sonnet" where version >= 500, "haiku" where version >= 505,
       "fable", "mythos":
-      self.init(.adaptive, 128_000)
-    case "opus" where version == 406, "sonnet" where version == 406: self.init(.either, 128_000)
-    case "opus" where version >= 405: self.init(.budget, 64_000)
-    case "opus" where major == 4: self.init(.budget, 32_000)
+      self.init(.adaptive, 128_000, takesSystemTurns)
+    case "opus" where version == 406, "sonnet" where version == 406:
+      self.init(.either, 128_000, takesSystemTurns)
+    case "opus" where version >= 405: self.init(.budget, 64_000, takesSystemTurns)
+    case "opus" where major == 4: self.init(.budget, 32_000, takesSystemTurns)
     case "sonnet", "haiku":
       if version >= 307 {
-        self.init(.budget, 64_000)
+        self.init(.budget, 64_000, takesSystemTurns)
       } else {
-        self.init(.budget, version == 305 ? 8192 : 4096)
+        self.init(.budget, version == 305 ? 8192 : 4096, takesSystemTurns)
       }
-    case "opus", "instant": self.init(.budget, 4096)
+    case "opus", "instant": self.init(.budget, 4096, takesSystemTurns)
     // Younger than this list, or the newest of its kind.
-    default: self.init(.adaptive, 64_000)
+    default: self.init(.adaptive, 64_000, takesSystemTurns)
     }
   }
 
-  private init(_ thinking: Thinking, _ maxTokens: UInt64) {
+  private init(_ thinking: Thinking, _ maxTokens: UInt64, _ takesSystemTurns: Bool) {
     self.thinking = thinking
     self.maxTokens = maxTokens
+    self.takesSystemTurns = takesSystemTurns
   }
 
   /// Family and version, 4.5 as 405; nil: not one of Anthropic's models.

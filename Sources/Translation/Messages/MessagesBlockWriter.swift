@@ -37,16 +37,27 @@ enum MessagesBlockWriter {
     return .array(
       messages.map { message in
         [
-          "role": message.role == .user ? "user" : "assistant",
+          "role": name(message.role),
           "content": .array(message.results + message.blocks),
         ]
       })
+  }
+
+  private static func name(_ role: Turn.Role) -> JSONValue {
+    switch role {
+    case .user: "user"
+    case .assistant: "assistant"
+    case .system: "system"
+    }
   }
 
   /// nil: harmlessly left out.
   private static func block(
     _ part: Part, in role: Turn.Role
   ) throws(TranslationFault) -> JSONValue? {
+    if role == .system {
+      guard case .text = part.content else { throw .notCarried(part.field) }
+    }
     switch part.content {
     // What the model said for not answering is what it said.
     case .text(let text), .refusal(let text):

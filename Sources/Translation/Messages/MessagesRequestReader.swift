@@ -93,8 +93,7 @@ struct MessagesRequestReader {
       case "assistant":
         let parts = try blocks.read(content, path + ".content")
         conversation.turns.append(Turn(.assistant, parts, field: path))
-      // A system prompt between turns.
-      case "system": conversation.system += try systemParts(content, path + ".content")
+      case "system": conversation.says(try systemParts(content, path + ".content"), path)
       default: throw fields.malformed("role", "user, assistant or system")
       }
     }

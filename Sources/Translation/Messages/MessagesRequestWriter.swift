@@ -13,8 +13,10 @@ struct MessagesRequestWriter {
   private var plain: [JSONValue.Member] = []
 
   init(_ conversation: Conversation) {
-    self.conversation = conversation
     model = ClaudeModel(conversation.model)
+    self.conversation =
+      model.takesSystemTurns
+      ? conversation.withOperatorBeforeAnswers(needsUser: true) : conversation.withOperatorFirst
   }
 
   mutating func write() throws(TranslationFault) -> JSONValue {

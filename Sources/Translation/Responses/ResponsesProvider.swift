@@ -3,6 +3,7 @@ import Surface
 /// OpenAI's Responses as a provider speaks it.
 enum ResponsesProvider: ProviderSide {
   static func write(_ conversation: Conversation) throws(TranslationFault) -> JSONValue {
+    let conversation = conversation.withOperatorBeforeAnswers(needsUser: false)
     var writer = ResponsesRequestWriter()
     writer.add("model", .string(conversation.model))
     try writer.system(conversation.system)

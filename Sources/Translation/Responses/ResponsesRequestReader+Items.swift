@@ -28,7 +28,7 @@ extension ResponsesRequestReader {
     switch role {
     case "user": conversation.turns.append(Turn(.user, parts, field: fields.path))
     case "assistant": said(parts, fields.path)
-    case "system", "developer": conversation.system += parts
+    case "system", "developer": conversation.says(parts, fields.path)
     default: throw fields.malformed("role", "user, assistant, system or developer")
     }
   }

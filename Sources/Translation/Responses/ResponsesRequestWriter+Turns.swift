@@ -33,6 +33,7 @@ extension ResponsesRequestWriter {
       switch role {
       case .user: "user"
       case .assistant: "assistant"
+      case .system: "developer"
       }
     items.append(["type": "message", "role": name, "content": .array(content)])
     content = []
@@ -44,7 +45,8 @@ extension ResponsesRequestWriter {
   /// texts and calls, which only Gemini gives and wants back.
   private mutating func item(_ part: Part, _ role: Turn.Role) throws(TranslationFault) -> Place {
     switch (part.content, role) {
-    case (.text(let text), .user): .content(["type": "input_text", "text": .string(text)])
+    case (.text(let text), .user), (.text(let text), .system):
+      .content(["type": "input_text", "text": .string(text)])
     case (.text(let text), .assistant): .content(["type": "output_text", "text": .string(text)])
     case (.image(let media), .user): .content(try Self.image(media, part.field))
     case (.document(let media), .user): .content(try Self.file(media, part.field))
@@ -61,7 +63,9 @@ extension ResponsesRequestWriter {
     case (.toolResult(let result), .user): .item(try Self.result(result))
     case (.image, .assistant), (.document, .assistant), (.audio, .assistant),
       (.toolResult, .assistant), (.refusal, .user), (.thinking, .user), (.redactedThinking, .user),
-      (.toolCall, .user):
+      (.toolCall, .user), (.image, .system), (.document, .system), (.audio, .system),
+      (.refusal, .system), (.thinking, .system), (.redactedThinking, .system),
+      (.toolCall, .system), (.toolResult, .system):
       throw .notCarried(part.field)
     }
   }
