@@ -6,8 +6,8 @@ import Testing
 
 @testable import DataPlane
 
-private func answer(_ id: String, more: String = "") -> String {
-  #"{"id":"\#(id)","object":"response","status":"completed","output":[\#(more){"type":"message","id":"msg_1","content":[]}],"usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5}}"#
+private func answer(_ id: String, more: String = "", item: String = "msg_1") -> String {
+  #"{"id":"\#(id)","object":"response","status":"completed","output":[\#(more){"type":"message","id":"\#(item)","content":[]}],"usage":{"input_tokens":3,"output_tokens":2,"total_tokens":5}}"#
 }
 
 private func ask(_ fields: String, key: String? = Gateway.key) -> String {
@@ -29,11 +29,12 @@ struct StateTests {
 
   /// Sends a request and answers it; who was asked.
   private static func turn(
-    _ client: TestClient, _ upstream: ScriptedUpstream, _ fields: String, made id: String
+    _ client: TestClient, _ upstream: ScriptedUpstream, _ fields: String, made id: String,
+    more: String = ""
   ) async throws -> String? {
     try await client.send(ask(fields))
     let call = await upstream.next()
-    call.answer(answer(id))
+    call.answer(answer(id, more: more))
     #expect(try await client.response().status == 200)
     return account(call)
   }
@@ -134,23 +135,139 @@ struct StateTests {
     }
   }
 
-  @Test("an id that was never seen goes where routing says, and stays with who knew it")
+  @Test("an id that was never seen goes where routing says, and becomes nobody's")
   func unknown() async throws {
     let upstream = try await ScriptedUpstream.start()
-    try await Gateway.run(Self.configuration(upstream.port)) { gateway in
+    var configuration = Self.configuration(upstream.port)
+    configuration.addKey("sk-other", organisation: "rivals")
+    try await Gateway.run(configuration) { gateway in
       let client = try await gateway.client()
       try await client.send(ask(#","previous_response_id":"resp_foreign""#))
       await upstream.next().answer(
         #"{"error":{"message":"not found","type":"invalid_request_error","code":"previous_response_not_found"}}"#,
         status: 400)
       #expect(try await client.response().status == 400)
-      let conversation = #","conversation":{"id":"conv_1"}"#
-      let owner = try await Self.turn(client, upstream, conversation, made: "resp_1")
-      for _ in 0..<3 {
-        #expect(
-          try await Self.turn(client, upstream, #","conversation":"conv_1""#, made: "resp_2")
-            == owner)
+      // Made before there was a gateway: whoever names it first does not keep the others out.
+      for key in ["sk-other", Gateway.key, "sk-other"] {
+        try await client.send(ask(#","previous_response_id":"resp_old""#, key: key))
+        await upstream.next().answer(answer("resp_of_\(key)"))
+        #expect(try await client.response().status == 200)
       }
+      let finished = try await gateway.finished(4)
+      #expect(finished.flatMap(\.attempts).allSatisfy { $0.rule == .roundRobin })
+    }
+  }
+
+  /// What no answer tells the ids of, and who could use it.
+  private static let usable: [(path: String, fields: String, answer: String)] = [
+    ("/v1/responses", #""input":"a","conversation":{"id":"ID"}"#, answer("resp_ID")),
+    (
+      "/v1/responses",
+      #""input":[{"role":"user","content":[{"type":"input_file","file_id":"ID"}]}]"#,
+      answer("resp_ID")
+    ),
+    (
+      "/v1/chat/completions",
+      #""messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"ID"}}]}]"#,
+      plainAnswer
+    ),
+  ]
+
+  @Test(
+    "a conversation and a file stay with the account that could use them, for each organisation",
+    arguments: 0..<3)
+  func used(_ number: Int) async throws {
+    let row = Self.usable[number]
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port)
+    configuration.addKey("sk-other", organisation: "rivals")
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      func send(_ id: String, key: String = Gateway.key) async throws {
+        let fields = row.fields.replacing("ID", with: id)
+        try await client.send(chat(#"{"model":"p/m",\#(fields)}"#, key: key, path: row.path))
+      }
+      // An account that does not know it has not got it.
+      try await send("it")
+      await upstream.next().answer(#"{"error":{"message":"no such thing"}}"#, status: 400)
+      #expect(try await client.response().status == 400)
+      try await send("it")
+      var call = await upstream.next()
+      let owner = try #require(Self.account(call))
+      call.answer(row.answer)
+      #expect(try await client.response().status == 200)
+      for _ in 0..<3 {
+        try await send("it")
+        call = await upstream.next()
+        #expect(Self.account(call) == owner)
+        call.answer(row.answer)
+        #expect(try await client.response().status == 200)
+      }
+      configuration.cool(owner, for: 30_000_000_000)
+      gateway.board.publish(configuration.published)
+      try await send("it")
+      let cooling = try await client.response()
+      #expect(cooling.status == 409 && cooling.text.contains("state_bound"))
+      // Another organisation's request neither is kept out nor learns of it, and keeps nobody out.
+      try await send("it", key: "sk-other")
+      await upstream.next().answer(row.answer)
+      #expect(try await client.response().status == 200)
+      let finished = try await gateway.finished(7)
+      #expect(
+        finished.map { $0.attempts.last?.rule }
+          == [.roundRobin, .roundRobin, .owner, .owner, .owner, nil, .roundRobin])
+    }
+  }
+
+  @Test("items of an answer are referred to by their ids, in each form")
+  func items() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port)
+    configuration.addKey("sk-other", organisation: "rivals")
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      let owner = try await Self.turn(
+        client, upstream, "", made: "resp_1",
+        more: #"{"type":"reasoning","id":"rs_9","summary":[]},"#)
+      for item in [
+        #"{"type":"item_reference","id":"msg_1"}"#, #"{"id":"msg_1"}"#,
+        #"{"type":"reasoning","id":"rs_9","summary":[]}"#,
+        #"{"type":"item_reference","id":"rs_9"}"#,
+      ] {
+        let body = #"{"model":"p/m","input":[\#(item),{"role":"user","content":"a"}]}"#
+        try await client.send(chat(body, path: "/v1/responses"))
+        let call = await upstream.next()
+        #expect(Self.account(call) == owner, "\(item)")
+        call.answer(answer("resp_n", item: "msg_n"))
+        #expect(try await client.response().status == 200)
+        try await client.send(chat(body, key: "sk-other", path: "/v1/responses"))
+        #expect(try await client.response().status == 404, "\(item)")
+      }
+    }
+  }
+
+  @Test("ids that a provider gives to everybody say nothing of one organisation to another")
+  func constantIDs() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.configuration(upstream.port)
+    for key in ["b", "c"] { configuration.addKey("sk-\(key)", organisation: key) }
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      let thought = #"{"type":"reasoning","id":"rs_1","encrypted_content":"e"}"#
+      for key in [Gateway.key, "sk-b"] {
+        try await client.send(ask("", key: key))
+        await upstream.next().answer(answer("resp_\(key)", more: thought + ","))
+        #expect(try await client.response().status == 200)
+      }
+      // Nobody's, for whom it was not made.
+      for key in [Gateway.key, "sk-b", "sk-c"] {
+        let body = #"{"model":"p/m","input":[\#(thought),{"role":"user","content":"a"}]}"#
+        try await client.send(chat(body, key: key, path: "/v1/responses"))
+        await upstream.next().answer(answer("resp_2\(key)", item: "msg_2"))
+        #expect(try await client.response().status == 200, "\(key)")
+      }
+      let finished = try await gateway.finished(5)
+      #expect(finished.suffix(3).map { $0.attempts.last?.rule } == [.owner, .owner, .roundRobin])
     }
   }
 
@@ -230,16 +347,17 @@ struct StateTests {
       let finished = try #require(try await gateway.finished(1).first)
       let stored = try #require(
         try gateway.store.events(forKey: finished.id.lookupKey, newest: 1).first)
-      #expect(stored.lookupKeys.count == 2)
-      let key = try #require(stored.lookupKeys.last)
+      // The request's own, the response's and its message's.
+      #expect(stored.lookupKeys.count == 3)
+      let key = stored.lookupKeys[1]
       #expect(key.starts(with: Array("s:".utf8)) && key.count == 18)
       let events = try gateway.store.events(forKey: key, newest: 1).map {
         try Recorded(
           position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
           bytes: $0.payload)
       }
-      let found = StateOwner(in: events)
-      #expect(found == StateOwner(account: AccountID(owner), organisation: OrganisationID("acme")))
+      let made = StateOwner(account: AccountID(owner), organisation: OrganisationID("acme"))
+      #expect(StateOwner.all(in: events) == [made])
     }
   }
 
@@ -248,9 +366,29 @@ struct StateTests {
     let owners = StateOwners()
     let owner = StateOwner(account: AccountID("a"), organisation: nil)
     for id in 0...UInt128(StateOwners.countMax) * 3 { owners.note(StoredState(id), owner) }
-    #expect(owners.owner(of: StoredState(0)) == nil)
-    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 3)) == owner)
-    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 2 + 1)) == owner)
-    #expect(owners.owner(of: StoredState(UInt128(StateOwners.countMax) * 2)) == nil)
+    func isKnown(_ id: Int) -> Bool { !owners.owners(of: StoredState(UInt128(id))).isEmpty }
+    let last = StateOwners.countMax * 3
+    #expect(!isKnown(0) && isKnown(last))
+    #expect(isKnown(StateOwners.countMax * 2 + 1) && !isKnown(StateOwners.countMax * 2))
+  }
+
+  @Test("of one id so many organisations are remembered, the newest, each by its last account")
+  func organisations() {
+    let owners = StateOwners()
+    let id = StoredState(7)
+    func note(_ account: String, _ organisation: String) {
+      owners.note(
+        id, StateOwner(account: AccountID(account), organisation: OrganisationID(organisation)))
+    }
+    for organisation in ["a", "b", "c", "d", "e", "b"] { note("of-\(organisation)", organisation) }
+    note("other", "d")
+    #expect(owners.owners(of: id).map(\.account.rawValue) == ["other", "of-b", "of-e", "of-c"])
+    func finding(_ organisation: String) -> StateFinding {
+      StateFinding(owners.owners(of: id), for: OrganisationID(organisation))
+    }
+    #expect(finding("d") == .own(AccountID("other")) && finding("x") == .unknown)
+    let one = owners.owners(of: id).prefix(1)
+    #expect(StateFinding(Array(one), for: OrganisationID("x")) == .others)
+    #expect(StateFinding([], for: nil) == .unknown)
   }
 }

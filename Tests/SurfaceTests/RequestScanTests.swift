@@ -150,53 +150,106 @@ struct RequestScanTests {
     }
   }
 
-  @Test("what a Responses request refers to is found")
-  func state() throws {
+  @Test("what a Responses request refers to is found, what tells most first")
+  func references() throws {
     let thought =
       #"{"type":"reasoning","id":"rs_1","encrypted_content":"e","summary":[{"id":"no"}]}"#
-    let rows: [(Dialect, String, field: String?, id: String?)] = [
-      (.responses, #""previous_response_id":"r\u0031""#, "previous_response_id", "r1"),
-      (.responses, #""previous_response_id":null"#, nil, nil),
-      (.responses, #""previous_response_id":7"#, nil, nil),
-      (.responses, #""conversation":"c1""#, "conversation", "c1"),
-      (.responses, #""conversation":{"x":1,"id":"c1"}"#, "conversation", "c1"),
-      (.responses, #""conversation":{"id":[]}"#, nil, nil),
-      (.responses, #""input":[]"#, nil, nil), (.responses, #""input":"rs_1""#, nil, nil),
-      (.responses, #""input":[1,[{"id":"x"}],\#(thought), {"role":"user"} ]"#, "input", "rs_1"),
+    let rows: [(String, [String])] = [
+      (#""previous_response_id":"r\u0031""#, ["previous_response_id r1"]),
+      (#""previous_response_id":null"#, []), (#""previous_response_id":7"#, []),
+      (#""conversation":"c1""#, ["conversation c1"]),
+      (#""conversation":{"x":1,"id":"c1"}"#, ["conversation c1"]),
+      (#""conversation":{"id":[]}"#, []),
+      (#""input":[]"#, []), (#""input":"rs_1""#, []),
+      (#""input":[1,[{"id":"x"}],\#(thought), {"role":"user"} ]"#, ["input rs_1"]),
+      (#""input":[{"type":"reasoning","id":"rs_1","encrypted_content":null}]"#, ["input rs_1"]),
+      (#""input":[{"type":"reasoning","id":"rs_1","summary":[]}]"#, ["input rs_1"]),
+      (#""input":[{"type":"reasoning","id":"rs_1","content":[]}]"#, ["input rs_1"]),
+      // Its words are all there.
+      (#""input":[{"type":"reasoning","id":"rs_1","content":[{"text":"hm"}]}]"#, []),
       (
-        .responses, #""input":[{"type":"reasoning","id":"rs_1","encrypted_content":null}]"#, nil,
-        nil
+        #""input":[{"type":"reasoning","content":[{"text":"hm"}],"id":"a","encrypted_content":"e"}]"#,
+        ["input a"]
       ),
-      (.responses, #""input":[{"type":"message","id":"rs_1","encrypted_content":"e"}]"#, nil, nil),
+      (#""input":[{"type":"message","id":"rs_1","encrypted_content":"e"}]"#, []),
+      (#""input":[{"type":"message","id":"m1","content":[]}]"#, []),
+      (#""input":[{"id":"m1","role":"user","content":"a"}]"#, []),
+      (#""input":[{"id":"m1","role":"user","content":[{"type":"x"}]}]"#, []),
+      (
+        #""input":[{"type":"item_reference","id":"a"},{"id":"b"},{"type":null,"id":"c"},{"id":7}]"#,
+        ["input c", "input b", "input a"]
+      ),
+      (#""input":[{"type":"compaction","id":"cmp","encrypted_content":"e"}]"#, ["input cmp"]),
       // What another maker's model thought, in our own envelope.
       (
-        .responses,
         #""input":[{"type":"reasoning","id":"rs_1","encrypted_content":"signalbox.thinking:x"}]"#,
-        nil, nil
+        []
+      ),
+      (
+        #""input":[\#(thought),{"type":"reasoning","id":"b","encrypted_content":"signal\u0062ox.call:"}]"#,
+        ["input rs_1"]
+      ),
+      (
+        #""input":[\#(thought)],"conversation":"c","previous_response_id":"r1""#,
+        ["previous_response_id r1", "conversation c", "input rs_1"]
+      ),
+    ]
+    for (fields, wanted) in rows {
+      #expect(try named(.responses, fields) == wanted, "\(fields)")
+    }
+    #expect(try named(.chat, #""previous_response_id":"r1","input":[{"id":"a"}]"#) == [])
+    let many = (1...40).map { #"{"id":"i\#($0)"}"# }.joined(separator: ",")
+    let found = try named(.responses, #""input":[\#(many)]"#)
+    #expect(found == (25...40).reversed().map { "input i\($0)" })
+  }
+
+  @Test("files are found where a protocol has them, the last one first, each once")
+  func files() throws {
+    let part = { (id: String) in #"{"type":"input_file","file_id":"\#(id)"}"# }
+    let rows: [(Dialect, String, [String])] = [
+      (
+        .responses,
+        #""input":[{"role":"user","content":[\#(part("a")),{"file_id":"b","type":"input_image"}]},{"type":"function_call_output","call_id":"c","output":[\#(part("a"))]}]"#,
+        ["input a", "input b"]
       ),
       (
         .responses,
-        #""input":[\#(thought),{"type":"reasoning","id":"b","encrypted_content":"signal\u0062ox.call:"}]"#,
-        "input", "rs_1"
+        #""previous_response_id":"r","input":[{"id":"i"},{"content":[\#(part("a"))]}]"#,
+        ["previous_response_id r", "input i", "input a"]
       ),
+      (.responses, #""metadata":{"type":"input_file","file_id":"a"}"#, []),
+      (.responses, #""input":[{"type":"input_text","file_id":"a"}]"#, []),
       (
-        .responses, #""input":[\#(thought)],"previous_response_id":"r1""#, "previous_response_id",
-        "r1"
+        .chat,
+        #""messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"a","filename":"x"}},{"type":"text","text":"\"file_id\":\"no\""}]}]"#,
+        ["messages a"]
       ),
+      (.chat, #""messages":[{"content":[{"type":"file","file":{"file_data":"x"}}]}]"#, []),
+      (.chat, #""messages":[{"content":[{"file_id":"a"}]}],"tools":{"file":{"file_id":"b"}}"#, []),
       (
-        .responses, #""previous_response_id":"r1","input":[\#(thought)]"#, "previous_response_id",
-        "r1"
+        .messages,
+        #""messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"a"}},{"type":"tool_use","input":{"type":"file","file_id":"no"}},{"type":"tool_result","content":[{"type":"image","source":{"type":"file","file_id":"b"}}]}]}]"#,
+        ["messages b", "messages a"]
       ),
-      (.chat, #""previous_response_id":"r1""#, nil, nil),
+      (.embeddings, #""input":[{"type":"input_file","file_id":"a"}]"#, []),
     ]
-    for row in rows {
-      let body = Array(#"{"model":"a",\#(row.1)}"#.utf8)
-      try withBytes(body) { bytes in
-        let found = try RequestScan.scan(bytes, as: row.0).get().state
-        #expect(found?.field == row.field, "\(row.1)")
-        #expect(found.flatMap { StoredIDs.text(bytes, $0.id) } == row.id, "\(row.1)")
+    for (dialect, fields, wanted) in rows {
+      #expect(try named(dialect, fields) == wanted, "\(dialect): \(fields)")
+    }
+  }
+
+  /// Field and id of what a request refers to.
+  private func named(_ dialect: Dialect, _ fields: String) throws -> [String] {
+    let body = Array(#"{"model":"a",\#(fields)}"#.utf8)
+    return try withBytes(body) { bytes in
+      try RequestScan.scan(bytes, as: dialect).get().references.map {
+        "\($0.field) \(StoredIDs.text(bytes, $0.id) ?? "?")"
       }
     }
+  }
+
+  @Test("a broken input is told as such")
+  func brokenInput() {
     for broken in [#"[1,]"#, "[", "[1 2]", #"[{"id":}]"#, "[}"] {
       let body = Array(#"{"model":"a","input":\#(broken)}"#.utf8)
       let fault = withBytes(body) { RequestScan.scan($0, as: .responses) }.failure
@@ -204,14 +257,19 @@ struct RequestScanTests {
     }
   }
 
-  @Test("the ids of what an answer stores are its own and that of its last encrypted thought")
+  @Test("what an answer stores is told: itself, its last thought, and its last other items")
   func storedIDs() {
+    let items = (1...9).map { #"{"id":"m\#($0)","type":"message"}"# }
     let rows: [(String, [String])] = [
-      (#"{"id":"r1","output":[{"id":"m1","type":"message"}]}"#, ["r1"]),
+      (#"{"id":"r1","output":[{"id":"m1","type":"message"}]}"#, ["r1", "m1"]),
       (#"{"metadata":{"id":"no"},"id":"r1"}"#, ["r1"]),
       (
-        #"{"type":"response.completed","response":{"output":[{"type":"reasoning","id":"a","encrypted_content":"x"},{"id":"b","type":"reasoning","encrypted_content":"y"}],"id":"r1"}}"#,
-        ["b", "r1"]
+        #"{"type":"response.completed","response":{"output":[{"type":"reasoning","id":"a","encrypted_content":"x"},{"id":"b","type":"reasoning"},{"id":"c","type":"function_call"},{"type":"x"}],"id":"r1"}}"#,
+        ["r1", "b", "c", "a"]
+      ),
+      (
+        #"{"id":"r1","output":[{"id":"t","type":"reasoning"},\#(items.joined(separator: ","))]}"#,
+        ["r1", "t", "m9", "m8", "m7"]
       ),
       (#"{"id":7}"#, []), (#"{"id":""}"#, []), ("[]", []), ("", []), (#"{"id":"r1""#, []),
     ]

@@ -27,8 +27,8 @@ extension Exchange {
     // Nothing is recorded, so there is nothing to be found.
     guard context.recorder.mode != .off else { return letIn() }
     let (now, start) = (receivedAt, context.plane.startedAt)
-    lookUp(mark.lookupKey, newest: Self.eventsMax) { events in
-      IdempotentRequest(of: mark.key, in: events, now: now, start: start)
+    lookUp([mark.lookupKey], newest: Self.eventsMax) { events in
+      IdempotentRequest(of: mark.key, in: events.flatMap(\.self), now: now, start: start)
     } then: { [self] result in
       looked(result, mark)
     }

@@ -7,12 +7,12 @@ import Synchronization
 
 /// Asking the log about a request that has not been let in.
 extension Exchange {
-  /// Reads the newest events of a lookup key on a thread that may wait for the disk, and goes on with what `read` makes
+  /// Reads the newest events of each lookup key on a thread that may wait for the disk, and goes on with what `read` makes
   /// of them; so many lookups may wait, the others are refused.
   ///
   /// `then` is not called for a client that went away meanwhile: it has been dealt with.
   func lookUp<Found: Sendable>(
-    _ key: [UInt8], newest count: Int, read: @escaping @Sendable ([Recorded]) -> Found?,
+    _ keys: [[UInt8]], newest count: Int, read: @escaping @Sendable ([[Recorded]]) -> Found?,
     then: @escaping (Result<Found?, any Error>) -> Void
   ) {
     let plane = context.plane
@@ -25,10 +25,12 @@ extension Exchange {
     let log = plane.log
     let looking = plane.lookups.runIfActive(eventLoop: context.eventLoop) {
       read(
-        try log.events(forKey: key, newest: count).map {
-          try Recorded(
-            position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
-            bytes: $0.payload)
+        try keys.map { key in
+          try log.events(forKey: key, newest: count).map {
+            try Recorded(
+              position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
+              bytes: $0.payload)
+          }
         })
     }
     looking.assumeIsolated().whenComplete { [self] result in

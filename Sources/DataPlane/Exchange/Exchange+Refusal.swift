@@ -44,19 +44,19 @@ extension Exchange {
         (message ?? ErrorCode.noAccountAvailable.summary) + " "
         + told.joined(separator: "; ") + rest + "."
     }
-    if let owner = links?.owner {
+    if let links, let owner = links.owner {
       // No wait brings an account together with another one's model.
       guard rejected.contains(where: { $0.account == owner }) else {
-        let field = scan?.state?.field ?? ""
         return deny(
           .stateNotCarried,
-          message: "\(field) names what is stored at an account that does not serve this model.",
-          param: field)
+          message:
+            "\(links.field) names what is stored at an account that does not serve this model.",
+          param: links.field)
       }
       return answerError(
         .denied, .stateBound, errorClass: .account,
         message: ErrorCode.stateBound.summary + (message.map { " " + $0 } ?? ""),
-        param: scan?.state?.field, wait: wait, isRetryable: wait != nil)
+        param: links.field, wait: wait, isRetryable: wait != nil)
     }
     let isQuota = wait != nil && isQuota(rejected)
     deny(

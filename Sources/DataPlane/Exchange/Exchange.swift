@@ -343,7 +343,7 @@ final class Exchange {
     releaseIdempotencyKey(finished)
     phase = .recording
     isCompleted = ending == .completed
-    let stateKeys = operation == .responses ? noteState(finished) : []
+    let stateKeys = operation == .responses || links != nil ? noteState(finished) : []
     guard isRecorded, submit(finished, stateKeys) else { return sendEnd() }
   }
 

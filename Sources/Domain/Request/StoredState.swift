@@ -1,5 +1,5 @@
 /// What a request refers to and only the account has that stored it: an earlier response, a conversation, encrypted
-/// thoughts.
+/// thoughts, a file.
 public struct StoredState: Sendable, Hashable {
   /// A keyed hash of its id.
   public var id: UInt128
@@ -24,15 +24,35 @@ public struct StateOwner: Sendable, Hashable {
     self.organisation = organisation
   }
 
-  /// Of what the log finds under a state's `lookupKey`, in order; nil: nothing tells.
-  public init?(in events: [Recorded]) {
+  /// Of what the log finds under a state's `lookupKey`, in order: the newest of each organisation, newest first.
+  public static func all(in events: [Recorded]) -> [StateOwner] {
+    var owners: [StateOwner] = []
     for recorded in events.reversed() {
       guard case .event(.request(.finished(let finished))) = recorded.content,
-        let account = finished.attempts.last?.account
+        let account = finished.attempts.last?.account,
+        owners.allSatisfy({ $0.organisation != finished.organisation })
       else { continue }
-      self.init(account: account, organisation: finished.organisation)
-      return
+      owners.append(StateOwner(account: account, organisation: finished.organisation))
     }
-    return nil
+    return owners
+  }
+}
+
+/// What is known of who has a state that a request refers to.
+public enum StateFinding: Sendable, Hashable {
+  /// An account, for the request's own organisation.
+  case own(AccountID)
+  /// One other organisation has something of this id.
+  case others
+  /// Nobody is known to have it; or several others are, so that the id says nothing.
+  case unknown
+
+  /// What `owners`, of whom each organisation has one at most, are to a request of `organisation`.
+  public init(_ owners: [StateOwner], for organisation: OrganisationID?) {
+    if let own = owners.first(where: { $0.organisation == organisation }) {
+      self = .own(own.account)
+    } else {
+      self = owners.count == 1 ? .others : .unknown
+    }
   }
 }

@@ -3,7 +3,7 @@ public import Domain
 /// What the hot path needs of a request's top level, noted while the whole document is checked.
 ///
 /// One pass, strict RFC 8259. Bounds: depth 128, 1,024 top-level members, 256 bytes for a top-level
-/// name and for `model`. Allocates nothing but `model`.
+/// name and for `model`. Allocates nothing but `model` and what is named in `references`.
 public struct RequestScan: Sendable, Hashable {
   /// The model's name as text, unescaped: 1…256 bytes.
   public var model: String
@@ -25,15 +25,32 @@ public struct RequestScan: Sendable, Hashable {
   public var insertionPoint: Int
   /// The bytes of `prompt_cache_key` (`metadata.user_id` in Messages), quotes included; nil if there is no such string.
   public var session: Range<Int>?
-  /// What it refers to that one account has; nil: nothing that is known by an id.
-  public var state: State?
+  /// What it refers to that one account has, what tells most first.
+  ///
+  /// A response, a conversation, items and files from the last one on, at most `referencesMax` of either.
+  public var references: [Reference] = []
+
+  /// How many items and how many files are looked for.
+  public static let referencesMax = 16
 
   /// A reference to what an account stores.
-  public struct State: Sendable, Hashable {
+  public struct Reference: Sendable, Hashable {
+    /// What is referred to.
+    public var kind: Kind
     /// The field's name, for errors.
     public var field: String
     /// The bytes of the id, quotes included.
     public var id: Range<Int>
+
+    /// What can be referred to by an id.
+    public enum Kind: Sendable, Hashable {
+      /// A response as a whole.
+      case response
+      /// What one response is made of, as a thought.
+      case item
+      case conversation
+      case file
+    }
   }
 
   /// The forms that `stream_options` may take.
@@ -85,7 +102,11 @@ public struct RequestScan: Sendable, Hashable {
     do throws(JSONFlaw) {
       guard var cursor = JSONCursor(bytes) else { throw JSONFlaw(.empty, at: 0) }
       if let call { return .success(try cursor.request(to: call)) }
-      return .success(try cursor.request(dialect))
+      var scan = try cursor.request(dialect)
+      if FileIDs.mayHold(bytes, dialect) {
+        scan.references += FileIDs.references(in: bytes, dialect)
+      }
+      return .success(scan)
     } catch {
       return .failure(JSONFault(error, in: bytes))
     }
@@ -105,7 +126,8 @@ extension JSONCursor {
     var session: Range<Int>?
     var maxTokens: UInt64?
     var answers: UInt64?
-    var state: RequestScan.State?
+    var references: [RequestScan.Reference] = []
+    var items: [Range<Int>] = []
     let isOpenAIs = dialect == .chat || dialect == .completions
 
     var hasMember = try firstMember()
@@ -129,14 +151,15 @@ extension JSONCursor {
       } else if dialect == .messages, equals(name, "metadata") {
         session = try string("user_id")
       } else if dialect == .responses, equals(name, "previous_response_id") {
-        note("previous_response_id", try stringOrSkip(), &state)
+        if let id = try stringOrSkip() {
+          references.insert(.init(kind: .response, field: "previous_response_id", id: id), at: 0)
+        }
       } else if dialect == .responses, equals(name, "conversation") {
         let id =
           try expectByte() == UInt8(ascii: "{") ? try string("id") : try stringOrSkip()
-        note("conversation", id, &state)
+        if let id { references.append(.init(kind: .conversation, field: "conversation", id: id)) }
       } else if dialect == .responses, equals(name, "input") {
-        let items = try reasoningIDs(within: 1)
-        if state == nil { note("input", items.last, &state) }
+        items = try self.items(within: 1).compactMap(\.reference)
       } else if dialect == .inference, equals(name, "parameters") {
         try parameters(&maxTokens)
       } else {
@@ -147,15 +170,13 @@ extension JSONCursor {
     let end = at - 1
     try endDocument()
     guard let model else { throw JSONFlaw(.modelMissing, at: end, field: .model) }
+    references += items.suffix(RequestScan.referencesMax).reversed().map {
+      .init(kind: .item, field: "input", id: $0)
+    }
     return RequestScan(
       model: model.text, modelRange: model.range, stream: stream, streamOptions: streamOptions,
       maxTokens: dialect == .embeddings || dialect == .countTokens ? 0 : maxTokens,
-      answers: answers, insertionPoint: insertionPoint, session: session, state: state)
-  }
-
-  private func note(_ field: String, _ id: Range<Int>?, _ state: inout RequestScan.State?) {
-    guard let id, state == nil || state?.field == "input" else { return }
-    state = RequestScan.State(field: field, id: id)
+      answers: answers, insertionPoint: insertionPoint, session: session, references: references)
   }
 
   /// The string at the cursor; nil for a value of another kind.

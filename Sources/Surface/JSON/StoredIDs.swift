@@ -1,20 +1,25 @@
 /// The ids in an answer of Responses by which later requests may refer to what its account stores.
 public enum StoredIDs {
-  /// Of a whole answer, or of the data of a frame: the response's own id, and that of its last encrypted thought.
+  /// Of a whole answer, or of the data of a frame: the response's own id, that of its last thought, and those of its
+  /// other items from the last one on.
   ///
-  /// At most two; empty for what is none of both.
+  /// At most `countMax`; empty for what is no response. A client that refers to items one by one names the last one or
+  /// the thoughts among them.
   public static func ids(in bytes: UnsafeRawBufferPointer) -> [String] {
     guard var cursor = JSONCursor(bytes) else { return [] }
     do throws(JSONFlaw) {
       try cursor.beginDocument()
       guard try cursor.expectByte() == UInt8(ascii: "{") else { return [] }
-      var ids: [Range<Int>] = []
-      try cursor.responseIDs(depth: 1, &ids)
-      return ids.compactMap { text(bytes, $0) }
+      var found = ResponseIDs()
+      try cursor.responseIDs(depth: 1, &found)
+      return Array(found.ranges.lazy.compactMap { text(bytes, $0) }.prefix(countMax))
     } catch {
       return []
     }
   }
+
+  /// How many ids are told of one answer.
+  public static let countMax = 5
 
   /// The text of a string's bytes, quotes included; nil: it is not 1 to 512 bytes of text.
   public static func text(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> String? {
@@ -27,20 +32,69 @@ public enum StoredIDs {
   }
 }
 
+/// Where the ids of a response stand.
+private struct ResponseIDs {
+  var own: [Range<Int>] = []
+  var items: [ResponseItem] = []
+
+  /// What is most likely to be referred to first.
+  var ranges: [Range<Int>] {
+    let thought = items.lastIndex { $0.isThought && $0.id != nil }
+    let others = items.indices.reversed().filter { $0 != thought }
+    return own + ([thought].compactMap { $0 } + others).compactMap { items[$0].id }
+  }
+}
+
+/// What is looked at of an item of Responses, in a request's input or an answer's output.
+struct ResponseItem {
+  var id: Range<Int>?
+  /// What the model thought, or what became of it: `reasoning`, `compaction`.
+  var isThought = false
+  fileprivate var type: ItemType?
+  fileprivate var content = ThoughtContent.atTheAccount
+  fileprivate var hasWords = false
+
+  fileprivate enum ItemType {
+    case thought
+    case reference
+    case other
+  }
+
+  fileprivate enum ThoughtContent {
+    /// Nothing of it is sent.
+    case atTheAccount
+    /// Only the account can read it.
+    case encrypted
+    /// Anybody may be told.
+    case open
+  }
+
+  /// Its id, where it stands for something that only one account has.
+  var reference: Range<Int>? {
+    switch type {
+    case .reference: id
+    case .thought: content == .open ? nil : id
+    case .other: nil
+    // The short form of a reference; a message may leave out its type too.
+    case nil: hasWords ? nil : id
+    }
+  }
+}
+
 extension JSONCursor {
   /// The members of a response, or of the frame that wraps it.
   fileprivate mutating func responseIDs(
-    depth: Int, _ ids: inout [Range<Int>]
+    depth: Int, _ found: inout ResponseIDs
   ) throws(JSONFlaw) {
     var hasMember = try firstMember()
     while hasMember {
       let name = try skipName()
       if equals(name, "id"), try expectByte() == UInt8(ascii: "\"") {
-        ids.append(try skipString().range)
+        found.own.append(try skipString().range)
       } else if depth == 1, equals(name, "response"), try expectByte() == UInt8(ascii: "{") {
-        try responseIDs(depth: 2, &ids)
+        try responseIDs(depth: 2, &found)
       } else if equals(name, "output") {
-        if let last = try reasoningIDs(within: depth).last { ids.append(last) }
+        found.items = try items(within: depth)
       } else {
         try skipValue(within: depth)
       }
@@ -48,57 +102,72 @@ extension JSONCursor {
     }
   }
 
-  /// The ids of the encrypted thoughts in the array at the cursor, in order; none for a value of another kind.
-  mutating func reasoningIDs(within depth: Int) throws(JSONFlaw) -> [Range<Int>] {
-    guard try expectByte() == UInt8(ascii: "[") else {
-      try skipValue(within: depth)
-      return []
+  /// The objects in the array at the cursor, in order; none for a value of another kind.
+  mutating func items(within depth: Int) throws(JSONFlaw) -> [ResponseItem] {
+    var items: [ResponseItem] = []
+    try elements(within: depth) { (cursor) throws(JSONFlaw) in
+      if try cursor.expectByte() == UInt8(ascii: "{") {
+        items.append(try cursor.item(within: depth + 2))
+      } else {
+        try cursor.skipValue(within: depth + 1)
+      }
     }
+    return items
+  }
+
+  /// Has `each` step over one element after the other of the array at the cursor; steps over a value of another kind.
+  mutating func elements(
+    within depth: Int, _ each: (inout JSONCursor) throws(JSONFlaw) -> Void
+  ) throws(JSONFlaw) {
+    guard try expectByte() == UInt8(ascii: "[") else { return try skipValue(within: depth) }
     advance()
     skipWhitespace()
-    var ids: [Range<Int>] = []
-    if try expectByte() == UInt8(ascii: "]") {
-      advance()
-      return ids
-    }
+    if try expectByte() == UInt8(ascii: "]") { return advance() }
     while true {
-      if try expectByte() == UInt8(ascii: "{") {
-        if let id = try reasoningID(within: depth + 2) { ids.append(id) }
-      } else {
-        try skipValue(within: depth + 1)
-      }
+      try each(&self)
       skipWhitespace()
       switch try expectByte() {
       case UInt8(ascii: ","):
         advance()
         skipWhitespace()
-      case UInt8(ascii: "]"):
-        advance()
-        return ids
+      case UInt8(ascii: "]"): return advance()
       default: throw JSONFlaw(.expectedCommaOrBracket, at: at)
       }
     }
   }
 
-  private mutating func reasoningID(within depth: Int) throws(JSONFlaw) -> Range<Int>? {
-    var id: Range<Int>?
-    var isReasoning = false
-    var isEncrypted = false
+  private mutating func item(within depth: Int) throws(JSONFlaw) -> ResponseItem {
+    var item = ResponseItem()
     var hasMember = try firstMember()
     while hasMember {
       let name = try skipName()
-      let isString = try expectByte() == UInt8(ascii: "\"")
-      if isString {
+      let first = try expectByte()
+      if first == UInt8(ascii: "\"") {
         let value = try skipString()
-        if equals(name, "id") { id = value.range }
-        if equals(name, "type") { isReasoning = equals(value, "reasoning") }
-        if equals(name, "encrypted_content") { isEncrypted = !isCarried(value) }
+        if equals(name, "id") { item.id = value.range }
+        if equals(name, "type") { item.type = type(value) }
+        if equals(name, "encrypted_content") {
+          item.content = isCarried(value) ? .open : .encrypted
+        }
+        if equals(name, "content") { item.hasWords = true }
       } else {
+        let isContent = equals(name, "content")
+        let start = at
         try skipValue(within: depth)
+        if isContent, first == UInt8(ascii: "["), at - start > 2 {
+          item.hasWords = true
+          if item.content == .atTheAccount { item.content = .open }
+        }
       }
       hasMember = try nextMember()
     }
-    return isReasoning && isEncrypted ? id : nil
+    item.isThought = item.type == .thought
+    return item
+  }
+
+  private func type(_ value: JSONToken) -> ResponseItem.ItemType {
+    if equals(value, "reasoning") || equals(value, "compaction") { return .thought }
+    return equals(value, "item_reference") ? .reference : .other
   }
 
   /// What a translation put there for another maker's model: no account stores it, and any may be told.
