@@ -17,7 +17,13 @@ public final class LogReader: Sendable {
   private let tail = Mutex<LogLoader.Tail?>(nil)
   private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
   /// Waits until everything that was answered is written; set by the store for `queued` appends.
-  private let barrier = Mutex<(@Sendable () -> Void)?>(nil)
+  private let barrier = Mutex<Barrier?>(nil)
+
+  /// A closure that is stored bare in something generic is wrapped anew at each access, so that it grows and
+  /// slows down for ever (Swift 6.3.1); within a type of its own it is not.
+  private struct Barrier {
+    let wait: @Sendable () -> Void
+  }
 
   private struct BlockKey: Hashable {
     var path: String
@@ -101,11 +107,13 @@ public final class LogReader: Sendable {
     try LogReader(disk: PosixDisk(), directory: directory)
   }
 
-  func setBarrier(_ wait: (@Sendable () -> Void)?) { barrier.withLock { $0 = wait } }
+  func setBarrier(_ wait: (@Sendable () -> Void)?) {
+    barrier.withLock { $0 = wait.map { Barrier(wait: $0) } }
+  }
 
   func settle() {
-    let wait = barrier.withLock { $0 }
-    wait?()
+    let barrier = barrier.withLock { $0 }
+    barrier?.wait()
   }
 
   /// The store's identity.

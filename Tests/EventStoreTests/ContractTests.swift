@@ -288,6 +288,23 @@ struct ContractTests {
     #expect(try everything(reader).events.count == 161)
   }
 
+  /// What a read waits for is called as directly the thousandth time as the first: nothing piles up on the way.
+  @Test func readsDoNotPileUp() throws {
+    let store = try SteppedStore(SimulatedDisk(seed: 1))
+    let depths = Mutex<[UInt]>([])
+    store.reader.setBarrier {
+      var here: UInt8 = 0
+      withUnsafePointer(to: &here) { pointer in
+        let depth = UInt(bitPattern: pointer)
+        depths.withLock { $0.append(depth) }
+      }
+    }
+    for _ in 0..<1_000 { _ = store.reader.last }
+    let all = depths.withLock { $0 }
+    #expect(all.count == 1_000)
+    #expect(Set(all).count == 1, "the stack is deeper by \((all.first ?? 0) &- (all.last ?? 0))")
+  }
+
   @Test func suspendedCallersAreAllAnswered() async throws {
     let (disk, directory) = try DiskKind.posix.make()
     let store = try EventStore.small(disk, directory)
