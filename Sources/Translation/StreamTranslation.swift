@@ -42,7 +42,7 @@ public struct StreamTranslation {
     event: String?, data: [UInt8], into bytes: inout [UInt8]
   ) -> Step {
     if isOver { return .continue }
-    guard let value = try? JSONValue.parse(data) else { return over(.malformed) }
+    guard let value = answerTree(data) else { return over(.malformed) }
     let events: [StreamEvent]
     do throws(TranslationFault) {
       events = try reader.take(event: event, data: value)

@@ -93,7 +93,7 @@ public struct Translator: Sendable, Hashable {
   public func answer(
     _ bytes: [UInt8], for facts: AnswerFacts
   ) throws(AnswerFault) -> (bytes: [UInt8], usage: TokenUsage) {
-    guard let value = try? JSONValue.parse(bytes), value.members != nil else { throw .malformed }
+    guard let value = answerTree(bytes), value.members != nil else { throw .malformed }
     if let fault = fault(value) { throw fault }
     let answer: Answer
     do throws(TranslationFault) {
@@ -154,6 +154,19 @@ public struct Translator: Sendable, Hashable {
     return StreamTranslation(reader, writer)
   }
 }
+
+/// What a provider sent, as far as it is JSON of a size that answers have.
+func answerTree(_ bytes: [UInt8]) -> JSONValue? {
+  // A value is two bytes at least: most are not counted.
+  guard
+    bytes.count / 2 <= answerValuesMax
+      || bytes.withUnsafeBytes(JSONValidator.valueCount) <= answerValuesMax
+  else { return nil }
+  return try? JSONValue.parse(bytes)
+}
+
+/// Answers are texts; what has more values than this would hold up its loop for some tenths of a second.
+private let answerValuesMax = 500_000
 
 /// Why what a provider sent under a good status is no answer.
 public enum AnswerFault: Error, Sendable, Hashable {

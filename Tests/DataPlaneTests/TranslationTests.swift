@@ -609,6 +609,44 @@ struct TranslationTests {
     }
   }
 
+  /// Each where values can stand: more than the bound of them.
+  private static let manyValues: [(String, String)] = [
+    (
+      "tools",
+      #"{"model":"MODEL","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","enum":[VALUES]}}}]}"#
+    ),
+    (
+      "a call's arguments",
+      #"{"model":"MODEL","messages":[{"role":"user","content":"hi"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":[VALUES]}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}]}"#
+    ),
+  ]
+
+  @Test("is refused where it has more values than are translated", arguments: manyValues)
+  private func values(_ row: (String, String)) async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      call.answer(
+        call.header("x-api-key") != nil ? Provider.anthropic.answer : Provider.openai.answer)
+    }
+    let body = row.1.replacing(
+      "VALUES", with: String(repeating: "0,", count: TranslatedExchange.valuesMax) + "0")
+    try await Gateway.run(Self.both(.anthropic, .openai, port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(body.replacing("MODEL", with: "p/m")))
+      let refused = try await client.response()
+      #expect(refused.status == 413 && upstream.callCount == 0)
+      #expect(refused.text.contains(#""code":"body_too_large""#))
+      #expect(refused.text.contains("it may have \(TranslatedExchange.valuesMax)."))
+      #expect(gateway.plane.counts.heldBodyBytes == 0)
+      // To a provider of its own protocol it goes as it is.
+      try await client.send(chat(body.replacing("MODEL", with: "both")))
+      #expect(try await client.response().status == 200)
+      #expect(upstream.callCount == 1)
+      let finished = try await gateway.finished(2)
+      #expect(finished.map(\.errorCode) == ["body_too_large", nil])
+      #expect(finished[1].attempts.map(\.errorCode) == ["body_too_large", nil])
+    }
+  }
+
   @Test("a model's broken call speaks against no account")
   func broken() async throws {
     let broken = #"{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL"}]}"#

@@ -187,3 +187,55 @@ struct ObjectReaderTests {
         == "The body is an array")
   }
 }
+
+@Suite("Long texts")
+struct LongTextTests {
+  @Test(
+    "a text is escaped and unescaped alike wherever in it something stands", arguments: [1, 2, 3])
+  func escapes(_ seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<300 {
+      var text = ""
+      for _ in 0..<random.int(0...40) {
+        text.unicodeScalars.append(
+          random.oneIn(3)
+            ? Unicode.Scalar(UInt8(random.int(0...127)))
+            : (["a", "é", "\u{2028}", "🙂"] as [Unicode.Scalar])[random.int(0...3)])
+      }
+      var bytes: [UInt8] = []
+      appendJSONString(text, to: &bytes)
+      #expect(!bytes.contains { $0 < 0x20 || $0 == 0x7F }, "seed \(seed)")
+      let back = try JSONValue.parse(bytes).string ?? ""
+      #expect(back.unicodeScalars.elementsEqual(text.unicodeScalars), "seed \(seed)")
+      #expect(JSONValidator.valueCount(in: bytes) == 1, "seed \(seed)")
+    }
+  }
+
+  @Test(
+    "values are counted before anything is made of them",
+    arguments: [
+      ("1", 1), ("\"a,[{b\"", 1), ("[1, 2,3]", 4), ("[[0],[0]]", 5), ("[]", 2), ("", 0),
+      ("{\"a\":{\"b\":null},\"c\":\"\\\"{,\"}", 4),
+    ])
+  func count(_ text: String, _ count: Int) {
+    #expect(JSONValidator.valueCount(in: Array(text.utf8)) == count)
+  }
+
+  @Test("what was written is not moved with each text that follows")
+  func moves() {
+    var bytes: [UInt8] = []
+    var moves = 0
+    for _ in 0..<10_000 {
+      let room = bytes.capacity
+      appendJSONString("some words of a text", to: &bytes)
+      if bytes.capacity != room { moves += 1 }
+    }
+    #expect(moves < 64)
+  }
+}
+
+extension JSONValidator {
+  fileprivate static func valueCount(in bytes: [UInt8]) -> Int {
+    bytes.withUnsafeBytes(valueCount)
+  }
+}

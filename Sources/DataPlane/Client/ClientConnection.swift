@@ -324,11 +324,13 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   }
 
   /// The request's body is no longer needed: for another attempt, or at all.
-  func releaseBody() {
+  ///
+  /// `kept`: bytes of what was made of it and is needed until the answer's end.
+  func releaseBody(keeping kept: Int = 0) {
     body = ByteBuffer()
-    guard heldBytes > 0 else { return }
-    context.plane.counters.heldBodyBytes.wrappingSubtract(heldBytes, ordering: .relaxed)
-    heldBytes = 0
+    guard heldBytes > kept else { return }
+    context.plane.counters.heldBodyBytes.wrappingSubtract(heldBytes - kept, ordering: .relaxed)
+    heldBytes = kept
   }
 
   /// The exchange is denied before its body was read: what comes of it is dropped.

@@ -278,7 +278,7 @@ extension Exchange: UpstreamCaller {
   /// The request itself is no longer needed: nobody else is asked.
   func releaseRequest() {
     body = ByteBuffer()
-    connection.releaseBody()
+    connection.releaseBody(keeping: translation?.echoedBytes ?? 0)
     translation?.releaseRequest()
   }
 

@@ -15,11 +15,15 @@ extension Exchange {
       return nil
     }
     if translation == nil {
-      // What is read of the body takes about as much room as the body.
-      guard connection.hold(body.readableBytes) else { return .noRoom }
-      translation = TranslatedExchange(
+      if case .tooLarge = refusal { return refusal }
+      let values = body.withUnsafeReadableBytes(JSONValidator.valueCount)
+      if let refusal = admit(values: values, texts: body.readableBytes) { return refusal }
+      let translation = TranslatedExchange(
         body, of: client, isStream: scan.stream,
         wantsArray: client == .gemini && upstreamAlt != "sse", facts: answerFacts(scan))
+      let more = translation.argumentValues
+      if let refusal = admit(values: more, beside: values) { return refusal }
+      self.translation = translation
     }
     do throws(TranslationFault) {
       try translation?.begin(
@@ -32,9 +36,19 @@ extension Exchange {
     return nil
   }
 
+  /// Makes room for what is made of so many values and texts of so many bytes.
+  private func admit(
+    values: Int, beside others: Int = 0, texts: Int = 0
+  ) -> TranslationRefusal? {
+    guard values + others <= TranslatedExchange.valuesMax else { return .tooLarge(values + others) }
+    return connection.hold(texts + values * TranslatedExchange.bytesPerValue) ? nil : .noRoom
+  }
+
   /// Why a request was not translated.
   enum TranslationRefusal {
     case fault(TranslationFault)
+    /// It has so many values, more than are translated.
+    case tooLarge(Int)
     /// As many bytes of requests are held as may be.
     case noRoom
 
@@ -43,6 +57,7 @@ extension Exchange {
       switch self {
       case .fault(let fault):
         FailureVerdict(.badRequest, code: fault.errorCode.rawValue, scope: .nothing)
+      case .tooLarge: FailureVerdict(.requestTooLarge, code: ErrorCode.bodyTooLarge.rawValue)
       case .noRoom: FailureVerdict(.gatewayError, code: ErrorCode.overloaded.rawValue)
       }
     }
@@ -73,6 +88,13 @@ extension Exchange {
   func deny(_ refusal: TranslationRefusal) {
     switch refusal {
     case .fault(let fault): deny(fault.errorCode, message: fault.message, param: fault.field)
+    case .tooLarge(let values):
+      deny(
+        .bodyTooLarge,
+        message:
+          "The body has \(values) JSON values; for this model, whose provider speaks another protocol, it may "
+          + "have \(TranslatedExchange.valuesMax). Send fewer, or choose a model whose provider speaks this protocol."
+      )
     case .noRoom: deny(.overloaded)
     }
   }

@@ -40,6 +40,25 @@ struct JSONUnescaping: IteratorProtocol {
     }
   }
 
+  /// Steps over what stands for itself up to the next escape; nothing while an escape's bytes are still to come.
+  mutating func plainRun() -> UnsafeRawBufferPointer {
+    guard pendingCount == 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+    let start = index
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    while index &+ 8 <= bytes.count {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      let slashes = word ^ (0x5C &* ones)
+      let marks = (slashes &- ones) & ~slashes & (0x80 &* ones)
+      if marks != 0 {
+        index &+= marks.trailingZeroBitCount >> 3
+        return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
+      }
+      index &+= 8
+    }
+    while index < bytes.count, bytes[index] != UInt8(ascii: "\\") { index &+= 1 }
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<index])
+  }
+
   private mutating func hexEscape() -> UInt8 {
     var scalar = codeUnit(at: index)
     index += 4

@@ -15,4 +15,23 @@ public enum JSONValidator {
       return JSONFault(error, in: bytes)
     }
   }
+
+  /// How many values a document holds, containers and what is in them, before anything is made of it.
+  ///
+  /// An empty container counts for two; of what is no JSON it is some number.
+  public static func valueCount(in bytes: UnsafeRawBufferPointer) -> Int {
+    guard var cursor = JSONCursor(bytes) else { return 0 }
+    var count = 1
+    while let byte = cursor.current {
+      switch byte {
+      case UInt8(ascii: "\""):
+        guard (try? cursor.skipString()) != nil else { return count }
+      case UInt8(ascii: ","), UInt8(ascii: "["), UInt8(ascii: "{"):
+        count += 1
+        cursor.advance()
+      case _: cursor.advance()
+      }
+    }
+    return count
+  }
 }

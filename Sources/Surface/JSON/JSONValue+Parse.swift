@@ -4,17 +4,22 @@ extension JSONValue {
   /// Names are the same if Swift's `String` says so, that is by canonical equivalence.
   public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
     let result: Result<JSONValue, JSONFault> = bytes.withUnsafeBytes { buffer in
-      do throws(JSONFlaw) {
-        guard var cursor = JSONCursor(buffer) else { throw JSONFlaw(.empty, at: 0) }
-        try cursor.beginDocument()
-        let value = try cursor.tree(within: 0)
-        try cursor.endDocument()
-        return .success(value)
-      } catch {
-        return .failure(JSONFault(error, in: buffer))
-      }
+      do throws(JSONFault) { return .success(try parse(buffer)) } catch { return .failure(error) }
     }
     return try result.get()
+  }
+
+  /// The same of bytes that somebody else keeps.
+  public static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) -> JSONValue {
+    do throws(JSONFlaw) {
+      guard var cursor = JSONCursor(bytes) else { throw JSONFlaw(.empty, at: 0) }
+      try cursor.beginDocument()
+      let value = try cursor.tree(within: 0)
+      try cursor.endDocument()
+      return value
+    } catch {
+      throw JSONFault(error, in: bytes)
+    }
   }
 }
 
@@ -87,7 +92,10 @@ extension JSONCursor {
     var bytes = unescaped(token)
     var content: [UInt8] = []
     content.reserveCapacity(token.range.count)
-    while let byte = bytes.next() { content.append(byte) }
+    while let byte = bytes.next() {
+      content.append(byte)
+      content.append(contentsOf: bytes.plainRun())
+    }
     if bytes.metHalfSurrogate { throw JSONFlaw(.halfSurrogate, at: token.range.lowerBound) }
     return String(decoding: content, as: UTF8.self)
   }
