@@ -110,6 +110,27 @@ struct FallbackTests {
         #expect(
           try await client.response().text.hasPrefix(#"{"id":"p/vendor/deep","object":"model""#))
       }
+      let version = "anthropic-version: 2023-06-01\r\n"
+      for (path, fields, start) in [
+        ("/v1/models", version, #"{"data":[{"type":"model","id":"fast","display_name":"fast","#),
+        (
+          "/v1/models/p/vendor/deep", version,
+          #"{"type":"model","id":"p/vendor/deep","display_name":"p/vendor/deep","created_at":"2"#
+        ),
+        ("/v1/models", "x-goog-api-key: \(Gateway.key)\r\n", #"{"models":[{"name":"models/fast","#),
+        ("/v1beta/models", "", #"{"models":[{"name":"models/fast","displayName":"fast","#),
+        ("/api/v1beta/models/p/vendor/deep", version, #"{"name":"models/p/vendor/deep","#),
+      ] {
+        try await client.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n")
+        let shaped = try await client.response()
+        #expect(shaped.text.hasPrefix(start), "\(shaped.text)")
+        let ofMessages = fields == version && !path.contains("beta")
+        #expect((shaped.headers["request-id"] != nil) == ofMessages)
+      }
+      try await client.send("GET /v1/models/nothing HTTP/1.1\r\nHost: x\r\n\(version)\r\n")
+      #expect(try await client.response().text.contains(#""type":"not_found_error""#))
+      try await client.send("GET /v1beta/models/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(try await client.response().text.contains(#""status":"NOT_FOUND""#))
       try await client.send("GET /v1/models/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
       let missing = try await client.response()
       #expect(missing.status == 404)
@@ -117,10 +138,17 @@ struct FallbackTests {
       try await client.send(
         "GET /v1/models HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-wrong\r\n\r\n")
       #expect(try await client.response().status == 401)
-      let finished = try await gateway.finished(5)
+      let finished = try await gateway.finished(12)
       #expect(
-        finished.map(\.operation) == [.listModels, .getModel, .getModel, .getModel, .listModels])
-      #expect(finished.map(\.status) == [200, 200, 200, 404, 401])
+        finished.map(\.operation) == [
+          .listModels, .getModel, .getModel, .listModels, .getModel, .listModels, .listModels,
+          .getModel,
+          .getModel, .getModel, .getModel, .listModels,
+        ])
+      #expect(
+        finished.map(\.status) == [
+          200, 200, 200, 200, 200, 200, 200, 200, 404, 404, 404, 401,
+        ])
     }
   }
 }

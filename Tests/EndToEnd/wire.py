@@ -83,6 +83,8 @@ class CellCase(unittest.TestCase):
     """One client's protocol before one provider's."""
 
     wire = None
+    #: The SDKs by their protocol.
+    clients = CLIENTS
     client = None
     provider = ""
     #: Asked without a gateway between: shows that the providers are as the SDKs want them.
@@ -90,7 +92,7 @@ class CellCase(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        sort = CLIENTS[cls.client]
+        sort = cls.clients[cls.client]
         if sort.sdk is None:
             raise unittest.SkipTest(f"the SDK of {cls.client} is not installed (pip could not reach an index)")
         origin = cls.wire.providers.origin if cls.is_direct else cls.wire.origin
@@ -132,17 +134,17 @@ class CellCase(unittest.TestCase):
         return None if self.is_direct else self.wire.record(request_id)
 
 
-def cells(base, module, has_direct=True):
+def cells(base, module, has_direct=True, clients=CLIENTS):
     """A class for each cell, and for each SDK before its own provider, by name."""
     found = {}
     own = {"chat": "openai", "responses": "openai", "messages": "anthropic", "gemini": "gemini"}
-    for client in CLIENTS:
+    for client in clients:
         table = [(own[client], True)] if has_direct else []
         table += [(provider, False) for provider in SIDES]
         for provider, is_direct in table:
             name = f"{client.capitalize()}{'Before' if is_direct else 'To'}{provider.capitalize()}{base.__name__}"
             found[name] = type(name, (base, CellCase), {
-                "client": client, "provider": provider, "is_direct": is_direct, "__module__": module})
+                "clients": clients, "client": client, "provider": provider, "is_direct": is_direct, "__module__": module})
     return found
 
 

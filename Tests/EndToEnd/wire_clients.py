@@ -3,7 +3,9 @@
 A history is in the SDK's own form: an answer goes back as the SDK gave it, which is what applications do.
 """
 
+import asyncio
 import base64
+import inspect
 import json
 from dataclasses import dataclass, field
 
@@ -564,6 +566,115 @@ def status_class(sdk, status):
 
 
 CLIENTS = {sort.dialect: sort for sort in (Chat, Responses, Messages, Gemini)}
+
+
+class AsyncChat(Chat):
+    """The same through the maker's `async` client; each call is run to its end."""
+
+    def __init__(self, origin, key, **more):
+        self.loop = asyncio.new_event_loop()
+        self.client = openai.AsyncOpenAI(
+            base_url=origin + "/v1", api_key=key, max_retries=0, timeout=30, _strict_response_validation=True, **more)
+
+    def close(self):
+        self.loop.run_until_complete(self.client.close())
+        self.loop.close()
+
+    def ask(self, wish, history):
+        return self.loop.run_until_complete(self.asked(wish, history))
+
+    def stream(self, wish, history):
+        return self.loop.run_until_complete(self.streamed(wish, history))
+
+    def events(self, wish, history):
+        return iter(self.loop.run_until_complete(self.all_events(wish, history)))
+
+    async def asked(self, wish, history):
+        raw = await self.client.chat.completions.with_raw_response.create(
+            messages=self.messages(wish, history), **self.settings(wish))
+        return self.got(raw.parse(), raw.headers)
+
+    async def streamed(self, wish, history):
+        async with self.client.chat.completions.stream(
+            messages=self.messages(wish, history), stream_options={"include_usage": True}, **self.settings(wish),
+        ) as stream:
+            async for _ in stream:
+                pass
+            try:
+                answer = await stream.get_final_completion()
+            except (openai.LengthFinishReasonError, openai.ContentFilterFinishReasonError) as ended:
+                answer = ended.completion
+            return self.got(answer, stream._response.headers)
+
+    async def all_events(self, wish, history):
+        return [event async for event in await Chat.events(self, wish, history)]
+
+
+class AsyncResponses(AsyncChat, Responses):
+    async def asked(self, wish, history):
+        raw = await self.client.responses.with_raw_response.create(input=history, **self.settings(wish))
+        return self.got(raw.parse(), raw.headers)
+
+    async def streamed(self, wish, history):
+        async with self.client.responses.stream(input=history, **self.settings(wish)) as stream:
+            last = None
+            async for event in stream:
+                last = event
+            return self.got(last.response, stream._response.headers)
+
+    async def all_events(self, wish, history):
+        return [event async for event in await Responses.events(self, wish, history)]
+
+
+class AsyncMessages(Messages):
+    ask, stream, events, close = AsyncChat.ask, AsyncChat.stream, AsyncChat.events, AsyncChat.close
+
+    def __init__(self, origin, key, **more):
+        self.loop = asyncio.new_event_loop()
+        self.client = anthropic.AsyncAnthropic(
+            base_url=origin, api_key=key, max_retries=0, timeout=30, _strict_response_validation=True, **more)
+
+    async def asked(self, wish, history):
+        raw = await self.client.messages.with_raw_response.create(messages=history, **self.settings(wish))
+        answer = raw.parse()
+        return self.got(await answer if inspect.isawaitable(answer) else answer, raw.headers)
+
+    async def streamed(self, wish, history):
+        async with self.client.messages.stream(messages=history, **self.settings(wish)) as stream:
+            async for _ in stream:
+                pass
+            return self.got(await stream.get_final_message(), stream.response.headers)
+
+    async def all_events(self, wish, history):
+        return [event async for event in await Messages.events(self, wish, history)]
+
+
+class AsyncGemini(Gemini):
+    ask, stream, events = AsyncChat.ask, AsyncChat.stream, AsyncChat.events
+
+    def __init__(self, origin, key, **more):
+        self.loop = asyncio.new_event_loop()
+        super().__init__(origin, key, **more)
+
+    def close(self):
+        self.loop.run_until_complete(self.client.aio.aclose())
+        super().close()
+        self.loop.close()
+
+    async def asked(self, wish, history):
+        answer = await self.client.aio.models.generate_content(
+            model=wish.model, contents=history, config=self.settings(wish))
+        return self.got([answer])
+
+    async def streamed(self, wish, history):
+        return self.got(await self.all_events(wish, history))
+
+    async def all_events(self, wish, history):
+        return [event async for event in await self.client.aio.models.generate_content_stream(
+            model=wish.model, contents=history, config=self.settings(wish))]
+
+
+ASYNC_CLIENTS = {sort.dialect: sort for sort in (AsyncChat, AsyncResponses, AsyncMessages, AsyncGemini)}
 
 
 def status_of(error):

@@ -307,7 +307,8 @@ class Messages:
             400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
             422: "invalid_request_error", 413: "request_too_large", 429: "rate_limit_error", 529: "overloaded_error",
         }.get(status, "api_error")
-        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_wire"}
+        details = {"details": {"error_code": code}} if code else {}
+        return {"type": "error", "error": {"type": kind, "message": message, **details}, "request_id": "req_wire"}
 
     @classmethod
     def too_long(cls):

@@ -210,6 +210,7 @@ def check_count_tokens(body, headers):
 
 
 def check_messages(body, headers):
+    need("thread" not in body, "thread: This request cannot be threaded.", None, "thread_unsupported_request")
     need(headers.get("anthropic-version") in ("2023-06-01", "2026-10-21"), "anthropic-version: header is required")
     known(body, MESSAGES, "", "{name}: Extra inputs are not permitted")
     need(isinstance(body.get("model"), str), "model: Field required")

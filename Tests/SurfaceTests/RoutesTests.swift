@@ -39,6 +39,8 @@ private let hits: [Hit] = [
   .init("HEAD", "/v1/models", .listModels),
   .init("GET", "/v1/models?limit=2", .listModels),
   .init("GET", "/v1/mod%65ls", .listModels),
+  .init("GET", "/v1beta/models?pageSize=5&key=k", .listGeminiModels),
+  .init("GET", "/api/v1beta/models/p/m", .getGeminiModel, ["id": "p/m"]),
   .init("GET", "/v1/models/gpt-4o", .getModel, ["id": "gpt-4o"]),
   .init("GET", "/v1/models/mock/gpt-4o", .getModel, ["id": "mock/gpt-4o"]),
   .init("GET", "/v1/models/mock%2Fgpt-4o", .getModel, ["id": "mock/gpt-4o"]),
@@ -77,8 +79,8 @@ private let hits: [Hit] = [
 private let strangers = [
   "/", "/v1", "/v1/", "/v1/models/", "/v2/models", "/v1/Models", "/v1//models", "/api/keys/a/b",
   "/api/keys/", "//v1/models", "/api%2Fkeys", "/v1/models%2Fx", "/v1/audit/requests", "/health/",
-  "/v1/chat/completions/", "/v1beta/models/:generateContent", "/v1beta/models/g:countTokens",
-  "/v1beta/models", "/v1beta/g:generateContent", "/v1/responses/", "/v2/messages",
+  "/v1/chat/completions/", "/v1beta/models/", "/v1beta/models%2Fg", "/v1beta/g:generateContent",
+  "/v1/responses/", "/v2/messages",
   "/api/v1/audit/requests/x", "/{id}", "/api/v1/../keys",
 ]
 
@@ -166,6 +168,7 @@ struct RoutesTests {
     #expect(
       Routes.all.filter { $0.tier == .public }.map(\.path) == [
         "/v1/models", "/v1/models/{id}", "/api/v1/models", "/api/v1/models/{id}",
+        "/v1beta/models", "/v1beta/models/{id}", "/api/v1beta/models", "/api/v1beta/models/{id}",
         "/api/auth/login", "/api/auth/logout", "/health", "/api/health/ping", "/v1/status/healthz",
         "/v1/status/readyz",
       ])

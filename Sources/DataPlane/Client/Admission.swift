@@ -13,7 +13,12 @@ enum Admission {
       return operation(posted: head.path)
     case .get:
       if head.pathEquals("/v1/models") || head.pathEquals("/api/v1/models") { return .listModels }
-      if head.pathHasPrefix("/v1/models/") || head.pathHasPrefix("/api/v1/models/") {
+      if head.pathEquals("/v1beta/models") || head.pathEquals("/api/v1beta/models") {
+        return .listModels
+      }
+      if head.pathHasPrefix("/v1/models/") || head.pathHasPrefix("/api/v1/models/")
+        || head.pathHasPrefix("/v1beta/models/") || head.pathHasPrefix("/api/v1beta/models/")
+      {
         return GeminiCall(path: head.path) == nil ? .getModel : nil
       }
       return nil
@@ -93,7 +98,10 @@ enum Admission {
       }
       if let found = header ?? nil { return found }
     }
-    guard operation == .generateContent, let key = queryValue("key", of: head), !key.isEmpty else {
+    let isGoogles =
+      operation == .generateContent || head.pathHasPrefix("/v1beta/")
+      || head.pathHasPrefix("/api/v1beta/")
+    guard isGoogles, let key = queryValue("key", of: head), !key.isEmpty else {
       return nil
     }
     return Array(key.utf8).withUnsafeBytes { body($0) }

@@ -230,7 +230,8 @@ extension TranslationFault {
     switch kind {
     case .malformed: .invalidField
     case .notCarried: .notCarried
-    case .stateBound: .stateNotCarried
+    // What SDKs know, and go on without.
+    case .stateBound: field == "thread" ? .threadUnsupported : .stateNotCarried
     }
   }
 }

@@ -188,9 +188,30 @@ final class Exchange {
     requestBytes = UInt64(body.readableBytes)
     if let dialect = operation.dialect { return admit(body, dialect) }
     switch operation {
-    case .listModels: answerOwn(context.routing.modelList(for: key, at: receivedAt))
+    case .listModels:
+      answerOwn(context.routing.modelList(for: key, as: modelForm, at: receivedAt))
     case .getModel: answerModel()
     case _: deny(.notFound)
+    }
+  }
+
+  /// All makers' SDKs ask by OpenAI's path, Anthropic's and Google's with a field that only they send.
+  private var modelForm: LoopRouting.ModelForm {
+    if head.fields.contains(.xGoogAPIKey) || ErrorShape(path: head.path) == .google {
+      return .google
+    }
+    return head.fields.contains(.anthropicVersion) ? .anthropic : .openAI
+  }
+
+  /// How the client reads errors.
+  private var errorShape: ErrorShape {
+    guard operation == .listModels || operation == .getModel else {
+      return ErrorShape(path: head.path)
+    }
+    return switch modelForm {
+    case .openAI: .openAI
+    case .anthropic: .anthropic
+    case .google: .google
     }
   }
 
@@ -200,7 +221,8 @@ final class Exchange {
       let name = parameters.first?.value
     else { return deny(.notFound) }
     modelAsked = String(decoding: name.utf8.prefix(256), as: UTF8.self)
-    guard let model = context.routing.model(name, for: key, at: receivedAt) else {
+    guard let model = context.routing.model(name, for: key, as: modelForm, at: receivedAt)
+    else {
       return deny(.modelNotFound, param: "model")
     }
     answerOwn(model)
@@ -261,7 +283,12 @@ final class Exchange {
       keepsAlive: connection.willKeepAlive)
     head.limits = limitState?.headers ?? .none
     head.isHTTP10 = self.head.version == .http10
-    head.isAnthropic = operation == .messages || operation == .countTokens
+    head.isAnthropic =
+      switch operation {
+      case .messages, .countTokens: true
+      case .listModels, .getModel: modelForm == .anthropic
+      case _: false
+      }
     if key?.diagnostics == true {
       head.account = attempts.last?.account.rawValue
       head.snapshot = attempts.last?.snapshot
@@ -275,7 +302,7 @@ final class Exchange {
     _ code: ErrorCode, status: Int? = nil, message: String? = nil, param: String? = nil,
     retryAfter: Int? = nil, details: [JSONValue.Member] = []
   ) -> [UInt8] {
-    ErrorShape(path: head.path).body(
+    errorShape.body(
       code, status: status, message: message, requestID: toldID, field: param,
       retryAfter: retryAfter, details: details)
   }

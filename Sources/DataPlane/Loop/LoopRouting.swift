@@ -187,42 +187,90 @@ final class LoopRouting {
     return head
   }
 
-  /// The body of `GET /v1/models` as those of an organisation see it who may ask for everything, until a
+  /// Whose SDK asks for the models.
+  enum ModelForm: Sendable, Hashable {
+    case openAI
+    case anthropic
+    case google
+  }
+
+  private struct ListedFor: Hashable {
+    var organisation: OrganisationID?
+    var form: ModelForm
+  }
+
+  /// The lists of models as those of an organisation see it who may ask for everything, until a
   /// cooldown or a credential ends.
-  private var modelLists: [OrganisationID?: (body: ByteBuffer, until: UnixNanoseconds)] = [:]
+  private var modelLists: [ListedFor: (body: ByteBuffer, until: UnixNanoseconds)] = [:]
   private static let modelListsMax = 64
 
   /// The body of `GET /v1/models` for a key: everything it may ask for, whether or not somebody serves it now.
-  func modelList(for key: Key?, at now: UnixNanoseconds) -> ByteBuffer {
+  func modelList(for key: Key?, as form: ModelForm, at now: UnixNanoseconds) -> ByteBuffer {
     if let key, snapshot.isFenced(key.id) {
-      return list(snapshot.models(for: key.id), key, now)
+      return list(snapshot.models(for: key.id), key, form, now)
     }
-    if let known = modelLists[key?.organisation], now < known.until { return known.body }
-    let body = list(snapshot.models(), key, now)
+    let listed = ListedFor(organisation: key?.organisation, form: form)
+    if let known = modelLists[listed], now < known.until { return known.body }
+    let body = list(snapshot.models(), key, form, now)
     if modelLists.count >= Self.modelListsMax { modelLists.removeAll() }
     let until = snapshot.nextChange(after: now) ?? UnixNanoseconds(.max)
-    modelLists[key?.organisation] = (body, until)
+    modelLists[listed] = (body, until)
     return body
   }
 
-  private func list(_ models: [ListedModel], _ key: Key?, _ now: UnixNanoseconds) -> ByteBuffer {
+  private func list(
+    _ models: [ListedModel], _ key: Key?, _ form: ModelForm, _ now: UnixNanoseconds
+  ) -> ByteBuffer {
     var writer = JSONWriter(capacity: 4096)
     writer.object { writer in
-      writer.member("object", "list")
-      writer.name("data")
+      if form == .openAI { writer.member("object", "list") }
+      writer.name(form == .google ? "models" : "data")
       writer.array { writer in
-        for model in models { write(model, key, now, to: &writer) }
+        for model in models { write(model, key, form, now, to: &writer) }
+      }
+      if form == .anthropic {
+        // One page holds them all.
+        writer.member("has_more", false)
+        writer.member("first_id", models.first?.id)
+        writer.member("last_id", models.last?.id)
       }
     }
     return ByteBuffer(bytes: writer.bytes)
   }
 
   /// The body of `GET /v1/models/{id}`; nil if there is no such model.
-  func model(_ id: String, for key: Key?, at now: UnixNanoseconds) -> ByteBuffer? {
+  func model(
+    _ id: String, for key: Key?, as form: ModelForm, at now: UnixNanoseconds
+  ) -> ByteBuffer? {
     guard let model = snapshot.model(id, for: key?.id) else { return nil }
     var writer = JSONWriter()
-    write(model, key, now, to: &writer)
+    write(model, key, form, now, to: &writer)
     return ByteBuffer(bytes: writer.bytes)
+  }
+
+  private func write(
+    _ model: ListedModel, _ key: Key?, _ form: ModelForm, _ now: UnixNanoseconds,
+    to writer: inout JSONWriter
+  ) {
+    switch form {
+    case .openAI: write(model, key, now, to: &writer)
+    case .anthropic:
+      writer.object { writer in
+        writer.member("type", "model")
+        writer.member("id", model.id)
+        writer.member("display_name", model.id)
+        let created = UnixNanoseconds(model.createdAt * 1_000_000_000)
+        writer.member("created_at", rfc3339(created))
+        writer.member("lifecycle", "active")
+      }
+    case .google:
+      writer.object { writer in
+        writer.member("name", "models/" + model.id)
+        writer.member("displayName", model.id)
+        writer.member(
+          "supportedGenerationMethods", ["generateContent", "streamGenerateContent"])
+      }
+    }
   }
 
   private func write(

@@ -65,6 +65,10 @@ extension ErrorCode {
       .request(
         400, "A field names what is stored at a provider of another protocol.",
         "Send the contents instead, or choose a model of the provider that holds them.")
+    case .threadUnsupported:
+      .request(
+        400, "A `thread` is kept at Anthropic, and the model's provider speaks another protocol.",
+        "Send the whole conversation without `thread`, as Anthropic's SDKs do by themselves.")
     case .contextLengthExceeded:
       .request(
         400, "The prompt is too long for the model.",

@@ -18,6 +18,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case unsupportedParameter = "unsupported_parameter"
   case notCarried = "not_carried"
   case stateNotCarried = "state_not_carried"
+  case threadUnsupported = "thread_unsupported_request"
   case contextLengthExceeded = "context_length_exceeded"
   case unsupportedMediaType = "unsupported_media_type"
   case bodyTooLarge = "body_too_large"

@@ -13,6 +13,8 @@ extension Endpoint {
     case .inference: .inference
     case .listModels: .listModels
     case .getModel: .getModel
+    case .listGeminiModels: .listGeminiModels
+    case .getGeminiModel: .getGeminiModel
     case .login: .login
     case .logout: .logout
     case .listProviders: .listProviders

@@ -11,6 +11,8 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case inference
   case listModels
   case getModel
+  case listGeminiModels
+  case getGeminiModel
   case login
   case logout
   case listProviders

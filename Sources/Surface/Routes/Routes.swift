@@ -18,6 +18,7 @@ public enum Routes {
         infer(.inference, "\(base)/inference", "Answer one text in the API Router's form"),
       ] + models(base)
     }
+    + ["/v1beta", "/api/v1beta"].flatMap(geminiModels)
     + GeminiCall.bases.flatMap { base in
       [
         infer(
@@ -37,6 +38,17 @@ public enum Routes {
       RouteRow(
         .getModel, .get, "\(base)/models/{id}", .public, .models, "Show one model",
         by: .dataPlane, takesRest: true),
+    ]
+  }
+
+  private static func geminiModels(_ base: String) -> [RouteRow] {
+    [
+      RouteRow(
+        .listGeminiModels, .get, "\(base)/models", .public, .models,
+        "List the models that can be asked, in Gemini's form", by: .dataPlane),
+      RouteRow(
+        .getGeminiModel, .get, "\(base)/models/{id}", .public, .models,
+        "Show one model in Gemini's form", by: .dataPlane, takesRest: true),
     ]
   }
 

@@ -49,7 +49,7 @@ struct MessagesRequestReader {
       // The name that structured outputs had before they were in `output_config`.
       case "output_format": try readFormat(Fields(member.value, name))
       case "cache_control": cache = try CacheMark(member.value, name)
-      case "container": add(.state, name)
+      case "container", "thread": add(.state, name)
       case "context_management": try readContextManagement(Fields(member.value, name))
       // Why a cache was missed; where nobody looks, the answer's field is null as for a hit.
       case "diagnostics": continue

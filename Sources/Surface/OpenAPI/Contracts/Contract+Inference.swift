@@ -84,9 +84,16 @@ extension Contract {
   ])
   static let getModel = Contract(
     answers: [.ok(.named(.model))], errors: [.modelNotFound, .recordingUnavailable])
+  static let listGeminiModels = read([.field("models", .array(of: .geminiModel))])
+  static let getGeminiModel = Contract(
+    answers: [.ok(.geminiModel)], errors: [.modelNotFound, .recordingUnavailable])
 }
 
 extension Schema {
+  static let geminiModel = object([
+    .field("name", .string.described("`models/` and its name.")), .field("displayName", .string),
+    .field("supportedGenerationMethods", .array(of: .string)),
+  ])
   static let model = object([
     .field("id", .string), .field("object", .constant("model")),
     .field("created", .integer.described("Seconds since 1970.")),
