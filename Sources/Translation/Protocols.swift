@@ -32,6 +32,12 @@ protocol StreamWriter {
   init(for facts: AnswerFacts)
   /// Appends the frames that `event` leads to.
   mutating func write(_ event: StreamEvent, into bytes: inout [UInt8])
+  /// What it must keep went beyond its bound: nothing but a failure can follow.
+  var isFull: Bool { get }
+}
+
+extension StreamWriter {
+  var isFull: Bool { false }
 }
 
 /// What an answer needs to know of its request.

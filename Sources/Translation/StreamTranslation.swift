@@ -29,6 +29,7 @@ public struct StreamTranslation {
   /// The writer before it wrote the end.
   private var unended: (any StreamWriter)?
   private var isOver = false
+  private var halves = HalfCharacters()
 
   init(_ reader: any StreamReader, _ writer: any StreamWriter) {
     self.reader = reader
@@ -42,7 +43,7 @@ public struct StreamTranslation {
     event: String?, data: [UInt8], into bytes: inout [UInt8]
   ) -> Step {
     if isOver { return .continue }
-    guard let value = answerTree(data) else { return over(.malformed) }
+    guard let value = answerTree(data, halves: &halves.areThere) else { return over(.malformed) }
     let events: [StreamEvent]
     do throws(TranslationFault) {
       events = try reader.take(event: event, data: value)
@@ -70,7 +71,7 @@ public struct StreamTranslation {
   public private(set) var failureType: String?
 
   private mutating func take(_ events: [StreamEvent], into bytes: inout [UInt8]) -> Step {
-    for event in events {
+    for event in halves.joined(events) {
       switch event {
       case .opened, .piece, .stopped: hasContent = true
       case .usage(let figures): usage = figures
@@ -87,6 +88,7 @@ public struct StreamTranslation {
       }
       if closing.isEmpty, !event.isStop {
         writer.write(event, into: &bytes)
+        if writer.isFull { return over(.tooLarge) }
       } else {
         closing.append(event)
       }

@@ -93,7 +93,10 @@ public struct Translator: Sendable, Hashable {
   public func answer(
     _ bytes: [UInt8], for facts: AnswerFacts
   ) throws(AnswerFault) -> (bytes: [UInt8], usage: TokenUsage) {
-    guard let value = answerTree(bytes), value.members != nil else { throw .malformed }
+    var halves = false
+    guard let value = answerTree(bytes, halves: &halves), value.members != nil, !halves else {
+      throw .malformed
+    }
     if let fault = fault(value) { throw fault }
     let answer: Answer
     do throws(TranslationFault) {
@@ -156,13 +159,18 @@ public struct Translator: Sendable, Hashable {
 }
 
 /// What a provider sent, as far as it is JSON of a size that answers have.
-func answerTree(_ bytes: [UInt8]) -> JSONValue? {
+///
+/// `halves`: set where halves of characters stand in its texts, which `HalfCharacters` puts together.
+func answerTree(_ bytes: [UInt8], halves: inout Bool) -> JSONValue? {
   // A value is two bytes at least: most are not counted.
   guard
     bytes.count / 2 <= answerValuesMax
       || bytes.withUnsafeBytes(JSONValidator.valueCount) <= answerValuesMax
   else { return nil }
-  return try? JSONValue.parse(bytes)
+  if let value = try? JSONValue.parse(bytes) { return value }
+  guard let value = try? JSONValue.parse(bytes, marksHalves: true) else { return nil }
+  halves = true
+  return value
 }
 
 /// Answers are texts; what has more values than this would hold up its loop for some tenths of a second.
@@ -172,8 +180,12 @@ private let answerValuesMax = 500_000
 public enum AnswerFault: Error, Sendable, Hashable {
   /// It breaks its protocol.
   case malformed
-  /// The model, not its account, made something that is no answer, or that the client's protocol cannot hold.
+  /// The model, not its account, made something that is no answer.
   case broken
+  /// It is good, and the client's protocol cannot hold it.
+  case notCarried
+  /// What has to be kept of it is beyond our bounds.
+  case tooLarge
   /// There is nothing in it.
   case empty
   /// It says of itself that it is an error.
@@ -182,7 +194,7 @@ public enum AnswerFault: Error, Sendable, Hashable {
   init(_ fault: TranslationFault) {
     switch fault.kind {
     case .malformed: self = .malformed
-    case .notCarried, .stateBound: self = .broken
+    case .notCarried, .stateBound: self = .notCarried
     }
   }
 }

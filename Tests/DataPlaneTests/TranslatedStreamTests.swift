@@ -188,6 +188,37 @@ struct TranslatedStreamTests {
     #expect(relay.faultFrame.map { String(buffer: $0) }?.contains("overloaded_error") == true)
   }
 
+  /// The pieces of a text as JSON, and the text that clients read.
+  private static let halved: [([String], String)] = [
+    ([#"a\ud83d"#, #"\ude82b"#], "a🚂b"), ([#"\ud83d"#, "", #"\ude82"#], "🚂"),
+    ([#"a\ud83d"#, "b"], "a\u{FFFD}b"), ([#"\ude82"#, "b"], "\u{FFFD}b"),
+    ([#"a\ud83d\ude82"#, #"\ud83d"#], "a🚂\u{FFFD}"),
+    ([#"\ud83d\ud83d"#, #"\ude82"#], "\u{FFFD}🚂"),
+  ]
+
+  @Test("halves of characters are joined, and frames of nothing are passed over", arguments: halved)
+  private func halves(_ row: ([String], String)) throws {
+    var relay = TranslatedStream(
+      try Cell(client: .gemini, provider: .chat).translator.stream(for: Self.facts))
+    var text = ""
+    func take(_ frame: String) throws {
+      #expect(relay.take(ByteBuffer(string: "data: \(frame)\n\ndata:\n\ndata: \n\n")) == .continue)
+      for piece in relay.takeReleased() {
+        for line in String(buffer: piece).split(separator: "\n") {
+          let data = try JSONValue.parse(Array(line.dropFirst("data: ".count).utf8))
+          text += data["candidates"]?[0]?["content"]?["parts"]?[0]?["text"]?.string ?? ""
+        }
+      }
+    }
+    for piece in row.0 {
+      try take(#"{"choices":[{"index":0,"delta":{"content":"\#(piece)"}}]}"#)
+    }
+    try take(
+      #"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}}]}"#
+    )
+    #expect(text == row.1)
+  }
+
   @Test("what is no JSON is a fault, and so is a frame beyond the bound", arguments: cells)
   func malformed(_ cell: Cell) throws {
     var relay = TranslatedStream(try cell.translator.stream(for: Self.facts))
@@ -259,7 +290,7 @@ struct TranslatedBodyTests {
     Row(
       provider: .gemini,
       body: #"{"candidates":[{"content":{"parts":[{"inlineData":{}}]},"finishReason":"STOP"}]}"#,
-      fault: .broken),
+      fault: .notCarried),
     Row(
       provider: .gemini,
       body: #"{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],"#

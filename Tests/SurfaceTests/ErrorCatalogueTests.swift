@@ -40,7 +40,7 @@ struct ErrorCatalogueTests {
       "no_account_available": 503, "rate_limited": 429, "upstream_error": 502,
       "upstream_unreachable": 502,
       "upstream_timeout": 504, "upstream_cut": 502, "upstream_protocol": 502,
-      "answer_too_large": 502,
+      "answer_too_large": 502, "answer_not_carried": 400,
       "recording_unavailable": 503, "shutting_down": 503, "overloaded": 503,
       "request_timeout": 408, "revision_mismatch": 412, "name_collision": 409,
       "unknown_target": 400, "already_exists": 409, "unauthorized": 401, "invalid_password": 401,

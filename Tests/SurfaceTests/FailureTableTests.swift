@@ -454,7 +454,7 @@ struct FailureTableTests {
       ("malformed_answer", .provider, .account), ("frame_too_long", .gateway, .nothing),
       ("empty_stream", .provider, .account), ("misconfigured", .gateway, .nothing),
       ("dialect_unsupported", .gateway, .nothing), ("client_hung_up", .client, .nothing),
-      ("something_else", .gateway, .nothing),
+      ("answer_not_carried", .request, .nothing), ("something_else", .gateway, .nothing),
     ]
     for (code, errorClass, scope) in rows {
       let verdict = FailureVerdict.of(call: code)

@@ -217,3 +217,41 @@ struct JSONArrayFramerTests {
     }
   }
 }
+
+@Suite("Usage of answers that pass")
+struct PassingUsageTests {
+  private static let answers: [(Dialect, String, TokenUsage?)] = [
+    (
+      .embeddings, #"{"data":[0.1,[2]],"usage":{"prompt_tokens":5,"total_tokens":5}}"#,
+      .init(input: 5)
+    ),
+    (
+      .gemini,
+      #"{"candidates":[{"usageMetadata":{"promptTokenCount":1}}], "usageMetadata" : {"promptTokenCount":7,"promptTokensDetails":[{"a":"}"}]},"x":"usage"}"#,
+      .init(input: 7)
+    ),
+    (
+      .messages,
+      #"{"usage":{"input_tokens":3,"output_tokens":4},"content":[{"text":"\"usage\":{"}]}"#,
+      .init(input: 3, output: 4)
+    ),
+    (.chat, #"{"a":"usage","choices":[{"usage":{"prompt_tokens":9}}],"usage":null}"#, nil),
+    (.chat, #"["usage",{"prompt_tokens":9}]"#, nil), (.chat, "no JSON: {\"usage\"", nil),
+    (
+      .responses, #"{"output":[],"us\u0061ge":1,"usage":{"input_tokens":1,"output_tokens":2}}"#,
+      .init(input: 1, output: 2)
+    ),
+  ]
+
+  @Test("is found at the top level alone, however the bytes are cut", arguments: answers)
+  private func found(_ answer: (Dialect, String, TokenUsage?)) {
+    let bytes = Array(answer.1.utf8)
+    for size in [1, 3, 7, bytes.count] {
+      var passing = PassingUsage(answer.0)
+      for start in stride(from: 0, to: bytes.count, by: size) {
+        Array(bytes[start..<min(start + size, bytes.count)]).withUnsafeBytes { passing.take($0) }
+      }
+      #expect(passing.usage == answer.2, "pieces of \(size)")
+    }
+  }
+}

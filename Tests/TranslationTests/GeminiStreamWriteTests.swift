@@ -132,7 +132,7 @@ struct GeminiStreamWriteTests {
     }
   }
 
-  @Test("calls are held up to 8 MiB, then the stream ends with an error")
+  @Test("calls are held up to 8 MiB, then nothing but an error can follow")
   func bounded() throws {
     var writer = GeminiStreamWriter(for: GeminiTest.facts)
     var bytes: [UInt8] = []
@@ -140,10 +140,12 @@ struct GeminiStreamWriteTests {
     writer.write(.began(id: "r", model: "", created: nil), into: &bytes)
     writer.write(.opened(0, .toolCall(id: "t", name: "f", signature: nil)), into: &bytes)
     for _ in 0..<8 { writer.write(.piece(0, .arguments(piece)), into: &bytes) }
-    #expect(bytes.isEmpty)
+    #expect(bytes.isEmpty && !writer.isFull)
     writer.write(.piece(0, .arguments("a")), into: &bytes)
+    #expect(bytes.isEmpty && writer.isFull)
+    writer.write(.failed(StreamFailure(type: "answer_too_large")), into: &bytes)
     let frames = try GeminiTest.frames(bytes)
-    #expect(frames.map { $0["error"]?["code"] } == [500])
+    #expect(frames.map { $0["error"]?["code"] } == [502])
     writer.write(.ended, into: &bytes)
     #expect(try GeminiTest.frames(bytes).count == 1)
   }

@@ -147,7 +147,10 @@ private let request: JSONValue = [
     #expect(
       try Responses.frames(String(decoding: bytes, as: UTF8.self)).last?.event
         == "response.output_text.delta")
+    #expect(!writer.isFull)
     writer.write(.piece(0, .text("0")), into: &bytes)
+    #expect(writer.isFull)
+    writer.write(.failed(StreamFailure(type: "answer_too_large")), into: &bytes)
     let frames = try Responses.frames(String(decoding: bytes, as: UTF8.self))
     #expect(frames.last?.data["response"]?["error"]?["code"] == "server_error")
     bytes = []

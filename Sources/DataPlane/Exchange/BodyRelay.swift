@@ -9,7 +9,7 @@ import Surface
 /// either more was read or the answer is whole: so the end is always still here when the answer is whole.
 /// Pure: bytes in, bytes out.
 struct BodyRelay {
-  /// Larger answers are forwarded without reading what they say.
+  /// Of larger answers only the usage is read, as they pass.
   static let usageBodyBytes = 1 << 20
   /// Larger answers begin to go out before they are whole.
   static let withheldBytes = 64 << 10
@@ -25,6 +25,8 @@ struct BodyRelay {
   private(set) var held: [ByteBuffer] = []
   /// The whole body so far, as far as it is kept to be read; nil: not kept.
   private(set) var kept: ByteBuffer?
+  /// In place of `kept`, where the body is larger.
+  private var passing: PassingUsage?
   /// How many bytes must stay back although more may come: 1 where the end of the connection is the
   /// answer's end, because then no framing is left to withhold.
   private let reserve: Int
@@ -40,9 +42,15 @@ struct BodyRelay {
   /// Takes the next bytes.
   mutating func take(_ slice: ByteBuffer) -> Step {
     held.append(slice)
-    guard let count = kept?.readableBytes else { return .continue }
+    guard let count = kept?.readableBytes else {
+      if passing != nil { slice.withUnsafeReadableBytes { passing?.take($0) } }
+      return .continue
+    }
     let bytes = count + slice.readableBytes
     if bytes > Self.usageBodyBytes {
+      passing = PassingUsage(dialect)
+      kept?.withUnsafeReadableBytes { passing?.take($0) }
+      slice.withUnsafeReadableBytes { passing?.take($0) }
       kept = nil
     } else if count == 0 {
       kept = slice
@@ -79,9 +87,9 @@ struct BodyRelay {
 
   /// What the whole answer says; read once, at its end.
   ///
-  /// Nothing if it was too large, or may not be read. What has all that answers have is one, whatever else it says.
+  /// Nothing if it may not be read; if it was too large, what it used. What has all that answers have is one, whatever else it says.
   func verdict() -> (usage: TokenUsage?, fault: HiddenFault?) {
-    guard let kept else { return (nil, nil) }
+    guard let kept else { return (passing?.usage?.summed(as: dialect), nil) }
     let scan = kept.withUnsafeReadableBytes { UsageScan.scan($0, as: dialect) }
     let usage = scan.usage?.summed(as: dialect)
     if scan.isAnswer { return (usage, nil) }

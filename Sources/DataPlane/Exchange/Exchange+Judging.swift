@@ -22,8 +22,10 @@ enum HiddenFault: String, Sendable, Hashable {
   /// Whole, and no choice in it.
   case emptyStream = "empty_stream"
   case emptyAnswer = "empty_answer"
-  /// Of a translated answer: the model made something that is none, or that the client's protocol cannot hold.
+  /// Of a translated answer: the model made something that is none.
   case brokenAnswer = "broken_answer"
+  /// Of a translated answer: it is good, and the client's protocol cannot hold it.
+  case answerNotCarried = "answer_not_carried"
   /// Of a translated answer: it breaks its protocol.
   case malformedAnswer = "malformed_answer"
 }
@@ -72,16 +74,29 @@ extension Exchange {
     upstream?.close()
     upstream = nil
     deadline = .max
-    resetAnswer()
-    phase = .attempting
     let bytes = bytes ?? ByteBuffer()
-    follow(verdict(on: fault, bytes, status: head.status), CollectedError(head: head, bytes: bytes))
+    let paid = fault == .answerNotCarried ? usageAtFault(bytes) : .notReported
+    resetAnswer()
+    usage = paid
+    phase = .attempting
+    var error = CollectedError(head: head, bytes: bytes)
+    // A frame is whole, and so is the JSON that can be read; longer ones say more than an error has to.
+    error.isWhole = bytes.readableBytes <= CollectedError.bytesMax
+    follow(verdict(on: fault, bytes, status: head.status), error)
+  }
+
+  /// What an answer cost of which this part, or all of it, cannot be told.
+  func usageAtFault(_ bytes: ByteBuffer) -> TokenUsage {
+    let dialect = attempt?.dialect ?? .chat
+    let before = translation?.stream?.usage ?? .notReported
+    let found = bytes.withUnsafeReadableBytes { UsageScan.scan($0, as: dialect).usage }
+    return found?.summed(as: dialect).filled(from: before) ?? before
   }
 
   /// What a hidden fault means; an error says more of itself than that it is one.
   func verdict(on fault: HiddenFault, _ bytes: ByteBuffer, status: Int) -> FailureVerdict {
     switch fault {
-    case .emptyStream, .emptyAnswer, .brokenAnswer, .malformedAnswer:
+    case .emptyStream, .emptyAnswer, .brokenAnswer, .answerNotCarried, .malformedAnswer:
       return .of(call: fault.rawValue)
     case .errorInStream, .errorInAnswer:
       var verdict = verdict(on: bytes, status: status)
@@ -98,6 +113,8 @@ extension Exchange {
   }
 
   private func follow(_ verdict: FailureVerdict, _ error: CollectedError) {
+    var error = error
+    if quotesSecret(error.bytes) { error.isWhole = false }
     if verdict.rule == .streamOptionsRejected, addsUsageOption {
       tellQuirk(.rejectsStreamOptions)
       return repeatWithoutOption()
@@ -107,6 +124,9 @@ extension Exchange {
     if verdict.mayDoBetterElsewhere {
       if tryNext() { return }
       guard phase == .attempting else { return }
+    }
+    if verdict.code == HiddenFault.answerNotCarried.rawValue {
+      return answerError(.failed, .answerNotCarried, errorClass: verdict.errorClass)
     }
     verdict.showsUpstreamWords
       ? quote(error, verdict, wait) : answerRefusal(error, verdict, shorter(wait, othersWait))
@@ -119,6 +139,18 @@ extension Exchange {
     if answerIsTranslated, translate() != nil { return upstreamCallFailed(.machineExhausted) }
     attempt?.mayRetryStale = true
     startCall()
+  }
+
+  /// Whether the secret of the account under way stands in what its provider says: then nothing of it is repeated.
+  func quotesSecret(_ bytes: ByteBuffer) -> Bool {
+    guard let secret = attempt?.route?.secret, let first = secret.first else { return false }
+    let said = bytes.readableBytesView
+    var start = said.startIndex
+    while let at = said[start...].firstIndex(of: first) {
+      if said[at...].starts(with: secret) { return true }
+      start = at + 1
+    }
+    return false
   }
 
   /// Nanoseconds until upstream says that it will take requests again; nil: it does not say.
@@ -178,7 +210,8 @@ extension Exchange {
     guard isErrorObject else {
       return answerError(
         .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
-        message: isGood ? nil : "The provider answered with status \(status).", wait: wait,
+        message: isGood
+          ? translatedWords(of: error) : "The provider answered with status \(status).", wait: wait,
         isRetryable: false)
     }
     var head = answerHead(status: status)

@@ -221,9 +221,12 @@ extension Exchange: UpstreamCaller {
     noteUsage()
     let frame = stream?.errorFrame ?? ByteBuffer()
     let verdict = verdict(on: .errorInStream, frame, status: 200)
+    let isQuoted =
+      verdict.showsUpstreamWords && frame.readableBytes <= CollectedError.bytesMax
+      && !quotesSecret(frame)
     closeAttempt(verdict)
     var told =
-      verdict.showsUpstreamWords
+      isQuoted
       ? StreamFrame.bytes(
         quoting: Array(frame.readableBytesView), clientDialect, isArray: streamsArray)
       : StreamFrame.bytes(
@@ -231,7 +234,7 @@ extension Exchange: UpstreamCaller {
         sequence: stream?.sequence, isArray: streamsArray)
     // What is quoted may be the end that OpenAI's own clients wait for.
     let isEnd =
-      verdict.showsUpstreamWords
+      isQuoted
       && frame.withUnsafeReadableBytes { UsageScan.type(in: $0)?.elementsEqual("error".utf8) }
         == false
     if !isEnd {

@@ -148,7 +148,7 @@ extension Exchange {
       complete([whole.body], nil)
     } catch {
       hidden(
-        translation.isOfOtherKind && error == .broken
+        translation.isOfOtherKind && (error == .broken || error == .notCarried)
           ? .malformedAnswer : error.hidden(inStream: false), answer.kept)
     }
   }
@@ -164,6 +164,7 @@ extension Exchange {
       complete((translation?.stream?.end).map { [$0] } ?? [], nil)
     case .empty: isCommitted ? giveUpTranslated(.cut) : hidden(.emptyStream, nil)
     case .unfinished: giveUpTranslated(.cut)
+    case .fault(.tooLarge): answerTooLarge()
     case .fault(let fault):
       let frame = translation?.stream?.faultFrame
       isCommitted
@@ -185,10 +186,16 @@ extension Exchange {
     upstream?.close()
     upstream = nil
     noteUsage()
+    if fault == .notCarried { usage = usageAtFault(frame ?? ByteBuffer()) }
     let verdict = verdict(
       on: fault.hidden(inStream: true), frame ?? ByteBuffer(), status: answer?.status ?? 200)
     closeAttempt(verdict)
-    let code: ErrorCode = fault == .malformed ? .upstreamProtocol : .upstreamError
+    let code: ErrorCode =
+      switch fault {
+      case .malformed: .upstreamProtocol
+      case .notCarried: .answerNotCarried
+      case .broken, .tooLarge, .empty, .reported: .upstreamError
+      }
     let name =
       verdict.rule == .contextTooLong
       ? ErrorCode.contextLengthExceeded.rawValue
@@ -216,7 +223,9 @@ extension Exchange {
   func translatedWords(of error: CollectedError) -> String? {
     guard error.isWhole, !error.head.isEncoded,
       let value = try? JSONValue.parse(Array(error.bytes.readableBytesView)),
-      let text = value["error"]?["message"]?.string ?? value["error"]?.string, !text.isEmpty
+      let text = value["error"]?["message"]?.string ?? value["error"]?.string
+        ?? value["response"]?["error"]?["message"]?.string
+        ?? (value["type"] == "error" ? value["message"]?.string : nil), !text.isEmpty
     else { return nil }
     return String(text.prefix(Self.wordsMax))
   }

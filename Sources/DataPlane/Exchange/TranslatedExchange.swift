@@ -140,6 +140,9 @@ extension AnswerFault {
     case .reported: inStream ? .errorInStream : .errorInAnswer
     case .empty: inStream ? .emptyStream : .emptyAnswer
     case .broken: .brokenAnswer
+    case .notCarried: .answerNotCarried
+    // Dealt with where it is met: it says nothing of the answer.
+    case .tooLarge: .brokenAnswer
     case .malformed: .malformedAnswer
     }
   }

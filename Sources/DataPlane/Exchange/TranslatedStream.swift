@@ -92,7 +92,8 @@ struct TranslatedStream {
   var failureName: String? { translation.failureType }
 
   private mutating func take(_ frame: borrowing SSEFrame) -> Step {
-    guard let data = frame.data else { return .continue }
+    // Some providers keep a stream alive with frames of nothing.
+    guard let data = frame.data, data.contains(where: { $0 > 0x20 }) else { return .continue }
     if frame.isDone { return close() }
     let event = frame.event.map { String(decoding: $0, as: UTF8.self) }
     switch translation.take(event: event, data: Array(data), into: &released) {

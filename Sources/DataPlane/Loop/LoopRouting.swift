@@ -30,6 +30,8 @@ final class LoopRouting {
     var head: ByteBuffer
     /// Gemini: what stands before the model in the path, which is another one for each model.
     var models: String?
+    /// What the head proves the account with.
+    var secret: [UInt8]
 
     /// Begins the head of a request for `model`; `alt`: how Gemini is to write a stream.
     func begin(model: String, isStream: Bool, alt: String?, to out: inout ByteBuffer) {
@@ -130,7 +132,8 @@ final class LoopRouting {
     else { return .failure(.misconfigured) }
     return .success(
       UpstreamRoute(
-        lane: pool.lane(endpoint.origin), head: head, models: isOpen ? whole : nil))
+        lane: pool.lane(endpoint.origin), head: head, models: isOpen ? whole : nil,
+        secret: secret.bytes))
   }
 
   /// What follows the version in the path; with a slash at its end where the model comes next; nil: there is no

@@ -62,6 +62,8 @@ public struct FailureVerdict: Sendable, Hashable {
       case "malformed_answer", "empty_stream", "empty_answer", "error_in_stream",
         "error_in_answer", "broken_answer":
         .badAnswer
+      // Every account would be paid for the same.
+      case "answer_not_carried": .badRequest
       case "client_hung_up": .clientGone
       case _: .gatewayError
       }

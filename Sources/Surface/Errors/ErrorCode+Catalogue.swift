@@ -177,6 +177,11 @@ extension ErrorCode {
       .server(
         502, "The provider's answer breaks its protocol.",
         "Check that the provider's base URL and protocol belong together.", isRetryable: false)
+    case .answerNotCarried:
+      .request(
+        400, "The model answered with something that this endpoint's protocol has no place for.",
+        "Ask for text alone, or by the endpoint of the provider's own protocol; the answer was paid for."
+      )
     case .answerTooLarge:
       .server(
         502, "The provider's answer is larger than the gateway reads.",

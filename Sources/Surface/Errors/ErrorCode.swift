@@ -49,6 +49,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case upstreamCut = "upstream_cut"
   case upstreamProtocol = "upstream_protocol"
   case answerTooLarge = "answer_too_large"
+  case answerNotCarried = "answer_not_carried"
   // The gateway.
   case recordingUnavailable = "recording_unavailable"
   case shuttingDown = "shutting_down"

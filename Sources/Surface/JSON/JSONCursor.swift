@@ -12,6 +12,8 @@ struct JSONCursor {
   let count: Int
   /// Where the next byte is read; 0…count.
   private(set) var at = 0
+  /// Of a tree: half surrogate pairs in its texts are marked instead of refused.
+  var marksHalves = false
 
   /// Nil if there are no bytes at all.
   init?(_ bytes: UnsafeRawBufferPointer) {

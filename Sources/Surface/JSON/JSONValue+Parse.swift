@@ -2,17 +2,26 @@ extension JSONValue {
   /// Strict RFC 8259: depth at most 128, no name twice in one object, no half surrogate pairs.
   ///
   /// Names are the same if Swift's `String` says so, that is by canonical equivalence.
-  public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSONValue {
+  public static func parse(
+    _ bytes: [UInt8], marksHalves: Bool = false
+  ) throws(JSONFault) -> JSONValue {
     let result: Result<JSONValue, JSONFault> = bytes.withUnsafeBytes { buffer in
-      do throws(JSONFault) { return .success(try parse(buffer)) } catch { return .failure(error) }
+      do throws(JSONFault) { return .success(try parse(buffer, marksHalves: marksHalves)) } catch {
+        return .failure(error)
+      }
     }
     return try result.get()
   }
 
   /// The same of bytes that somebody else keeps.
-  public static func parse(_ bytes: UnsafeRawBufferPointer) throws(JSONFault) -> JSONValue {
+  ///
+  /// `marksHalves`: half surrogate pairs in texts are no fault; a scalar stands for each, see `half(of:)`.
+  public static func parse(
+    _ bytes: UnsafeRawBufferPointer, marksHalves: Bool = false
+  ) throws(JSONFault) -> JSONValue {
     do throws(JSONFlaw) {
       guard var cursor = JSONCursor(bytes) else { throw JSONFlaw(.empty, at: 0) }
+      cursor.marksHalves = marksHalves
       try cursor.beginDocument()
       let value = try cursor.tree(within: 0)
       try cursor.endDocument()
@@ -20,6 +29,16 @@ extension JSONValue {
     } catch {
       throw JSONFault(error, in: bytes)
     }
+  }
+}
+
+extension JSONValue {
+  /// Of a private plane, as no text of a model's has them.
+  private static let marks: ClosedRange<UInt32> = 0x10D800...0x10DFFF
+
+  /// The half of a surrogate pair that `scalar` marks; nil: it is itself.
+  public static func half(of scalar: Unicode.Scalar) -> UInt32? {
+    marks.contains(scalar.value) ? scalar.value - 0x100000 : nil
   }
 }
 
@@ -85,6 +104,22 @@ extension JSONCursor {
     }
   }
 
+  /// A half comes as three bytes that are no UTF-8 (ED, A0 to BF, any): its mark takes their place.
+  private func marked(_ content: [UInt8]) -> [UInt8] {
+    var marked: [UInt8] = []
+    var index = 0
+    while index < content.count {
+      guard content[index] == 0xED, content[index + 1] >= 0xA0 else {
+        marked.append(content[index])
+        index += 1
+        continue
+      }
+      marked += [0xF4, 0x8D, content[index + 1], content[index + 2]]
+      index += 3
+    }
+    return marked
+  }
+
   private func text(_ token: JSONToken) throws(JSONFlaw) -> String {
     if !token.hasEscapes {
       return checkedText(token.range.lowerBound + 1..<token.range.upperBound - 1)
@@ -96,7 +131,10 @@ extension JSONCursor {
       content.append(byte)
       content.append(contentsOf: bytes.plainRun())
     }
-    if bytes.metHalfSurrogate { throw JSONFlaw(.halfSurrogate, at: token.range.lowerBound) }
+    if bytes.metHalfSurrogate {
+      guard marksHalves else { throw JSONFlaw(.halfSurrogate, at: token.range.lowerBound) }
+      content = marked(content)
+    }
     return String(decoding: content, as: UTF8.self)
   }
 }

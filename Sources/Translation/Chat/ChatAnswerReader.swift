@@ -14,6 +14,7 @@ enum ChatAnswerReader {
       throw TranslationFault(
         .malformed, "choices[0].finish_reason", "The provider's answer is an error.")
     }
+    if let name = chatMedia(message) { throw chatMediaFault("choices[0].message.\(name)") }
     let id = answer["id"]?.string ?? ""
     var parts = thoughts(message)
     var content = said(message["content"])
@@ -115,6 +116,26 @@ struct ChatThought {
     signature = value["signature"]?.string.flatMap { $0.isEmpty ? nil : $0 }
     index = value["index"]?.int
   }
+}
+
+/// Where an answer, or a piece of one, has a picture or sound, which other protocols have no place for; nil: nowhere.
+func chatMedia(_ message: JSONValue) -> String? {
+  for name in ["images", "audio"] {
+    switch message[name] {
+    case nil, .null, .array([]), .object([]): continue
+    case .some: return name
+    }
+  }
+  let kinds = ["image_url", "image", "input_audio", "audio", "video_url", "file"]
+  let index = (message["content"]?.array ?? []).firstIndex {
+    kinds.contains($0["type"]?.string ?? "")
+  }
+  return index.map { "content[\($0)]" }
+}
+
+/// The fault of an answer that has one.
+func chatMediaFault(_ field: String) -> TranslationFault {
+  TranslationFault(.notCarried, field, "\(field) has no place in other protocols.")
 }
 
 /// One element of a content that is an array, as Mistral's thinking models answer.

@@ -80,6 +80,7 @@ struct ChatStreamReader: StreamReader {
   }
 
   private mutating func take(delta: JSONValue) throws(TranslationFault) {
+    if let name = chatMedia(delta) { throw chatMediaFault("choices[0].delta.\(name)") }
     takeThoughts(delta)
     if let text = Self.text(delta["content"]) {
       say(text, .text)

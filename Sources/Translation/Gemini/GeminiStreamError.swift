@@ -5,16 +5,19 @@ import Surface
 /// Google's SDKs know it by `error` being the first member, and take its `code` for the HTTP status.
 func googleErrorBody(_ failure: StreamFailure) -> [UInt8] {
   let status = httpStatus(of: failure.type)
+  // The gateway's own reasons have words of their own.
+  let isTooLong = failure.type == ErrorCode.contextLengthExceeded.rawValue
+  let own = isTooLong ? nil : ErrorCode(rawValue: failure.type)?.summary
   let message =
     switch status {
-    case _ where failure.type == ErrorCode.contextLengthExceeded.rawValue:
+    case _ where isTooLong:
       ErrorShape.google.tooLong()
     case 429: "The model's provider ran into a rate limit while it answered."
     case 503: "The model's provider was overloaded while it answered."
     case 504: "The model's provider took too long to answer."
     case _: "The model's provider reported an error while it answered."
     }
-  return googleErrorBody(status: status, message: message)
+  return googleErrorBody(status: status, message: own ?? message)
 }
 
 /// The HTTP status that belongs to any provider's name for a class of errors; 500: a name that is not known.

@@ -25,7 +25,9 @@ struct GeminiStreamWriter: StreamWriter {
   }
 
   /// The arguments of calls that are not yet written may have so many bytes.
-  private static let argumentsMax = 8 << 20
+  static let argumentsMax = 8 << 20
+
+  var isFull: Bool { held > Self.argumentsMax }
 
   private let facts: AnswerFacts
   private let form: Form
@@ -92,9 +94,6 @@ struct GeminiStreamWriter: StreamWriter {
       guard let index = calls.firstIndex(where: { $0.number == number }) else { return }
       calls[index].arguments += text.utf8
       held += text.utf8.count
-      if held > Self.argumentsMax {
-        fail(StreamFailure(type: "INTERNAL"), into: &bytes)
-      }
     }
   }
 

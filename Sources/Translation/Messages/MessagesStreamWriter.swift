@@ -9,6 +9,8 @@ struct MessagesStreamWriter: StreamWriter {
   /// So many blocks wait at most; providers allow a model 128 calls in one turn.
   static let heldMax = 1024
 
+  var isFull: Bool { heldBytes > Self.heldBytesMax || open.count > Self.heldMax }
+
   /// A part that is open, or waits to be.
   private struct Held {
     let number: Int
@@ -46,7 +48,6 @@ struct MessagesStreamWriter: StreamWriter {
     case .opened(let number, let part):
       open.append(Held(number: number, part: part))
       if open.count == 1 { startBlock(part, into: &bytes) }
-      if open.count > Self.heldMax { overflow(into: &bytes) }
     case .piece(let number, let piece):
       guard let place = open.firstIndex(where: { $0.number == number }) else { return }
       if place == 0 {
@@ -187,11 +188,6 @@ struct MessagesStreamWriter: StreamWriter {
       heldBytes += text.utf8.count
     case .signature(let text): open[place].signature = text
     }
-    if heldBytes > Self.heldBytesMax { overflow(into: &bytes) }
-  }
-
-  private mutating func overflow(into bytes: inout [UInt8]) {
-    fail(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), into: &bytes)
   }
 
   /// Ends the block on the wire if its part is closed, then begins the next that waits, with all it has.

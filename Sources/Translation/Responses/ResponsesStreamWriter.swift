@@ -4,7 +4,7 @@ import Surface
 /// Writes the events of a streamed response: each item opened, filled and closed with its whole text, and at the
 /// end the whole response, as the protocol wants it.
 ///
-/// For that it keeps what was said; beyond `textMax` bytes the stream ends as failed.
+/// For that it keeps what was said, up to `textMax` bytes.
 struct ResponsesStreamWriter: StreamWriter {
   private let textMax: Int
   private var response: ResponsesObject
@@ -33,6 +33,8 @@ struct ResponsesStreamWriter: StreamWriter {
     response = ResponsesObject(facts)
     self.textMax = textMax
   }
+
+  var isFull: Bool { textBytes > textMax }
 
   mutating func write(_ event: StreamEvent, into bytes: inout [UInt8]) {
     if state == .over { return }
@@ -134,9 +136,6 @@ struct ResponsesStreamWriter: StreamWriter {
       item.text += text
       textBytes += text.utf8.count
       delta(item, text, &bytes)
-      if textBytes > textMax {
-        failed(StreamFailure(type: ErrorCode.upstreamProtocol.rawValue), &bytes)
-      }
     }
   }
 
