@@ -86,6 +86,34 @@ struct TranslatedStreamTests {
     return borders
   }
 
+  @Test("the same with pings, comments and events that nobody knows yet", arguments: cells)
+  func strangers(_ cell: Cell) throws {
+    let strange: [String] =
+      switch cell.provider {
+      case .messages:
+        [
+          "event: ping\ndata: {\"type\": \"ping\"}\n\n",
+          "event: later\ndata: {\"type\":\"later\",\"index\":0}\n\n",
+        ]
+      case .responses:
+        [
+          "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":1}\n\n",
+          "event: response.later\ndata: {\"type\":\"response.later\",\"sequence_number\":1}\n\n",
+        ]
+      case _: ["data: {\"later\":{\"choices\":1}}\n\n"]
+      }
+    for (name, bytes) in try Self.streams(cell.provider) {
+      let expected = try Self.outcome([bytes[...]], cell)
+      // Behind the first frame, which begins the answer.
+      for border in try Self.borders(bytes).dropLast() {
+        for frame in strange + [": comment\n\n", "\n", "id: 5\nretry: 9\n\n"] {
+          let more = bytes[..<border] + Array(frame.utf8) + bytes[border...]
+          #expect(try Self.outcome([more[...]], cell) == expected, "\(name), \(frame) at \(border)")
+        }
+      }
+    }
+  }
+
   @Test("the same whatever its pieces, its end kept apart", arguments: cells)
   func pieces(_ cell: Cell) throws {
     let streams = try Self.streams(cell.provider)
@@ -101,6 +129,13 @@ struct TranslatedStreamTests {
         #expect(Self.endMarks(cell.client).contains { end.contains($0) }, "\(name)")
       } else {
         #expect(whole.end.isEmpty, "\(name)")
+      }
+      // What is recorded is the same as where nothing is translated.
+      let recorded = RecordedStream.all.first {
+        $0.dialect == cell.provider && "\($0.name).sse" == name
+      }
+      if whole.step == .done, let recorded {
+        #expect(whole.usage?.filled(from: .notReported) == recorded.usage, "\(name)")
       }
       for _ in 0..<8 {
         var pieces: [ArraySlice<UInt8>] = []
