@@ -132,6 +132,11 @@ struct StateTests {
       await upstream.next().answer(#"{"error":{"message":"no"}}"#, status: 500)
       #expect(try await client.response().status == 500)
       #expect(upstream.callCount == 2)
+      try await client.send(ask(#","previous_response_id":"resp_1""#))
+      await upstream.next().answer(#"{"error":{"message":"slow down"}}"#, status: 429)
+      let limited = try await client.response()
+      #expect(limited.status == 429 && limited.text.contains("the account that has what"))
+      #expect(!limited.text.contains("every account"))
     }
   }
 

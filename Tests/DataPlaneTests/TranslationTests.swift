@@ -418,6 +418,56 @@ struct TranslationTests {
     }
   }
 
+  /// Nine accounts that cannot be told, and one behind them, more than may be called.
+  private static func many(port: Int) -> Configuration {
+    var configuration = both(.anthropic, .openai, port: port)
+    for number in 2...9 { configuration.addAccount("a\(number)", at: "p") }
+    configuration.set(maxAttempts: 1)
+    return configuration
+  }
+
+  @Test("passes over all accounts of a provider that it cannot be told to, and none of them counts")
+  func passedOver() async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(plainAnswer) }
+    var configuration = Self.many(port: upstream.port)
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      let body = chat(Self.uncarried.replacing("MODEL", with: "both"))
+      try await client.send(body)
+      #expect(try await client.response().status == 200)
+      // The one that could be told is back by itself: that is what the client hears.
+      configuration.cool("b1", for: 30_000_000_000)
+      gateway.board.publish(configuration.published)
+      try await client.send(body)
+      let cooling = try await client.response()
+      #expect(cooling.status == 429 && cooling.headers["retry-after"] == "30")
+      #expect(cooling.headers["x-should-retry"] == "true")
+      configuration.apply(.account(.disabled(AccountID("b1"))))
+      gateway.board.publish(configuration.published)
+      try await client.send(body)
+      let disabled = try await client.response()
+      #expect(disabled.status == 400 && disabled.text.contains("not_carried"))
+      let finished = try await gateway.finished(3)
+      #expect(
+        finished.map { $0.attempts.map(\.account.rawValue) } == [["a1", "b1"], ["a1"], ["a1"]])
+      #expect(finished.map(\.errorCode) == [nil, "rate_limited", "not_carried"])
+    }
+  }
+
+  @Test("is refused where the account that cools could not be told either")
+  func coolingUntold() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Self.both(.anthropic, .gemini, port: upstream.port)
+    configuration.cool("b1", for: 30_000_000_000)
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(Self.uncarried.replacing("MODEL", with: "both")))
+      let response = try await client.response()
+      #expect(response.status == 400 && response.text.contains("not_carried"))
+      #expect(try await gateway.finished(1).first?.attempts.count == 1)
+    }
+  }
+
   @Test("keeps the failure of the account that was asked where no other can carry it")
   func failedThenUncarried() async throws {
     let upstream = try await ScriptedUpstream.start { $0.answer("{}", status: 500) }

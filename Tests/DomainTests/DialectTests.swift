@@ -130,6 +130,39 @@ struct DialectTests {
           .noAccount(rejected: [.init(account: AccountID("a1"), reason: .notOwner)])))
   }
 
+  @Test("what cannot be told to one account of a provider is told to none of it, for this model")
+  func untold() throws {
+    let more: [Event] = [
+      .added(account("o2", at: "o", priority: 5)), .issued("o2", 1, 7),
+      .combo(.set(.init(name: "all", models: ["o/m1", "a/m1"], isUnresolved: false))),
+    ]
+    let snapshot = RoutingSnapshot(folded(recorded(Self.three + more)))
+    let refused = Attempt(
+      snapshot: 1, now: second(1), seed: 0, local: .none, account: AccountID("o1"), rule: .combo,
+      status: nil, errorClass: .request, errorCode: "not_carried", connectMicroseconds: nil,
+      firstByteMicroseconds: nil, totalMicroseconds: 0, upstreamModel: "m1")
+    func decide(_ model: String, _ tried: Tried) -> Result<RoutingDecision, RoutingRefusal> {
+      route(
+        snapshot, facts(model, .chatCompletions), now: second(1), seed: 0, local: .none,
+        tried: [tried])
+    }
+    #expect(try decide("all", refused.tried).get().account == AccountID("a1"))
+    #expect(
+      decide("o/m1", refused.tried)
+        == .failure(
+          .noAccount(rejected: [
+            .init(account: AccountID("o1"), reason: .alreadyTried),
+            .init(account: AccountID("o2"), reason: .notCarried),
+          ])))
+    // Another model of the provider may be told, and what a provider refused was told.
+    var other = refused
+    other.upstreamModel = "m2"
+    #expect(try decide("o/m1", other.tried).get().account == AccountID("o1"))
+    other = refused
+    other.status = 400
+    #expect(try decide("o/m1", other.tried).get().account == AccountID("o2"))
+  }
+
   @Test("a policy's turns are among those that can be asked")
   func policy() throws {
     let policy = Event.policy(

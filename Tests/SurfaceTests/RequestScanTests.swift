@@ -313,6 +313,10 @@ struct RequestScanTests {
   @Test("what is no path of a Gemini call is none")
   func geminiPaths() {
     #expect(GeminiCall(path: "/v1/models/a:generateContent")?.isStream == false)
+    // Some clients escape every colon.
+    let escaped = GeminiCall(path: "/v1beta/models/x%2Fy%3Az%3astreamGenerateContent")
+    #expect(escaped == GeminiCall(model: "x/y:z", isStream: true))
+    #expect(ErrorShape(path: "/v1/models/x%3AgenerateContent") == .google)
     for path in [
       "/v1beta/models/a", "/v1beta/models/:generateContent", "/v1beta/models/a:countTokens",
       "/v1beta/models/a:generateContent/", "/v2/models/a:generateContent",

@@ -12,15 +12,16 @@ extension Exchange {
     let snapshot = context.routing.snapshot
     let isRetry = !attempts.isEmpty
     if isRetry {
-      guard attempts.count < snapshot.settings.maxAttempts, now() < giveUpAt else { return false }
+      guard callCount < snapshot.settings.maxAttempts, now() < giveUpAt else { return false }
     }
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
     let facts = RequestFacts(
       model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation,
       session: session, owner: links?.owner)
     // Another loop may take a probe's permit between the decision and its taking: then the decision is made
-    // again, knowing that.
-    for _ in 0..<Self.decisionsMax {
+    // again, knowing that. So it is where the request cannot be told to a provider: there are so many of them.
+    var lostPermits = 0
+    while lostPermits < Self.lostPermitsMax {
       let seed = context.dice.next()
       var local = LiveSource(context, place: place)
       let decided = route(
@@ -34,7 +35,10 @@ extension Exchange {
         var permit: AccountGauges.Permit?
         if let scope = decision.probe {
           permit = context.plane.gauges.takePermit(decision.account, scope, now: now())
-          if permit == nil { continue }
+          if permit == nil {
+            lostPermits += 1
+            continue
+          }
         }
         // A request that was refused before any call costs nobody anything.
         if isRetry, refusal == nil, !context.plane.retries.take(now: now()) {
@@ -47,16 +51,14 @@ extension Exchange {
           errorCode: nil, connectMicroseconds: nil, firstByteMicroseconds: nil,
           totalMicroseconds: 0)
         if begin(decision, facts, permit, snapshot) { return true }
-        guard phase == .attempting, attempts.count < snapshot.settings.maxAttempts else {
-          return false
-        }
+        guard phase == .attempting else { return false }
       }
     }
     if attempts.isEmpty { deny(.noAccountAvailable) }
     return false
   }
 
-  private static let decisionsMax = 8
+  private static let lostPermitsMax = 8
 
   /// False: the request cannot be told to this account, which is noted.
   private func begin(
@@ -87,6 +89,7 @@ extension Exchange {
       return false
     }
     probeBegan()
+    callCount += 1
     call()
     return true
   }

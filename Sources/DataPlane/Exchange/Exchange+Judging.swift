@@ -173,6 +173,11 @@ extension Exchange {
     case .rateLimited, .quotaExhausted, .beyondLimit:
       return answerError(
         .failed, .rateLimited, errorClass: verdict.errorClass,
+        message: links.flatMap { links in
+          links.owner.map { _ in
+            "The provider limits the account that has what \(links.field) names."
+          }
+        },
         wait: verdict.rule == .beyondLimit ? .max : wait)
     case _: break
     }

@@ -27,7 +27,7 @@ extension Exchange {
   }
 
   /// Every account is out of the question now: until when, if that is a matter of time.
-  private func denyForNow(_ rejected: [RoutingRefusal.Rejection], _ wall: UnixNanoseconds) {
+  func denyForNow(_ rejected: [RoutingRefusal.Rejection], _ wall: UnixNanoseconds) {
     if !rejected.isEmpty, rejected.allSatisfy({ $0.reason == .otherProtocol }) {
       return deny(.unsupportedOperation, param: "model")
     }
@@ -66,7 +66,9 @@ extension Exchange {
 
   /// Another attempt is not made: the client need not wait for longer than for the first account to be back.
   func noteWait(_ refusal: RoutingRefusal, _ wall: UnixNanoseconds) {
-    if case .noAccount(let rejected) = refusal { othersWait = Self.wait(rejected, wall) }
+    guard case .noAccount(let rejected) = refusal else { return }
+    othersLeft = rejected
+    othersWait = Self.wait(rejected, wall)
   }
 
   /// The shorter of two waits in nanoseconds, where there are any.
@@ -76,7 +78,7 @@ extension Exchange {
   }
 
   /// Nanoseconds until the first of the accounts may be asked again; nil: time alone brings none back.
-  private static func wait(
+  static func wait(
     _ rejected: [RoutingRefusal.Rejection], _ wall: UnixNanoseconds
   ) -> Int64? {
     rejected.compactMap { rejection -> Int64? in

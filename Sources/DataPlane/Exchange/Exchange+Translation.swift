@@ -85,7 +85,15 @@ extension Exchange {
   }
 
   /// No account could carry the request, and none was called that could fail.
-  func deny(_ refusal: TranslationRefusal) {
+  ///
+  /// `left`: who could not be chosen. Where time brings back somebody who can carry it, that is what is told.
+  func deny(_ refusal: TranslationRefusal, _ left: [RoutingRefusal.Rejection]) {
+    if case .noRoom = refusal { return deny(.overloaded) }
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    let able = left.filter {
+      $0.reason != .notCarried && $0.reason != .alreadyTried && isAble($0)
+    }
+    if Self.wait(able, wall) != nil { return denyForNow(able, wall) }
     switch refusal {
     case .fault(let fault): deny(fault.errorCode, message: fault.message, param: fault.field)
     case .tooLarge(let values):
@@ -96,6 +104,21 @@ extension Exchange {
           + "have \(TranslatedExchange.valuesMax). Send fewer, or choose a model whose provider speaks this protocol."
       )
     case .noRoom: deny(.overloaded)
+    }
+  }
+
+  /// Whether the request can be told to this account's provider, for one of the models that it may be sent to.
+  private func isAble(_ rejection: RoutingRefusal.Rejection) -> Bool {
+    let snapshot = context.routing.snapshot
+    guard let client = operation.dialect, let scan,
+      let account = snapshot.accounts.first(where: { $0.id == rejection.account }),
+      let dialect = snapshot.providers[account.providerIndex].dialect.dialect(for: client)
+    else { return false }
+    if dialect == client { return true }
+    return snapshot.targets(of: scan.model, organisation: key?.organisation).contains { target in
+      target.provider == account.provider
+        && (try? translation?.begin(
+          client: client, provider: dialect, model: target.model, includesUsage: true)) != nil
     }
   }
 

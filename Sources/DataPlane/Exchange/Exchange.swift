@@ -60,6 +60,8 @@ final class Exchange {
   var firstByteMicroseconds: UInt64?
   var usage = TokenUsage.notReported
   var attempts: [Attempt] = []
+  /// Those of them that were more than a refusal of ours.
+  var callCount = 0
   var tried: [Tried] = []
   /// Failures that may be the request's own: told only when another account serves it.
   var doubts: [Doubt] = []
@@ -81,6 +83,8 @@ final class Exchange {
   var served: PriceID?
   /// Nanoseconds until the first account may be asked again that was not asked; nil: unknown.
   var othersWait: Int64?
+  /// Who was out of the question when nobody else was left, and why.
+  var othersLeft: [RoutingRefusal.Rejection] = []
 
   // The attempt under way.
   var attempt: OpenAttempt?
@@ -271,7 +275,7 @@ final class Exchange {
     }
     context.plane.retries.requested()
     if !tryNext(), phase == .attempting {
-      if let refusal { deny(refusal) } else { deny(.noAccountAvailable) }
+      if let refusal { deny(refusal, othersLeft) } else { deny(.noAccountAvailable) }
     }
   }
 

@@ -139,9 +139,10 @@ public struct Attempt: Sendable, Hashable {
   }
 
   /// What the request's later attempts do not choose again: the account as a whole where the failure was not
-  /// about one model of it.
+  /// about one model of it, the model at all accounts of the provider where the request could not be told to it.
   public var tried: Tried {
     switch errorClass {
+    case .request where status == nil: Tried(account, model: upstreamModel, isUntold: true)
     case .model, .provider, .request, nil: Tried(account, model: upstreamModel)
     case .account, .network, .gateway, .client: Tried(account, model: nil)
     }

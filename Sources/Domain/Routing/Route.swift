@@ -117,6 +117,8 @@ private struct Judgement {
   private let now: UnixNanoseconds
   private let seed: UInt64
   private let tried: [Tried]
+  /// Providers, and models of them, that the request cannot be told to.
+  private let untold: [(provider: Int, model: String?)]
   /// The client's dialect, where there are providers that nothing of it can be told to.
   private let narrow: Dialect?
   /// nil: none of the group may serve.
@@ -135,6 +137,9 @@ private struct Judgement {
     self.now = now
     self.seed = seed
     self.tried = tried
+    untold = tried.filter(\.isUntold).compactMap { tried in
+      snapshot.accounts.first { $0.id == tried.account }.map { ($0.providerIndex, tried.model) }
+    }
     narrow = facts.operation.dialect.flatMap { $0.isKnownToAll ? nil : $0 }
     fence = snapshot.fences.isEmpty ? nil : facts.key.flatMap { snapshot.fences[$0] }
   }
@@ -265,6 +270,12 @@ private struct Judgement {
     tried.contains { $0.account == account.id && ($0.model == nil || $0.model == model) }
   }
 
+  private func isUntold(_ account: SnapshotAccount, _ model: String) -> Bool {
+    untold.contains {
+      $0.provider == account.providerIndex && ($0.model == nil || $0.model == model)
+    }
+  }
+
   /// Before all else: what no time and no operator's hand changes.
   private func stranger(_ account: SnapshotAccount) -> RejectionReason? {
     if let narrow {
@@ -281,6 +292,7 @@ private struct Judgement {
     let account = snapshot.accounts[index]
     if let stranger = stranger(account) { return stranger }
     if !tried.isEmpty, wasTried(account, target.upstreamModel) { return .alreadyTried }
+    if !untold.isEmpty, isUntold(account, target.upstreamModel) { return .notCarried }
     if let fence, !fence.admits(account: account.id) || !isAllowed(target) { return .notAllowed }
     if let obstacle = account.obstacle(to: target.upstreamModel, at: now) { return obstacle }
     if account.weight == 0, facts.owner == nil, snapshot.settings.fallbackStrategy == .weighted {
@@ -306,6 +318,7 @@ private struct Judgement {
       return tried.contains { $0.account == account.id } ? .alreadyTried : .notOffered
     }
     if wasTried(account, model) { return .alreadyTried }
+    if !untold.isEmpty, isUntold(account, model) { return .notCarried }
     if isFencedOff(member, policy) { return .notAllowed }
     if let fence, !fence.admits(account: account.id) { return .notAllowed }
     if let obstacle = account.obstacle(to: model, at: now) { return obstacle }

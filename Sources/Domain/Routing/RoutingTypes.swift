@@ -33,11 +33,14 @@ public struct Tried: Sendable, Hashable {
   public var account: AccountID
   /// The provider's own name of the model; nil: the account is out for every model.
   public var model: String?
+  /// The request could not be told to it: what holds for one account of the provider holds for all.
+  public var isUntold: Bool
 
   /// Made of its parts.
-  public init(_ account: AccountID, model: String?) {
+  public init(_ account: AccountID, model: String?, isUntold: Bool = false) {
     self.account = account
     self.model = model
+    self.isUntold = isUntold
   }
 }
 
@@ -133,6 +136,8 @@ public enum RejectionReason: Sendable, Hashable {
   /// Its weight, under the policy or the strategy, is 0.
   case noWeight
   case alreadyTried
+  /// The request cannot be told in its provider's words.
+  case notCarried
   case lowerPriority(than: AccountID)
   /// It was another account's turn, or the dice chose it.
   case notDrawn(chosen: AccountID)
@@ -158,6 +163,7 @@ public enum RejectionReason: Sendable, Hashable {
     case .notOffered: "not_offered"
     case .noWeight: "no_weight"
     case .alreadyTried: "already_tried"
+    case .notCarried: "not_carried"
     case .lowerPriority: "lower_priority"
     case .notDrawn: "not_drawn"
     case .laterInCombo: "later_in_combo"

@@ -145,6 +145,7 @@ public struct RemadeDecision: Sendable, Hashable {
     case .notOffered: "its provider does not offer the model"
     case .noWeight: "its weight is 0"
     case .alreadyTried: "already tried by this request"
+    case .notCarried: "the request cannot be told in its provider's words"
     case .lowerPriority(let better): "lower priority than \(EventLine.name(better, state))"
     case .notDrawn(let chosen):
       "it was the turn of \(EventLine.name(chosen, state))"

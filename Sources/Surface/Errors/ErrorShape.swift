@@ -30,7 +30,9 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
 
   /// A method of Google's stands behind the last colon; names of models have colons too.
   private static func isGeminiCall(_ path: some StringProtocol) -> Bool {
-    guard path.hasPrefix("/v1/models/"), let colon = path.lastIndex(of: ":") else { return false }
+    guard path.hasPrefix("/v1/models/"), let path = percentDecoded(path.utf8),
+      let colon = path.lastIndex(of: ":")
+    else { return false }
     return [
       "generateContent", "streamGenerateContent", "countTokens", "embedContent",
       "batchEmbedContents",

@@ -14,16 +14,17 @@ public struct GeminiCall: Sendable, Hashable {
   /// Takes apart a path with its escapes as sent, without query; nil: it is none of this kind.
   public init?(path: some StringProtocol) {
     guard let base = Self.bases.first(where: { path.hasPrefix($0) }) else { return nil }
-    let rest = path.dropFirst(base.count)
-    guard let colon = rest.lastIndex(of: ":") else { return nil }
+    // Some clients escape the colon as well.
+    guard let rest = percentDecoded(path.dropFirst(base.count).utf8),
+      let colon = rest.lastIndex(of: ":")
+    else { return nil }
     switch rest[rest.index(after: colon)...] {
     case "generateContent": isStream = false
     case "streamGenerateContent": isStream = true
     case _: return nil
     }
-    guard let model = percentDecoded(rest[..<colon].utf8),
-      1...JSONCursor.maximumModelBytes ~= model.utf8.count
-    else { return nil }
+    let model = String(rest[..<colon])
+    guard 1...JSONCursor.maximumModelBytes ~= model.utf8.count else { return nil }
     self.model = model
   }
 
