@@ -31,10 +31,12 @@ struct DialectTests {
       Operation.allCases.map { "\($0.rawValue) \($0.name)" } == [
         "1 chat.completions", "2 models.list", "3 models.get", "4 completions", "5 embeddings",
         "6 responses", "7 messages", "8 messages.count_tokens", "9 generate_content",
-        "10 inference", "255 unknown",
+        "10 inference", "11 responses.get", "12 responses.input_items", "13 responses.delete",
+        "14 responses.cancel", "255 unknown",
       ])
     #expect(
-      Operation.allCases.filter { !$0.isInference } == [.listModels, .getModel, .unknown])
+      Operation.allCases.filter { !$0.goesUpstream } == [.listModels, .getModel, .unknown])
+    #expect(Operation.allCases.allSatisfy { !($0.isInference && $0.isOfStored) })
   }
 
   /// A provider of each protocol, with an account each; a combo and a policy over all.
@@ -128,6 +130,33 @@ struct DialectTests {
       route(snapshot, facts, now: second(1), seed: 0, local: .none, tried: [])
         == .failure(
           .noAccount(rejected: [.init(account: AccountID("a1"), reason: .notOwner)])))
+  }
+
+  @Test("what is stored is asked of its owner alone, and of no model")
+  func stored() throws {
+    let snapshot = RoutingSnapshot(folded(recorded(Self.three)))
+    var facts = facts("", .getResponse)
+    func decide(_ tried: [Tried] = []) -> Result<RoutingDecision, RoutingRefusal> {
+      route(snapshot, facts, now: second(1), seed: 0, local: .none, tried: tried)
+    }
+    func refusal(_ account: String, _ reason: RejectionReason) -> RoutingRefusal {
+      .noAccount(rejected: [.init(account: AccountID(account), reason: reason)])
+    }
+    #expect(decide() == .failure(.noAccount(rejected: [])))
+    facts.owner = AccountID("o1")
+    let decision = try decide().get()
+    #expect(decision.account == AccountID("o1") && decision.rule == .owner)
+    let owner = Tried(AccountID("o1"), model: "")
+    #expect(decide([owner]) == .failure(refusal("o1", .alreadyTried)))
+    let listed = candidates(
+      snapshot, facts, now: second(1), seed: 0, local: .none, tried: [owner])
+    #expect(listed.map(\.account) == [AccountID("o1")])
+    #expect(listed.map(\.rejection) == [.alreadyTried])
+    // Gone, or at a provider that stores nothing.
+    for other in ["gone", "a1"] {
+      facts.owner = AccountID(other)
+      #expect(decide() == .failure(refusal(other, .notOffered)))
+    }
   }
 
   @Test("what cannot be told to one account of a provider is told to none of it, for this model")

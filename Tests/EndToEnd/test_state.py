@@ -28,7 +28,47 @@ class Provider(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def do_GET(self):
+        self.stored()
+
+    def do_DELETE(self):
+        self.stored()
+
+    def stored(self):
+        """What of a response is asked for, at the account that has it only."""
+        account = self.headers["authorization"].removeprefix("Bearer ")
+        identity, _, part = self.path.removeprefix("/v1/responses/").partition("?")[0].partition("/")
+        if self.made.get(identity) != account:
+            return self.answer(404, {"error": {
+                "message": f"Response with id '{identity}' not found.", "type": "invalid_request_error",
+                "param": None, "code": None}})
+        if self.command == "DELETE":
+            del self.made[identity]
+            return self.answer(200, {"id": identity, "object": "response.deleted", "deleted": True})
+        if part == "input_items":
+            return self.answer(200, {
+                "object": "list", "has_more": False, "first_id": "msg_in", "last_id": "msg_in", "data": [
+                    {"id": "msg_in", "type": "message", "role": "user", "status": "completed", "content": [
+                        {"type": "input_text", "text": self.path.partition("?")[2]}]}]})
+        self.answer(200, self.response(
+            identity, account, "cancelled" if part == "cancel" else "completed", "m", background=True))
+
+    @staticmethod
+    def response(identity, account, status, model, **more):
+        return {
+            "id": identity, "object": "response", "status": status, "model": model, "created_at": 1,
+            "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None, "incomplete_details": None,
+            "instructions": None, "metadata": {}, "temperature": 1, "top_p": 1,
+            "output": [] if status != "completed" else [
+                {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [
+                    {"type": "output_text", "text": account, "annotations": [], "logprobs": []}]}],
+            "usage": None if status != "completed" else {
+                "input_tokens": 3, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens": 2,
+                "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 5}, **more}
+
     def do_POST(self):
+        if self.path.endswith("/cancel"):
+            return self.stored()
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/v1/messages":
             return self.message(asked, self.headers["x-api-key"])
@@ -42,11 +82,9 @@ class Provider(http.server.BaseHTTPRequestHandler):
                 "param": "previous_response_id", "code": "previous_response_not_found"}})
         identity = f"resp_{len(self.made):04}"
         self.made[identity] = account
-        self.answer(200, {
-            "id": identity, "object": "response", "status": "completed", "model": asked["model"],
-            "output": [{"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [
-                {"type": "output_text", "text": account, "annotations": []}]}],
-            "usage": {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}})
+        is_background = asked.get("background") is True
+        self.answer(200, self.response(
+            identity, account, "queued" if is_background else "completed", asked["model"], background=is_background))
 
     def message(self, asked, account):
         if account in self.limited:
@@ -108,6 +146,11 @@ settings: {{fallback-strategy: round-robin, sticky-round-robin-limit: 1}}
 """)
         self.addCleanup(self.box.kill)
 
+    def client(self):
+        return openai.OpenAI(
+            base_url=f"http://127.0.0.1:{self.box.port}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=20,
+            _strict_response_validation=True)
+
     def ask(self, previous=None):
         body = {"model": "o/m", "input": "hi", **({"previous_response_id": previous} if previous else {})}
         return exchange(
@@ -137,9 +180,7 @@ settings: {{fallback-strategy: round-robin, sticky-round-robin-limit: 1}}
 
     @unittest.skipIf(openai is None, "the openai SDK is not installed (pip could not reach an index)")
     def test_a_conversation_on_others_models_is_bound_to_nobody(self):
-        with openai.OpenAI(
-                base_url=f"http://127.0.0.1:{self.box.port}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=20,
-                _strict_response_validation=True) as client:
+        with self.client() as client:
             items = [{"role": "user", "content": "hi"}]
 
             def turn(model):
@@ -164,6 +205,33 @@ settings: {{fallback-strategy: round-robin, sticky-round-robin-limit: 1}}
             turn("gemini")
             turn("claude")
             self.assertEqual(len(Provider.answered), 8)
+
+    @unittest.skipIf(openai is None, "the openai SDK is not installed (pip could not reach an index)")
+    def test_what_is_stored_is_fetched_cancelled_and_removed_at_its_account(self):
+        with self.client() as client:
+            started = [
+                client.responses.create(model="o/m", input="hi", background=True, store=True) for _ in range(3)]
+        self.assertEqual({it.status for it in started}, {"queued"})
+        self.assertEqual(len({Provider.made[it.id] for it in started}), 3)
+        self.box.kill()
+        self.box.start()
+        with self.client() as client:
+            for it in started:
+                found = client.responses.with_raw_response.retrieve(it.id, include=["reasoning.encrypted_content"])
+                self.assertEqual(found.parse().output_text, Provider.made[it.id])
+                record = self.box.audit(found.headers["x-request-id"])
+                self.assertEqual(record["outcome"], "completed")
+                self.assertIsNone((record["tokens"] or {}).get("input"))
+                items = client.responses.input_items.list(it.id, limit=2, order="asc")
+                self.assertIn("limit=2", items.data[0].content[0].text)
+                self.assertEqual(client.responses.cancel(it.id).status, "cancelled")
+                client.responses.delete(it.id)
+                self.assertNotIn(it.id, Provider.made)
+                with self.assertRaises(openai.NotFoundError):
+                    client.responses.retrieve(it.id)
+            with self.assertRaises(openai.NotFoundError) as raised:
+                client.responses.retrieve("resp_of_nobody")
+            self.assertEqual(raised.exception.type, "invalid_request_error")
 
 
 if __name__ == "__main__":

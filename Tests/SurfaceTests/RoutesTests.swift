@@ -28,6 +28,10 @@ private let hits: [Hit] = [
   .init("POST", "/v1/messages?beta=true", .messages),
   .init("POST", "/v1/messages/count_tokens", .countTokens),
   .init("POST", "/v1/inference", .inference),
+  .init("GET", "/v1/responses/resp_1?include=a", .getResponse, ["response_id": "resp_1"]),
+  .init("DELETE", "/api/v1/responses/resp_1", .removeResponse, ["response_id": "resp_1"]),
+  .init("GET", "/v1/responses/r/input_items", .listInputItems, ["response_id": "r"]),
+  .init("POST", "/v1/responses/r/cancel", .cancelResponse, ["response_id": "r"]),
   .init(
     "POST", "/v1beta/models/gemini-2.5-flash:generateContent", .generateContent,
     ["model": "gemini-2.5-flash"]),

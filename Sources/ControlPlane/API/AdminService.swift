@@ -140,8 +140,8 @@ struct AdminService: Sendable {
     case .readyz: readyz()
     case .openAPI: openAPI()
     case .chatCompletions, .completions, .embeddings, .responses, .messages, .countTokens,
-      .generateContent, .streamGenerateContent, .inference, .listModels, .getModel,
-      .listGeminiModels, .getGeminiModel:
+      .generateContent, .streamGenerateContent, .inference, .getResponse, .listInputItems,
+      .removeResponse, .cancelResponse, .listModels, .getModel, .listGeminiModels, .getGeminiModel:
       // The data plane's: its listener answers them before they come here.
       throw APIFault(.notFound)
     }

@@ -21,8 +21,9 @@ enum Admission {
       {
         return GeminiCall(path: head.path) == nil ? .getModel : nil
       }
-      return nil
-    case .head, .put, .patch, .delete, .options: return nil
+      return stored(head)
+    case .delete: return stored(head)
+    case .head, .put, .patch, .options: return nil
     }
   }
 
@@ -35,7 +36,21 @@ enum Admission {
     case "/v1/completions": return .completions
     case "/v1/messages/count_tokens": return .countTokens
     case "/v1/inference": return .inference
-    case _: return GeminiCall(path: path) == nil ? nil : .generateContent
+    case _:
+      if StoredCall(path: path)?.part == .cancel { return .cancelResponse }
+      return GeminiCall(path: path) == nil ? nil : .generateContent
+    }
+  }
+
+  private static func stored(_ head: HTTP1RequestHead) -> Operation? {
+    guard head.pathHasPrefix("/v1/responses/") || head.pathHasPrefix("/api/v1/responses/"),
+      let call = StoredCall(path: head.path)
+    else { return nil }
+    switch (call.part, head.method) {
+    case (.whole, .get): return .getResponse
+    case (.whole, .delete): return .removeResponse
+    case (.inputItems, .get): return .listInputItems
+    case _: return nil
     }
   }
 
@@ -68,7 +83,7 @@ enum Admission {
       context.keys.key(raw, in: snapshot, fingerprinter: context.plane.fingerprinter)
     }
     guard let found else {
-      return isRequired && operation.isInference ? .refused(.missingAPIKey) : .anonymous
+      return isRequired && operation.goesUpstream ? .refused(.missingAPIKey) : .anonymous
     }
     guard let key = found else { return isRequired ? .refused(.invalidAPIKey) : .anonymous }
     switch key.status {

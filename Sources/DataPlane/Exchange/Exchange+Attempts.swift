@@ -7,7 +7,7 @@ extension Exchange {
   /// Starts the next attempt; false if there is no account left, or no leave to ask another (or the request was
   /// denied instead).
   func tryNext() -> Bool {
-    guard let scan else { return false }
+    guard scan != nil || operation.isOfStored else { return false }
     context.refreshRouting()
     let snapshot = context.routing.snapshot
     let isRetry = !attempts.isEmpty
@@ -16,7 +16,7 @@ extension Exchange {
     }
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
     let facts = RequestFacts(
-      model: scan.model, organisation: key?.organisation, key: key?.id, operation: operation,
+      model: scan?.model ?? "", organisation: key?.organisation, key: key?.id, operation: operation,
       session: session, owner: links?.owner)
     // Another loop may take a probe's permit between the decision and its taking: then the decision is made
     // again, knowing that. So it is where the request cannot be told to a provider: there are so many of them.
@@ -67,7 +67,7 @@ extension Exchange {
   ) -> Bool {
     let account = snapshot.accounts[decision.accountIndex]
     // Routing chooses nobody who could not be asked.
-    guard let asked = operation.dialect,
+    guard let asked = operation.isOfStored ? .responses : operation.dialect,
       let dialect = snapshot.providers[account.providerIndex].dialect.dialect(for: asked)
     else {
       deny(.unsupportedOperation)
@@ -76,8 +76,10 @@ extension Exchange {
     let quirks = account.quirks
     omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
     resetAfter = nil
-    served = PriceID(provider: decision.provider, model: decision.upstreamModel)
-    modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
+    if !operation.isOfStored {
+      served = PriceID(provider: decision.provider, model: decision.upstreamModel)
+      modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
+    }
     attempt = OpenAttempt(
       facts: facts, startedAt: now(), accountIndex: decision.accountIndex,
       provider: decision.provider, upstreamModel: decision.upstreamModel, dialect: dialect,
@@ -96,7 +98,11 @@ extension Exchange {
 
   private func call() {
     guard let index = attempt?.accountIndex, let dialect = attempt?.dialect else { return }
-    switch context.routing.route(account: index, dialect: dialect) {
+    let route =
+      operation.isOfStored
+      ? context.routing.storedRoute(account: index)
+      : context.routing.route(account: index, dialect: dialect)
+    switch route {
     case .failure(let failure): upstreamCallFailed(failure)
     case .success(let route):
       self.attempt?.route = route
@@ -106,6 +112,7 @@ extension Exchange {
 
   /// The request as it goes upstream: our own head, the client's body with another model name in it.
   func upstreamRequest() -> (method: HTTP1Method, pieces: [ByteBuffer]) {
+    if operation.isOfStored { return storedRequest() }
     guard let scan, let model = attempt?.upstreamModel, let route = attempt?.route else {
       return (.post, [])
     }
@@ -147,8 +154,7 @@ extension Exchange {
     route.begin(model: model, isStream: scan.stream, alt: upstreamAlt, to: &out)
     HTTP1Encoder.field(
       "accept", scan.stream ? "text/event-stream" : "application/json", to: &out)
-    pass(.traceparent, "traceparent", to: &out)
-    passProtocolFields(to: &out)
+    passFields(to: &out)
     HTTP1Encoder.contentLength(bodyCount, to: &out)
     HTTP1Encoder.endOfHead(to: &out)
     return out
@@ -171,6 +177,12 @@ extension Exchange {
   private func pass(_ name: HTTP1Name, _ text: StaticString, to out: inout ByteBuffer) {
     guard let value = head.fields.value(name) else { return }
     _ = try? HTTP1Encoder.field(text, checked: value, to: &out)
+  }
+
+  /// What goes on of the client's head.
+  func passFields(to out: inout ByteBuffer) {
+    pass(.traceparent, "traceparent", to: &out)
+    passProtocolFields(to: &out)
   }
 
   /// What a client says in the head beside its key, to providers of the protocol that it speaks.

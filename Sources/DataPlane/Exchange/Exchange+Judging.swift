@@ -109,6 +109,10 @@ extension Exchange {
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
     let facts = bytes.withUnsafeReadableBytes { ErrorScan.scan($0, now: wall) }
     resetAfter = facts.resetAfter
+    // What is not there, or cannot be given up any more, is no fault of the account.
+    if operation.isOfStored, 400..<500 ~= status, ![401, 402, 403, 408, 429].contains(status) {
+      return FailureVerdict(.badRequest, code: "status_\(status)", scope: .nothing)
+    }
     return .of(status: status, facts)
   }
 

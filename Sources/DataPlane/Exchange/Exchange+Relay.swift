@@ -40,6 +40,10 @@ extension Exchange: UpstreamCaller {
       beginTranslated(head, isEventStream: isEventStream)
       // It was no answer.
       guard phase == .relaying else { return }
+    } else if operation.isOfStored {
+      // Whose tokens it tells were counted when they were used, and a list of items is no answer.
+      let isBare = self.head.version == .http10 && !Self.hasLength(head)
+      relay = BodyRelay(answerDialect, readsAnswer: false, reserve: isBare ? 1 : 0)
     } else if isEventStream || isArray, !head.isEncoded {
       stream = StreamRelay(answerDialect, hidesUsageChunk: addsUsageOption, isArray: isArray)
     } else {

@@ -161,13 +161,13 @@ final class Exchange {
       connection.dropBody(of: head)
       return refuseUnauthenticated(code)
     }
-    if operation.isInference,
+    if operation.goesUpstream,
       context.plane.counters.requestsInFlight > UInt64(max(1, options.maxRequestsInFlight))
     {
       connection.dropBody(of: head)
       return deny(.overloaded)
     }
-    if operation.isInference, let encoding = head.fields.value(.contentEncoding),
+    if operation.goesUpstream, let encoding = head.fields.value(.contentEncoding),
       !encoding.readableBytesView.elementsEqual("identity".utf8)
     {
       connection.dropBody(of: head)
@@ -191,6 +191,7 @@ final class Exchange {
     guard phase == .reading else { return }
     requestBytes = UInt64(body.readableBytes)
     if let dialect = operation.dialect { return admit(body, dialect) }
+    if operation.isOfStored { return askOwner(body) }
     switch operation {
     case .listModels:
       answerOwn(context.routing.modelList(for: key, as: modelForm, at: receivedAt))

@@ -13,6 +13,7 @@ final class LoopRouting {
   private var routes: [UpstreamRoute?]
   /// The others.
   private var rareRoutes: [RareRoute: UpstreamRoute] = [:]
+  private var storedRoutes: [Int: UpstreamRoute] = [:]
 
   private struct RareRoute: Hashable {
     var account: Int
@@ -28,7 +29,7 @@ final class LoopRouting {
     /// Request line, unless `models` is there, and the fields that are the same for each request; the head is
     /// still open.
     var head: ByteBuffer
-    /// Gemini: what stands before the model in the path, which is another one for each model.
+    /// What stands before the model in Gemini's path, or before the id of what is stored.
     var models: String?
     /// What the head proves the account with.
     var secret: [UInt8]
@@ -42,6 +43,14 @@ final class LoopRouting {
         _ = try? HTTP1Encoder.requestLine(
           .post, target: (models + Self.encoded(model) + call + query).utf8, to: &out)
       }
+      out.writeImmutableBuffer(head)
+    }
+
+    /// Begins the head of a request for what is stored; `rest`: the id and what follows in the target, as the client
+    /// sent it.
+    func begin(_ method: HTTP1Method, stored rest: String, to out: inout ByteBuffer) {
+      // Cannot fail: `models` comes of a checked base URL, and `rest` of a checked target.
+      _ = try? HTTP1Encoder.requestLine(method, target: ((models ?? "/") + rest).utf8, to: &out)
       out.writeImmutableBuffer(head)
     }
 
@@ -107,9 +116,19 @@ final class LoopRouting {
     makeRoute(account: index, .models)
   }
 
+  /// How the account at `index` is asked for what it has stored.
+  func storedRoute(account index: Int) -> Result<UpstreamRoute, UpstreamFailure> {
+    if let known = storedRoutes[index] { return .success(known) }
+    let route = makeRoute(account: index, .stored)
+    if case .success(let made) = route { storedRoutes[index] = made }
+    return route
+  }
+
   private enum Call {
     case ask(Dialect)
     case models
+    /// A stored response, whatever is done with it.
+    case stored
   }
 
   private func makeRoute(
@@ -126,7 +145,7 @@ final class LoopRouting {
     let whole = endpoint.path + Self.version(provider.dialect, under: endpoint.path) + path
     let isOpen = path.hasSuffix("/")
     let method: HTTP1Method
-    if case .models = call { method = .get } else { method = .post }
+    if case .ask = call { method = .post } else { method = .get }
     guard
       let head = head(endpoint, secret, provider.dialect, method, isOpen ? nil : whole)
     else { return .failure(.misconfigured) }
@@ -145,12 +164,13 @@ final class LoopRouting {
     case (.openai, .ask(.embeddings)): "/embeddings"
     case (.openai, .ask(.responses)): "/responses"
     case (.openai, .models): "/models"
+    case (.openai, .stored): "/responses/"
     case (.anthropic, .ask(.messages)): "/messages"
     case (.anthropic, .ask(.countTokens)): "/messages/count_tokens"
     case (.anthropic, .models): "/models?limit=1000"
     case (.gemini, .ask(.gemini)): "/models/"
     case (.gemini, .models): "/models?pageSize=1000"
-    case (_, .ask): nil
+    case (_, .ask), (_, .stored): nil
     }
   }
 

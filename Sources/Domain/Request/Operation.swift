@@ -16,6 +16,13 @@ public enum Operation: UInt8, Sendable, Hashable, CaseIterable {
   case generateContent = 9
   /// The API Router's own form.
   case inference = 10
+  /// What Responses have stored is shown.
+  case getResponse = 11
+  /// What a stored response was asked.
+  case listInputItems = 12
+  case removeResponse = 13
+  /// A response that is made in the background is given up.
+  case cancelResponse = 14
   /// An inference-shaped request that no operation claims.
   case unknown = 255
 
@@ -32,6 +39,10 @@ public enum Operation: UInt8, Sendable, Hashable, CaseIterable {
     case .countTokens: "messages.count_tokens"
     case .generateContent: "generate_content"
     case .inference: "inference"
+    case .getResponse: "responses.get"
+    case .listInputItems: "responses.input_items"
+    case .removeResponse: "responses.delete"
+    case .cancelResponse: "responses.cancel"
     case .unknown: "unknown"
     }
   }
@@ -47,10 +58,23 @@ public enum Operation: UInt8, Sendable, Hashable, CaseIterable {
     case .countTokens: .countTokens
     case .generateContent: .gemini
     case .inference: .inference
-    case .listModels, .getModel, .unknown: nil
+    case .listModels, .getModel, .unknown, .getResponse, .listInputItems, .removeResponse,
+      .cancelResponse:
+      nil
+    }
+  }
+
+  /// Whether a model answers it.
+  public var isInference: Bool { dialect != nil }
+
+  /// Whether it is about what one account has stored, and so is for that account alone; no model works for it.
+  public var isOfStored: Bool {
+    switch self {
+    case .getResponse, .listInputItems, .removeResponse, .cancelResponse: true
+    case _: false
     }
   }
 
   /// Whether a provider answers it: it needs a key where keys are required, is routed, and counts for overload.
-  public var isInference: Bool { dialect != nil }
+  public var goesUpstream: Bool { isInference || isOfStored }
 }

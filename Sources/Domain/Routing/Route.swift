@@ -14,6 +14,7 @@ public func route(
   _ snapshot: RoutingSnapshot, _ facts: RequestFacts, now: UnixNanoseconds, seed: UInt64,
   local: inout some LocalSource, tried: [Tried]
 ) -> Result<RoutingDecision, RoutingRefusal> {
+  if facts.operation.isOfStored { return snapshot.ownersPlace(facts, now: now, tried: tried) }
   switch snapshot.resolve(facts) {
   case .failure(let refusal): return .failure(refusal)
   case .success(let group):
@@ -52,6 +53,10 @@ public func candidates(
   _ snapshot: RoutingSnapshot, _ facts: RequestFacts, now: UnixNanoseconds, seed: UInt64,
   local: LocalInputs, tried: [Tried]
 ) -> [(account: AccountID, rejection: RejectionReason?)] {
+  if facts.operation.isOfStored {
+    return facts.owner.map { [($0, snapshot.obstacle(of: $0, facts, now: now, tried: tried))] }
+      ?? []
+  }
   switch snapshot.resolve(facts) {
   case .failure: return []
   case .success(let group):
@@ -74,6 +79,37 @@ enum RoutingGroup {
 }
 
 extension RoutingSnapshot {
+  /// What is stored is asked of the account that has it, whatever it stores it for.
+  fileprivate func ownersPlace(
+    _ facts: RequestFacts, now: UnixNanoseconds, tried: [Tried]
+  ) -> Result<RoutingDecision, RoutingRefusal> {
+    guard let owner = facts.owner else { return .failure(.noAccount(rejected: [])) }
+    if let obstacle = obstacle(of: owner, facts, now: now, tried: tried) {
+      return .failure(.noAccount(rejected: [.init(account: owner, reason: obstacle)]))
+    }
+    guard let index = accounts.firstIndex(where: { $0.id == owner }) else {
+      return .failure(.noAccount(rejected: []))
+    }
+    return .success(
+      RoutingDecision(
+        accountIndex: index, account: owner, provider: accounts[index].provider,
+        upstreamModel: "", rule: .owner))
+  }
+
+  /// Why the account that has something cannot be asked for it; nil: it can.
+  fileprivate func obstacle(
+    of owner: AccountID, _ facts: RequestFacts, now: UnixNanoseconds, tried: [Tried]
+  ) -> RejectionReason? {
+    guard let account = accounts.first(where: { $0.id == owner }),
+      providers[account.providerIndex].dialect == .openai
+    else { return .notOffered }
+    if tried.contains(where: { $0.account == owner }) { return .alreadyTried }
+    if let fence = facts.key.flatMap({ fences[$0] }), !fence.admits(account: owner) {
+      return .notAllowed
+    }
+    return account.obstacle(to: "", at: now)
+  }
+
   /// What the client's name means to its organisation, or why it means nothing.
   func resolve(_ facts: RequestFacts) -> Result<RoutingGroup, RoutingRefusal> {
     if !policies.isEmpty, let group = policy(for: facts) { return .success(.policy(group)) }

@@ -11,6 +11,10 @@ extension Endpoint {
     case .generateContent: .generateContent
     case .streamGenerateContent: .streamGenerateContent
     case .inference: .inference
+    case .getResponse: .getResponse
+    case .listInputItems: .listInputItems
+    case .removeResponse: .removeResponse
+    case .cancelResponse: .cancelResponse
     case .listModels: .listModels
     case .getModel: .getModel
     case .listGeminiModels: .listGeminiModels

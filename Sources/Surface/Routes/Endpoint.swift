@@ -9,6 +9,10 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case generateContent
   case streamGenerateContent
   case inference
+  case getResponse
+  case listInputItems
+  case removeResponse
+  case cancelResponse
   case listModels
   case getModel
   case listGeminiModels

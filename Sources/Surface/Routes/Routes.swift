@@ -16,7 +16,7 @@ public enum Routes {
           .messages, "\(base)/messages", "Answer in Anthropic's Messages, whole or as a stream"),
         infer(.countTokens, "\(base)/messages/count_tokens", "Count the tokens of a message"),
         infer(.inference, "\(base)/inference", "Answer one text in the API Router's form"),
-      ] + models(base)
+      ] + stored(base) + models(base)
     }
     + ["/v1beta", "/api/v1beta"].flatMap(geminiModels)
     + GeminiCall.bases.flatMap { base in
@@ -29,6 +29,22 @@ public enum Routes {
           "Answer in Gemini's protocol, as a stream", takesRest: true),
       ]
     }
+
+  private static func stored(_ base: String) -> [RouteRow] {
+    let path = "\(base)/responses/{response_id}"
+    return [
+      RouteRow(
+        .getResponse, .get, path, .client, .inference, "Show a stored response", by: .dataPlane),
+      RouteRow(
+        .removeResponse, .delete, path, .client, .inference, "Remove a stored response",
+        by: .dataPlane),
+      RouteRow(
+        .listInputItems, .get, "\(path)/input_items", .client, .inference,
+        "List what a stored response was asked", by: .dataPlane),
+      infer(
+        .cancelResponse, "\(path)/cancel", "Give up a response that is made in the background"),
+    ]
+  }
 
   private static func models(_ base: String) -> [RouteRow] {
     [

@@ -111,6 +111,7 @@ struct UpstreamCall: Sendable {
 
   var text: String { String(decoding: body, as: UTF8.self) }
   var path: String { head.uri }
+  var method: String { head.method.rawValue }
   /// Whose secret came with it.
   var account: String {
     String((header("authorization") ?? "").dropFirst("Bearer secret-of-".count))

@@ -46,6 +46,30 @@ extension Contract {
     .optional("hmac_signature", Schema.any.described("Not looked at.")),
   ])
 
+  static let getResponse = stored(query: [
+    .init(name: "include", schema: .string, note: "Read by the provider, as all that is here.")
+  ])
+  static let removeResponse = stored()
+  static let cancelResponse = stored()
+  static let listInputItems = stored(
+    query: ["after", "before", "limit", "order", "include"].map {
+      .init(name: $0, schema: .string, note: "Read by the provider.")
+    })
+
+  /// Of what one account has: its answer as it comes.
+  private static func stored(query: [Parameter] = []) -> Contract {
+    Contract(
+      query: query,
+      answers: [
+        .ok(.any, note: "The provider's answer"),
+        Answer(status: nil, .any, note: "The provider's own answer with another status"),
+      ],
+      errors: [
+        .stateBound, .rateLimited, .upstreamError, .upstreamUnreachable, .upstreamTimeout,
+        .upstreamCut, .upstreamProtocol, .recordingUnavailable, .logUnreadable,
+      ])
+  }
+
   private static let contents: [Schema.Field] = [
     .optional("contents", Schema.any.described("Read by the provider.")),
     .optional("generationConfig", Schema.any.described("Read by the provider.")),
