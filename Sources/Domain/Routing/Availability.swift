@@ -43,7 +43,8 @@ extension RejectionReason {
     switch self {
     case .cooling(let until), .modelCooling(let until): until
     case .disabled, .providerDisabled, .noCredential, .degraded, .credentialExpired, .probing,
-      .notAllowed, .notOffered, .noWeight, .alreadyTried, .notCarried, .lowerPriority, .notDrawn, .laterInCombo,
+      .notAllowed, .notOffered, .noWeight, .alreadyTried, .notCarried, .lowerPriority, .notDrawn,
+      .laterInCombo,
       .otherProtocol, .notOwner:
       nil
     }
