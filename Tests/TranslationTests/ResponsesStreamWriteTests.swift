@@ -121,6 +121,7 @@ private let request: JSONValue = [
       ("rate_limit_exceeded", "rate_limit_exceeded"), ("overloaded_error", "server_error"),
       ("insufficient_quota", "rate_limit_exceeded"), ("RESOURCE_EXHAUSTED", "rate_limit_exceeded"),
       ("context_length_exceeded", "context_length_exceeded"), ("upstream_cut", "server_error"),
+      ("answer_not_carried", "invalid_prompt"), ("overloaded", "server_error"),
       ("", "server_error"),
     ])
   func failures(type: String, code: String) throws {
@@ -135,6 +136,7 @@ private let request: JSONValue = [
     #expect(message == error?["message"]?.string)
     if let own = ErrorCode(rawValue: type) {
       #expect(message == own.summary)
+      #expect(code == own.responsesCode)
       #expect(error?["error"]?["type"]?.string == own.openAIType)
     }
   }

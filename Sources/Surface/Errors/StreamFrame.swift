@@ -86,8 +86,8 @@ public enum StreamFrame {
 }
 
 extension ErrorCode {
-  /// Of the codes that the error of a response may have, the one that fits.
-  fileprivate var responsesCode: String {
+  /// Of the codes that the error of a response of OpenAI's Responses may have, the one that fits.
+  public var responsesCode: String {
     switch status {
     case 429: "rate_limit_exceeded"
     case 400..<500: self == .contextLengthExceeded ? rawValue : "invalid_prompt"

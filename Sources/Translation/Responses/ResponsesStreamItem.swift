@@ -27,11 +27,13 @@ struct ResponsesFailure {
   let code: String
   let message: String
   private let type: String
+  /// It is a reason of the gateway's own.
+  private let own: ErrorCode?
 
   init(_ failure: StreamFailure) {
     code = Self.word(failure.type)
     // The gateway's own reasons have words and a class of their own.
-    let own = ErrorCode(rawValue: code)
+    own = ErrorCode(rawValue: code)
     type = own?.openAIType ?? openAIType(of: code)
     message = own?.summary ?? "The provider ended the answer with an error (\(code))."
   }
@@ -52,6 +54,7 @@ struct ResponsesFailure {
 
   /// The one that fits among those that a response's error may have, or that clients know beside them.
   var responseCode: String {
+    if let own { return own.responsesCode }
     let name = code.lowercased()
     if name == ErrorCode.contextLengthExceeded.rawValue { return name }
     let isRate = ["rate_limit", "resource_exhausted", "too_many_requests", "quota"].contains {
