@@ -43,7 +43,12 @@ public struct StreamTranslation {
     event: String?, data: [UInt8], into bytes: inout [UInt8]
   ) -> Step {
     if isOver { return .continue }
-    guard let value = answerTree(data, halves: &halves.areThere) else { return over(.malformed) }
+    let value: JSONValue
+    do throws(AnswerFault) {
+      value = try answerTree(data, halves: &halves.areThere)
+    } catch {
+      return over(error)
+    }
     let events: [StreamEvent]
     do throws(TranslationFault) {
       events = try reader.take(event: event, data: value)

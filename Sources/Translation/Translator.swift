@@ -94,9 +94,8 @@ public struct Translator: Sendable, Hashable {
     _ bytes: [UInt8], for facts: AnswerFacts
   ) throws(AnswerFault) -> (bytes: [UInt8], usage: TokenUsage) {
     var halves = false
-    guard let value = answerTree(bytes, halves: &halves), value.members != nil, !halves else {
-      throw .malformed
-    }
+    let value = try answerTree(bytes, halves: &halves)
+    guard value.members != nil, !halves else { throw .malformed }
     if let fault = fault(value) { throw fault }
     let answer: Answer
     do throws(TranslationFault) {
@@ -158,17 +157,17 @@ public struct Translator: Sendable, Hashable {
   }
 }
 
-/// What a provider sent, as far as it is JSON of a size that answers have.
+/// What a provider sent, as far as it is JSON (else `malformed`) of no more values than are read (else `tooLarge`).
 ///
 /// `halves`: set where halves of characters stand in its texts, which `HalfCharacters` puts together.
-func answerTree(_ bytes: [UInt8], halves: inout Bool) -> JSONValue? {
+func answerTree(_ bytes: [UInt8], halves: inout Bool) throws(AnswerFault) -> JSONValue {
   // A value is two bytes at least: most are not counted.
   guard
     bytes.count / 2 <= answerValuesMax
       || bytes.withUnsafeBytes(JSONValidator.valueCount) <= answerValuesMax
-  else { return nil }
+  else { throw .tooLarge }
   if let value = try? JSONValue.parse(bytes) { return value }
-  guard let value = try? JSONValue.parse(bytes, marksHalves: true) else { return nil }
+  guard let value = try? JSONValue.parse(bytes, marksHalves: true) else { throw .malformed }
   halves = true
   return value
 }

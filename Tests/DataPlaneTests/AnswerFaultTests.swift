@@ -14,6 +14,8 @@ private struct Asked: Sendable, CustomTestStringConvertible {
   var isStream = false
   var answer: String
   var status = 200
+  /// Of the account that is asked first.
+  var secret: String?
 
   var request: String {
     chat(
@@ -87,7 +89,27 @@ private struct Asked: Sendable, CustomTestStringConvertible {
         #"{"type":"error","error":{"type":"invalid_request_error","message":"Bad request with secret-of-a1."}}"#,
       status: 400),
     Asked(
-      testDescription: "in a stream", speaks: .openai, isStream: true,
+      testDescription: "escaped", speaks: .openai,
+      answer:
+        #"{"error":{"message":"Bad request with secret\u002Dof-a1.","type":"invalid_request_error"}}"#,
+      status: 400),
+    Asked(
+      testDescription: "escaped for no reason", speaks: .openai,
+      answer:
+        #"{"error":{"message":"Bad request with secret/of/\/\u002B.","type":"invalid_request_error"}}"#,
+      status: 400, secret: "secret/of//+"),
+    Asked(
+      testDescription: "an error within an error", speaks: .openai,
+      answer:
+        #"{"error":{"message":"{\"error\":\"Bad with secret\\u002dof-a1\"}","type":"invalid_request_error"}}"#,
+      status: 400),
+    Asked(
+      testDescription: "another protocol, escaped", speaks: .anthropic,
+      answer:
+        #"{"type":"error","error":{"type":"invalid_request_error","message":"Bad with secret\u002dof-a1."}}"#,
+      status: 400),
+    Asked(
+      testDescription: "in a stream's first frame", speaks: .openai, isStream: true,
       answer:
         "data: {\"error\":{\"message\":\"Bad with secret-of-a1.\",\"type\":\"invalid_request_error\"}}\n\n"
     ),
@@ -96,10 +118,13 @@ private struct Asked: Sendable, CustomTestStringConvertible {
 
 @Suite("What an answer cannot be told by, or quotes", .timeLimit(.minutes(5)))
 struct AnswerFaultTests {
-  private func configuration(_ port: Int, _ speaks: UpstreamProtocol) -> Configuration {
+  private func configuration(
+    _ port: Int, _ speaks: UpstreamProtocol, secret: String? = nil
+  ) -> Configuration {
     var configuration = Configuration()
     configuration.addProvider("p", port: port, dialect: speaks)
-    for index in 1...2 { configuration.addAccount("a\(index)", at: "p", priority: UInt32(index)) }
+    configuration.addAccount("a1", at: "p", priority: 1, secret: secret)
+    configuration.addAccount("a2", at: "p", priority: 2)
     return configuration
   }
 
@@ -141,13 +166,76 @@ struct AnswerFaultTests {
   @Test("an error that quotes the account's secret is not quoted", arguments: Asked.leaks)
   private func leaks(_ asked: Asked) async throws {
     let upstream = try await ScriptedUpstream.start { asked.send($0) }
-    try await Gateway.run(configuration(upstream.port, asked.speaks)) { gateway in
+    try await Gateway.run(
+      configuration(upstream.port, asked.speaks, secret: asked.secret)
+    ) { gateway in
       let client = try await gateway.client()
       try await client.send(asked.request)
       let response = try await client.response()
       #expect(response.status == 400)
       #expect(!response.text.contains("secret"))
       #expect(response.text.contains("error"))
+    }
+  }
+
+  @Test(
+    "a late error of a stream is quoted unless it names the account's secret",
+    arguments: [
+      ("image too odd", true), ("Bad with secret-of-a1.", false),
+      (#"Bad with secret\u002dof-a1."#, false),
+    ])
+  func late(_ words: String, isQuoted: Bool) async throws {
+    let upstream = try await ScriptedUpstream.start()
+    try await Gateway.run(configuration(upstream.port, .openai)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        chat(#"{"model":"p/m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#))
+      let call = await upstream.next()
+      call.startStream()
+      call.chunk("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"}}]}\n\n")
+      _ = await client.receives("hello")
+      call.chunk(
+        "data: {\"error\":{\"message\":\"\(words)\",\"type\":\"invalid_request_error\"}}\n\n")
+      let text = try await client.response().text
+      await call.closed()
+      #expect(text.contains(words) == isQuoted)
+      #expect(text.contains(ErrorCode.upstreamError.summary) != isQuoted)
+      #expect(!text.contains("of-a1"))
+    }
+  }
+
+  /// An answer to a client of Messages, and the same as a frame.
+  private static let many =
+    #"{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}],"x":[\#(String(repeating: "0,", count: 500_000))0],"usage":{"prompt_tokens":7,"completion_tokens":5}}"#
+
+  @Test(
+    "an answer of more values than are read is nobody's fault, and asked of nobody else",
+    arguments: [(false, false), (true, false), (true, true)])
+  func manyValues(isStream: Bool, isLate: Bool) async throws {
+    let upstream = try await ScriptedUpstream.start()
+    let health = TestHealth()
+    try await Gateway.run(configuration(upstream.port, .openai), health: health) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        chat(
+          #"{"model":"p/m","stream":\#(isStream),"messages":[{"role":"user","content":"hi"}],"max_tokens":9}"#,
+          path: "/v1/messages"))
+      let call = await upstream.next()
+      if isStream { call.startStream() }
+      if isLate {
+        call.chunk("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"}}]}\n\n")
+        _ = await client.receives("hello")
+      }
+      isStream ? call.chunk("data: \(Self.many)\n\n") : call.answer(Self.many)
+      let response = try await client.response()
+      #expect(response.status == (isLate ? 200 : 502))
+      #expect(response.text.contains(ErrorCode.answerTooLarge.summary))
+      #expect(upstream.callCount == 1)
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.ending == .failed && finished.errorCode == "answer_too_large")
+      #expect(finished.errorClass == .gateway)
+      if !isStream { #expect(finished.usage == TokenUsage(input: 7, output: 5)) }
+      #expect(health.reports.value.isEmpty)
     }
   }
 

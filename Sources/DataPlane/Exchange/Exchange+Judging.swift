@@ -6,8 +6,8 @@ import Surface
 struct CollectedError {
   var head: HTTP1ResponseHead
   var bytes = ByteBuffer()
-  /// Read to its end, so that it can be quoted.
-  var isWhole = false
+  /// Read to its end, and nothing in it that must not go out.
+  var isQuotable = false
 
   /// More is not read: what an error says of itself stands at its start.
   static let bytesMax = 64 << 10
@@ -59,7 +59,7 @@ extension Exchange {
   func judge(isWhole: Bool = false) {
     guard var error = collected else { return }
     collected = nil
-    error.isWhole = isWhole
+    error.isQuotable = isWhole
     deadline = .max
     // After a whole answer the connection is in the pool, or closed.
     if !isWhole { upstream?.close() }
@@ -81,7 +81,7 @@ extension Exchange {
     phase = .attempting
     var error = CollectedError(head: head, bytes: bytes)
     // A frame is whole, and so is the JSON that can be read; longer ones say more than an error has to.
-    error.isWhole = bytes.readableBytes <= CollectedError.bytesMax
+    error.isQuotable = bytes.readableBytes <= CollectedError.bytesMax
     follow(verdict(on: fault, bytes, status: head.status), error)
   }
 
@@ -118,7 +118,8 @@ extension Exchange {
 
   private func follow(_ verdict: FailureVerdict, _ error: CollectedError) {
     var error = error
-    if quotesSecret(error.bytes) { error.isWhole = false }
+    // What is longer is not quoted, whatever stands in it.
+    if error.isQuotable, quotesSecret(error.bytes) { error.isQuotable = false }
     if verdict.rule == .streamOptionsRejected, addsUsageOption {
       tellQuirk(.rejectsStreamOptions)
       return repeatWithoutOption()
@@ -146,15 +147,52 @@ extension Exchange {
   }
 
   /// Whether the secret of the account under way stands in what its provider says: then nothing of it is repeated.
+  ///
+  /// Escapes of JSON hide it from a comparison of bytes and from no reader; an error that quotes another has two layers
+  /// of them.
   func quotesSecret(_ bytes: ByteBuffer) -> Bool {
-    guard let secret = attempt?.route?.secret, let first = secret.first else { return false }
-    let said = bytes.readableBytesView
+    guard let secret = attempt?.route?.secret, !secret.isEmpty else { return false }
+    var said = Array(bytes.readableBytesView)
+    for _ in 0..<Self.escapeLayers {
+      if Self.contains(said, secret) { return true }
+      guard said.contains(UInt8(ascii: "\\")) else { return false }
+      said = Self.unescaped(said)
+    }
+    return Self.contains(said, secret)
+  }
+
+  private static let escapeLayers = 4
+
+  private static func contains(_ said: [UInt8], _ secret: [UInt8]) -> Bool {
     var start = said.startIndex
-    while let at = said[start...].firstIndex(of: first) {
+    while let at = said[start...].firstIndex(of: secret[0]) {
       if said[at...].starts(with: secret) { return true }
       start = at + 1
     }
     return false
+  }
+
+  /// Without one layer of escapes, as far as they stand for visible ASCII, which secrets are made of.
+  private static func unescaped(_ said: [UInt8]) -> [UInt8] {
+    var plain: [UInt8] = []
+    plain.reserveCapacity(said.count)
+    var rest = said[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "\\"), let kind = rest.popFirst() else {
+        plain.append(byte)
+        continue
+      }
+      let digits = rest.prefix(4)
+      if kind == UInt8(ascii: "u"), digits.count == 4,
+        let code = UInt16(String(decoding: digits, as: UTF8.self), radix: 16)
+      {
+        plain.append(UInt8(exactly: code) ?? 0)
+        rest.removeFirst(4)
+      } else {
+        plain.append(kind)
+      }
+    }
+    return plain
   }
 
   /// Nanoseconds until upstream says that it will take requests again; nil: it does not say.
@@ -214,7 +252,7 @@ extension Exchange {
         message: translatedWords(of: error), wait: wait, isRetryable: false)
     }
     let isErrorObject =
-      error.isWhole && !error.head.isEncoded
+      error.isQuotable && !error.head.isEncoded
       && error.bytes.withUnsafeReadableBytes(Self.isErrorObject)
     guard isErrorObject else {
       return answerError(

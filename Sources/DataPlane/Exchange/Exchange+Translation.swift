@@ -170,9 +170,13 @@ extension Exchange {
       usage = whole.usage
       complete([whole.body], nil)
     } catch {
+      guard let fault = error.hidden(inStream: false) else {
+        usage = usageAtFault(answer.kept)
+        return answerTooLarge()
+      }
       hidden(
         translation.isOfOtherKind && (error == .broken || error == .notCarried)
-          ? .malformedAnswer : error.hidden(inStream: false), answer.kept)
+          ? .malformedAnswer : fault, answer.kept)
     }
   }
 
@@ -187,11 +191,10 @@ extension Exchange {
       complete((translation?.stream?.end).map { [$0] } ?? [], nil)
     case .empty: isCommitted ? giveUpTranslated(.cut) : hidden(.emptyStream, nil)
     case .unfinished: giveUpTranslated(.cut)
-    case .fault(.tooLarge): answerTooLarge()
     case .fault(let fault):
+      guard let fault = fault.hidden(inStream: true) else { return answerTooLarge() }
       let frame = translation?.stream?.faultFrame
-      isCommitted
-        ? translatedFailed(fault, frame) : hidden(fault.hidden(inStream: true), frame)
+      isCommitted ? translatedFailed(fault, frame) : hidden(fault, frame)
     case .frameTooLong: answerTooLarge()
     }
   }
@@ -204,35 +207,38 @@ extension Exchange {
   }
 
   /// The stream has begun and now is an error: the client reads of which class, in its own protocol.
-  private func translatedFailed(_ fault: AnswerFault, _ frame: ByteBuffer?) {
+  private func translatedFailed(_ fault: HiddenFault, _ frame: ByteBuffer?) {
     forwardReleased()
     upstream?.close()
     upstream = nil
     noteUsage()
-    if fault == .notCarried { usage = usageAtFault(frame ?? ByteBuffer()) }
+    if fault == .answerNotCarried { usage = usageAtFault(frame ?? ByteBuffer()) }
     let verdict = verdict(
-      on: fault.hidden(inStream: true), frame ?? ByteBuffer(), status: answer?.status ?? 200)
+      on: fault, frame ?? ByteBuffer(), status: answer?.status ?? 200)
     closeAttempt(verdict)
     let code: ErrorCode =
       switch fault {
-      case .malformed: .upstreamProtocol
-      case .notCarried: .answerNotCarried
-      case .broken, .tooLarge, .empty, .reported: .upstreamError
+      case .malformedAnswer: .upstreamProtocol
+      case .answerNotCarried: .answerNotCarried
+      case .errorInStream, .errorInAnswer, .emptyStream, .emptyAnswer, .brokenAnswer: .upstreamError
       }
     let name =
       verdict.rule == .contextTooLong
       ? ErrorCode.contextLengthExceeded.rawValue
-      : translation?.stream?.failureName.map(Self.told) ?? code.rawValue
+      : translation?.stream?.failureName.map { Self.told($0, verdict) } ?? code.rawValue
     conclude(
       .failed, status: answer?.status ?? 200, code: code.rawValue, errorClass: verdict.errorClass,
       translatedFailure(name) ?? .abort)
   }
 
   /// A provider's name for a class of errors, which must not be read as a code of our own.
-  private static func told(_ name: String) -> String {
+  private static func told(_ name: String, _ verdict: FailureVerdict) -> String {
     guard ErrorCode(rawValue: name) != nil else { return name }
-    let code: ErrorCode = name == "rate_limit_exceeded" ? .rateLimited : .upstreamError
-    return code.rawValue
+    return switch verdict.rule {
+    // We have no code for it, and all protocols know this word.
+    case .overloaded, .modelOverloaded: "overloaded_error"
+    case _: verdict.streamCode.rawValue
+    }
   }
 
   /// How a begun translated stream tells of a failure; nil: there is none.
@@ -244,7 +250,7 @@ extension Exchange {
 
   /// What a provider of another protocol says of a request that is at fault; nil: nothing that can be repeated.
   func translatedWords(of error: CollectedError) -> String? {
-    guard error.isWhole, !error.head.isEncoded,
+    guard error.isQuotable, !error.head.isEncoded,
       let value = try? JSONValue.parse(Array(error.bytes.readableBytesView)),
       let text = value["error"]?["message"]?.string ?? value["error"]?.string
         ?? value["response"]?["error"]?["message"]?.string

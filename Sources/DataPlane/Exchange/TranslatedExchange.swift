@@ -134,15 +134,14 @@ extension JSONValue {
 }
 
 extension AnswerFault {
-  /// What it is called as a fault of an answer under a good status.
-  func hidden(inStream: Bool) -> HiddenFault {
+  /// What it is called as a fault of an answer under a good status; nil: the bound is ours.
+  func hidden(inStream: Bool) -> HiddenFault? {
     switch self {
     case .reported: inStream ? .errorInStream : .errorInAnswer
     case .empty: inStream ? .emptyStream : .emptyAnswer
     case .broken: .brokenAnswer
     case .notCarried: .answerNotCarried
-    // Dealt with where it is met: it says nothing of the answer.
-    case .tooLarge: .brokenAnswer
+    case .tooLarge: nil
     case .malformed: .malformedAnswer
     }
   }

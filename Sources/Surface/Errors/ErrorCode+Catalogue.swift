@@ -185,7 +185,7 @@ extension ErrorCode {
     case .answerTooLarge:
       .server(
         502, "The provider's answer is larger than the gateway reads.",
-        "Ask for less in one answer: a frame may have 16 MiB, a whole translated answer 32 MiB.",
+        "Ask for less in one answer; docs/translation.md has the bounds.",
         isRetryable: false)
     case .recordingUnavailable:
       .server(

@@ -35,7 +35,10 @@ struct Configuration {
             models: models.map { ProviderModel(name: $0) }, excludedModels: []))))
   }
 
-  mutating func addAccount(_ id: String, at provider: String, priority: UInt32 = 1) {
+  /// `secret` nil: `secret-of-` and its id.
+  mutating func addAccount(
+    _ id: String, at provider: String, priority: UInt32 = 1, secret: String? = nil
+  ) {
     apply(
       .account(
         .added(
@@ -47,7 +50,7 @@ struct Configuration {
         .issued(
           .init(
             account: AccountID(id), generation: 1, fingerprint: PlainFingerprinter.of(id.utf8)))))
-    secrets[AccountID(id)] = UpstreamSecret(Array("secret-of-\(id)".utf8))
+    secrets[AccountID(id)] = UpstreamSecret(Array((secret ?? "secret-of-\(id)").utf8))
   }
 
   mutating func addKey(
