@@ -88,6 +88,43 @@ struct StoredTests {
     }
   }
 
+  @Test("a response that is too large to be kept has its owner too")
+  func large() async throws {
+    try await Self.run { _, client, upstream, _ in
+      let start = chat(#"{"model":"p/m","input":"a picture"}"#, path: "/v1/responses")
+      try await client.send(start)
+      let picture = String(repeating: "A", count: 3 << 20)
+      await upstream.next().answer(
+        #"{"id":"resp_large","object":"response","output":[{"id":"ig_1","type":"image_generation_call","result":"\#(picture)"}]}"#
+      )
+      #expect(try await client.response().status == 200)
+      try await client.send(ask("GET", "/v1/responses/resp_large", key: "sk-other"))
+      #expect(try await client.response().status == 404)
+      try await client.send(ask("GET", "/v1/responses/resp_large"))
+      let call = await upstream.next()
+      #expect(call.header("authorization") == "Bearer secret-of-a1")
+      call.answer(made("resp_large"))
+      #expect(try await client.response().status == 200)
+    }
+  }
+
+  @Test("no key of ours goes on in the query")
+  func keyInQuery() async throws {
+    try await Self.run { _, client, upstream, _ in
+      for (query, goesOn) in [
+        ("?key=sk-1&limit=2", "?limit=2"), ("?limit=2&api%5Fkey=sk-1", "?limit=2"),
+        ("?API_KEY=sk-1", ""),
+        ("?include%5B%5D=a&include%5B%5D=b", "?include%5B%5D=a&include%5B%5D=b"),
+      ] {
+        try await client.send(ask("GET", "/v1/responses/resp_a1\(query)"))
+        let call = await upstream.next()
+        #expect(call.path == "/v1/responses/resp_a1\(goesOn)")
+        call.answer(made("resp_a1"))
+        #expect(try await client.response().status == 200)
+      }
+    }
+  }
+
   @Test("what nobody has, or another organisation, is not there, and nobody is asked")
   func missing() async throws {
     try await Self.run { gateway, client, upstream, _ in
@@ -150,7 +187,7 @@ struct StoredTests {
     arguments: [
       "GET /v1/responses/", "GET /v1/responses/r/cancel", "GET /v1/responses/r/x",
       "DELETE /v1/responses/r/input_items", "POST /v1/responses/r",
-      "POST /v1/responses/r/cancel/",
+      "POST /v1/responses/r/cancel/", "GET /v1/responses/%2e%2e", "DELETE /v1/responses/.",
     ])
   func strangers(_ request: String) async throws {
     try await Self.run { _, client, upstream, _ in

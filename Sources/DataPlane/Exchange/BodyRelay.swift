@@ -27,6 +27,8 @@ struct BodyRelay {
   private(set) var kept: ByteBuffer?
   /// In place of `kept`, where the body is larger.
   private var passing: PassingUsage?
+  /// Of a larger answer of Responses: its own id.
+  private(set) var ownID: String?
   /// How many bytes must stay back although more may come: 1 where the end of the connection is the
   /// answer's end, because then no framing is left to withhold.
   private let reserve: Int
@@ -49,7 +51,10 @@ struct BodyRelay {
     let bytes = count + slice.readableBytes
     if bytes > Self.usageBodyBytes {
       passing = PassingUsage(dialect)
-      kept?.withUnsafeReadableBytes { passing?.take($0) }
+      kept?.withUnsafeReadableBytes { bytes in
+        passing?.take(bytes)
+        if dialect == .responses { ownID = StoredIDs.ownID(inBeginning: bytes) }
+      }
       slice.withUnsafeReadableBytes { passing?.take($0) }
       kept = nil
     } else if count == 0 {

@@ -94,7 +94,9 @@ extension Exchange {
     guard let account = attempts.last?.account, !answerIsTranslated else { return [] }
     var made: [StoredState] = []
     if operation == .responses {
-      let ids = stream?.stored ?? relay?.kept?.withUnsafeReadableBytes { StoredIDs.ids(in: $0) }
+      let ids =
+        stream?.stored ?? relay?.kept?.withUnsafeReadableBytes { StoredIDs.ids(in: $0) }
+        ?? (relay?.ownID).map { [$0] }
       made = (ids ?? []).map(stored)
     }
     // What it named was there, since the account answered.

@@ -22,8 +22,9 @@ extension Exchange {
     guard let route = attempt?.route, let call = StoredCall(path: head.path) else {
       return (head.method, [])
     }
+    let query = head.query.map { StoredCall.query($0[...]) } ?? ""
     var out = ByteBuffer()
-    route.begin(head.method, stored: call.rest + (head.query.map { "?" + $0 } ?? ""), to: &out)
+    route.begin(head.method, stored: call.rest + (query.isEmpty ? "" : "?" + query), to: &out)
     HTTP1Encoder.field("accept", "application/json", to: &out)
     passFields(to: &out)
     guard head.method == .post else {

@@ -18,6 +18,22 @@ public enum StoredIDs {
     }
   }
 
+  /// The response's own id, of the beginning of an answer that is too large to be kept; nil: it does not stand there.
+  ///
+  /// OpenAI writes it before what makes an answer large.
+  public static func ownID(inBeginning bytes: UnsafeRawBufferPointer) -> String? {
+    guard var cursor = JSONCursor(bytes) else { return nil }
+    var found = ResponseIDs()
+    do throws(JSONFlaw) {
+      try cursor.beginDocument()
+      guard try cursor.expectByte() == UInt8(ascii: "{") else { return nil }
+      try cursor.responseIDs(depth: 1, &found)
+    } catch {
+      // Where it breaks off; what was found before stands.
+    }
+    return found.own.first.flatMap { text(bytes, $0) }
+  }
+
   /// How many ids are told of one answer.
   public static let countMax = 5
 

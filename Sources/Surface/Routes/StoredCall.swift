@@ -1,6 +1,6 @@
 /// What the path of a request for something stored says: `/v1/responses/{id}`, and what of it is asked for.
 public struct StoredCall: Sendable, Hashable {
-  /// Decoded; 1…512 bytes.
+  /// Decoded; 1…512 bytes, and no step within a path.
   public var id: String
   /// The id and what follows, with its escapes as sent.
   public var rest: String
@@ -28,9 +28,20 @@ public struct StoredCall: Sendable, Hashable {
     case 2 where segments[1] == "cancel": part = .cancel
     case _: return nil
     }
-    guard let id = percentDecoded(segments[0].utf8), 1...512 ~= id.utf8.count else { return nil }
+    guard let id = percentDecoded(segments[0].utf8), 1...512 ~= id.utf8.count,
+      id != ".", id != ".."
+    else { return nil }
     self.id = id
     self.rest = String(rest)
+  }
+
+  /// A query without what some clients put a key in: that one is ours, and no provider's to see.
+  public static func query(_ query: Substring) -> String {
+    query.split(separator: "&", omittingEmptySubsequences: false)
+      .filter { pair in
+        let name = percentDecoded(pair.prefix { $0 != "=" }.utf8)?.lowercased()
+        return name != "key" && name != "api_key"
+      }.joined(separator: "&")
   }
 
   private static let bases = ["/v1/responses/", "/api/v1/responses/"]
