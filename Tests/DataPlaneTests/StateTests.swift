@@ -329,6 +329,49 @@ struct StateTests {
     }
   }
 
+  @Test("another maker's thoughts are no end of a conversation in a combo")
+  func carried() async throws {
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Configuration()
+    configuration.addProvider("claude", port: upstream.port, dialect: .anthropic)
+    configuration.addProvider("gpt", port: upstream.port)
+    configuration.addAccount("c1", at: "claude")
+    configuration.addAccount("g1", at: "gpt")
+    for (name, models) in [("cg", ["claude/m", "gpt/m"]), ("gc", ["gpt/m", "claude/m"])] {
+      configuration.apply(.combo(.set(.init(name: name, models: models, isUnresolved: false))))
+    }
+    let hello =
+      #"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn","usage":{"input_tokens":7,"output_tokens":5}}"#
+    let thought =
+      #"{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"signalbox.thinking:c2ln"}"#
+    func ask(_ model: String) -> String {
+      chat(
+        #"{"model":"\#(model)","store":false,"input":[\#(thought),{"role":"user","content":"more"}]}"#,
+        path: "/v1/responses")
+    }
+    try await Gateway.run(configuration) { gateway in
+      let client = try await gateway.client()
+      // Who cannot read them is passed over, whether first or last.
+      try await client.send(ask("gc"))
+      var call = await upstream.next()
+      #expect(call.header("x-api-key") == "secret-of-c1")
+      call.answer(hello)
+      #expect(try await client.response().status == 200)
+      try await client.send(ask("cg"))
+      call = await upstream.next()
+      call.answer(
+        #"{"type":"error","error":{"type":"rate_limit_error"}}"#, status: 429,
+        headers: "retry-after: 7\r\n")
+      let limited = try await client.response()
+      #expect(limited.status == 429 && limited.headers["retry-after"] == "7", "\(limited.text)")
+      try await client.send(ask("gpt/m"))
+      let refused = try await client.response()
+      #expect(refused.status == 400 && refused.text.contains("state_not_carried"))
+      #expect(refused.text.contains("input[0].encrypted_content"))
+      #expect(upstream.callCount == 2)
+    }
+  }
+
   @Test("another organisation's response is not there")
   func foreign() async throws {
     let upstream = try await ScriptedUpstream.start()

@@ -12,7 +12,7 @@ extension Exchange {
     guard let scan, let client = operation.dialect, let attempt else { return nil }
     guard attempt.dialect != client else {
       translation?.standAside()
-      return nil
+      return foreignThoughts(client)
     }
     if translation == nil {
       if case .tooLarge = refusal { return refusal }
@@ -34,6 +34,24 @@ extension Exchange {
     }
     guard connection.hold(translation?.request.readableBytes ?? 0) else { return .noRoom }
     return nil
+  }
+
+  /// Thoughts of another maker's model, which a provider of the client's own protocol would refuse.
+  private func foreignThoughts(_ client: Dialect) -> TranslationRefusal? {
+    guard client == .responses || client == .messages else { return nil }
+    // Where all providers are of one protocol, nobody else thought.
+    let providers = context.routing.snapshot.providers
+    guard providers.contains(where: { $0.dialect != providers[0].dialect }) else { return nil }
+    if foreignPlace == nil {
+      foreignPlace = .some(
+        body.withUnsafeReadableBytes { ForeignThoughts.place(in: $0, of: client) })
+    }
+    guard let place = foreignPlace ?? nil else { return nil }
+    return .fault(
+      TranslationFault(
+        .stateBound, place,
+        "\(place) is of another maker's model, and this one's provider would refuse it: leave the thought out, or ask a model "
+          + "of that maker."))
   }
 
   /// Makes room for what is made of so many values and texts of so many bytes.

@@ -98,6 +98,8 @@ final class Exchange {
   var answer: HTTP1ResponseHead?
   /// Where an account was asked in another protocol than the client's.
   var translation: TranslatedExchange?
+  /// Where the request has a thought that the providers of its own protocol would refuse; nil: that was not looked for.
+  var foreignPlace: String??
   var stream: StreamRelay?
   var relay: BodyRelay?
   /// Upstream's refusal, while it is read.
