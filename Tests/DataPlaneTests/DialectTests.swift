@@ -1,6 +1,7 @@
 import Domain
 import NIOHTTP1
 import Support
+import Surface
 import Testing
 
 @testable import DataPlane
@@ -172,5 +173,51 @@ struct DialectTests {
         #expect(try await client.response().status == status)
       }
     }
+  }
+
+  @Test(
+    "models are listed in the client's form, as the description says",
+    arguments: [
+      ("/v1/models", "", 0, Endpoint.listModels),
+      ("/v1/models", "anthropic-version: 2023-06-01\r\n", 1, .listModels),
+      ("/v1/models", "x-goog-api-key: \(Gateway.key)\r\n", 2, .listModels),
+      ("/v1beta/models", "", 0, .listGeminiModels),
+      ("/v1/models/p/m", "", 0, .getModel),
+      ("/v1/models/p/m", "anthropic-version: 2023-06-01\r\n", 1, .getModel),
+      ("/v1/models/p/m", "x-goog-api-key: \(Gateway.key)\r\n", 2, .getModel),
+      ("/v1beta/models/p/m", "", 0, .getGeminiModel),
+    ])
+  func models(path: String, headers: String, form: Int, endpoint: Endpoint) async throws {
+    try await Gateway.run(.one(port: 1)) { gateway in
+      let client = try await gateway.client()
+      let key = headers.hasPrefix("x-goog") ? "" : "Authorization: Bearer \(Gateway.key)\r\n"
+      try await client.send("GET \(path) HTTP/1.1\r\nHost: x\r\n\(key)\(headers)\r\n")
+      let response = try await client.response()
+      #expect(response.status == 200)
+      let said = try JSONValue.parse(response.body)
+      let schema = try #require(endpoint.contract.answers.first?.schema.json)
+      let forms = schema["anyOf"]?.array ?? [schema]
+      #expect(forms.indices.filter { Self.fits(said, forms[$0]) } == [form])
+    }
+  }
+
+  /// Whether a value has exactly the fields that a schema names, those left out that may be.
+  private static func fits(_ value: JSONValue, _ schema: JSONValue) -> Bool {
+    if let place = schema["$ref"]?.string {
+      guard let name = place.split(separator: "/").last.map(String.init),
+        let component = Component(rawValue: name)
+      else { return false }
+      return fits(value, component.schema.json)
+    }
+    if let constant = schema["const"] { return value == constant }
+    if let element = schema["items"] {
+      guard let elements = value.array, !elements.isEmpty else { return false }
+      return elements.allSatisfy { fits($0, element) }
+    }
+    guard let fields = schema["properties"]?.members else { return true }
+    let names = (value.members ?? []).map(\.name)
+    let needed = (schema["required"]?.array ?? []).compactMap(\.string)
+    return Set(names).isSubset(of: fields.map(\.name)) && Set(needed).isSubset(of: names)
+      && fields.allSatisfy { field in value[field.name].map { fits($0, field.value) } ?? true }
   }
 }

@@ -46,29 +46,39 @@ extension Contract {
     .optional("hmac_signature", Schema.any.described("Not looked at.")),
   ])
 
-  static let getResponse = stored(query: [
-    .init(name: "include", schema: .string, note: "Read by the provider, as all that is here.")
-  ])
+  static let getResponse = stored(
+    query: [
+      passed("include", .array(of: .string)), passed("stream", .bool),
+      passed("starting_after", .integer), passed("include_obfuscation", .bool),
+    ], streams: true)
   static let removeResponse = stored()
   static let cancelResponse = stored()
-  static let listInputItems = stored(
-    query: ["after", "before", "limit", "order", "include"].map {
-      .init(name: $0, schema: .string, note: "Read by the provider.")
-    })
+  static let listInputItems = stored(query: [
+    passed("after", .string), passed("limit", .integer), passed("order", .string),
+    passed("include", .array(of: .string)),
+  ])
+
+  /// The gateway does not look at it, nor at any other that is not here.
+  private static func passed(_ name: String, _ schema: Schema) -> Parameter {
+    .init(name: name, schema: schema, note: "Goes to the provider as sent, like all others.")
+  }
 
   /// Of what one account has: its answer as it comes.
-  private static func stored(query: [Parameter] = []) -> Contract {
+  private static func stored(query: [Parameter] = [], streams: Bool = false) -> Contract {
     Contract(
       query: query,
-      answers: [
-        .ok(.any, note: "The provider's answer"),
-        Answer(status: nil, .any, note: "The provider's own answer with another status"),
+      answers: [.ok(.any, note: "The provider's answer")] + (streams ? [eventStream] : []) + [
+        Answer(status: nil, .any, note: "The provider's own answer with another status")
       ],
       errors: [
         .stateBound, .rateLimited, .upstreamError, .upstreamUnreachable, .upstreamTimeout,
         .upstreamCut, .upstreamProtocol, .recordingUnavailable, .logUnreadable,
       ])
   }
+
+  private static let eventStream = Answer(
+    status: 200, note: "The provider's answer as server-sent events, with `stream`",
+    schema: .event, mediaType: "text/event-stream")
 
   private static let contents: [Schema.Field] = [
     .optional("contents", Schema.any.described("Read by the provider.")),
@@ -87,12 +97,9 @@ extension Contract {
       "model",
       .string(1...256).described("`prefix/model`, an alias, or a model that one provider offers.")
     )
-    let stream = Answer(
-      status: 200, note: "The provider's answer as server-sent events, with `stream`",
-      schema: .event, mediaType: "text/event-stream")
     return Contract(
       query: query, body: .open((named ? [] : [model]) + fields),
-      answers: [.ok(.any, note: "The provider's answer")] + (streams ? [stream] : []) + [
+      answers: [.ok(.any, note: "The provider's answer")] + (streams ? [eventStream] : []) + [
         Answer(status: 400, .any, note: "The provider's own refusal of the request"),
         Answer(status: nil, .any, note: "The provider's own answer with another status"),
       ],
@@ -103,17 +110,37 @@ extension Contract {
         + (isStateful ? [.stateBound] : []))
   }
 
-  static let listModels = read([
-    .field("object", .constant("list")), .field("data", .array(of: .named(.model))),
-  ])
+  /// In the form of the maker by whose key's field the client asks.
+  static let listModels = Contract(
+    answers: [.ok(.anyOf([openAIModels, anthropicModels, geminiModels]))],
+    errors: [.recordingUnavailable])
   static let getModel = Contract(
-    answers: [.ok(.named(.model))], errors: [.modelNotFound, .recordingUnavailable])
-  static let listGeminiModels = read([.field("models", .array(of: .geminiModel))])
+    answers: [.ok(.anyOf([.named(.model), .anthropicModel, .geminiModel]))],
+    errors: [.modelNotFound, .recordingUnavailable])
+  static let listGeminiModels = Contract(
+    answers: [.ok(geminiModels)], errors: [.recordingUnavailable])
   static let getGeminiModel = Contract(
     answers: [.ok(.geminiModel)], errors: [.modelNotFound, .recordingUnavailable])
+
+  private static let openAIModels = Schema.object([
+    .field("object", .constant("list")), .field("data", .array(of: .named(.model))),
+  ])
+  private static let anthropicModels = Schema.object([
+    .field("data", .array(of: .anthropicModel)),
+    .field("has_more", Schema.constant(false).described("One page holds them all.")),
+    .field("first_id", .string.orNull), .field("last_id", .string.orNull),
+  ])
+  private static let geminiModels = Schema.object([
+    .field("models", .array(of: .geminiModel))
+  ])
 }
 
 extension Schema {
+  static let anthropicModel = object([
+    .field("type", .constant("model")), .field("id", .string), .field("display_name", .string),
+    .field("created_at", .time),
+    .field("lifecycle", .constant("active")),
+  ])
   static let geminiModel = object([
     .field("name", .string.described("`models/` and its name.")), .field("displayName", .string),
     .field("supportedGenerationMethods", .array(of: .string)),
