@@ -18,7 +18,7 @@ public struct DataPlaneCounts: Sendable, Hashable {
   public var recordingFailures: UInt64 = 0
   /// Heads that could not be parsed, answered and closed; there is no request to record.
   public var malformedHeads: UInt64 = 0
-  /// Bytes of request bodies held at present.
+  /// Bytes held at present of requests' bodies, and of answers what `maxHeldBodyBytes` counts of them.
   public var heldBodyBytes: Int = 0
 }
 

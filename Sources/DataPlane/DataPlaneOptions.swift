@@ -30,7 +30,8 @@ public struct DataPlaneOptions: Sendable {
   public var maxLookupsWaiting: Int
   /// Request line and header fields of one request; at most 65,535.
   public var maxHeadBytes: Int
-  /// Request bodies held in memory at a time, over all loops; a request that would exceed it is answered 503.
+  /// Bytes of requests' bodies held in memory at a time, over all loops, and of each answer what is beyond a mebibyte
+  /// of what waits for the rest of it; what would exceed it is answered 503.
   public var maxHeldBodyBytes: Int
 
   /// From the first byte of a head (or the connection's start) to its last.

@@ -228,6 +228,64 @@ struct FrameSizeTests {
     }
   }
 
+  /// An answer of which five mebibytes are held and nothing can go: in a frame, by an array's element, or as a whole.
+  private static let waiting: [(UpstreamProtocol, String, String, String, isStream: Bool)] = {
+    let long = String(repeating: "x", count: 5 << 20)
+    let gemini = #"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#
+    let chatBody = #"{"model":"p/m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#
+    return [
+      (.openai, "/v1/chat/completions", chatBody, "data: {\"x\":\"\(long)", true),
+      (
+        .openai, "/v1beta/models/p/m:streamGenerateContent?alt=sse", gemini,
+        "data: {\"x\":\"\(long)", true
+      ),
+      (.gemini, "/v1beta/models/p/m:streamGenerateContent", gemini, "[{\"x\":\"\(long)", true),
+      (.openai, "/v1beta/models/p/m:generateContent", gemini, "{\"x\":\"\(long)", false),
+    ]
+  }()
+
+  @Test(
+    "count among the bytes that may be held, and nobody else is asked where there is no room",
+    arguments: 0..<4, [false, true])
+  private func counted(_ index: Int, isRefused: Bool) async throws {
+    let (speaks, path, body, held, isStream) = Self.waiting[index]
+    let upstream = try await ScriptedUpstream.start()
+    var configuration = Configuration()
+    configuration.addProvider("p", port: upstream.port, dialect: speaks)
+    for index in 1...2 { configuration.addAccount("a\(index)", at: "p", priority: UInt32(index)) }
+    try await Gateway.run(
+      configuration, options: { $0.maxHeldBodyBytes = isRefused ? 3 << 20 : 64 << 20 }
+    ) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(body, path: path))
+      let call = await upstream.next()
+      if isStream {
+        call.startStream()
+        call.chunk(held)
+      } else {
+        call.send(
+          "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9000000\r\n\r\n"
+            + held)
+      }
+      if !isRefused {
+        try await eventually { gateway.plane.counts.heldBodyBytes >= 4 << 20 }
+        call.close()
+        let next = await upstream.next()
+        next.answer(#"{"error":{"message":"no","type":"server_error"}}"#, status: 500)
+      }
+      let response = try await client.response()
+      #expect(response.status == (isRefused ? 503 : 500))
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(gateway.plane.counts.heldBodyBytes == 0)
+      guard isRefused else { return }
+      #expect(response.text.contains(ErrorCode.overloaded.summary))
+      #expect(finished.ending == .failed && finished.errorCode == "overloaded")
+      #expect(
+        finished.errorClass == .gateway && finished.attempts.map(\.errorCode) == ["overloaded"])
+      #expect(upstream.callCount == 1)
+    }
+  }
+
   /// Quadratic work would take hours here.
   @Test("of ten megabytes cost as much as their bytes, in pieces of one kibibyte")
   func pieces() {

@@ -275,24 +275,27 @@ extension Exchange {
 
   /// The answer is beyond our own bound: whoever was asked next would answer alike, and want to be paid as well.
   func answerTooLarge() {
+    giveUpAnswer(.answerTooLarge, UpstreamFailure.frameTooLong.verdict)
+  }
+
+  /// The gateway reads no more of the answer; nobody else is asked.
+  func giveUpAnswer(_ code: ErrorCode, _ verdict: FailureVerdict) {
     upstream?.close()
     upstream = nil
     deadline = .max
     noteUsage()
-    let verdict = UpstreamFailure.frameTooLong.verdict
     closeAttempt(verdict)
-    guard isCommitted else {
-      return answerError(.failed, .answerTooLarge, errorClass: verdict.errorClass)
-    }
+    guard isCommitted else { return answerError(.failed, code, errorClass: verdict.errorClass) }
     stream?.releaseHeld()
     forwardReleased()
     conclude(
-      .failed, status: answer?.status ?? 200, code: ErrorCode.answerTooLarge.rawValue,
-      errorClass: verdict.errorClass, failureEnd(.answerTooLarge))
+      .failed, status: answer?.status ?? 200, code: code.rawValue,
+      errorClass: verdict.errorClass, failureEnd(code))
   }
 
   /// Forgets an answer of which nothing went out.
   func resetAnswer() {
+    _ = holdAnswer(0)
     answer = nil
     stream = nil
     relay = nil

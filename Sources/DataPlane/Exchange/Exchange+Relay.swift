@@ -1,6 +1,7 @@
 import Domain
 import NIOCore
 import Surface
+import Synchronization
 
 /// Forwarding an upstream's answer.
 extension Exchange: UpstreamCaller {
@@ -89,7 +90,35 @@ extension Exchange: UpstreamCaller {
     } else if relay?.take(bytes) == .markup {
       hidden(.errorInAnswer, relay?.kept)
     }
+    guard phase == .relaying, !holdAnswer(pendingAnswerBytes) else { return }
+    giveUpAnswer(
+      .overloaded, FailureVerdict(.gatewayError, code: ErrorCode.overloaded.rawValue))
   }
+
+  /// Bytes of the answer that wait for more of it.
+  private var pendingAnswerBytes: Int {
+    guard answerIsTranslated, let translation else { return stream?.pendingBytes ?? 0 }
+    return translation.stream?.pendingBytes ?? translation.answer?.kept.readableBytes ?? 0
+  }
+
+  /// Counts so many bytes of the answer, instead of those before, beside the bodies of requests; false: there is no
+  /// room for them.
+  ///
+  /// Most answers come in small frames: only what is beyond a mebibyte counts.
+  func holdAnswer(_ bytes: Int) -> Bool {
+    let bytes = max(0, bytes - Self.uncountedAnswerBytes)
+    let growth = bytes - answerBytesHeld
+    if growth == 0 { return true }
+    let held = context.plane.counters.heldBodyBytes.wrappingAdd(growth, ordering: .relaxed).newValue
+    if growth > 0, held > options.maxHeldBodyBytes {
+      context.plane.counters.heldBodyBytes.wrappingSubtract(growth, ordering: .relaxed)
+      return false
+    }
+    answerBytesHeld = bytes
+    return true
+  }
+
+  private static let uncountedAnswerBytes = 1 << 20
 
   func upstreamReadComplete() {
     guard phase == .relaying else { return }

@@ -111,6 +111,8 @@ final class Exchange {
   /// The account under way rejected the usage option.
   var omitsUsageOption = false
   var isCommitted = false
+  /// Counted of what is held of an answer that is not whole.
+  var answerBytesHeld = 0
 
   // The end.
   var end = End.abort
@@ -355,6 +357,7 @@ final class Exchange {
     deadline = .max
     if !doubts.isEmpty { dropDoubts() }
     releaseRequest()
+    _ = holdAnswer(0)
     // What is written from here on leaves as soon as the event is in the log.
     if case .abort = end {} else { noteFirstByte() }
     // Whoever reads it finds the last attempt's model in `modelResolved`.

@@ -82,6 +82,11 @@ struct StreamRelay {
   /// Responses: the ids of what the account stores.
   var stored: [String] { sight.stored }
 
+  /// Bytes held of what is not whole: the framer has them too.
+  var pendingBytes: Int {
+    carry.readableBytes + (array?.pendingBytes ?? framer.pendingBytes)
+  }
+
   /// What became free to go since the last call, in order; as long as nothing is decided, nothing.
   mutating func takeReleased() -> [ByteBuffer] {
     guard isCommitted, !released.isEmpty else { return [] }

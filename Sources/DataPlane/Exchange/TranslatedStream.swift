@@ -33,6 +33,9 @@ struct TranslatedStream {
   /// Something was taken: the client may have it.
   private(set) var isTaken = false
 
+  /// Bytes held of a frame that is not whole.
+  var pendingBytes: Int { framer.pendingBytes }
+
   private var translation: StreamTranslation
   private var framer = SSEFramer()
   private var released: [UInt8] = []

@@ -32,6 +32,8 @@ public struct JSONArrayFramer: Sendable {
   private var isEscaped = false
   /// Bytes of the unfinished frame from earlier chunks, and where in them its data begins.
   private var carry: [UInt8] = []
+  /// Bytes taken in that belong to an element not ended yet.
+  public var pendingBytes: Int { carry.count }
   private var dataStart = 0
   private var fault: Fault?
 
