@@ -410,6 +410,22 @@ func fencesKeys() throws {
   #expect(snapshot.models(for: nil).count == 4)
 }
 
+@Test("a key that may ask for a model by its own name alone is listed that name")
+func listsOwnNames() throws {
+  let (k1, name) = (KeyID("k1"), "m2")
+  let state = state(
+    pool + [
+      .key(.created(key("k1", .standard, 9))),
+      .key(
+        .accessChanged(
+          .init(id: k1, allowedModels: [name, "none*", "nowhere"], allowedAccounts: nil))),
+    ])
+  let snapshot = RoutingSnapshot(state)
+  #expect(snapshot.model(name, for: k1) != nil)
+  #expect(snapshot.models(for: k1).map(\.id) == [name])
+  #expect(decision(state, "p1/m2", key: k1) == .failure(.modelNotAllowed))
+}
+
 @Test("what is degraded, disabled or paused is out until an operator says otherwise")
 func takesOut() throws {
   let degraded = state(pool + [.account(.degraded(.init(id: a1, reason: "incident")))])

@@ -196,7 +196,12 @@ public final class RoutingSnapshot: Sendable {
   /// What a client with this key may ask for, sorted by id.
   public func models(for key: KeyID?) -> [ListedModel] {
     guard let key, let fence = fences[key], !fence.models.isEmpty else { return listed }
-    return listed.filter { isAllowed($0.id, fence) }
+    let named = listed.filter { isAllowed($0.id, fence) }
+    // What is allowed by a name that no list has, such as a model's without its provider, is listed by that.
+    let known = Set(named.map(\.id))
+    let more = fence.models.filter { !known.contains($0) && !$0.contains("*") }
+      .compactMap { model($0, for: key) }
+    return more.isEmpty ? named : (named + more).sorted { $0.id < $1.id }
   }
 
   private func isAllowed(_ name: String, _ fence: Fence) -> Bool {
