@@ -1,5 +1,6 @@
 import Domain
 import NIOCore
+import Surface
 import Testing
 
 @testable import DataPlane
@@ -146,6 +147,64 @@ struct FailoverTests {
       #expect(!response.text.contains("internals"))
       #expect(response.headers["retry-after"] == "120")
       #expect(response.headers["x-should-retry"] == "false")
+    }
+  }
+
+  @Test(
+    "what many servers of OpenAI's protocol say of a bad request is told in its form",
+    arguments: [
+      (
+        #"{"object":"error","message":"bad temperature","type":"BadRequestError","code":400}"#,
+        "bad temperature"
+      ),
+      (#"{"detail":"unknown field"}"#, "unknown field"),
+      (#"{"object":"error","message":{"detail":[]}}"#, "The provider answered with status 400."),
+      (#"{"message":"it was secret-of-a1"}"#, "The provider answered with status 400."),
+    ])
+  func flatError(body: String, words: String) async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(body, status: 400) }
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(chat(plainBody))
+      let response = try await client.response()
+      #expect(response.status == 400)
+      let error = try JSONValue.parse(Array(response.text.utf8))["error"]
+      #expect(error?["message"]?.string == words, "\(response.text)")
+      #expect(error?["type"]?.string == "invalid_request_error")
+    }
+  }
+
+  @Test(
+    "a prompt that is too long is told by the code that clients know, whatever form it comes in")
+  func tooLong() async throws {
+    let upstream = try await ScriptedUpstream.start { call in
+      if call.path == "/v1/responses" {
+        call.startStream()
+        call.chunk(
+          "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"r\"}}\n\n"
+        )
+        call.chunk(
+          "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"r\",\"status\":\"failed\",\"error\":{\"code\":\"context_length_exceeded\",\"message\":\"too long\"}}}\n\n"
+        )
+        call.endChunks()
+      } else {
+        call.answer(
+          #"{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens","code":400}"#,
+          status: 400)
+      }
+    }
+    try await Gateway.run(.one(port: upstream.port)) { gateway in
+      let client = try await gateway.client()
+      for request in [
+        chat(plainBody),
+        chat(#"{"model":"p/m","input":"a","stream":true}"#, path: "/v1/responses"),
+      ] {
+        try await client.send(request)
+        let response = try await client.response()
+        #expect(response.status == 400, "\(response.text)")
+        let error = try JSONValue.parse(Array(response.text.utf8))["error"]
+        #expect(error?["code"]?.string == "context_length_exceeded", "\(response.text)")
+      }
     }
   }
 

@@ -241,7 +241,10 @@ extension Exchange {
   private func quote(_ error: CollectedError, _ verdict: FailureVerdict, _ wait: Int64?) {
     let isGood = (200...299).contains(error.head.status)
     let status = isGood ? 400 : error.head.status
-    if answerIsTranslated, verdict.rule == .contextTooLong {
+    let isErrorObject =
+      error.isQuotable && !error.head.isEncoded
+      && error.bytes.withUnsafeReadableBytes(Self.isErrorObject)
+    if verdict.rule == .contextTooLong, answerIsTranslated || !isErrorObject {
       return answerError(
         .failed, .contextLengthExceeded, errorClass: verdict.errorClass,
         message: ErrorShape(path: head.path).tooLong(translatedWords(of: error)), wait: wait)
@@ -251,14 +254,11 @@ extension Exchange {
         .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
         message: translatedWords(of: error), wait: wait, isRetryable: false)
     }
-    let isErrorObject =
-      error.isQuotable && !error.head.isEncoded
-      && error.bytes.withUnsafeReadableBytes(Self.isErrorObject)
     guard isErrorObject else {
       return answerError(
         .failed, .upstreamError, status: status, errorClass: verdict.errorClass,
-        message: isGood
-          ? translatedWords(of: error) : "The provider answered with status \(status).", wait: wait,
+        message: translatedWords(of: error)
+          ?? (isGood ? nil : "The provider answered with status \(status)."), wait: wait,
         isRetryable: false)
     }
     var head = answerHead(status: status)

@@ -272,7 +272,8 @@ extension Exchange {
       let value = try? JSONValue.parse(Array(error.bytes.readableBytesView)),
       let text = value["error"]?["message"]?.string ?? value["error"]?.string
         ?? value["response"]?["error"]?["message"]?.string
-        ?? (value["type"] == "error" ? value["message"]?.string : nil), !text.isEmpty
+        // As many servers of OpenAI's protocol have it: vLLM, FastAPI.
+        ?? value["message"]?.string ?? value["detail"]?.string, !text.isEmpty
     else { return nil }
     return String(text.prefix(Self.wordsMax))
   }
