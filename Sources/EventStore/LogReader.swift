@@ -210,13 +210,48 @@ public final class LogReader: Sendable {
       let last = found.last?.rawValue ?? 0
       if case .event(let position) = candidate, position <= last { continue }
       try forEachRecord(of: candidate) { position, view, bytes in
-        var isCarried = false
-        view.forEachKey(bytes) { if bytes.slice($0).elementsEqual(key) { isCarried = true } }
-        if isCarried, position > last { found.append(Position(position)) }
+        if position > last, view.carries(key, bytes) { found.append(Position(position)) }
         return true
       }
     }
     return found
+  }
+
+  /// The newest events that carry each of `keys`, in log order, at most `count` of each.
+  ///
+  /// Costs the index and the blocks of those events: older ones of the same key are not read.
+  public func events(
+    forKeys keys: [[UInt8]], newest count: Int
+  ) throws(StoreError) -> [[StoredEvent]] {
+    settle()
+    var found: [[StoredEvent]] = []
+    for key in keys {
+      var events: [StoredEvent] = []
+      for position in try newest(count, ofKey: key).reversed() {
+        if let event = try block(holding: position)?.event(at: position) { events.append(event) }
+      }
+      found.append(events)
+    }
+    return found
+  }
+
+  /// Positions of the newest events that carry a lookup key, descending.
+  private func newest(_ count: Int, ofKey key: [UInt8]) throws(StoreError) -> [UInt64] {
+    var found: [UInt64] = []
+    for candidate in try index.candidates(key: key).reversed() {
+      guard found.count < count else { break }
+      // As in `positions(forKey:)`: what was sealed meanwhile may give the same events again.
+      let first = found.last ?? .max
+      if case .event(let position) = candidate, position >= first { continue }
+      var here: [UInt64] = []
+      try forEachRecord(of: candidate) { position, view, bytes in
+        guard position < first else { return false }
+        if view.carries(key, bytes) { here.append(position) }
+        return true
+      }
+      found += here.reversed()
+    }
+    return Array(found.prefix(count))
   }
 
   /// The first event, in log order, whose time is at least `time`; the position after the last if there is none.

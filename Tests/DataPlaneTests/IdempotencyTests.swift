@@ -98,7 +98,7 @@ struct IdempotencyTests {
       #expect(try await client.response().status == 200)
       let finished = try #require(try await gateway.finished(1).first)
       let mark = try #require(finished.idempotency)
-      let events = try gateway.store.events(forKey: mark.lookupKey, newest: 64).map {
+      let events = try gateway.store.events(forKeys: [mark.lookupKey], newest: 64).joined().map {
         try Recorded(
           position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
           bytes: $0.payload)

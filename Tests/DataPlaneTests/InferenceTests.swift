@@ -102,6 +102,16 @@ struct InferenceTests {
         #expect((backend != nil) == diagnostics)
         #expect(response.headers["x-routing-decision"] == (diagnostics ? decision : nil))
       }
+      // Where nobody answered, nobody is named.
+      try await client.send(
+        chat(
+          #"{"model":"p/m","request_id":"r","payload":"Hello"}"#, key: "sk-2", path: "/v1/inference"
+        ))
+      await upstream.next().answer(#"{"error":{"message":"no"}}"#, status: 400)
+      let failed = try await client.response()
+      #expect(failed.status == 400)
+      #expect(failed.headers["x-routing-backend"] == nil)
+      #expect(failed.headers["x-routing-decision"] == nil)
     }
   }
 

@@ -356,5 +356,7 @@ private final class NotedLog: RequestLog {
     ids.change { $0 += requests.flatMap(\.batch.events).map(\.id.rawValue) }
   }
 
-  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] { [] }
+  func events(forKeys keys: [[UInt8]], newest count: Int) throws(StoreError) -> [[StoredEvent]] {
+    keys.map { _ in [] }
+  }
 }

@@ -394,12 +394,12 @@ struct StateTests {
       let owner = try #require(try await Self.turn(client, upstream, "", made: "resp_secret"))
       let finished = try #require(try await gateway.finished(1).first)
       let stored = try #require(
-        try gateway.store.events(forKey: finished.id.lookupKey, newest: 1).first)
+        try gateway.store.events(forKeys: [finished.id.lookupKey], newest: 1).first?.first)
       // The request's own, the response's and its message's.
       #expect(stored.lookupKeys.count == 3)
       let key = stored.lookupKeys[1]
       #expect(key.starts(with: Array("s:".utf8)) && key.count == 18)
-      let events = try gateway.store.events(forKey: key, newest: 1).map {
+      let events = try gateway.store.events(forKeys: [key], newest: 1).joined().map {
         try Recorded(
           position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
           bytes: $0.payload)

@@ -18,7 +18,7 @@ private func ask(_ method: String, _ target: String, key: String = Gateway.key) 
 struct StoredTests {
   /// Two accounts in turn, and what a background run made at the first of them.
   private static func run(
-    speaksAgainstAccount: Bool = false,
+    speaksAgainst rules: [FailureRule] = [],
     _ body: (Gateway, TestClient, ScriptedUpstream, inout Configuration) async throws -> Void
   ) async throws {
     let upstream = try await ScriptedUpstream.start()
@@ -39,15 +39,11 @@ struct StoredTests {
       }
       try await body(gateway, client, upstream, &configuration)
       // Nothing is said of how a model serves.
-      #expect(health.reports.value.isEmpty != speaksAgainstAccount)
       #expect(
-        health.reports.value.allSatisfy {
-          if case .failed(let verdict, 503, _) = $0.outcome {
-            verdict.scope == .account
-          } else {
-            false
-          }
-        })
+        health.reports.value.compactMap { report -> FailureRule? in
+          if case .failed(let verdict, _, _) = report.outcome { verdict.rule } else { nil }
+        } == rules)
+      #expect(health.reports.value.count == rules.count)
     }
   }
 
@@ -162,9 +158,12 @@ struct StoredTests {
     }
   }
 
-  @Test("what the provider says against it is told as it is, and speaks against no account")
+  @Test(
+    "what the provider says against it is told as it is; only what is said of the account counts against it"
+  )
   func refused() async throws {
-    try await Self.run(speaksAgainstAccount: true) { gateway, client, upstream, _ in
+    try await Self.run(speaksAgainst: [.unauthorized, .rateLimited]) {
+      gateway, client, upstream, _ in
       let error =
         #"{"error":{"message":"Response with id 'resp_a1' not found.","type":"invalid_request_error","param":null,"code":null}}"#
       for status in [404, 400, 409] {
@@ -178,7 +177,12 @@ struct StoredTests {
       await upstream.next().answer(error, status: 503)
       let failed = try await client.response()
       #expect(failed.status == 503 && !failed.text.contains("not found"))
-      #expect(upstream.callCount == 6)
+      for (status, account) in [(401, "a1"), (429, "a2")] {
+        try await client.send(ask("GET", "/v1/responses/resp_\(account)"))
+        await upstream.next().answer("{}", status: status)
+        #expect(try await client.response().status >= 400)
+      }
+      #expect(upstream.callCount == 8)
     }
   }
 

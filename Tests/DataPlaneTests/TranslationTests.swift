@@ -649,13 +649,17 @@ struct TranslationTests {
     let cell = Cell(client: .chatClient, provider: .anthropic)
     let text = String(repeating: "x", count: 10_000)
     let body = cell.client.body.replacing("MODEL", with: "p/m").replacing("hi", with: text)
-    try await Gateway.run(
-      cell.configuration(port: upstream.port), options: { $0.maxHeldBodyBytes = 25_000 }
-    ) { gateway in
+    var configuration = cell.configuration(port: upstream.port)
+    for account in ["b1", "b2", "b3"] { configuration.addAccount(account, at: "p") }
+    try await Gateway.run(configuration, options: { $0.maxHeldBodyBytes = 25_000 }) { gateway in
       let client = try await gateway.client()
       try await client.send(chat(body))
-      #expect(try await client.response().status == 503)
-      #expect(upstream.callCount == 0)
+      let refused = try await client.response()
+      #expect(refused.status == 503 && refused.text.contains(#""code":"overloaded""#))
+      #expect(upstream.callCount == 0 && gateway.plane.counts.heldBodyBytes == 0)
+      // No other account has more room.
+      let finished = try #require(try await gateway.finished(1).first)
+      #expect(finished.attempts.map(\.errorCode) == ["overloaded"])
       // Nothing is left behind: there is room for a smaller one, however often.
       for _ in 0..<20 {
         try await client.send(cell.client.request(model: "p/m"))

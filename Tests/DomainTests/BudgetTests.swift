@@ -351,8 +351,10 @@ func costs() {
     (TokenUsage(input: 1, cached: 1), 0, 1),
     (TokenUsage(input: 2, cached: 2), 0, 2),
   ]
-  for (usage, created, cost) in rows {
-    #expect(price.microUSD(of: usage, cacheCreation: created) == cost, "\(usage)")
+  for (tokens, created, cost) in rows {
+    var usage = tokens
+    usage.cacheCreation = created
+    #expect(price.microUSD(of: usage) == cost, "\(usage)")
   }
   let plain = Price(input: 1_000_000, output: 1_000_000)
   #expect(plain.microUSD(of: TokenUsage(input: 10, output: 5, cached: 4, reasoning: 5)) == 15)

@@ -276,6 +276,9 @@ import Testing
         }
         #expect(try reader.events(ofStream: "rare", from: Revision(6)) == [])
         #expect(try reader.positions(forKey: key) == expected.map(\.position))
+        for count in 1...6 {
+          #expect(try reader.events(forKeys: [key], newest: count) == [expected.suffix(count)])
+        }
         #expect(reader.revision(of: "rare") == Revision(5))
         // Progress is the caller's, so a filter can stop anywhere between two rare events.
         var found: [StoredEvent] = []

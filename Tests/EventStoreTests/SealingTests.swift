@@ -632,8 +632,16 @@ struct SealingTests {
     }
     while store.sealer.step() {}
     let reader = try LogReader(disk: disk, directory: "/log")
-    #expect(try reader.positions(forKey: Array("flood".utf8)).count == 5_000)
+    let flood = Array("flood".utf8)
     let key = try #require(draft(3).lookupKeys.first)
+    // Of the newest ones no more is read than they are in: a few blocks, while the flood is in all of them.
+    disk.injectReadError(after: 12)
+    let newest = try reader.events(forKeys: [flood, key, Array("none".utf8)], newest: 16)
+    #expect(disk.isReadErrorPending)
+    #expect(newest.map { $0.map(\.position.rawValue) } == [Array(4_985...5_000), [3], []])
+    #expect(newest[0].allSatisfy { $0.lookupKeys.contains(flood) })
+    #expect(throws: StoreError.self) { try reader.positions(forKey: flood) }
+    #expect(try reader.positions(forKey: flood).count == 5_000)
     #expect(try reader.positions(forKey: key) == [Position(3)])
     #expect(try reader.positions(forKey: Array("none".utf8)).isEmpty)
     try store.close()

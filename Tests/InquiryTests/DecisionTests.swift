@@ -87,6 +87,28 @@ import Testing
     #expect(try Replay.verify(log.reader(), now: TestLog.now).differing >= 1)
   }
 
+  /// Earlier builds asked each account of a provider, though the request could be told to none of them.
+  @Test(arguments: ["p2", "p1"])
+  func `records of requests that were told to no account of a provider hold`(
+    _ second: String
+  ) throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    var finished = try log.finished(1, "m", [.limited, .ok])
+    finished.attempts[0].status = nil
+    finished.attempts[0].errorClass = .request
+    finished.attempts[0].errorCode = "not_carried"
+    finished.attempts[1].account = AccountID(second)
+    try log.append(.request(.finished(finished)))
+    let verdict = try Replay.verify(log.reader(), now: TestLog.now)
+    #expect(verdict.remade == 2 && verdict.differing == (second == "p2" ? 0 : 1))
+    let report = try show(log, id(1))
+    if second == "p2" {
+      #expect(report.decisions.map(\.verdict) == [.reproduced, .reproduced])
+      #expect(report.decisions[1].candidates.map(\.rejection) == [.alreadyTried, nil])
+    }
+  }
+
   @Test func `a snapshot that no log can have makes a decision not reproducible`() throws {
     let log = try TestLog()
     try TestLog.provision(log)

@@ -318,9 +318,14 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
 
   /// Counts what else is held for the request until its body is released; false: there is no room for it.
   func hold(_ count: Int) -> Bool {
+    let counters = context.plane.counters
+    let held = counters.heldBodyBytes.wrappingAdd(count, ordering: .relaxed).newValue
+    guard held <= options.maxHeldBodyBytes else {
+      counters.heldBodyBytes.wrappingSubtract(count, ordering: .relaxed)
+      return false
+    }
     heldBytes += count
-    return context.plane.counters.heldBodyBytes.wrappingAdd(count, ordering: .relaxed).newValue
-      <= options.maxHeldBodyBytes
+    return true
   }
 
   /// The request's body is no longer needed: for another attempt, or at all.

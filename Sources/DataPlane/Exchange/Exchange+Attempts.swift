@@ -19,9 +19,9 @@ extension Exchange {
       model: scan?.model ?? "", organisation: key?.organisation, key: key?.id, operation: operation,
       session: session, owner: links?.owner)
     // Another loop may take a probe's permit between the decision and its taking: then the decision is made
-    // again, knowing that. So it is where the request cannot be told to a provider: there are so many of them.
+    // again, knowing that. A request that cannot be told to one provider goes on to the next; providers are few.
     var lostPermits = 0
-    while lostPermits < Self.lostPermitsMax {
+    while lostPermits < Self.lostPermitsMax, attempts.isEmpty || now() < giveUpAt {
       let seed = context.dice.next()
       var local = LiveSource(context, place: place)
       let decided = route(
@@ -52,6 +52,8 @@ extension Exchange {
           totalMicroseconds: 0)
         if begin(decision, facts, permit, snapshot) { return true }
         guard phase == .attempting else { return false }
+        // No other account has more room for it.
+        if case .noRoom = refusal { return false }
       }
     }
     if attempts.isEmpty { deny(.noAccountAvailable) }
@@ -77,7 +79,10 @@ extension Exchange {
     omitsUsageOption = !quirks.isEmpty && quirks.contains(.rejectsStreamOptions)
     resetAfter = nil
     if !operation.isOfStored {
-      served = PriceID(provider: decision.provider, model: decision.upstreamModel)
+      let served = PriceID(provider: decision.provider, model: decision.upstreamModel)
+      let pricing = snapshot.pricing
+      self.served = served
+      price = pricing.prices.isEmpty ? nil : pricing.prices[served].map { ($0, pricing.revision) }
       modelResolved = decision.provider.rawValue + "/" + decision.upstreamModel
     }
     attempt = OpenAttempt(

@@ -13,8 +13,9 @@ extension Exchange {
   ///
   /// `verdict` nil: its answer was good to the end. `wait`: nanoseconds until upstream takes requests again.
   func tell(_ attempt: OpenAttempt, _ verdict: FailureVerdict?, wait: Int64?) {
-    // What is stored proves nothing of how models serve.
-    if operation.isOfStored, verdict?.scope != .account { return giveBack(attempt) }
+    // What is stored proves nothing of how models serve, and nobody's success would end what its failures began: only
+    // what is said of the account itself counts.
+    if operation.isOfStored, verdict?.errorClass != .account { return giveBack(attempt) }
     let gauges = context.plane.gauges
     let account = attempt.facts.account
     guard let verdict else {

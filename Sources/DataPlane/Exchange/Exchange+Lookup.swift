@@ -25,8 +25,8 @@ extension Exchange {
     let log = plane.log
     let looking = plane.lookups.runIfActive(eventLoop: context.eventLoop) {
       read(
-        try keys.map { key in
-          try log.events(forKey: key, newest: count).map {
+        try log.events(forKeys: keys, newest: count).map { events in
+          try events.map {
             try Recorded(
               position: $0.position.rawValue, time: UnixNanoseconds($0.time), kind: $0.kind,
               bytes: $0.payload)

@@ -83,7 +83,7 @@ extension Exchange {
   ) -> Int64? {
     rejected.compactMap { rejection -> Int64? in
       if let until = rejection.reason.until { return max(1, until.rawValue - wall.rawValue) }
-      return rejection.reason == .probing ? 1_000_000_000 : nil
+      return rejection.reason.isTimed ? 1_000_000_000 : nil
     }.min()
   }
 
@@ -91,8 +91,7 @@ extension Exchange {
   private func isQuota(_ rejected: [RoutingRefusal.Rejection]) -> Bool {
     let timed = Set(
       rejected.compactMap { rejection -> AccountID? in
-        let isTimed = rejection.reason.until != nil || rejection.reason == .probing
-        return isTimed ? rejection.account : nil
+        rejection.reason.isTimed ? rejection.account : nil
       })
     let limits = [FailureRule.rateLimited.rawValue, FailureRule.quotaExhausted.rawValue]
     return context.routing.snapshot.accounts.allSatisfy { account in
@@ -109,4 +108,9 @@ extension Exchange {
     let second: Int64 = 1_000_000_000
     return UnixNanoseconds((time.rawValue + second - 1) / second * second)
   }
+}
+
+extension RejectionReason {
+  /// Time alone brings the account back.
+  var isTimed: Bool { until != nil || self == .probing }
 }

@@ -40,17 +40,17 @@ extension Exchange {
         context.plane.stateOwners.owners(of: found[index].state), for: key?.organisation)
     }
     // Where a lookup tells of nobody, what is remembered stands: the newest records may not be written.
-    let unknown = found.indices.filter {
+    let unsettled = found.indices.filter {
       if case .own = found[$0].finding { false } else { true }
     }
-    guard !unknown.isEmpty, context.recorder.mode != .off else { return settle(found, then) }
-    lookUp(unknown.map { found[$0].state.lookupKey }, newest: Self.ownersMax) { events in
+    guard !unsettled.isEmpty, context.recorder.mode != .off else { return settle(found, then) }
+    lookUp(unsettled.map { found[$0].state.lookupKey }, newest: Self.ownersMax) { events in
       events.map(StateOwner.all(in:))
     } then: { [self] result in
       switch result {
       case .failure: deny(.logUnreadable)
       case .success(let owners):
-        for (index, owners) in zip(unknown, owners ?? []) where !owners.isEmpty {
+        for (index, owners) in zip(unsettled, owners ?? []) where !owners.isEmpty {
           found[index].finding = StateFinding(owners, for: key?.organisation)
           for owner in owners.reversed() {
             context.plane.stateOwners.note(found[index].state, owner)

@@ -108,9 +108,8 @@ extension Exchange {
   func deny(_ refusal: TranslationRefusal, _ left: [RoutingRefusal.Rejection]) {
     if case .noRoom = refusal { return deny(.overloaded) }
     let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
-    let able = left.filter {
-      $0.reason != .notCarried && $0.reason != .alreadyTried && isAble($0)
-    }
+    var known: [ProviderID: Bool] = [:]
+    let able = left.filter { $0.reason.isTimed && isAble($0.account, &known) }
     if Self.wait(able, wall) != nil { return denyForNow(able, wall) }
     switch refusal {
     case .fault(let fault): deny(fault.errorCode, message: fault.message, param: fault.field)
@@ -126,18 +125,23 @@ extension Exchange {
   }
 
   /// Whether the request can be told to this account's provider, for one of the models that it may be sent to.
-  private func isAble(_ rejection: RoutingRefusal.Rejection) -> Bool {
+  ///
+  /// `known`: of which providers that is known; finding it out is to write the whole request.
+  private func isAble(_ account: AccountID, _ known: inout [ProviderID: Bool]) -> Bool {
     let snapshot = context.routing.snapshot
     guard let client = operation.dialect, let scan,
-      let account = snapshot.accounts.first(where: { $0.id == rejection.account }),
+      let account = snapshot.accounts.first(where: { $0.id == account }),
       let dialect = snapshot.providers[account.providerIndex].dialect.dialect(for: client)
     else { return false }
     if dialect == client { return true }
-    return snapshot.targets(of: scan.model, organisation: key?.organisation).contains { target in
+    if let isAble = known[account.provider] { return isAble }
+    let targets = snapshot.targets(of: scan.model, organisation: key?.organisation)
+    let isAble = targets.contains { target in
       target.provider == account.provider
-        && (try? translation?.begin(
-          client: client, provider: dialect, model: target.model, includesUsage: true)) != nil
+        && translation?.canBegin(client: client, provider: dialect, model: target.model) == true
     }
+    known[account.provider] = isAble
+    return isAble
   }
 
   // MARK: The answer
@@ -182,7 +186,7 @@ extension Exchange {
     do throws(AnswerFault) {
       var facts = translation.facts
       facts.milliseconds = microseconds(since: startedAt) / 1000
-      facts.price = served.flatMap { context.routing.snapshot.pricing.prices[$0] }
+      facts.price = price?.price
       let whole = try answer.translated(translator, for: facts)
       if translation.isOfOtherKind { throw .malformed }
       usage = whole.usage

@@ -79,8 +79,10 @@ final class Exchange {
   var session: UInt64?
   /// The request's place in the order of its group, once it was drawn.
   var place: UInt64?
-  /// The model that the last attempt asked for, for its price.
+  /// The model that the last attempt asked for.
   var served: PriceID?
+  /// Its price when it was asked for, and the version of the prices; nil: none is known.
+  var price: (price: Price, version: UInt64)?
   /// Nanoseconds until the first account may be asked again that was not asked; nil: unknown.
   var othersWait: Int64?
   /// Who was out of the question when nobody else was left, and why.
@@ -301,7 +303,10 @@ final class Exchange {
     if key?.diagnostics == true {
       head.account = attempts.last?.account.rawValue
       head.snapshot = attempts.last?.snapshot
-      if operation == .inference { head.isFailover = attempts.count > 1 }
+      if operation == .inference, 200..<300 ~= status {
+        let serving = attempt?.facts.account ?? attempts.last?.account
+        head.isFailover = attempts.contains { $0.account != serving }
+      }
     }
     return head
   }
@@ -362,15 +367,14 @@ final class Exchange {
     if case .abort = end {} else { noteFirstByte() }
     // Whoever reads it finds the last attempt's model in `modelResolved`.
     if let last = attempts.indices.last { attempts[last].upstreamModel = nil }
-    let pricing = context.routing.snapshot.pricing
-    let cost = pricing.prices.isEmpty ? nil : cost(by: pricing)
+    let cost = price?.price.microUSD(of: usage)
     let finished = RequestEvent.Finished(
       id: id, clientRequestID: clientRequestID, organisation: key?.organisation, key: key?.id,
       remoteAddress: connection.remoteAddress, operation: operation, modelAsked: modelAsked,
       modelResolved: modelResolved, isStream: scan?.stream ?? false, receivedAt: receivedAt,
       attempts: attempts, status: UInt16(clamping: status), ending: ending, errorCode: code,
       errorClass: errorClass, usage: usage,
-      priceVersion: cost.map { _ in pricing.revision }, costMicroUSD: cost,
+      priceVersion: cost.flatMap { _ in price?.version }, costMicroUSD: cost,
       requestBytes: requestBytes,
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
@@ -382,12 +386,6 @@ final class Exchange {
     isCompleted = ending == .completed
     let stateKeys = operation == .responses || links != nil ? noteState(finished) : []
     guard isRecorded, submit(finished, stateKeys) else { return sendEnd() }
-  }
-
-  /// In millionths of a US dollar; nil: nothing was reported, or no price is known.
-  private func cost(by pricing: Pricing) -> UInt64? {
-    guard usage != .notReported, let served, let price = pricing.prices[served] else { return nil }
-    return price.microUSD(of: usage, cacheCreation: usage.cacheCreation ?? 0)
   }
 
   private func endBytes(_ end: End) -> UInt64 {

@@ -115,8 +115,8 @@ enum ResponsesMarks: StreamMarks {
       return .forward
     }
     if name.isText("response.created") {
-      sight.stored = StoredIDs.ids(in: data)
       sight.response = BegunResponse(data)
+      sight.stored = (sight.response?.id).map { [$0] } ?? []
       return .forward
     }
     if name.isText("response.in_progress") || name.isText("response.queued")

@@ -91,13 +91,25 @@ final class TranslatedExchange {
       throw Self.untranslatable
     }
     self.translator = translator
-    guard var conversation = try conversation?.get() else { return }
-    conversation.model = model
-    var written = try translator.write(conversation)
+    guard var written = try written(by: translator, model: model) else { return }
     if !includesUsage, case .object(let members) = written {
       written = .object(members.filter { $0.name != "stream_options" })
     }
     request = ByteBuffer(bytes: written.bytes)
+  }
+
+  /// Whether the request can be told to such a provider; nothing is kept of it.
+  func canBegin(client: Dialect, provider: Dialect, model: String) -> Bool {
+    guard let translator = Translator(client: client, provider: provider) else { return false }
+    return (try? written(by: translator, model: model)) != nil
+  }
+
+  private func written(
+    by translator: Translator, model: String
+  ) throws(TranslationFault) -> JSONValue? {
+    guard var conversation = try conversation?.get() else { return nil }
+    conversation.model = model
+    return try translator.write(conversation)
   }
 
   /// The account under way speaks the client's protocol.

@@ -6,16 +6,12 @@ protocol RequestLog: AnyObject, Sendable {
   var failure: StoreError? { get }
   /// Takes what one loop gathered, in order; may answer before it returns.
   func submit(_ requests: [AppendRequest], sink: any AppendSink)
-  /// The newest events that carry a lookup key, in order; reads the disk: not for an event loop.
-  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent]
+  /// The newest events that carry each lookup key, in order; reads the disk: not for an event loop.
+  func events(forKeys keys: [[UInt8]], newest count: Int) throws(StoreError) -> [[StoredEvent]]
 }
 
 extension EventStore: RequestLog {
-  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] {
-    var events: [StoredEvent] = []
-    for position in try reader.positions(forKey: key).suffix(count) {
-      if let event = try reader.event(at: position) { events.append(event) }
-    }
-    return events
+  func events(forKeys keys: [[UInt8]], newest count: Int) throws(StoreError) -> [[StoredEvent]] {
+    try reader.events(forKeys: keys, newest: count)
   }
 }

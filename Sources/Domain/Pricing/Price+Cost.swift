@@ -3,11 +3,11 @@ extension Price {
   ///
   /// Cached tokens and those written to the cache are parts of the input, reasoning is a part of the
   /// output. Summed in pico-dollars and rounded once, to the nearest, a half to the even one.
-  public func microUSD(of usage: TokenUsage, cacheCreation: UInt64 = 0) -> UInt64? {
+  public func microUSD(of usage: TokenUsage) -> UInt64? {
     if usage.input == nil && usage.output == nil { return nil }
     let input = usage.input ?? 0
     let cached = min(usage.cached ?? 0, input)
-    let created = min(cacheCreation, input - cached)
+    let created = min(usage.cacheCreation ?? 0, input - cached)
     let output = usage.output ?? 0
     let reasoning = min(usage.reasoning ?? 0, output)
     return Self.rounded(

@@ -147,6 +147,13 @@ struct RecordView {
     }
   }
 
+  /// Whether `key` is one of the lookup keys.
+  func carries(_ key: [UInt8], _ bytes: UnsafeRawBufferPointer) -> Bool {
+    var isCarried = false
+    forEachKey(bytes) { if bytes.slice($0).elementsEqual(key) { isCarried = true } }
+    return isCarried
+  }
+
   private static func varint(
     _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int
   ) -> UInt64? {

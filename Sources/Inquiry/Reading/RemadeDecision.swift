@@ -56,10 +56,22 @@ public struct RemadeDecision: Sendable, Hashable {
       model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
       operation: finished.operation, session: finished.session,
       owner: attempt.rule == .owner ? attempt.account : nil)
-    let tried = finished.attempts[..<index].map(\.tried)
-    let outcome = route(
-      book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
-      tried: tried)
+    let isLast = index + 1 == finished.attempts.count
+    func differenceAfter(_ tried: [Tried]) -> String? {
+      let outcome = route(
+        book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
+        tried: tried)
+      return RemadeDecision.difference(
+        outcome, attempt, isLast ? finished.modelResolved : nil, book.state)
+    }
+    var tried = finished.attempts[..<index].map(\.tried)
+    var difference = differenceAfter(tried)
+    // Earlier builds asked each account of a provider, though the request could be told to none of them.
+    if difference != nil, tried.contains(where: \.isUntold) {
+      let oneByOne = tried.map { Tried($0.account, model: $0.model) }
+      let earlier = differenceAfter(oneByOne)
+      if earlier == nil { (tried, difference) = (oneByOne, nil) }
+    }
     if isExplained {
       candidates = Domain.candidates(
         book.snapshot, facts, now: attempt.now, seed: attempt.seed, local: attempt.local,
@@ -71,9 +83,6 @@ public struct RemadeDecision: Sendable, Hashable {
       }
       inForce = RemadeDecision.inForce(attempt.account, facts, book)
     }
-    let isLast = index + 1 == finished.attempts.count
-    let difference = RemadeDecision.difference(
-      outcome, attempt, isLast ? finished.modelResolved : nil, book.state)
     if let doubt = book.doubt {
       verdict = .notReproducible(doubt)
     } else if let difference, let caveat = book.caveat {

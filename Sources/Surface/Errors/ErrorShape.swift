@@ -57,8 +57,8 @@ public enum ErrorShape: String, Sendable, Hashable, CaseIterable {
   /// An error's body in this shape; what the shape has no place for is left out.
   ///
   /// `status` nil: the code's. `message` and `remedy` nil: the catalogue's. `retryAfter`: the seconds of the header, which
-  /// Google's and the API Router's clients look for in the body. No secret, prompt or upstream text belongs
-  /// in any of them.
+  /// Google's and the API Router's clients look for in the body. No secret and no prompt belongs in any
+  /// of them, and upstream's words only where they tell what is wrong with the request.
   public func body(
     _ code: ErrorCode, status: Int? = nil, message: String? = nil, requestID: String,
     field: String? = nil, remedy: String? = nil, retryAfter: Int? = nil,

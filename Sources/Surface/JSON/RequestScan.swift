@@ -159,7 +159,15 @@ extension JSONCursor {
           try expectByte() == UInt8(ascii: "{") ? try string("id") : try stringOrSkip()
         if let id { references.append(.init(kind: .conversation, field: "conversation", id: id)) }
       } else if dialect == .responses, equals(name, "input") {
-        items = try self.items(within: 1).compactMap(\.reference)
+        items = []
+        try forEachItem(within: 1) { item in
+          guard let id = item.reference else { return }
+          // The last ones are wanted: room for twice as many spares moving them with each.
+          if items.count == 2 * RequestScan.referencesMax {
+            items.removeFirst(RequestScan.referencesMax)
+          }
+          items.append(id)
+        }
       } else if dialect == .inference, equals(name, "parameters") {
         try parameters(&maxTokens)
       } else {

@@ -51,13 +51,25 @@ public enum StoredIDs {
 /// Where the ids of a response stand.
 private struct ResponseIDs {
   var own: [Range<Int>] = []
-  var items: [ResponseItem] = []
+  private var thought: Range<Int>?
+  /// The last ones, the last thought too where it is among them.
+  private var items: [Range<Int>] = []
+
+  /// Some of the ids may be none that can be told.
+  private static let itemsMax = 2 * StoredIDs.countMax
+
+  mutating func clearItems() { (thought, items) = (nil, []) }
+
+  mutating func take(_ item: ResponseItem) {
+    guard let id = item.id else { return }
+    if item.isThought { thought = id }
+    if items.count == 2 * Self.itemsMax { items.removeFirst(Self.itemsMax) }
+    items.append(id)
+  }
 
   /// What is most likely to be referred to first.
   var ranges: [Range<Int>] {
-    let thought = items.lastIndex { $0.isThought && $0.id != nil }
-    let others = items.indices.reversed().filter { $0 != thought }
-    return own + ([thought].compactMap { $0 } + others).compactMap { items[$0].id }
+    own + [thought].compactMap(\.self) + items.reversed().filter { $0 != thought }
   }
 }
 
@@ -110,7 +122,8 @@ extension JSONCursor {
       } else if depth == 1, equals(name, "response"), try expectByte() == UInt8(ascii: "{") {
         try responseIDs(depth: 2, &found)
       } else if equals(name, "output") {
-        found.items = try items(within: depth)
+        found.clearItems()
+        try forEachItem(within: depth) { found.take($0) }
       } else {
         try skipValue(within: depth)
       }
@@ -118,17 +131,17 @@ extension JSONCursor {
     }
   }
 
-  /// The objects in the array at the cursor, in order; none for a value of another kind.
-  mutating func items(within depth: Int) throws(JSONFlaw) -> [ResponseItem] {
-    var items: [ResponseItem] = []
+  /// Calls `each` with the objects in the array at the cursor, in order; steps over a value of another kind.
+  mutating func forEachItem(
+    within depth: Int, _ each: (ResponseItem) -> Void
+  ) throws(JSONFlaw) {
     try elements(within: depth) { (cursor) throws(JSONFlaw) in
       if try cursor.expectByte() == UInt8(ascii: "{") {
-        items.append(try cursor.item(within: depth + 2))
+        each(try cursor.item(within: depth + 2))
       } else {
         try cursor.skipValue(within: depth + 1)
       }
     }
-    return items
   }
 
   /// Has `each` step over one element after the other of the array at the cursor; steps over a value of another kind.

@@ -72,9 +72,7 @@ enum InferenceClient: ClientSide {
     if let milliseconds = facts.milliseconds {
       usage.append(.init("latency_ms", .number("\(milliseconds)")))
     }
-    if let cost = facts.price?.microUSD(
-      of: answer.usage, cacheCreation: answer.usage.cacheCreation ?? 0)
-    {
+    if let cost = facts.price?.microUSD(of: answer.usage) {
       usage.append(.init("cost_usd", JSONValue(millionths: cost)))
     }
     usage.append(.init("limit_state", "WITHIN_LIMIT"))

@@ -204,11 +204,11 @@ final class ScriptedLog: RequestLog {
   func holdLookups() { lookups.wait() }
   func releaseLookups() { lookups.signal() }
 
-  func events(forKey key: [UInt8], newest count: Int) throws(StoreError) -> [StoredEvent] {
+  func events(forKeys keys: [[UInt8]], newest count: Int) throws(StoreError) -> [[StoredEvent]] {
     lookedUp.change { $0 += 1 }
     lookups.wait()
     defer { lookups.signal() }
-    return try store.events(forKey: key, newest: count)
+    return try store.events(forKeys: keys, newest: count)
   }
 
   func submit(_ requests: [AppendRequest], sink: any AppendSink) {
