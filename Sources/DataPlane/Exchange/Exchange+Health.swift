@@ -13,9 +13,9 @@ extension Exchange {
   ///
   /// `verdict` nil: its answer was good to the end. `wait`: nanoseconds until upstream takes requests again.
   func tell(_ attempt: OpenAttempt, _ verdict: FailureVerdict?, wait: Int64?) {
-    // What is stored proves nothing of how models serve, and nobody's success would end what its failures began: only
-    // what is said of the account itself counts.
-    if operation.isOfStored, verdict?.errorClass != .account { return giveBack(attempt) }
+    // What is stored proves nothing of how an account serves: a key that may not read it answers chats, and one client's
+    // polls would take the account from everybody. A dead key is found by the next request that is no poll.
+    if operation.isOfStored { return giveBack(attempt) }
     let gauges = context.plane.gauges
     let account = attempt.facts.account
     guard let verdict else {
