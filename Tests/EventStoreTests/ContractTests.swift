@@ -361,8 +361,8 @@ final class Tally: AppendSink {
 }
 
 /// Reads in two steps, between which something happens once.
-private final class TornReads: Disk {
-  private let inner: any Disk
+private final class TornReads: ForwardingDisk {
+  let inner: any Disk
   private let planned = Mutex<(bytes: Int, happens: @Sendable () -> Void)?>(nil)
 
   init(_ inner: any Disk) { self.inner = inner }
@@ -393,23 +393,10 @@ private final class TornReads: Disk {
     let file = try inner.open(path, mode)
     return mode == .read && path.hasSuffix(".esl") ? TornFile(file, self) : file
   }
-  func list(_ path: String) throws(StoreError) -> [String] { try inner.list(path) }
-  func status(_ path: String) throws(StoreError) -> FileStatus? { try inner.status(path) }
-  func makeDirectory(_ path: String) throws(StoreError) { try inner.makeDirectory(path) }
-  func rename(_ from: String, _ to: String) throws(StoreError) { try inner.rename(from, to) }
-  func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
-  func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
-  func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
-  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
-  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
-  func bootID() -> [UInt8] { inner.bootID() }
-  func now() -> Int64 { inner.now() }
-  func monotonic() -> Int64 { inner.monotonic() }
-  func randomID() -> UInt128 { inner.randomID() }
 }
 
-private final class TornFile: DiskFile {
-  private let inner: any DiskFile
+private final class TornFile: ForwardingFile {
+  let inner: any DiskFile
   private let disk: TornReads
 
   init(_ inner: any DiskFile, _ disk: TornReads) {
@@ -428,14 +415,4 @@ private final class TornFile: DiskFile {
     let rest = UnsafeMutableRawBufferPointer(rebasing: into[plan.bytes...])
     return try count + inner.read(into: rest, at: offset + UInt64(count))
   }
-  func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
-    try inner.write(bytes, at: offset)
-  }
-  func isNow(at path: String) { inner.isNow(at: path) }
-  func sync() throws(StoreError) { try inner.sync() }
-  func truncate(to size: UInt64) throws(StoreError) { try inner.truncate(to: size) }
-  func allocate(_ size: UInt64) throws(StoreError) { try inner.allocate(size) }
-  func size() throws(StoreError) -> UInt64 { try inner.size() }
-  func forgetCache() { inner.forgetCache() }
-  func close() { inner.close() }
 }

@@ -638,19 +638,20 @@ import Testing
     let store = try EventStore.small(disk, "/log")
     #expect(code { _ = try EventStore.small(disk, "/log") } == .locked)
     try store.close()
-    let format = try #require(disk.inner.contents("/log/FORMAT"))
+    let format = try #require(disk.simulated.contents("/log/FORMAT"))
     let newer = String(decoding: format, as: UTF8.self).replacing(" 1.0 ", with: " 1.1 ")
-    disk.inner.set("/log/FORMAT", Array(newer.utf8))
+    disk.simulated.set("/log/FORMAT", Array(newer.utf8))
     #expect(code { _ = try EventStore.small(disk, "/log") } == .notAStore)
   }
 }
 
 /// Passes everything on, and notes what would be a second writing of a segment's bytes.
-private final class AppendOnlyCheck: Disk {
-  let inner: SimulatedDisk
+private final class AppendOnlyCheck: ForwardingDisk {
+  let simulated: SimulatedDisk
+  var inner: any Disk { simulated }
   private let noted = Mutex<(writes: Int, violations: [String])>((0, []))
 
-  init(_ inner: SimulatedDisk) { self.inner = inner }
+  init(_ simulated: SimulatedDisk) { self.simulated = simulated }
 
   var writes: Int { noted.withLock { $0.writes } }
   var violations: [String] { noted.withLock { $0.violations } }
@@ -671,31 +672,19 @@ private final class AppendOnlyCheck: Disk {
     noted.withLock { $0.violations.append("\(path) was cut") }
   }
 
-  func status(_ path: String) throws(StoreError) -> FileStatus? { try inner.status(path) }
-  func makeDirectory(_ path: String) throws(StoreError) { try inner.makeDirectory(path) }
-  func list(_ path: String) throws(StoreError) -> [String] { try inner.list(path) }
   func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
     CheckedFile(try inner.open(path, mode), path, self)
   }
   func rename(_ from: String, _ to: String) throws(StoreError) {
-    if to.contains("/seg/"), inner.contents(to) != nil {
+    if to.contains("/seg/"), simulated.contents(to) != nil {
       noted.withLock { $0.violations.append("\(to) was replaced") }
     }
     try inner.rename(from, to)
   }
-  func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
-  func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
-  func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
-  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
-  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
-  func bootID() -> [UInt8] { inner.bootID() }
-  func now() -> Int64 { inner.now() }
-  func monotonic() -> Int64 { inner.monotonic() }
-  func randomID() -> UInt128 { inner.randomID() }
 }
 
-private final class CheckedFile: DiskFile {
-  private let inner: any DiskFile
+private final class CheckedFile: ForwardingFile {
+  let inner: any DiskFile
   private let path: String
   private let check: AppendOnlyCheck
 
@@ -705,15 +694,10 @@ private final class CheckedFile: DiskFile {
     self.check = check
   }
 
-  func read(into room: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
-    try inner.read(into: room, at: offset)
-  }
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
     check.noteWrite(path, try rest(from: offset), count: bytes.count)
     return try inner.write(bytes, at: offset)
   }
-  func isNow(at path: String) { inner.isNow(at: path) }
-  func sync() throws(StoreError) { try inner.sync() }
   func truncate(to size: UInt64) throws(StoreError) {
     check.noteTruncation(path, try rest(from: size))
     try inner.truncate(to: size)
@@ -721,8 +705,4 @@ private final class CheckedFile: DiskFile {
   private func rest(from offset: UInt64) throws(StoreError) -> [UInt8] {
     Array(try inner.readAll(limit: 1 << 30)?.dropFirst(Int(offset)) ?? [])
   }
-  func allocate(_ size: UInt64) throws(StoreError) { try inner.allocate(size) }
-  func size() throws(StoreError) -> UInt64 { try inner.size() }
-  func forgetCache() { inner.forgetCache() }
-  func close() { inner.close() }
 }

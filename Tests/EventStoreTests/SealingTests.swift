@@ -675,8 +675,8 @@ struct SealingTests {
 }
 
 /// Does not list some segments, as a directory may that is changed while it is read.
-private final class ForgetfulDisk: Disk {
-  private let inner: SimulatedDisk
+private final class ForgetfulDisk: ForwardingDisk {
+  let inner: any Disk
   private let hidden: Set<UInt64>
 
   init(_ inner: SimulatedDisk, hiding hidden: some Sequence<UInt64>) {
@@ -689,19 +689,4 @@ private final class ForgetfulDisk: Disk {
       SegmentName.parse(name).map { !hidden.contains($0.first) } ?? true
     }
   }
-  func status(_ path: String) throws(StoreError) -> FileStatus? { try inner.status(path) }
-  func makeDirectory(_ path: String) throws(StoreError) { try inner.makeDirectory(path) }
-  func open(_ path: String, _ mode: OpenMode) throws(StoreError) -> any DiskFile {
-    try inner.open(path, mode)
-  }
-  func rename(_ from: String, _ to: String) throws(StoreError) { try inner.rename(from, to) }
-  func remove(_ path: String) throws(StoreError) { try inner.remove(path) }
-  func syncDirectory(_ path: String) throws(StoreError) { try inner.syncDirectory(path) }
-  func lock(_ path: String) throws(StoreError) -> any DiskLock { try inner.lock(path) }
-  func isLocked(_ path: String) -> Bool? { inner.isLocked(path) }
-  func freeBytes(_ path: String) -> UInt64? { inner.freeBytes(path) }
-  func bootID() -> [UInt8] { inner.bootID() }
-  func now() -> Int64 { inner.now() }
-  func monotonic() -> Int64 { inner.monotonic() }
-  func randomID() -> UInt128 { inner.randomID() }
 }
