@@ -106,22 +106,29 @@ extension Exchange {
   ///
   /// `left`: who could not be chosen. Where time brings back somebody who can carry it, that is what is told.
   func deny(_ refusal: TranslationRefusal, _ left: [RoutingRefusal.Rejection]) {
-    if case .noRoom = refusal { return deny(.overloaded) }
-    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
-    var known: [ProviderID: Bool] = [:]
-    let able = left.filter { $0.reason.isTimed && isAble($0.account, &known) }
-    if Self.wait(able, wall) != nil { return denyForNow(able, wall) }
     switch refusal {
-    case .fault(let fault): deny(fault.errorCode, message: fault.message, param: fault.field)
+    case .noRoom: deny(.overloaded)
+    case .fault(let fault):
+      if !isDeniedForNow(left) { deny(fault.errorCode, message: fault.message, param: fault.field) }
     case .tooLarge(let values):
+      if isDeniedForNow(left) { return }
       deny(
         .bodyTooLarge,
         message:
           "The body has \(values) JSON values; for this model, whose provider speaks another protocol, it may "
           + "have \(TranslatedExchange.valuesMax). Send fewer, or choose a model whose provider speaks this protocol."
       )
-    case .noRoom: deny(.overloaded)
     }
+  }
+
+  /// Denies the request until somebody of `left` who can carry it is back; false: nobody is to be waited for.
+  private func isDeniedForNow(_ left: [RoutingRefusal.Rejection]) -> Bool {
+    let wall = UnixNanoseconds(context.plane.clock.wallNanoseconds)
+    var known: [ProviderID: Bool] = [:]
+    let able = left.filter { $0.reason.isTimed && isAble($0.account, &known) }
+    guard Self.wait(able, wall) != nil else { return false }
+    denyForNow(able, wall)
+    return true
   }
 
   /// Whether the request can be told to this account's provider, for one of the models that it may be sent to.
