@@ -27,9 +27,7 @@ public struct JSONArrayFramer: Sendable {
   private let limit: Int
   private var place = Place.start
   private var isBare = false
-  private var depth = 0
-  private var isInString = false
-  private var isEscaped = false
+  private var nesting = JSONNesting()
   /// Bytes of the unfinished frame from earlier chunks, and where in them its data begins.
   private var carry: [UInt8] = []
   /// Bytes taken in that belong to an element not ended yet.
@@ -67,7 +65,8 @@ public struct JSONArrayFramer: Sendable {
         case (.start, UInt8(ascii: "{")), (.first, UInt8(ascii: "{")), (.next, UInt8(ascii: "{")):
           isBare = place == .start
           place = .object
-          depth = 1
+          nesting = JSONNesting()
+          _ = nesting.take(byte)
           dataStart = carry.count + index - frameStart
           continue
         case (.between, UInt8(ascii: ",")):
@@ -91,25 +90,7 @@ public struct JSONArrayFramer: Sendable {
 
   /// Whether the object that is open ends with this byte.
   private mutating func endsObject(_ byte: UInt8) -> Bool {
-    if isInString {
-      if isEscaped {
-        isEscaped = false
-      } else if byte == UInt8(ascii: "\\") {
-        isEscaped = true
-      } else if byte == UInt8(ascii: "\"") {
-        isInString = false
-      }
-      return false
-    }
-    switch byte {
-    case UInt8(ascii: "\""): isInString = true
-    case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
-    case UInt8(ascii: "}"), UInt8(ascii: "]"):
-      depth -= 1
-      return depth == 0
-    case _: break
-    }
-    return false
+    nesting.take(byte) == .closes && nesting.depth == 0
   }
 
   private mutating func end(

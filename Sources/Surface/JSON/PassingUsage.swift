@@ -10,9 +10,7 @@ public struct PassingUsage: Sendable {
 
   private let dialect: Dialect
   private let names: [[UInt8]]
-  private var depth = 0
-  private var isInString = false
-  private var isEscaped = false
+  private var nesting = JSONNesting()
   /// The last string of the top level, as far as it matters.
   private var name: [UInt8] = []
   /// The name of the top-level member whose value is next, where it is one of those.
@@ -39,39 +37,21 @@ public struct PassingUsage: Sendable {
   public mutating func take(_ bytes: UnsafeRawBufferPointer) {
     for byte in bytes {
       if value != nil { keep(byte) }
-      if isInString {
-        takeText(byte)
-        continue
-      }
-      switch byte {
-      case UInt8(ascii: "\""):
-        isInString = true
-        if depth == 1 { name.removeAll(keepingCapacity: true) }
-      case UInt8(ascii: ":"):
-        if depth == 1 { member = names.first { $0 == name } }
-      case UInt8(ascii: ","):
-        if depth == 1 { member = nil }
-      case UInt8(ascii: "{"), UInt8(ascii: "["):
-        if depth == 1, let member, byte == UInt8(ascii: "{") { begin(member) }
-        depth += 1
-      case UInt8(ascii: "}"), UInt8(ascii: "]"):
-        depth -= 1
-        if depth == 1 { end() }
-      case _: break
+      switch nesting.take(byte) {
+      case .opensText:
+        if nesting.depth == 1 { name.removeAll(keepingCapacity: true) }
+      case .text:
+        if nesting.depth == 1, name.count <= Self.nameBytes { name.append(byte) }
+      case .opens:
+        if nesting.depth == 2, let member, byte == UInt8(ascii: "{") { begin(member) }
+      case .closes:
+        if nesting.depth == 1 { end() }
+      case .other where nesting.depth == 1 && byte == UInt8(ascii: ":"):
+        member = names.first { $0 == name }
+      case .other where nesting.depth == 1 && byte == UInt8(ascii: ","): member = nil
+      case .closesText, .other: break
       }
     }
-  }
-
-  private mutating func takeText(_ byte: UInt8) {
-    if isEscaped {
-      isEscaped = false
-    } else if byte == UInt8(ascii: "\\") {
-      isEscaped = true
-    } else if byte == UInt8(ascii: "\"") {
-      isInString = false
-      return
-    }
-    if depth == 1, name.count <= Self.nameBytes { name.append(byte) }
   }
 
   private mutating func begin(_ member: [UInt8]) {

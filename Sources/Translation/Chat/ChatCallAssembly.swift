@@ -151,34 +151,13 @@ struct ChatCallAssembly {
 
 /// Whether the text so far is one whole JSON object, told by its brackets.
 struct JSONBalance {
-  private var depth = 0
-  private var isInString = false
-  private var isEscaped = false
+  private var nesting = JSONNesting()
   private var hasOpened = false
 
   /// Every bracket that was opened is closed.
-  var isComplete: Bool { hasOpened && depth == 0 }
+  var isComplete: Bool { hasOpened && nesting.depth == 0 }
 
   mutating func take(_ text: String) {
-    for byte in text.utf8 {
-      if isInString {
-        if isEscaped {
-          isEscaped = false
-        } else if byte == UInt8(ascii: "\\") {
-          isEscaped = true
-        } else if byte == UInt8(ascii: "\"") {
-          isInString = false
-        }
-        continue
-      }
-      switch byte {
-      case UInt8(ascii: "\""): isInString = true
-      case UInt8(ascii: "{"), UInt8(ascii: "["):
-        depth += 1
-        hasOpened = true
-      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-      default: continue
-      }
-    }
+    for byte in text.utf8 where nesting.take(byte) == .opens { hasOpened = true }
   }
 }
