@@ -25,6 +25,24 @@ struct FailureTests {
     }
   }
 
+  /// The kernel may have put on the disk what it said there was no room for, and a power cut may undo its removal.
+  @Test func whatWasRefusedForWantOfSpaceDoesNotComeBackAfterAPowerCut() throws {
+    for seed in UInt64(1)...200 {
+      let disk = SimulatedDisk(seed: seed, isHarsh: true)
+      let store = try SteppedStore(disk, aheadBytes: seed.isMultiple(of: 2) ? 0 : 400)
+      try store.append(batch(1))
+      try store.sync()
+      disk.inject(.noSpaceAfter(.max))
+      #expect(code { try store.append(batch(2)) } == .full)
+      disk.cutPower()
+      store.abandon()
+      disk.restart()
+      let again = try SteppedStore(disk)
+      #expect(try everything(again.reader).events.map(\.id) == [draft(1).id], "seed \(seed)")
+      again.abandon()
+    }
+  }
+
   @Test func noSpaceForTheNextSegmentLosesNothing() throws {
     for call in 0..<5 {
       let disk = SimulatedDisk(seed: 1)

@@ -357,10 +357,12 @@ package final class LogWriter {
       return nil
     } catch {
       guard error.code == .full else { throw outcomeUnknown(error) }
-      // Part of the block may be there: without it the next one continues the log.
-      do throws(StoreError) { try segment.file.truncate(to: segment.end) } catch {
-        throw outcomeUnknown(error)
-      }
+      // Part of the block may be there, all of it but for zeros even: without it the next one continues the
+      // log. Until that is synced a power cut may bring it back, and its events have been refused.
+      do throws(StoreError) {
+        try segment.file.truncate(to: segment.end)
+        try sync(segment.file)
+      } catch { throw outcomeUnknown(error) }
       self.segment?.size = segment.end
       return error
     }
