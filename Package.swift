@@ -29,6 +29,7 @@ let package = Package(
     .library(name: "Domain", targets: ["Domain"]),
     .library(name: "EventStore", targets: ["EventStore"]),
     .library(name: "Surface", targets: ["Surface"]),
+    .library(name: "Views", targets: ["Views"]),
     .library(name: "DataPlane", targets: ["DataPlane"]),
   ],
   dependencies: [
@@ -40,6 +41,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
@@ -56,6 +58,14 @@ let package = Package(
     .target(name: "Surface", dependencies: ["Domain"], swiftSettings: strict),
     // One protocol of language models into another, without I/O.
     .target(name: "Translation", dependencies: ["Domain", "Surface"], swiftSettings: strict),
+    // Tables that follow from the log and can be deleted.
+    .target(
+      name: "Views",
+      dependencies: [
+        "Domain", .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
     .target(
       name: "ConfigFile",
       dependencies: ["Domain", .product(name: "Yams", package: "Yams")],
@@ -67,7 +77,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface", "ConfigFile", "Inquiry",
+        "Domain", "EventStore", "Surface", "Views", "ConfigFile", "Inquiry",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -152,6 +162,12 @@ let package = Package(
     .testTarget(
       name: "SurfaceTests", dependencies: ["Surface", "Domain", "Support"], swiftSettings: strict),
     .testTarget(
+      name: "ViewsTests",
+      dependencies: [
+        "Views", "Domain", "Support", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "ConfigFileTests", dependencies: ["ConfigFile", "Domain", "Support"],
       swiftSettings: strict),
     .testTarget(
@@ -165,6 +181,7 @@ let package = Package(
       name: "ControlPlaneTests",
       dependencies: [
         "ControlPlane", "ConfigFile", "Domain", "EventStore", "Inquiry", "Surface", "Support",
+        "Views",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

@@ -107,6 +107,16 @@ public final class LogReader: Sendable {
     try LogReader(disk: PosixDisk(), directory: directory)
   }
 
+  /// Refuses to take the space that appends are about to need, for what can wait.
+  ///
+  /// - Throws: `.full`.
+  package func requireHeadroom() throws(StoreError) {
+    try disk.requireHeadroom(directory, beside: 0)
+  }
+
+  /// Nanoseconds of a clock that never goes back.
+  package func monotonic() -> Int64 { disk.monotonic() }
+
   func setBarrier(_ wait: (@Sendable () -> Void)?) {
     barrier.withLock { $0 = wait.map { Barrier(wait: $0) } }
   }

@@ -159,6 +159,9 @@ struct Gateway {
     let limiter = Limiter(start.ledger)
     let signer = CheckpointSigner(control: control, logger: logger)
     let signing = Task { await signer.run() }
+    let views = ViewKeeper(store: store, directory: options.directory, logger: logger)
+    try views.start()
+    defer { views.stop() }
     let keeper = SnapshotKeeper(control: control, logger: logger)
     let keeping = Task { await keeper.run() }
     let health = HealthKeeper(control: control, logger: logger)
@@ -169,7 +172,7 @@ struct Gateway {
     let reason: String
     do {
       let first = try await configure(control, file, password)
-      let responder = await responder(control, probe, limiter)
+      let responder = await responder(control, probe, limiter, views)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
@@ -269,7 +272,7 @@ struct Gateway {
   }
 
   private func responder(
-    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter
+    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter, _ views: ViewKeeper
   ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
@@ -283,7 +286,7 @@ struct Gateway {
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
         build: BuildInfo(version: Build.version)), probe: probe,
-      usage: LimiterUsage(limiter: limiter), logger: logger)
+      usage: LimiterUsage(limiter: limiter), views: views, logger: logger)
   }
 
   /// The control socket; without it the gateway still serves, and only the command line has to wait.

@@ -3,6 +3,7 @@ import EventStore
 import HTTPTypes
 import Surface
 import Testing
+import Views
 
 @testable import ControlPlane
 
@@ -184,21 +185,27 @@ struct EvidenceTests {
       #expect(whole.json["complete"]?.bool == true)
       #expect(whole.json["scannedTo"]?.string == "\(box.store.epoch):1")
       let gap = Event.gateway(.gap(GatewayEvent.Gap(boundMilliseconds: 1, reason: "filler")))
-      let batch = [Event](repeating: gap, count: 4096)
-      for _ in 0..<Int(RequestLog.maximumWindow) / batch.count { try append(batch, box) }
+      try append([Event](repeating: gap, count: 4096), box)
       try append(finished(id(3)), box)
-      let cut = try await box.call(.get, "/api/usage/logs", as: token)
-      #expect(cut.json["logs"]?.array?.count == 1)
-      #expect(cut.json["complete"]?.bool == false)
-      let oldest = box.store.lastWritten.rawValue - RequestLog.maximumWindow + 1
-      #expect(cut.json["scannedTo"]?.string == "\(box.store.epoch):\(oldest)")
+      var log = RequestLog(reader: box.store.reader)
+      log.maximumPages = 2
+      let cut = try log.list(.none, limit: 200)
+      #expect(cut.entries.map(\.story.id) == [RequestID(id(3))])
+      #expect(!cut.isComplete)
+      let page = ViewDelta.page(of: box.store.lastWritten.rawValue)
+      let oldest = (page - 1) * ViewDelta.pageEvents
+      #expect(cut.scannedTo == "\(box.store.epoch):\(oldest)")
+      #expect(cut.next == oldest)
+      let rest = try RequestLog(reader: box.store.reader).list(.none, before: oldest, limit: 200)
+      #expect(rest.entries.map(\.story.id) == [2, 1].map { RequestID(id($0)) })
+      #expect(rest.isComplete && rest.next == nil)
       let text = try await box.call(.get, "/api/usage/logs?format=text", as: token)
       let complete = try #require(HTTPField.Name("x-signalbox-complete"))
       let scannedTo = try #require(HTTPField.Name("x-signalbox-scanned-to"))
-      #expect(text.headers[complete] == "false")
-      #expect(text.headers[scannedTo] == "\(box.store.epoch):\(oldest)")
+      #expect(text.headers[complete] == "true")
+      #expect(text.headers[scannedTo] == "\(box.store.epoch):1")
       let one = try await box.call(.get, "/api/usage/logs?limit=1", as: token)
-      #expect(one.json["complete"]?.bool == true)
+      #expect(one.json["complete"]?.bool == true && one.json["next"]?.string != nil)
     }
   }
 

@@ -21,6 +21,8 @@ final class TestBox: Sendable {
   let sink: PublishedSink
   let made: FirstStart
   let probe: ScriptedProbe
+  /// Follows the log when it is asked, without a thread.
+  let views: ViewKeeper
   /// Everything that answers said, except those that are meant to show a secret.
   private let said = Mutex<[String]>([])
 
@@ -32,7 +34,8 @@ final class TestBox: Sendable {
 
   private init(
     directory: String, store: EventStore, control: ControlPlane, responder: AdminResponder,
-    clock: TestClock, sink: PublishedSink, made: FirstStart, probe: ScriptedProbe
+    clock: TestClock, sink: PublishedSink, made: FirstStart, probe: ScriptedProbe,
+    views: ViewKeeper
   ) {
     self.directory = directory
     self.store = store
@@ -42,6 +45,7 @@ final class TestBox: Sendable {
     self.sink = sink
     self.made = made
     self.probe = probe
+    self.views = views
   }
 
   /// Opens (or opens again) a gateway's control side.
@@ -63,15 +67,17 @@ final class TestBox: Sendable {
       ) { sink.take($0, $1) }
       let made = try await control.firstStart(adminPassword: password.map { Secret($0) })
       let probe = ScriptedProbe()
+      let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+      let views = ViewKeeper(store: store, directory: directory, logger: logger)
       let responder = await AdminResponder(
         control: control,
         options: AdminOptions(
           isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
-          build: BuildInfo(version: "0.0.0-test")), probe: canProbe ? probe : nil,
-        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+          build: BuildInfo(version: "0.0.0-test")), probe: canProbe ? probe : nil, views: views,
+        logger: logger)
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,
-        sink: sink, made: made, probe: probe)
+        sink: sink, made: made, probe: probe, views: views)
     } catch {
       try store.close()
       throw error
@@ -90,6 +96,7 @@ final class TestBox: Sendable {
         try? box.store.close()
         throw error
       }
+      box.views.stop()
       try box.store.close()
     }
   }

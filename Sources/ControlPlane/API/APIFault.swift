@@ -98,6 +98,7 @@ struct APIFault: Error, Sendable {
       case .conflict, .idReused, .invalidDraft, .locked, .notAStore, .permissions, .damaged:
         return nil
       }
+    case .views(let why): self.init(.viewsUnavailable, details: [.init("cause", JSONValue(why))])
     case .missingSecret, .damaged, .unreadable, .notAsSigned: return nil
     }
   }

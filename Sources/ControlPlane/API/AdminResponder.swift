@@ -19,14 +19,17 @@ public struct AdminResponder: Sendable {
 
   /// Registers every row of the control plane's.
   ///
-  /// - Parameter probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
+  /// - Parameters:
+  ///   - probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
+  ///   - views: keep requests countable; nil: no gateway runs.
   public init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
-    usage: (any UsageSource)? = nil, logger: Logger
+    usage: (any UsageSource)? = nil, views: ViewKeeper? = nil, logger: Logger
   ) async {
     let service = AdminService(
       control: control, options: options, probe: probe, usage: usage,
-      sessions: await Sessions(secret: options.sessionSecret, vault: control.vault), logger: logger)
+      keeper: views, sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
+      logger: logger)
     self.service = service
     self.logger = logger
     let router = Router(context: AdminContext.self)

@@ -12,6 +12,8 @@ struct AdminService: Sendable {
   let probe: (any AccountProbe)?
   /// nil: no gateway runs here.
   let usage: (any UsageSource)?
+  /// nil: no gateway runs here.
+  let keeper: ViewKeeper?
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -25,12 +27,13 @@ struct AdminService: Sendable {
 
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
-    usage: (any UsageSource)?, sessions: Sessions, logger: Logger
+    usage: (any UsageSource)?, keeper: ViewKeeper?, sessions: Sessions, logger: Logger
   ) {
     self.control = control
     self.options = options
     self.probe = probe
     self.usage = usage
+    self.keeper = keeper
     self.sessions = sessions
     self.logger = logger
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
@@ -130,6 +133,9 @@ struct AdminService: Sendable {
     case .authzInventory: authzInventory()
     case .auditRequest: try await auditRequest(call)
     case .usageLogs: try await usageLogs(call)
+    case .usageHistory: try await usageHistory(call)
+    case .providerMetrics: try await providerMetrics(call)
+    case .routingDecisions: try await routingDecisions(call)
     case .streamHistory: try await streamHistory(call)
     case .revertStream: try await revertStream(call)
     case .restoreConfiguration: try await restoreConfiguration(call)

@@ -18,6 +18,8 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
   case unreadable(position: Position, reason: String)
   /// The log is not what was signed before; nothing is signed.
   case notAsSigned(position: Position, reason: String)
+  /// The views of requests cannot be read now; the log can.
+  case views(String)
 
   /// One sentence for a person.
   public var description: String {
@@ -32,6 +34,7 @@ public enum ControlError: Error, Sendable, CustomStringConvertible {
       "the configuration cannot be read at position \(position): \(reason)"
     case .notAsSigned(let position, let reason):
       "the log is not what was signed, at position \(position): \(reason)"
+    case .views(let why): "the views of requests cannot be read now: \(why)"
     }
   }
 }

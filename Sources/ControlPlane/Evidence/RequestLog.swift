@@ -1,5 +1,6 @@
 import Domain
 import EventStore
+import Views
 
 /// Reads requests back from the log.
 ///
@@ -9,14 +10,19 @@ struct RequestLog: Sendable {
 
   /// Requests looked at for one client id; more are said to be there, not read.
   static let maximumOccurrences = 1000
-  /// Events read for one list of recent requests: 16,384.
+  /// Events of one client id looked at: 16,384.
   static let maximumWindow: UInt64 = 1 << 14
+  /// Pages of 1,024 events read for one list.
+  var maximumPages = 128
 
   /// One request with the places of its events.
   struct Entry: Sendable {
     var story: RequestStory
     /// Epoch of each position of the story.
     var epochs: [UInt64: UInt64]
+
+    /// Whether the log says how it ended.
+    var hasEnd: Bool { story.finished != nil || story.interrupted != nil }
 
     /// Position of its newest event.
     var last: UInt64 { epochs.keys.max() ?? 0 }
@@ -71,50 +77,154 @@ struct RequestLog: Sendable {
     return (entries, hasMore)
   }
 
-  /// The newest requests, and how far back was looked for them.
-  struct Recent: Sendable {
+  /// One page of a list of requests, and how far back was looked for it.
+  struct List: Sendable {
     var entries: [Entry]
     /// False: fewer than asked for, and there may be older ones before `scannedTo`.
     var isComplete: Bool
     /// The oldest event looked at, `epoch:position`; nil in an empty log.
     var scannedTo: String?
+    /// Before which position the next page begins; nil: there is no more.
+    var next: UInt64?
   }
 
-  /// The newest requests, at most `limit`, newest first.
+  /// Requests that a filter admits, by the place of their end, or of their beginning while they have none; newest first.
   ///
-  /// Looks back over a bounded window of the log, wider only where configuration and requests in
-  /// flight take the room.
-  func recent(_ limit: Int) throws -> Recent {
-    let last = reader.last.rawValue
-    var window = UInt64(limit) * 2
-    while true {
-      let from = last > window ? last - window + 1 : 1
-      let entries = try entries(from: from, through: last)
-      let isComplete = entries.count >= limit || from == 1
-      if isComplete || window >= Self.maximumWindow {
-        let oldest = last == 0 ? nil : try reader.event(at: Position(from))
-        return Recent(
-          entries: Array(entries.prefix(limit)), isComplete: isComplete,
-          scannedTo: oldest.map { "\($0.epoch):\(from)" })
-      }
-      window = min(window * 4, Self.maximumWindow)
+  /// Looks only at pages of the log that have a mark of what is wanted, and at those that the views do not have yet,
+  /// a bounded number of them.
+  ///
+  /// - Parameters:
+  ///   - before: Only those placed before; nil: from the end.
+  ///   - marks: What a page must have; empty: every page counts.
+  func list(
+    _ filter: RequestFilter, marks: [[RequestMark]] = [], before: UInt64? = nil, limit: Int,
+    views: ViewKeeper.Reading? = nil
+  ) throws -> List {
+    var end = min(before.map { $0 - 1 } ?? .max, reader.last.rawValue)
+    if let until = filter.until {
+      let behind = try reader.firstPosition(atOrAfter: until.rawValue).rawValue
+      // Clocks may have been set back: what is later is passed over one by one.
+      end = min(end, max(behind, 1) - 1)
     }
+    let begin =
+      try filter.since.map { try reader.firstPosition(atOrAfter: $0.rawValue).rawValue } ?? 1
+    var list = List(entries: [], isComplete: true)
+    var looked = end + 1
+    var pages = Pages(
+      end: end, begin: max(1, begin), marks: marks, views: views, limit: maximumPages)
+    var count = 0
+    while let page = try pages.next() {
+      guard count < maximumPages else {
+        list.isComplete = false
+        break
+      }
+      count += 1
+      let from = max(ViewDelta.positions(ofPage: page).lowerBound, max(1, begin))
+      let through = min(ViewDelta.positions(ofPage: page).upperBound, end)
+      looked = from
+      for (position, id) in try wanted(filter, from: from, through: through).reversed() {
+        guard list.entries.count < limit else {
+          looked = position + 1
+          list.next = looked
+          break
+        }
+        list.entries.append(try entry(id))
+      }
+      if list.next == nil, list.entries.count == limit, from > max(1, begin) { list.next = from }
+      if list.next != nil { break }
+    }
+    if !list.isComplete { list.next = looked }
+    if list.isComplete, list.next == nil { looked = max(1, begin) }
+    if reader.last > .origin,
+      let oldest = try reader.event(at: Position(min(looked, reader.last.rawValue)))
+    {
+      list.scannedTo = "\(oldest.epoch):\(oldest.position)"
+    }
+    return list
   }
 
-  private func entries(from: UInt64, through: UInt64) throws -> [Entry] {
+  /// Requests whose end, or whose beginning without an end, stands in a range, ascending.
+  private func wanted(
+    _ filter: RequestFilter, from: UInt64, through: UInt64
+  ) throws -> [(position: UInt64, id: RequestID)] {
     guard through >= from else { return [] }
-    var found: [RequestID: Entry] = [:]
+    var found: [(position: UInt64, id: RequestID)] = []
+    // Begun in the range and not ended in it.
+    var open: [RequestID: UInt64] = [:]
     try reader.scan(from: Position(from), through: Position(through)) { entry in
       guard case .event(let stored) = entry, stored.stream == requestStream else {
         return .continue
       }
-      let event = try recorded(stored)
-      if let (id, _) = Self.identity(event) {
-        found[id, default: Entry(story: RequestStory(id: id), epochs: [:])].take(event, stored)
+      guard case .request(let event) = try recorded(stored).event,
+        let (id, _) = Self.identity(event)
+      else { return .continue }
+      let isWanted =
+        stored.time >= filter.since?.rawValue ?? .min
+        && stored.time < filter.until?.rawValue ?? .max && filter.admits(event)
+      switch event {
+      case .dispatched:
+        if isWanted { open[id] = stored.position.rawValue }
+      case .finished, .interrupted:
+        open[id] = nil
+        if isWanted { found.append((stored.position.rawValue, id)) }
+      case .deliveryFailed, .deniedSummary: break
       }
       return .continue
     }
-    return found.values.sorted { ($0.last, $0.story.id) > ($1.last, $1.story.id) }
+    // What has its end further on is listed there.
+    for (id, position) in open where try !entry(id).hasEnd { found.append((position, id)) }
+    return found.sorted { $0.position < $1.position }
+  }
+
+  /// The pages of the log to look at, newest first.
+  private struct Pages {
+    private let begin: UInt64
+    private let marks: [[RequestMark]]
+    private let views: ViewKeeper.Reading?
+    private let limit: Int
+    /// The newest page that was not given yet; nil: there is none.
+    private var at: UInt64?
+    private var known: [UInt64] = []
+    private var hasAll = false
+
+    init(
+      end: UInt64, begin: UInt64, marks: [[RequestMark]], views: ViewKeeper.Reading?, limit: Int
+    ) {
+      self.limit = limit
+      self.begin = ViewDelta.page(of: begin)
+      self.marks = marks
+      self.views = views
+      at = end >= begin ? ViewDelta.page(of: end) : nil
+    }
+
+    mutating func next() throws -> UInt64? {
+      guard let page = at else { return nil }
+      // The page up to which the views are may have more behind.
+      guard !marks.isEmpty, let views, page < ViewDelta.page(of: views.position.rawValue) else {
+        at = page > begin ? page - 1 : nil
+        return page
+      }
+      if known.isEmpty, !hasAll {
+        known = try views.views.pages(
+          with: marks, through: page, limit: limit
+        ).reversed()
+        hasAll = known.count < limit
+      }
+      guard let found = known.popLast(), found >= begin else {
+        at = nil
+        return nil
+      }
+      at = found > begin ? found - 1 : nil
+      return found
+    }
+  }
+
+  /// The beginning of a request that stands at a position; nil: another event does, or none.
+  func dispatched(at position: UInt64) throws -> RequestEvent.Dispatched? {
+    guard let stored = try reader.event(at: Position(position)),
+      case .request(.dispatched(let fact)) = try recorded(stored).event
+    else { return nil }
+    return fact
   }
 
   private func entry(_ id: RequestID) throws -> Entry {
@@ -128,6 +238,10 @@ struct RequestLog: Sendable {
 
   private static func identity(_ recorded: Recorded) -> (RequestID, OrganisationID?)? {
     guard case .request(let event) = recorded.event else { return nil }
+    return identity(event)
+  }
+
+  private static func identity(_ event: RequestEvent) -> (RequestID, OrganisationID?)? {
     switch event {
     case .dispatched(let fact): return (fact.id, fact.organisation)
     case .finished(let fact): return (fact.id, fact.organisation)

@@ -167,13 +167,18 @@ struct RequestView: Sendable {
       })
   }
 
-  private func name(_ account: AccountID?) -> String? {
+  func name(_ account: AccountID?) -> String? {
     account.flatMap { state.accounts[$0] ?? state.removedAccounts[$0] }?.name
   }
 
-  private func provider(_ account: AccountID?) -> String? {
+  func provider(_ account: AccountID?) -> String? {
     account.flatMap { state.accounts[$0] ?? state.removedAccounts[$0] }?.provider.rawValue
   }
+
+  /// Outcomes by the names that answers show.
+  static let outcomes: [String: RequestStory.Outcome] = Dictionary(
+    uniqueKeysWithValues: ([.inFlight, .deliveryFailed, .interrupted]
+      + Ending.allCases.map { .ended($0) }).map { (name($0), $0) })
 
   private static func name(_ outcome: RequestStory.Outcome) -> String {
     switch outcome {

@@ -99,10 +99,15 @@ struct RecordReader {
   }
 
   /// Steps over a text that nobody asks for, without looking whether it is one.
-  mutating func skipText() throws(DecodingFailure) {
+  mutating func skipText() throws(DecodingFailure) { _ = try textPlace() }
+
+  /// Steps over a text and tells where it stands, counted from the first byte, without looking whether it is one.
+  mutating func textPlace() throws(DecodingFailure) -> Range<Int> {
     let length = try varint()
     guard length <= UInt64(remaining) else { throw failure(.truncated) }
-    index += Int(length)
+    defer { index += Int(length) }
+    let place = index - bytes.startIndex
+    return place..<place + Int(length)
   }
 
   mutating func data() throws(DecodingFailure) -> [UInt8] {

@@ -1,5 +1,5 @@
 extension Attempt {
-  private enum Flag {
+  fileprivate enum Flag {
     static let status: UInt64 = 1 << 0
     static let errorClass: UInt64 = 1 << 1
     static let errorCode: UInt64 = 1 << 2
@@ -65,6 +65,32 @@ extension Attempt {
       cursor: try reader.optional(flags, Flag.cursor),
       heldProbes: try reader.filledList(flags, Flag.heldProbes),
       latencies: try reader.filledList(flags, Flag.latencies))
+  }
+}
+
+extension RequestOutline.Attempt {
+  /// Reads the fields of `Attempt` in the order in which they are written.
+  init(
+    from reader: inout RecordReader, after base: UnixNanoseconds, isFirstVersion: Bool
+  ) throws(DecodingFailure) {
+    typealias Flag = Attempt.Flag
+    let flags = try reader.flags(known: isFirstVersion ? Flag.first : Flag.second)
+    _ = try reader.varint()
+    _ = try reader.zigzag()
+    _ = try reader.varint()
+    account = try reader.textPlace()
+    _ = try reader.one(of: ChoiceRule.self)
+    status = try reader.optional(flags, Flag.status)
+    errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
+    if flags & Flag.errorCode != 0 { try reader.skipText() }
+    wasConnected = flags & Flag.connect != 0
+    if wasConnected { _ = try reader.varint() }
+    if flags & Flag.firstByte != 0 { _ = try reader.varint() }
+    totalMicroseconds = try reader.varint()
+    upstreamModel = flags & Flag.upstreamModel == 0 ? nil : try reader.textPlace()
+    if flags & Flag.cursor != 0 { _ = try reader.varint() }
+    let _: [AccountID] = try reader.filledList(flags, Flag.heldProbes)
+    let _: [LocalInputs.Figure] = try reader.filledList(flags, Flag.latencies)
   }
 }
 

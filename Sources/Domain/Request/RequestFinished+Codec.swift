@@ -1,5 +1,5 @@
 extension RequestEvent.Finished {
-  private enum Flag {
+  fileprivate enum Flag {
     static let clientRequestID: UInt64 = 1 << 0
     static let organisation: UInt64 = 1 << 1
     static let key: UInt64 = 1 << 2
@@ -158,6 +158,48 @@ extension RequestEvent.Finished {
       usage, costMicroUSD: try reader.optional(flags, Flag.cost), ending: ending, wasSent: true,
       reserve: nil)
     return charge
+  }
+}
+
+extension RequestOutline {
+  /// Reads the fields of `RequestEvent.Finished` in the order in which they are written.
+  mutating func read(_ reader: inout RecordReader, as kind: WireKind) throws(DecodingFailure) {
+    typealias Flag = RequestEvent.Finished.Flag
+    let isFirst = kind == .requestFinished
+    let flags = try reader.flags(known: isFirst ? Flag.first : Flag.second)
+    id = RequestID(try reader.id())
+    receivedAt = try reader.time()
+    if flags & Flag.clientRequestID != 0 { try reader.skipText() }
+    organisation = flags & Flag.organisation == 0 ? nil : try reader.textPlace()
+    key = flags & Flag.key == 0 ? nil : try reader.textPlace()
+    try reader.skipText()
+    operation = try reader.one(of: Operation.self)
+    modelAsked = try reader.textPlace()
+    modelResolved = flags & Flag.modelResolved == 0 ? nil : try reader.textPlace()
+    status = try reader.uint16()
+    ending = try reader.one(of: Ending.self)
+    if flags & Flag.errorCode != 0 { try reader.skipText() }
+    errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
+    usage = TokenUsage(
+      input: try reader.optional(flags, Flag.input),
+      output: try reader.optional(flags, Flag.output),
+      cached: try reader.optional(flags, Flag.cached),
+      reasoning: try reader.optional(flags, Flag.reasoning),
+      cacheCreation: try reader.optional(flags, Flag.cacheCreation))
+    if flags & Flag.priceVersion != 0 { _ = try reader.varint() }
+    costMicroUSD = try reader.optional(flags, Flag.cost)
+    for _ in 0..<3 { _ = try reader.varint() }
+    if flags & Flag.firstByte != 0 { _ = try reader.varint() }
+    _ = try reader.varint()
+    let count = try reader.count()
+    attempts.removeAll(keepingCapacity: true)
+    for _ in 0..<count {
+      attempts.append(try Attempt(from: &reader, after: receivedAt, isFirstVersion: isFirst))
+    }
+    if flags & Flag.session != 0 { _ = try reader.varint() }
+    let _: [LimitReading] = try reader.filledList(flags, Flag.limits)
+    if flags & Flag.reserve != 0 { _ = try Reserve(from: &reader) }
+    if flags & Flag.idempotency != 0 { _ = try IdempotencyMark(from: &reader) }
   }
 }
 

@@ -4,7 +4,7 @@ internal import Glibc
 /// A thread of the store's own: never one of the few that Swift tasks share, since it blocks.
 ///
 /// `@unchecked`: the handle is written once, before any other thread can see the object.
-final class StoreThread: @unchecked Sendable {
+package final class StoreThread: @unchecked Sendable {
   private var handle = pthread_t()
   private let isJoined = Latch()
 
@@ -14,7 +14,7 @@ final class StoreThread: @unchecked Sendable {
   }
 
   /// Starts `body` on a new thread named `name` (at most 15 bytes).
-  init(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {
+  package init(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {
     let work = Unmanaged.passRetained(Work(body))
     let result = pthread_create(
       &handle, nil,
@@ -38,7 +38,7 @@ final class StoreThread: @unchecked Sendable {
   }
 
   /// Waits for the end of the thread; only the first call does.
-  func join() {
+  package func join() {
     if isJoined.set() { pthread_join(handle, nil) }
   }
 }

@@ -17,7 +17,8 @@ public struct WindowFilter: Sendable, Hashable {
 
   /// Statuses from the first through the last.
   public struct StatusRange: Sendable, Hashable {
-    var range: ClosedRange<UInt16>
+    /// Both included.
+    public private(set) var range: ClosedRange<UInt16>
     var text: String
 
     /// `404`, or `4xx`.

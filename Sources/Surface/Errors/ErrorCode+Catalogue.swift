@@ -290,6 +290,11 @@ extension ErrorCode {
       .server(
         503, "No gateway runs here, so that nothing can be asked upstream.",
         "Start it with `signalbox serve`, then try again.", isRetryable: false)
+    case .viewsUnavailable:
+      .server(
+        503,
+        "The sums over requests cannot be read now; the log and the requests are not concerned.",
+        "Try again; the gateway's log says what the views wait for.", isRetryable: true)
     }
   }
 }

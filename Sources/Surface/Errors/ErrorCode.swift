@@ -85,4 +85,5 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case unknownKey = "unknown_key"
   case discoveryFailed = "discovery_failed"
   case gatewayNotRunning = "gateway_not_running"
+  case viewsUnavailable = "views_unavailable"
 }

@@ -74,6 +74,9 @@ extension Endpoint {
     case .authzInventory: .authzInventory
     case .auditRequest: .auditRequest
     case .usageLogs: .usageLogs
+    case .usageHistory: .usageHistory
+    case .providerMetrics: .providerMetrics
+    case .routingDecisions: .routingDecisions
     case .streamHistory: .streamHistory
     case .revertStream: .revertStream
     case .restoreConfiguration: .restoreConfiguration

@@ -72,6 +72,9 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case authzInventory
   case auditRequest
   case usageLogs
+  case usageHistory
+  case providerMetrics
+  case routingDecisions
   case streamHistory
   case revertStream
   case restoreConfiguration

@@ -175,9 +175,13 @@ public enum Routes {
     RouteRow(
       .auditRequest, .get, "/v1/audit/requests/{id}", .admin, .evidence,
       "Show what happened to a request", by: .controlPlane, admitsKeys: true),
-    RouteRow(
-      .usageLogs, .get, "/api/usage/logs", .admin, .evidence, "List the last requests",
-      by: .controlPlane),
+    evident(.usageLogs, "/api/usage/logs", "List the last requests, or those with some mark"),
+    evident(.usageLogs, "/api/usage/request-logs", "The same list under its other name"),
+    evident(.usageHistory, "/api/usage/history", "Sum up what was used, by whom and of what"),
+    evident(.providerMetrics, "/v1/metrics/providers", "Sum up the last calls to each provider"),
+    evident(
+      .routingDecisions, "/v1/admin/routing/decisions",
+      "List which account was chosen for which request, and why"),
     RouteRow(
       .streamHistory, .get, "/api/history/{stream}", .admin, .evidence,
       "Show who set what in a stream, when and from where, before and after", by: .controlPlane,
@@ -215,6 +219,12 @@ public enum Routes {
     RouteRow(
       endpoint, method, "/v1/admin/routing/policies/{organization_id}/{model}", .admin,
       .configuration, summary, by: .controlPlane, takesRest: true)
+  }
+
+  private static func evident(
+    _ endpoint: Endpoint, _ path: String, _ summary: String
+  ) -> RouteRow {
+    RouteRow(endpoint, .get, path, .admin, .evidence, summary, by: .controlPlane)
   }
 
   private static func look(_ endpoint: Endpoint, _ path: String, _ summary: String) -> RouteRow {

@@ -1,0 +1,233 @@
+import CFast
+import Domain
+public import EventStore
+import Foundation
+public import Logging
+import Synchronization
+import Views
+
+/// Keeps the views of requests in step with the log, on a thread that lets all others go first.
+///
+/// A reader of evidence has what was acknowledged before it asked taken in on its own thread, and waits a quarter of
+/// a second for that at most. What breaks in the views is made anew from the log; nothing is lost with them.
+public final class ViewKeeper: Sendable {
+  /// How a reader finds the views.
+  struct Reading: Sendable {
+    /// The tables.
+    var views: ViewStore
+    /// Through where they are.
+    var position: Position
+    /// Events acknowledged before the question that they do not have yet.
+    var behind: UInt64
+  }
+
+  /// Where the views are, for monitors.
+  struct Status: Sendable, Hashable {
+    /// The last event taken in; 0: none.
+    var position: UInt64 = 0
+    /// Why nothing is taken in; nil: all is well.
+    var failure: String?
+    /// How often they had to be made anew since the start.
+    var rebuilds = 0
+  }
+
+  /// The thread looks for events this often.
+  private static let look: Int64 = 1_000_000_000
+  /// After a failure, this often.
+  private static let retry: Int64 = 30_000_000_000
+  /// Events of one transaction: a reader waits for no more.
+  private static let batch = 32_768
+  /// How long a reader waits.
+  static let patience: Int64 = 250_000_000
+
+  private let reader: LogReader
+  private let last: @Sendable () -> Position
+  private let directory: String
+  private let logger: Logger
+  /// The tables while they are open.
+  private let views = Mutex<ViewStore?>(nil)
+  /// Held by whoever takes in: whether the last thing that happened was a fault of the tables.
+  private let turn = Mutex(false)
+  private let status = Mutex(Status())
+  private let isStopping = Atomic(false)
+  private let wake = Signal()
+  private let thread = Mutex<StoreThread?>(nil)
+
+  /// - Parameter directory: Of the log; the views lie in `views/` there. Nothing happens before `start`.
+  public init(store: EventStore, directory: String, logger: Logger) {
+    reader = store.reader
+    last = { store.lastWritten }
+    self.directory = directory + "/views"
+    self.logger = logger
+  }
+
+  private var path: String { directory + "/usage.sqlite" }
+
+  /// Begins to follow the log.
+  ///
+  /// - Throws: `StoreError` if there is no thread to be had.
+  public func start() throws {
+    let started = try StoreThread(name: "views") { [self] in
+      cfast_thread_lower_priority()
+      follow()
+    }
+    thread.withLock { $0 = started }
+  }
+
+  /// Ends queries under way, closes the tables and returns when the thread has ended.
+  public func stop() {
+    isStopping.store(true, ordering: .sequentiallyConsistent)
+    wake.post()
+    thread.withLock { $0 }?.join()
+    views.withLock { views in
+      do { try views?.close() } catch {
+        logger.notice(
+          "the views were not closed; they are as good without", metadata: ["cause": "\(error)"])
+      }
+      views = nil
+    }
+  }
+
+  /// Where the views are.
+  var current: Status { status.withLock { $0 } }
+
+  /// The views with all that was acknowledged before the call, or as far as they get in a quarter of a second.
+  ///
+  /// Blocks: call it beside the cooperative pool.
+  ///
+  /// - Throws: `ControlError.views` while they cannot be used.
+  func upToDate() throws -> Reading {
+    let target = last()
+    let deadline = reader.monotonic() + Self.patience
+    while true {
+      let isTaken: Void? = turn.withLockIfAvailable { hasFailed in
+        _ = try? take(&hasFailed, through: target)
+      }
+      // The thread is at it.
+      if isTaken == nil { _ = Signal().wait(nanoseconds: 2_000_000) }
+      let (position, failure) = status.withLock { (Position($0.position), $0.failure) }
+      let isLate = reader.monotonic() >= deadline
+      guard position >= target || isLate || failure != nil else { continue }
+      guard let open = views.withLock({ $0 }) else {
+        throw ControlError.views(failure ?? "they are being made")
+      }
+      return Reading(
+        views: open, position: position,
+        behind: position >= target ? 0 : target.rawValue - position.rawValue)
+    }
+  }
+
+  // MARK: Taking in
+
+  private func follow() {
+    while !isStopping.load(ordering: .sequentiallyConsistent) {
+      let began = reader.monotonic()
+      let hasMore = turn.withLock { hasFailed in
+        (try? take(&hasFailed, through: Position(.max))) ?? false
+      }
+      let took = reader.monotonic() - began
+      let hasFailed = status.withLock { $0.failure != nil }
+      // A long way to go takes half of what one core has to spare.
+      _ = wake.wait(nanoseconds: hasFailed ? Self.retry : hasMore ? took : Self.look)
+    }
+  }
+
+  /// Takes in one batch; true if there is more.
+  ///
+  /// - Parameter hasFailed: whether the tables were found broken and nothing was taken in since.
+  /// - Throws: what is also noted in `status`.
+  private func take(_ hasFailed: inout Bool, through end: Position) throws -> Bool {
+    do {
+      if views.withLock({ $0 != nil }), !FileManager.default.fileExists(atPath: path) {
+        throw ViewFault.astray("somebody deleted the file")
+      }
+      let open = try views.withLock { $0 } ?? opened()
+      views.withLock { $0 = open }
+      let hasMore = try fold(into: open, through: end)
+      status.withLock { status in
+        status.position = open.checkpoint.position
+        status.failure = nil
+      }
+      if open.checkpoint.position > 0 { hasFailed = false }
+      return hasMore
+    } catch let fault as ViewFault where !hasFailed {
+      hasFailed = true
+      try again(because: fault)
+      return true
+    } catch {
+      let isNew = status.withLock { status in
+        defer { status.failure = "\(error)" }
+        return status.failure != "\(error)"
+      }
+      if isNew, !isStopping.load(ordering: .sequentiallyConsistent) {
+        logger.error(
+          "the views of requests stay behind; requests and the log are not concerned",
+          metadata: ["cause": "\(error)"])
+      }
+      throw error
+    }
+  }
+
+  private func opened() throws -> ViewStore {
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    let views = try ViewStore(path: path, storeID: reader.storeID)
+    let checkpoint = views.checkpoint
+    let position = Position(checkpoint.position)
+    guard position <= reader.last else {
+      throw ViewFault.astray("they reach position \(position), the log \(reader.last)")
+    }
+    guard try chain(at: position) == checkpoint.chain else {
+      throw ViewFault.astray("the log's chain is another one at position \(position)")
+    }
+    return views
+  }
+
+  /// Deletes the tables, which are made anew from the log's beginning.
+  private func again(because fault: ViewFault) throws {
+    logger.notice("the views of requests are made anew", metadata: ["cause": "\(fault)"])
+    // Who reads them yet reads them to the end: the files go with the last one.
+    views.withLock { views in
+      try? views?.close()
+      views = nil
+    }
+    try ViewStore.remove(path: path)
+    status.withLock { status in
+      status.position = 0
+      status.rebuilds += 1
+    }
+  }
+
+  private func fold(into views: ViewStore, through end: Position) throws -> Bool {
+    let from = views.checkpoint
+    guard Position(from.position) < min(end, reader.last) else { return false }
+    // Space that appends are about to need is not for what can wait.
+    try reader.requireHeadroom()
+    var delta = ViewDelta()
+    try reader.scan(from: Position(from.position).next, through: nil) { entry in
+      switch entry {
+      case .gap(let gap): try gap.requireAccepted()
+      case .event(let stored):
+        do throws(DecodingFailure) {
+          try delta.take(
+            position: stored.position.rawValue, time: UnixNanoseconds(stored.time),
+            kind: stored.kind, bytes: stored.payload)
+        } catch {
+          throw ControlError.unreadable(
+            position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
+        }
+      }
+      return delta.count >= Self.batch ? .stop : .continue
+    }
+    guard delta.count > 0 else { return false }
+    try views.apply(delta, after: from, chain: try chain(at: Position(delta.position)))
+    return delta.count >= Self.batch
+  }
+
+  private func chain(at position: Position) throws(StoreError) -> [UInt8] {
+    let words = try reader.chainValue(at: position).words
+    return [words.0, words.1, words.2, words.3].flatMap { word in
+      stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/// What sums over requests need of a finished one, read without making anything: texts are places in the record.
+///
+/// Most of a log is this; decoding it whole takes several times as long.
+public struct RequestOutline: Sendable {
+  /// The request, by the id that the gateway minted.
+  public internal(set) var id = RequestID(0)
+  /// When the head had arrived.
+  public internal(set) var receivedAt = UnixNanoseconds(0)
+  /// The tenant it belongs to.
+  public internal(set) var organisation: Range<Int>?
+  /// The API key that was presented, if any.
+  public internal(set) var key: Range<Int>?
+  /// What was asked for.
+  public internal(set) var operation = Operation.unknown
+  /// The client's `model`, as written.
+  public internal(set) var modelAsked = 0..<0
+  /// `provider/model` as sent upstream.
+  public internal(set) var modelResolved: Range<Int>?
+  /// What the client got.
+  public internal(set) var status: UInt16 = 0
+  /// How it ended, as the client saw it.
+  public internal(set) var ending = Ending.completed
+  /// Whose fault a failure was; nil on success.
+  public internal(set) var errorClass: ErrorClass?
+  /// Tokens as the provider reported them.
+  public internal(set) var usage = TokenUsage.notReported
+  /// In millionths of a US dollar; nil: no price known.
+  public internal(set) var costMicroUSD: UInt64?
+  /// The upstream calls, in order.
+  public internal(set) var attempts: [Attempt] = []
+
+  /// One upstream call.
+  public struct Attempt: Sendable {
+    /// The account concerned.
+    public var account: Range<Int>
+    /// The provider's own model name; nil: that of `modelResolved`, or not recorded.
+    public var upstreamModel: Range<Int>?
+    /// Upstream's status; nil if no answer came.
+    public var status: UInt16?
+    /// nil: the attempt succeeded.
+    public var errorClass: ErrorClass?
+    /// Whether there was a connection to send it over.
+    public var wasConnected: Bool
+    /// Microseconds until the end.
+    public var totalMicroseconds: UInt64
+  }
+
+  /// To be filled by `read`, again and again.
+  public init() {}
+
+  /// Reads a record's payload; places are counted from its first byte.
+  ///
+  /// - Returns: false if it is no record of a finished request that this build knows; nothing is to be read then.
+  /// - Throws: where the record is none; what was read is of no use then.
+  public mutating func read(
+    kind: String, bytes: ArraySlice<UInt8>
+  ) throws(DecodingFailure) -> Bool {
+    let known: WireKind
+    switch kind {
+    case WireKind.requestFinished.rawValue: known = .requestFinished
+    case WireKind.requestFinishedV2.rawValue: known = .requestFinishedV2
+    case _: return false
+    }
+    var reader = RecordReader(bytes, kind: kind)
+    _ = try Provenance(from: &reader)
+    try read(&reader, as: known)
+    try reader.end()
+    return true
+  }
+}

@@ -1,0 +1,68 @@
+/// Numbers for texts, in the order in which they were met first; makes a text only once.
+struct Interner: Sendable {
+  private(set) var texts: [String] = []
+  /// Number + 1 by the low bits of the hash; 0: free.
+  ///
+  /// Always less than half full.
+  private var slots = [Int32](repeating: 0, count: 256)
+  private var hashes: [UInt64] = []
+
+  /// The number of the text whose UTF-8 this is.
+  mutating func number(of bytes: UnsafeRawBufferPointer) -> Int {
+    let hash = Self.hash(bytes)
+    var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+    while slots[slot] != 0 {
+      let number = Int(slots[slot]) - 1
+      if hashes[number] == hash, Self.isSame(texts[number], bytes) { return number }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    let number = texts.count
+    slots[slot] = Int32(truncatingIfNeeded: number + 1)
+    texts.append(String(decoding: bytes, as: UTF8.self))
+    hashes.append(hash)
+    if texts.count * 2 >= slots.count { grow() }
+    return number
+  }
+
+  mutating func number(of text: String) -> Int {
+    var text = text
+    return text.withUTF8 { number(of: UnsafeRawBufferPointer($0)) }
+  }
+
+  private mutating func grow() {
+    slots = [Int32](repeating: 0, count: slots.count * 2)
+    for (number, hash) in hashes.enumerated() {
+      var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+      while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+      slots[slot] = Int32(truncatingIfNeeded: number + 1)
+    }
+  }
+
+  private static func isSame(_ text: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    var text = text
+    return text.withUTF8 { known in
+      known.count == bytes.count && UnsafeRawBufferPointer(known).elementsEqual(bytes)
+    }
+  }
+
+  /// Eight bytes a step; names are the configuration's, a batch has few of others, and a collision costs a look.
+  private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    var hash = UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15
+    var at = 0
+    while at + 8 <= bytes.count {
+      hash = mix(hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+      at += 8
+    }
+    var rest: UInt64 = 0
+    while at < bytes.count {
+      rest = rest << 8 | UInt64(bytes[at])
+      at += 1
+    }
+    return mix(hash ^ rest)
+  }
+
+  private static func mix(_ value: UInt64) -> UInt64 {
+    let product = value.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
+    return product.high ^ product.low &+ 0x9E37_79B9_7F4A_7C15
+  }
+}

@@ -1,0 +1,130 @@
+public import Domain
+
+/// Requests that differ in nothing that one of the sums is told by.
+///
+/// Each request counts in one series of each kind that it has something of; all of them have a `.operation`.
+public enum UsageSeries: Sendable, Hashable {
+  /// By what was asked for; nil where the log does not say. The model is `provider/model` as sent upstream.
+  case operation(Operation?, model: String?)
+  /// By the account that was asked last.
+  case account(AccountID, model: String?)
+  /// By the API key that was presented, and whose it was.
+  case key(KeyID, OrganisationID?, model: String?)
+}
+
+/// Calls to one account that ended alike.
+public struct CallSeries: Sendable, Hashable {
+  /// Who was asked.
+  public var account: AccountID
+  /// `provider/model` of the request's last attempt, the provider's own name of an earlier one; nil where the log
+  /// does not say.
+  public var model: String?
+  /// Upstream's status; nil: no answer came.
+  public var status: UInt16?
+  /// nil: it went well.
+  public var errorClass: ErrorClass?
+
+  /// Made of its parts.
+  public init(account: AccountID, model: String?, status: UInt16?, errorClass: ErrorClass?) {
+    self.account = account
+    self.model = model
+    self.status = status
+    self.errorClass = errorClass
+  }
+}
+
+/// How many calls, and what they took.
+public struct CallTotals: Sendable, Hashable {
+  /// Calls.
+  public var count: Int64 = 0
+  /// Tokens of the requests that they ended.
+  public var inputTokens: Int64 = 0
+  /// Tokens of the answers that they brought.
+  public var outputTokens: Int64 = 0
+  /// In millionths of a US dollar.
+  public var costMicroUSD: Int64 = 0
+  /// Until their ends.
+  public var latency = LatencyHistogram()
+
+  /// None.
+  public init() {}
+
+  /// Takes in what another one has.
+  public mutating func add(_ other: CallTotals) {
+    count += other.count
+    inputTokens += other.inputTokens
+    outputTokens += other.outputTokens
+    costMicroUSD += other.costMicroUSD
+    latency.add(other.latency)
+  }
+}
+
+/// Something that requests are looked for by.
+///
+/// Where a page of the log has a request with it, the views have a mark; what stands on the page is the log's to say.
+public enum RequestMark: Sendable, Hashable {
+  case operation(Operation)
+  case organisation(OrganisationID)
+  case key(KeyID)
+  /// Any account that was asked, not only the last one.
+  case account(AccountID)
+  /// `provider/model` as sent upstream.
+  case model(String)
+  /// The provider's own name of the model.
+  case ownModel(String)
+  /// The client's name for a model.
+  case asked(String)
+  case status(UInt16)
+  case ending(Ending)
+  case errorClass(ErrorClass)
+  /// It has no end but the finding that it has none.
+  case interrupted
+  /// Its end could not be sent after all.
+  case undelivered
+  /// More than one account was asked.
+  case failover
+}
+
+extension RequestMark {
+  /// What a mark is about; kinds below 100 have a name's number as value.
+  enum Kind: Int64 {
+    case organisation = 1
+    case key = 2
+    case account = 3
+    case model = 4
+    case asked = 5
+    case ownModel = 6
+    case operation = 100
+    case status = 101
+    case ending = 102
+    case errorClass = 103
+    case interrupted = 104
+    case failover = 105
+    case undelivered = 106
+
+    var hasName: Bool { rawValue < 100 }
+  }
+
+  enum Value {
+    case name(String)
+    case number(Int64)
+  }
+
+  var parts: (kind: Kind, value: Value) {
+    switch self {
+    case .organisation(let id): (.organisation, .name(id.rawValue))
+    case .key(let id): (.key, .name(id.rawValue))
+    case .account(let id): (.account, .name(id.rawValue))
+    case .model(let text): (.model, .name(text))
+    case .asked(let text): (.asked, .name(text))
+    case .ownModel(let text): (.ownModel, .name(text))
+    case .operation(let operation): (.operation, .number(Int64(operation.rawValue)))
+    case .status(let status): (.status, .number(Int64(status)))
+    case .ending(let ending): (.ending, .number(Int64(ending.rawValue)))
+    case .errorClass(let errorClass): (.errorClass, .number(Int64(errorClass.rawValue)))
+    case .interrupted: (.interrupted, .number(1))
+    case .failover: (.failover, .number(1))
+    case .undelivered: (.undelivered, .number(1))
+    }
+  }
+}

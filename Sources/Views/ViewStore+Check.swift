@@ -1,0 +1,74 @@
+internal import Crypto
+internal import Foundation
+internal import GRDB
+
+extension ViewStore {
+  /// The first thing in which two files of the same log differ.
+  public struct Difference: Sendable, Hashable, CustomStringConvertible {
+    /// The table, as people can read it.
+    public var table: String
+    /// The row, column by column, as only one of them has it.
+    public var row: String
+    /// Whether this one has it; else the other.
+    public var isHere: Bool
+
+    /// For a person.
+    public var description: String {
+      "\(table): \(isHere ? "only the first" : "only the second") has \(row)"
+    }
+  }
+
+  /// SHA-256 over all rows in order, names written out: equal for equal tables, whatever the numbers of names.
+  public func digest() throws -> [UInt8] {
+    try pool.read { db in
+      var hash = SHA256()
+      for table in Schema.compared {
+        let columns = try Self.columns(of: table, db)
+        let rows = try Row.fetchCursor(
+          db, sql: "SELECT * FROM \(table) ORDER BY \(columns.joined(separator: ", "))")
+        hash.update(data: Data((table + "\n").utf8))
+        while let row = try rows.next() { hash.update(data: Data((Self.text(row) + "\n").utf8)) }
+      }
+      return Array(hash.finalize())
+    }
+  }
+
+  /// Compares everything with the tables of another file; nil: they are equal.
+  ///
+  /// - Parameter other: Of a file that was closed, or to which nothing is being written.
+  public func difference(from other: ViewStore) throws -> Difference? {
+    // Attaching is no part of a transaction.
+    try pool.unsafeReentrantWrite { db in
+      try db.execute(sql: "ATTACH DATABASE ? AS other", arguments: [other.pool.path])
+      defer { try? db.execute(sql: "DETACH DATABASE other") }
+      for table in Schema.compared {
+        for (left, right) in [("main", "other"), ("other", "main")] {
+          let row = try Row.fetchOne(
+            db,
+            sql: "SELECT * FROM \(left).\(table) EXCEPT SELECT * FROM \(right).\(table) LIMIT 1")
+          if let row {
+            return Difference(table: table, row: Self.text(row), isHere: left == "main")
+          }
+        }
+      }
+      return nil
+    }
+  }
+
+  private static func columns(of table: String, _ db: Database) throws -> [String] {
+    try db.columns(in: table).map { $0.name }
+  }
+
+  private static func text(_ row: Row) -> String {
+    row.map { column, value in
+      switch value.storage {
+      case .null: "\(column)="
+      case .int64(let number): "\(column)=\(number)"
+      case .double(let number): "\(column)=\(number)"
+      case .string(let text): "\(column)=\"\(text)\""
+      case .blob(let data):
+        "\(column)=" + data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+      }
+    }.joined(separator: " ")
+  }
+}

@@ -1,0 +1,178 @@
+internal import Domain
+internal import Foundation
+internal import GRDB
+
+extension ViewStore {
+  /// What was used, by series, in no particular order; `.operation` series together hold every request once.
+  ///
+  /// - Parameters:
+  ///   - from: First hour since the Unix epoch; nil: from the beginning.
+  ///   - to: The hour behind the last one; nil: to the end.
+  public func usage(
+    from: Int64?, to: Int64?
+  ) throws -> [(series: UsageSeries, totals: UsageTotals)] {
+    // Whole days from their table, the hours at both ends from the other.
+    let all: Int64 = 1 << 40
+    let (low, high) = (max(from ?? -all, -all), min(to ?? all, all))
+    let firstDay = (low + 23).floored(by: 24)
+    let endDay = max(high.floored(by: 24), firstDay)
+    let hasDays = firstDay < endDay
+    let (head, tail) = (hasDays ? firstDay * 24 : high, hasDays ? endDay * 24 : high)
+    return try pool.read { db in
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT n.kind, n.operation, n.subject, n.organisation, n.model, t.* FROM (
+            SELECT series, \(Schema.totalsSummed) FROM (
+              SELECT series, \(Schema.totals) FROM usage_day WHERE day >= ? AND day < ?
+              UNION ALL
+              SELECT series, \(Schema.totals) FROM usage_hour WHERE hour >= ? AND hour < ?
+              UNION ALL
+              SELECT series, \(Schema.totals) FROM usage_hour WHERE hour >= ? AND hour < ?)
+            GROUP BY series) t
+          JOIN series_named n ON n.id = t.series
+          """, arguments: [firstDay, endDay, low, head, tail, high])
+      var found: [(UsageSeries, UsageTotals)] = []
+      while let row = try rows.next() {
+        found.append((try UsageSeries(row), UsageTotals { row[6 + $0] }))
+      }
+      return found
+    }
+  }
+
+  /// What was used, minute by minute, ascending; minutes without a request are missing.
+  ///
+  /// - Parameter minutes: Minutes since the Unix epoch.
+  public func usage(
+    minutes: Range<Int64>
+  ) throws -> [(minute: Int64, totals: UsageTotals)] {
+    try pool.read { db in
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT minute, \(Schema.totals) FROM usage_minute WHERE minute >= ? AND minute < ?
+          ORDER BY minute
+          """, arguments: [minutes.lowerBound, minutes.upperBound])
+      var found: [(Int64, UsageTotals)] = []
+      while let row = try rows.next() { found.append((row[0], UsageTotals { row[1 + $0] })) }
+      return found
+    }
+  }
+
+  /// Calls that ended within some minutes, by series, in no particular order.
+  ///
+  /// Costs a row a minute and series: 24 hours of 50 series are 72,000 rows.
+  ///
+  /// - Parameter minutes: Minutes since the Unix epoch.
+  public func calls(minutes: Range<Int64>) throws -> [CallSeries: CallTotals] {
+    try pool.read { db in
+      let rows = try Row.fetchCursor(
+        db,
+        sql: """
+          SELECT account, model, status, error_class, count, input_tokens, output_tokens,
+            cost_micro_usd, latency
+          FROM calls_by_minute WHERE minute >= ? AND minute < ?
+          """, arguments: [minutes.lowerBound, minutes.upperBound])
+      var found: [CallSeries: CallTotals] = [:]
+      while let row = try rows.next() {
+        let status: Int64 = row[2]
+        let series = CallSeries(
+          account: AccountID(row[0] as String? ?? ""), model: row[1],
+          status: status == 0 ? nil : UInt16(clamping: status),
+          errorClass: ErrorClass(rawValue: UInt8(clamping: row[3] as Int64)))
+        found[series, default: CallTotals()].add(try CallTotals(row, at: 4))
+      }
+      return found
+    }
+  }
+
+  /// Pages of the log that have requests with each of these marks, the newest first.
+  ///
+  /// A page may have one request with this mark and another with that: who reads it looks at each.
+  ///
+  /// - Parameters:
+  ///   - groups: A page has at least one mark of each group; at least one group, none of them empty.
+  ///   - through: The newest page that counts.
+  ///   - limit: Pages at most.
+  public func pages(
+    with groups: [[RequestMark]], through: UInt64, limit: Int
+  ) throws -> [UInt64] {
+    let last = through / ViewDelta.chapterPages
+    return try pool.read { db in
+      var chapters: [Int64: UInt64]?
+      for group in groups {
+        var found: [Int64: UInt64] = [:]
+        for mark in group {
+          let (kind, value) = mark.parts
+          let number: Int64? =
+            switch value {
+            case .number(let number): number
+            case .name(let text): try Names.find(text, db)
+            }
+          // A name that no request ever had.
+          guard let number else { continue }
+          let rows = try Row.fetchCursor(
+            db.cachedStatement(
+              sql: "SELECT chapter, pages FROM mark WHERE kind = ? AND value = ? AND chapter <= ?"),
+            arguments: [kind.rawValue, number, Int64(clamping: last)])
+          while let row = try rows.next() {
+            found[row[0], default: 0] |= UInt64(bitPattern: row[1])
+          }
+        }
+        chapters =
+          chapters.map { known in
+            known.reduce(into: [:]) { both, entry in
+              let pages = entry.value & found[entry.key, default: 0]
+              if pages != 0 { both[entry.key] = pages }
+            }
+          } ?? found
+      }
+      var pages: [UInt64] = []
+      for (chapter, bits) in (chapters ?? [:]).sorted(by: { $0.key > $1.key }) {
+        var bits = bits
+        while bits != 0 {
+          let bit = UInt64(63 - bits.leadingZeroBitCount)
+          bits &= ~(1 << bit)
+          let page = UInt64(clamping: chapter) * ViewDelta.chapterPages + bit
+          guard page <= through else { continue }
+          guard pages.count < limit else { return pages }
+          pages.append(page)
+        }
+      }
+      return pages
+    }
+  }
+}
+
+// MARK: Rows
+
+extension CallTotals {
+  init(_ row: Row, at first: Int) throws {
+    self.init()
+    count = row[first]
+    inputTokens = row[first + 1]
+    outputTokens = row[first + 2]
+    costMicroUSD = row[first + 3]
+    latency = try LatencyHistogram(bytes: [UInt8](row[first + 4] as Data? ?? Data()))
+  }
+
+  var columns: StatementArguments {
+    [count, inputTokens, outputTokens, costMicroUSD, Data(latency.bytes)]
+  }
+}
+
+extension UsageSeries {
+  /// Of the columns kind, operation, subject, organisation and model.
+  fileprivate init(_ row: Row) throws {
+    let (kind, subject, model): (Int64, String?, String?) = (row[0], row[2], row[4])
+    switch (ViewDelta.Series.Kind(rawValue: UInt8(clamping: kind)), subject) {
+    case (.operation, _):
+      self = .operation(Operation(rawValue: UInt8(clamping: row[1] as Int64)), model: model)
+    case (.account, let subject?): self = .account(AccountID(subject), model: model)
+    case (.key, let subject?):
+      self = .key(
+        KeyID(subject), (row[3] as String?).map { OrganisationID($0) }, model: model)
+    case _: throw ViewFault.damaged("a series is of kind \(kind) and about nothing")
+    }
+  }
+}

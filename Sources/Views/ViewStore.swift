@@ -1,0 +1,242 @@
+public import Domain
+internal import Foundation
+internal import GRDB
+import Synchronization
+
+/// Tables in SQLite that follow from the log: what was used, which calls went how, and where in the log to look.
+///
+/// Rows, the position that they reach and the log's chain value there change in one transaction. The file can be
+/// deleted at any time; nothing in it is the only copy of anything. Methods block on the disk; each may be called
+/// from any thread, `apply` from one at a time.
+public final class ViewStore: Sendable {
+  /// Through where the log is in the tables.
+  public struct Checkpoint: Sendable, Hashable {
+    /// The last event taken in; 0: none.
+    public var position: UInt64
+    /// The log's chain value there: 32 bytes; zeros before the first event.
+    public var chain: [UInt8]
+
+    /// Made of its parts.
+    public init(position: UInt64, chain: [UInt8]) {
+      self.position = position
+      self.chain = chain
+    }
+
+    /// Before the first event.
+    public static let origin = Checkpoint(position: 0, chain: [UInt8](repeating: 0, count: 32))
+  }
+
+  /// Rows of another layout are not read but made anew.
+  static let version: Int64 = 1
+
+  let pool: DatabasePool
+  private let reached: Mutex<Checkpoint>
+  /// What is in the table, so that most ends need not ask it.
+  private let open: Mutex<Set<RequestID>>
+
+  /// Opens the tables at `path`, or makes empty ones.
+  ///
+  /// - Parameter storeID: Of the log that they follow from.
+  /// - Throws: `ViewFault` if what is there cannot be used: `remove` it, and begin again. `DatabaseError`
+  ///   where the disk does not do what it should.
+  public init(path: String, storeID: UInt128) throws {
+    var configuration = Configuration()
+    configuration.label = "views"
+    configuration.maximumReaderCount = 2
+    configuration.foreignKeysEnabled = false
+    configuration.prepareDatabase { db in
+      // What a crash takes of the newest rows, the log gives again.
+      try db.execute(sql: "PRAGMA synchronous = NORMAL")
+    }
+    let checkpoint: Checkpoint
+    let begun: Set<RequestID>
+    do {
+      pool = try DatabasePool(path: path, configuration: configuration)
+      (checkpoint, begun) = try pool.write { db in
+        if try !db.tableExists("checkpoint") {
+          try db.execute(sql: Schema.text)
+          try db.execute(
+            sql: "INSERT INTO checkpoint VALUES (1, ?, ?, 0, ?)",
+            arguments: [Self.version, Self.text(storeID), Data(Checkpoint.origin.chain)])
+        }
+        return (try Self.checkpoint(db, storeID), Set(try Self.inFlight(db).map(\.request)))
+      }
+    } catch let error as DatabaseError where error.isDamage {
+      throw ViewFault.damaged(error.message ?? "not a database")
+    }
+    reached = Mutex(checkpoint)
+    open = Mutex(begun)
+  }
+
+  /// Deletes the tables at `path`, which nobody may have open; without an error if there are none.
+  public static func remove(path: String) throws {
+    for suffix in ["", "-wal", "-shm"] {
+      guard unlink(path + suffix) == 0 || errno == ENOENT else {
+        throw ViewFault.damaged("\(path)\(suffix) cannot be deleted (errno \(errno))")
+      }
+    }
+  }
+
+  /// Through where the tables are, as of the last `apply`.
+  public var checkpoint: Checkpoint { reached.withLock { $0 } }
+
+  /// Writes everything to the file proper and closes it.
+  public func close() throws {
+    // Nothing is left in the file beside then, which a person who copies one file would forget.
+    try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    try pool.close()
+  }
+
+  /// Ends queries under way with an error; for a stop.
+  public func interrupt() { pool.interrupt() }
+
+  // MARK: Taking in
+
+  /// Takes in what follows the checkpoint; all of it or nothing.
+  ///
+  /// - Parameters:
+  ///   - delta: Of the events behind `after`, without a gap but those that the log has.
+  ///   - chain: The log's chain value at the delta's position.
+  /// - Throws: `ViewFault.astray` if the tables are elsewhere; `DatabaseError`.
+  public func apply(_ delta: ViewDelta, after: Checkpoint, chain: [UInt8]) throws {
+    let next = Checkpoint(position: delta.position, chain: chain)
+    var inFlight = delta.hasStart ? [] : open.withLock { $0 }
+    let ended = delta.ended.filter { inFlight.remove($0) != nil }
+    inFlight.formUnion(delta.begun.keys)
+    try pool.write { db in
+      try db.execute(
+        sql: "UPDATE checkpoint SET position = ?, chain = ? WHERE position = ? AND chain = ?",
+        arguments: [
+          Int64(next.position), Data(next.chain), Int64(after.position), Data(after.chain),
+        ])
+      guard db.changesCount == 1 else {
+        throw ViewFault.astray("they are not at position \(after.position)")
+      }
+      let names = try Names(db, delta.names.texts)
+      try Self.add(delta, names, db)
+      try Self.addCalls(delta, names, db)
+      let mark = try db.cachedStatement(
+        sql: """
+          INSERT INTO mark VALUES (?, ?, ?, ?)
+          ON CONFLICT DO UPDATE SET pages = pages | excluded.pages
+          """)
+      for (place, pages) in delta.marks {
+        try mark.execute(arguments: [
+          place.kind.rawValue, names.value(of: place), Int64(place.chapter),
+          Int64(bitPattern: pages),
+        ])
+      }
+      if delta.hasStart { try db.execute(sql: "DELETE FROM in_flight") }
+      for request in ended {
+        try db.cachedStatement(sql: "DELETE FROM in_flight WHERE request = ?")
+          .execute(arguments: [Self.bytes(request)])
+      }
+      for (request, position) in delta.begun {
+        // The first one counts: a second would not make the request any younger.
+        try db.cachedStatement(sql: "INSERT OR IGNORE INTO in_flight VALUES (?, ?)")
+          .execute(arguments: [Self.bytes(request), Int64(position)])
+      }
+    }
+    let now = inFlight
+    open.withLock { $0 = now }
+    reached.withLock { $0 = next }
+  }
+
+  private static func add(_ delta: ViewDelta, _ names: Names, _ db: Database) throws {
+    func upsert(_ table: String, _ keys: Int) throws -> Statement {
+      try db.cachedStatement(
+        sql: """
+          INSERT INTO \(table) VALUES (\(Schema.places(keys + Schema.totalsCount)))
+          ON CONFLICT DO UPDATE SET \(Schema.totalsAdded)
+          """)
+    }
+    let (hour, day) = (try upsert("usage_hour", 2), try upsert("usage_day", 2))
+    let minute = try upsert("usage_minute", 1)
+    var series: [ViewDelta.Series: Int64] = [:]
+    var days: [ViewDelta.Place<Int64>: UsageTotals] = [:]
+    for (place, totals) in delta.hours {
+      let number = try series[place.series] ?? names.number(of: place.series)
+      series[place.series] = number
+      try hour.execute(arguments: StatementArguments([place.time, number] + totals.columns))
+      let at = ViewDelta.Place(time: place.time.floored(by: 24), series: number)
+      days[at, default: UsageTotals()].add(totals)
+    }
+    for (place, totals) in days {
+      try day.execute(arguments: StatementArguments([place.time, place.series] + totals.columns))
+    }
+    for (at, totals) in delta.minutes {
+      try minute.execute(arguments: StatementArguments([at] + totals.columns))
+    }
+  }
+
+  private static func addCalls(_ delta: ViewDelta, _ names: Names, _ db: Database) throws {
+    let select = try db.cachedStatement(
+      sql: """
+        SELECT count, input_tokens, output_tokens, cost_micro_usd, latency FROM call
+        WHERE minute = ? AND account = ? AND model = ? AND status = ? AND error_class = ?
+        """)
+    let insert = try db.cachedStatement(
+      sql: "INSERT OR REPLACE INTO call VALUES (\(Schema.places(10)))")
+    for (at, totals) in delta.calls {
+      let place = StatementArguments([at.time] + names.columns(of: at.series))
+      var sum = totals
+      if let row = try Row.fetchOne(select, arguments: place) {
+        sum.add(try CallTotals(row, at: 0))
+      }
+      try insert.execute(arguments: place + sum.columns)
+    }
+  }
+
+  // MARK: In flight
+
+  /// Requests under way, by when they went, and the positions where the log says so.
+  public func inFlight() throws -> [(request: RequestID, position: UInt64)] {
+    try pool.read { try Self.inFlight($0) }
+  }
+
+  private static func inFlight(_ db: Database) throws -> [(request: RequestID, position: UInt64)] {
+    let rows = try Row.fetchAll(
+      db, sql: "SELECT request, position FROM in_flight ORDER BY position")
+    return try rows.map { row in
+      guard let bytes = row[0] as Data?, bytes.count == 16, let position = row[1] as Int64? else {
+        throw ViewFault.damaged("a request under way has no id")
+      }
+      return (RequestID(bytes.reduce(0) { $0 << 8 | UInt128($1) }), UInt64(clamping: position))
+    }
+  }
+
+  private static func bytes(_ request: RequestID) -> Data {
+    Data(
+      stride(from: 120, through: 0, by: -8).map {
+        UInt8(truncatingIfNeeded: request.rawValue >> UInt128($0))
+      })
+  }
+
+  // MARK: Identity
+
+  private static func checkpoint(_ db: Database, _ storeID: UInt128) throws -> Checkpoint {
+    let rows = try Row.fetchAll(db, sql: "SELECT version, store, position, chain FROM checkpoint")
+    guard let row = rows.first, rows.count == 1, let version = row[0] as Int64?,
+      let store = row[1] as String?, let position = row[2] as Int64?, let chain = row[3] as Data?,
+      position >= 0, chain.count == 32
+    else { throw ViewFault.damaged("their checkpoint cannot be read") }
+    guard version == Self.version else {
+      throw ViewFault.damaged("they have layout \(version), this build \(Self.version)")
+    }
+    guard store == text(storeID) else { throw ViewFault.astray("they are of store \(store)") }
+    return Checkpoint(position: UInt64(position), chain: [UInt8](chain))
+  }
+
+  private static func text(_ storeID: UInt128) -> String {
+    let digits = String(storeID, radix: 16)
+    return String(repeating: "0", count: 32 - digits.count) + digits
+  }
+}
+
+extension DatabaseError {
+  /// The file is no database, or a broken one; anything else is about the disk or the program.
+  var isDamage: Bool {
+    resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB
+      || resultCode == .SQLITE_ERROR || resultCode == .SQLITE_SCHEMA
+  }
+}

@@ -1,0 +1,110 @@
+import Support
+import Testing
+
+@testable import Domain
+
+/// The outline of a finished request says what decoding it whole says.
+struct RequestOutlineTests {
+  @Test func everySampleOfItsKindsReadsTheSame() throws {
+    var outline = RequestOutline()
+    var count = 0
+    for sample in WireKind.allCases.map(\.sample) {
+      let bytes = encode(sample, .system)
+      let isRead = try outline.read(kind: sample.kind, bytes: bytes[...])
+      guard case .request(.finished(let fact)) = sample else {
+        #expect(!isRead)
+        continue
+      }
+      count += 1
+      try expect(outline, is: fact, bytes)
+    }
+    #expect(count >= 2)
+  }
+
+  @Test(arguments: 1...200 as ClosedRange<UInt64>)
+  func anyRequestReadsTheSame(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let fact = Self.finished(&random)
+    let event = Event.request(.finished(fact))
+    // Within a block, where other records stand before and behind.
+    let payload = encode(event, .system)
+    let block = [9, 9, 9] + payload + [7]
+    var outline = RequestOutline()
+    #expect(try outline.read(kind: event.kind, bytes: block[3..<3 + payload.count]))
+    try expect(outline, is: fact, payload)
+    for cut in 0..<payload.count {
+      #expect(throws: DecodingFailure.self, "seed \(seed), \(cut) bytes") {
+        try outline.read(kind: event.kind, bytes: payload[..<cut])
+      }
+    }
+  }
+
+  private func expect(
+    _ outline: RequestOutline, is fact: RequestEvent.Finished, _ bytes: [UInt8]
+  ) throws {
+    func text(_ place: Range<Int>?) -> String? {
+      place.map { String(decoding: bytes[$0], as: UTF8.self) }
+    }
+    #expect(outline.id == fact.id)
+    #expect(outline.receivedAt == fact.receivedAt)
+    #expect(text(outline.organisation) == fact.organisation?.rawValue)
+    #expect(text(outline.key) == fact.key?.rawValue)
+    #expect(outline.operation == fact.operation)
+    #expect(text(outline.modelAsked) == fact.modelAsked)
+    #expect(text(outline.modelResolved) == fact.modelResolved)
+    #expect(outline.status == fact.status)
+    #expect(outline.ending == fact.ending)
+    #expect(outline.errorClass == fact.errorClass)
+    #expect(outline.usage == fact.usage)
+    #expect(outline.costMicroUSD == fact.costMicroUSD)
+    try #require(outline.attempts.count == fact.attempts.count)
+    for (short, whole) in zip(outline.attempts, fact.attempts) {
+      #expect(text(short.account) == whole.account.rawValue)
+      #expect(text(short.upstreamModel) == whole.upstreamModel)
+      #expect(short.status == whole.status)
+      #expect(short.errorClass == whole.errorClass)
+      #expect(short.wasConnected == (whole.connectMicroseconds != nil))
+      #expect(short.totalMicroseconds == whole.totalMicroseconds)
+    }
+  }
+
+  private static func finished(_ random: inout SeededRandom) -> RequestEvent.Finished {
+    func maybe<Value>(_ random: inout SeededRandom, _ value: Value) -> Value? {
+      random.oneIn(2) ? value : nil
+    }
+    let received = UnixNanoseconds(Int64(random.int(0...1_000_000)))
+    let count = random.int(0...3)
+    return RequestEvent.Finished(
+      id: RequestID(UInt128(random.next())), clientRequestID: maybe(&random, "mine"),
+      organisation: maybe(&random, OrganisationID("acme")), key: maybe(&random, KeyID("k")),
+      remoteAddress: "127.0.0.1",
+      operation: Operation.allCases.randomElement(using: &random) ?? .unknown,
+      modelAsked: "fást", modelResolved: maybe(&random, "p/m"), isStream: random.oneIn(2),
+      receivedAt: received,
+      attempts: (0..<count).map { _ in
+        Attempt(
+          snapshot: random.next(), now: received, seed: random.next(),
+          local: random.oneIn(2)
+            ? .none
+            : LocalInputs(
+              cursor: 3, heldProbes: [AccountID("h")],
+              latencies: [.init(account: AccountID("l"), microseconds: 4)]),
+          account: AccountID("a\(random.int(0...9))"), rule: .fillFirst,
+          status: maybe(&random, 503), errorClass: maybe(&random, .provider),
+          errorCode: maybe(&random, "status_503"), connectMicroseconds: maybe(&random, 5),
+          firstByteMicroseconds: maybe(&random, 6), totalMicroseconds: random.next(),
+          upstreamModel: maybe(&random, "m"))
+      }, status: 200, ending: Ending.allCases.randomElement(using: &random) ?? .completed,
+      errorCode: maybe(&random, "code"), errorClass: maybe(&random, .client),
+      usage: TokenUsage(
+        input: maybe(&random, random.next()), output: maybe(&random, 1),
+        cached: maybe(&random, 2), reasoning: maybe(&random, 3), cacheCreation: maybe(&random, 4)),
+      priceVersion: maybe(&random, 9), costMicroUSD: maybe(&random, 10), requestBytes: 1,
+      responseBytes: 2, queueMicroseconds: 3, firstByteMicroseconds: maybe(&random, 4),
+      totalMicroseconds: 5, session: maybe(&random, 6),
+      limits: random.oneIn(2)
+        ? [] : [LimitReading(scope: .key, measure: .requestsPerSecond, limit: 1, used: 2)],
+      reserve: maybe(&random, Reserve(microUSD: 1, tokens: 2)),
+      idempotency: maybe(&random, IdempotencyMark(key: 1, body: 2)))
+  }
+}
