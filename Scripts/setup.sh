@@ -37,6 +37,7 @@ if [ "$purpose" = test ]; then
   need python3-venv python3 -c 'import ensurepip, venv'
   need binutils command -v nm
   need strace command -v strace
+  need jq command -v jq
 fi
 if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
   need nginx-light command -v nginx

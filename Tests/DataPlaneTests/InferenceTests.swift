@@ -61,7 +61,30 @@ struct InferenceTests {
       )
       let finished = try #require(try await gateway.finished(1).first)
       #expect(finished.operation == .inference && !finished.isStream)
+      #expect(finished.clientRequestID == "r-1")
       #expect(finished.usage == TokenUsage(input: 5, output: 7))
+    }
+  }
+
+  @Test(
+    "the form's label is the client's id of the request, where a header's could be one",
+    arguments: [
+      (#""a\u0062c""#, "abc"), (#""test-123""#, "test-123"), (#""two words""#, "of-the-head"),
+      (#""é""#, "of-the-head"),
+      ("\"\(String(repeating: "x", count: 128))\"", String(repeating: "x", count: 128)),
+    ])
+  func label(_ written: String, _ id: String) async throws {
+    let upstream = try await ScriptedUpstream.start { $0.answer(Self.answers[0].answer) }
+    try await Gateway.run(Self.configuration(upstream.port, .openai)) { gateway in
+      let client = try await gateway.client()
+      try await client.send(
+        chat(
+          #"{"model":"p/m","payload":"Hello","metadata":{"request_id":"inner"},"request_id":\#(written)}"#,
+          headers: "x-request-id: of-the-head\r\n", path: "/v1/inference"))
+      let response = try await client.response()
+      #expect(response.status == 200)
+      #expect(response.headers["x-request-id"] == id)
+      #expect(try await gateway.finished(1).first?.clientRequestID == id)
     }
   }
 

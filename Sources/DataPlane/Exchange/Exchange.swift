@@ -44,7 +44,8 @@ final class Exchange {
   let head: HTTP1RequestHead
   let operation: Operation
   let id: RequestID
-  let clientRequestID: String?
+  /// The client's own id: of the head, or of the body where the form has one.
+  var clientRequestID: String?
   let receivedAt: UnixNanoseconds
   let startedAt: Int64
   var index = -1
@@ -256,6 +257,12 @@ final class Exchange {
       self.scan = scan
       modelAsked = scan.model
       self.body = body
+      // The form's own label goes first: a header may be that of a proxy on the way.
+      if dialect == .inference,
+        let label = body.withUnsafeReadableBytes({ InferenceLabel.find(in: $0) })
+      {
+        clientRequestID = label
+      }
       findState(scan)
     }
   }
