@@ -38,6 +38,7 @@ if [ "$purpose" = test ]; then
   need binutils command -v nm
   need strace command -v strace
   need jq command -v jq
+  need prometheus command -v promtool
 fi
 if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
   need nginx-light command -v nginx
@@ -67,13 +68,27 @@ fi
 if [ ${#missing[@]} -gt 0 ]; then
   command -v apt-get >/dev/null ||
     die "missing: ${missing[*]} (names of Debian; this system has no apt-get)"
-  install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}")
+  # What is installed for tests must start no service: none now, and Prometheus not at the next boot either.
+  install() {
+    local policy=/usr/sbin/policy-rc.d ours=false status=0
+    if [ ! -e $policy ]; then
+      printf '#!/bin/sh\nexit 101\n' | "$@" tee $policy >/dev/null && "$@" chmod 755 $policy
+      ours=true
+    fi
+    "$@" apt-get update -q && "$@" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y --no-install-recommends "${missing[@]}" || status=$?
+    [ $ours = false ] || "$@" rm -f $policy
+    case " ${missing[*]} " in
+    *" prometheus "*) ! command -v systemctl >/dev/null || "$@" systemctl -q disable prometheus.service ;;
+    esac
+    return $status
+  }
   if [ "$(id -u)" -eq 0 ]; then
     say "installing ${missing[*]}"
-    apt-get update -q && "${install[@]}"
+    install env
   elif sudo -n true 2>/dev/null; then
     say "installing ${missing[*]} with sudo"
-    sudo -n apt-get update -q && sudo -n "${install[@]}"
+    install sudo -n
   else
     say "These packages are missing. Install them with:" >&2
     say "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
