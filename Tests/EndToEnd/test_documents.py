@@ -76,7 +76,8 @@ class DocumentsTests(Case):
             f"{block['file']}:{block['line']}\n{script}\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
 
     def test_every_sh_block_of_the_documents_works(self):
-        blocks = commands()
+        # The runbooks' come with a world of their own: test_runbooks.py.
+        blocks = [block for block in commands() if not block["file"].startswith("docs/runbooks/")]
         self.assertTrue(any(block["file"] == "README.md" for block in blocks), "README has none")
         for block in blocks:
             with self.subTest(f"{block['file']}:{block['line']}"):
