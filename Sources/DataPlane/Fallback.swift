@@ -34,7 +34,19 @@ public struct FallbackRequest: Sendable {
   }
 }
 
-/// The whole answer to a `FallbackRequest`; framing and connection fields are the data plane's.
+/// The rest of an answer that is made while it is sent.
+public struct FallbackStream: Sendable {
+  /// The next piece, at most some hundred KiB; nil: the answer is over.
+  ///
+  /// Asked for once the client has accepted the piece before. Its task is cancelled when the client goes away and
+  /// when the gateway stops; it is to end soon then.
+  public let next: @Sendable () async -> ByteBuffer?
+
+  /// A stream of these pieces.
+  public init(next: @escaping @Sendable () async -> ByteBuffer?) { self.next = next }
+}
+
+/// The answer to a `FallbackRequest`; framing and connection fields are the data plane's.
 public struct FallbackResponse: Sendable {
   /// 200…599; anything else becomes 500.
   public var status: HTTPResponse.Status
@@ -42,6 +54,8 @@ public struct FallbackResponse: Sendable {
   public var headers: HTTPFields
   /// Not sent for HEAD, 204 and 304.
   public var body: ByteBuffer
+  /// What follows instead of a body, where there may be one; nil: nothing does.
+  public var stream: FallbackStream?
 
   /// An answer with this status.
   public init(

@@ -13,8 +13,12 @@ struct AdminFallback: Fallback {
       method: request.method, uri: request.uri, headers: request.headers, body: request.body,
       remoteAddress: request.remoteAddress, requestID: request.requestID)
     asked.isOnAdministrationListener = request.listener == .administration
+    asked.takesStream = true
     let answer = await responder.respond(to: asked)
-    return FallbackResponse(status: answer.status, headers: answer.headers, body: answer.body)
+    var response = FallbackResponse(
+      status: answer.status, headers: answer.headers, body: answer.body)
+    response.stream = answer.stream.map { FallbackStream(next: $0.next) }
+    return response
   }
 }
 

@@ -53,7 +53,7 @@ final class TestBox: Sendable {
     _ directory: String, clock: TestClock = TestClock(), masterKey: String? = nil,
     sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
     segmentBytes: Int = 64 << 20, canProbe: Bool = true,
-    configuration: ConfigurationSource? = nil
+    configuration: ConfigurationSource? = nil, heartbeat: Duration = .seconds(15)
   ) async throws -> TestBox {
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
@@ -69,11 +69,12 @@ final class TestBox: Sendable {
       let probe = ScriptedProbe()
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
       let views = ViewKeeper(store: store, directory: directory, logger: logger)
+      var options = AdminOptions(
+        isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
+        build: BuildInfo(version: "0.0.0-test"))
+      options.followHeartbeat = heartbeat
       let responder = await AdminResponder(
-        control: control,
-        options: AdminOptions(
-          isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
-          build: BuildInfo(version: "0.0.0-test")), probe: canProbe ? probe : nil, views: views,
+        control: control, options: options, probe: canProbe ? probe : nil, views: views,
         logger: logger)
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,
@@ -144,6 +145,24 @@ final class TestBox: Sendable {
     return Reply(
       status: answer.status.code, headers: answer.headers, text: text,
       json: bytes.isEmpty ? .null : try JSONValue.parse(bytes))
+  }
+
+  /// Asks for an answer that goes on; nil: it is another one.
+  func follow(
+    _ uri: String, as session: String, headers: [(String, String)] = []
+  ) async throws -> AdminStream? {
+    var fields = HTTPFields()
+    let given = [("host", "localhost:8080"), ("authorization", "Bearer \(session)")] + headers
+    for (key, value) in given { fields.append(HTTPField(name: try name(key), value: value)) }
+    var request = AdminRequest(
+      method: .get, uri: uri, headers: fields, remoteAddress: TestBox.address,
+      requestID: RequestID(clock.edge.mintID()))
+    request.takesStream = true
+    let answer = await responder.respond(to: request)
+    said.withLock {
+      $0.append(String(decoding: Array(answer.body.readableBytesView), as: UTF8.self))
+    }
+    return answer.stream
   }
 
   /// Signs in and gives the token.

@@ -153,6 +153,123 @@ struct FallbackTests {
   }
 }
 
+/// Answers that are made while they are sent.
+@Suite("A stream of the fallback's", .timeLimit(.minutes(5)))
+struct FallbackStreamTests {
+  @Test("is chunked, asks for no piece before the one before was taken, and the connection stays")
+  func chunks() async throws {
+    let fallback = CountedPieces(["one", "", "three"])
+    try await Gateway.run(Configuration(), fallback: fallback) { gateway in
+      let client = try await gateway.client()
+      for _ in 1...2 {
+        try await client.send("GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        let response = try await client.response()
+        #expect(response.headers["transfer-encoding"] == "chunked")
+        #expect(response.headers["content-length"] == nil)
+        #expect(response.text == "onethree")
+      }
+      // An older client learns of the end by the connection's.
+      try await client.send("GET /api/events HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n")
+      let bytes = await client.closed()
+      #expect(String(decoding: bytes, as: UTF8.self).hasSuffix("\r\n\r\nonethree"))
+      // Of a HEAD nothing follows, and nothing is made.
+      let other = try await gateway.client()
+      let made = fallback.made.value
+      try await other.send("HEAD /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+      #expect(try await other.response(toHead: true).status == 200)
+      #expect(fallback.made.value == made)
+    }
+  }
+
+  @Test("waits for a client that does not read, and lets go of it in the end")
+  func stalled() async throws {
+    let fallback = CountedPieces(
+      Array(repeating: String(repeating: "x", count: 64 << 10), count: 10_000))
+    try await Gateway.run(Configuration(), fallback: fallback) { gateway in
+      let client = try await gateway.client(reads: false)
+      try await client.send("GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+      _ = await fallback.made.when { $0 > 0 }
+      // What two sockets take, and no more: some megabytes of the 640.
+      var before = -1
+      while fallback.made.value != before {
+        before = fallback.made.value
+        try await gateway.caughtUp()
+      }
+      #expect(before < 500)
+      gateway.clock.advance(.seconds(61))
+      // The connection ends, and with it the stream's task.
+      _ = await fallback.live.when { $0 == 0 }
+      #expect(fallback.made.value < 500)
+    }
+  }
+
+  @Test("ends with the piece in hand when the gateway stops, and cuts none of it")
+  func drained() async throws {
+    let fallback = EndlessPieces()
+    try await Gateway.run(Configuration(), fallback: fallback) { gateway in
+      let client = try await gateway.client()
+      try await client.send("GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+      _ = await client.receives("first")
+      async let cut = gateway.plane.shutdown(drain: .seconds(60))
+      let response = try await client.response()
+      #expect(response.text == "first")
+      #expect(await cut == 0)
+    }
+  }
+}
+
+/// Gives these pieces, and counts how many it was asked for.
+final class CountedPieces: Fallback {
+  let made = Watched(0)
+  let live = Watched(0)
+  private let pieces: [String]
+
+  init(_ pieces: [String]) { self.pieces = pieces }
+
+  func respond(to request: FallbackRequest) async -> FallbackResponse {
+    guard request.uri.hasPrefix("/api/events") else { return FallbackResponse(statusCode: 200) }
+    var response = FallbackResponse(statusCode: 200)
+    let (pieces, made, held) = (pieces, made, Held(live))
+    let at = Watched(0)
+    response.stream = FallbackStream {
+      _ = held
+      let index = at.value
+      guard index < pieces.count, !Task.isCancelled else { return nil }
+      at.change { $0 += 1 }
+      made.change { $0 += 1 }
+      return ByteBuffer(string: pieces[index])
+    }
+    return response
+  }
+
+  /// Counts streams that somebody still holds.
+  private final class Held: Sendable {
+    let live: Watched<Int>
+    init(_ live: Watched<Int>) {
+      self.live = live
+      live.change { $0 += 1 }
+    }
+    deinit { live.change { $0 -= 1 } }
+  }
+}
+
+/// One piece, and then nothing until it is cancelled.
+final class EndlessPieces: Fallback {
+  func respond(to request: FallbackRequest) async -> FallbackResponse {
+    var response = FallbackResponse(statusCode: 200)
+    let isBegun = Watched(false)
+    response.stream = FallbackStream {
+      guard isBegun.value else {
+        isBegun.change { $0 = true }
+        return ByteBuffer(string: "first")
+      }
+      try? await Task.sleep(for: .seconds(3600))
+      return nil
+    }
+    return response
+  }
+}
+
 /// Waits until it is cancelled.
 final class PatientFallback: Fallback {
   let state = Watched("")

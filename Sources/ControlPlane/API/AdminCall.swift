@@ -16,6 +16,8 @@ struct AdminCall: Sendable {
   var requestID: RequestID
   /// It came to an address that is for administration alone.
   var isOnAdministrationListener = false
+  /// Whoever sends the answer can send one that goes on without end.
+  var takesStream = false
   /// Whether the client spoke TLS to a proxy of ours; nil: there was none, or it did not say.
   var isForwardedSecurely: Bool?
   /// Who asks; set by the admission, but for local callers, whom the door knows.

@@ -22,6 +22,8 @@ public struct AdminOptions: Sendable {
   public var upstreamTimeoutMilliseconds: Int64
   /// The file that the gateway was started with; nil: there is none.
   public var configuration: ConfigurationSource?
+  /// How long a follower of the log hears nothing before it is told that all is well.
+  public var followHeartbeat = Duration.seconds(15)
   /// Which build answers.
   public var build: BuildInfo
 

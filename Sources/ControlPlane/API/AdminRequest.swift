@@ -23,6 +23,8 @@ public struct AdminRequest: Sendable {
   public let localUser: UInt32?
   /// It came to an address that is for administration alone.
   public var isOnAdministrationListener = false
+  /// Whoever sends the answer can send one that goes on without end.
+  public var takesStream = false
 
   /// A request as the listener read it: whatever it says, it is not local.
   public init(
@@ -53,7 +55,18 @@ public struct AdminRequest: Sendable {
   }
 }
 
-/// The whole answer; framing and connection fields are the listener's.
+/// The rest of an answer that is made while it is sent.
+public struct AdminStream: Sendable {
+  /// The next piece, once there is one; nil: the answer is over.
+  ///
+  /// Asked for when the piece before is sent, so that whoever reads slowly is waited for and nothing piles up.
+  /// Ends soon after its task was cancelled.
+  public let next: @Sendable () async -> ByteBuffer?
+
+  init(next: @escaping @Sendable () async -> ByteBuffer?) { self.next = next }
+}
+
+/// The answer; framing and connection fields are the listener's.
 public struct AdminAnswer: Sendable {
   /// The answer's status.
   public var status: HTTPResponse.Status
@@ -61,6 +74,8 @@ public struct AdminAnswer: Sendable {
   public var headers: HTTPFields
   /// The answer's body, whole.
   public var body: ByteBuffer
+  /// What follows instead of a body; nil: nothing does.
+  public var stream: AdminStream?
 
   /// An answer for the listener to send.
   public init(

@@ -5,6 +5,7 @@ import Hummingbird
 public import Logging
 import NIOCore
 import Surface
+import Synchronization
 
 /// Answers everything that the control plane serves: Hummingbird's router over Surface's rows.
 ///
@@ -35,7 +36,9 @@ public struct AdminResponder: Sendable {
     let router = Router(context: AdminContext.self)
     for row in Self.rows {
       router.on(row.routerPath, method: HTTPRequest.Method(row.method)) { request, context in
-        try await service.answer(request, context, row).response
+        let answer = try await service.answer(request, context, row)
+        if let stream = answer.stream { context.carried.put(stream) }
+        return answer.response
       }
     }
     self.router = router.buildResponder()
@@ -67,7 +70,8 @@ public struct AdminResponder: Sendable {
         source: AdminContextSource(
           logger: logger, remoteAddress: request.remoteAddress, requestID: request.requestID,
           localUser: request.localUser,
-          isOnAdministrationListener: request.isOnAdministrationListener))
+          isOnAdministrationListener: request.isOnAdministrationListener,
+          takesStream: request.takesStream))
       let response = try await router.respond(
         to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
       // The router itself answers what it has no route for; the handlers' answers are never 404 here.
@@ -75,6 +79,7 @@ public struct AdminResponder: Sendable {
       if answer.headers[.contentType] == nil && answer.status.kind == .clientError {
         throw noRoute(request.method, path)
       }
+      answer.stream = context.carried.take()
     } catch {
       answer = failed(error, path: path, requestID: request.requestID, method: request.method)
     }
@@ -162,6 +167,9 @@ struct AdminContext: RequestContext {
   let requestID: Domain.RequestID
   let localUser: UInt32?
   let isOnAdministrationListener: Bool
+  let takesStream: Bool
+  /// The router hands on bodies alone: what goes on without end passes beside it.
+  let carried = CarriedStream()
 
   init(source: AdminContextSource) {
     coreContext = CoreRequestContextStorage(source: source)
@@ -169,6 +177,7 @@ struct AdminContext: RequestContext {
     requestID = source.requestID
     localUser = source.localUser
     isOnAdministrationListener = source.isOnAdministrationListener
+    takesStream = source.takesStream
   }
 }
 
@@ -179,6 +188,21 @@ struct AdminContextSource: RequestContextSource {
   let requestID: Domain.RequestID
   let localUser: UInt32?
   let isOnAdministrationListener: Bool
+  let takesStream: Bool
+}
+
+/// Where a handler leaves the rest of its answer.
+final class CarriedStream: Sendable {
+  private let stream = Mutex<AdminStream?>(nil)
+
+  func put(_ new: AdminStream) { stream.withLock { $0 = new } }
+
+  func take() -> AdminStream? {
+    stream.withLock { stream in
+      defer { stream = nil }
+      return stream
+    }
+  }
 }
 
 extension AdminAnswer {

@@ -21,6 +21,8 @@ struct AdminService: Sendable {
   let reads = Sideline(label: "signalbox.evidence", limit: 64)
   /// Looks at a day of requests, which take seconds: beside the reads, not before them.
   let effects = Sideline(label: "signalbox.effect", limit: 8)
+  /// Who follows the log, and their reads of it: beside the others, however many follow.
+  let followers = Followers()
   let hosts: HostGuard
   /// Of the address that is for administration alone; nil: there is none.
   let administrationHosts: HostGuard?
@@ -68,6 +70,7 @@ struct AdminService: Sendable {
       remoteAddress: client.address, requestID: context.requestID)
     call.isForwardedSecurely = client.isSecure
     call.isOnAdministrationListener = context.isOnAdministrationListener
+    call.takesStream = context.takesStream
     if let user = context.localUser { call.caller = .local(uid: user) }
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.
@@ -137,6 +140,7 @@ struct AdminService: Sendable {
     case .providerMetrics: try await providerMetrics(call)
     case .routingDecisions: try await routingDecisions(call)
     case .streamHistory: try await streamHistory(call)
+    case .events: try await events(call)
     case .revertStream: try await revertStream(call)
     case .restoreConfiguration: try await restoreConfiguration(call)
     case .configurationDrift: try await configurationDrift()

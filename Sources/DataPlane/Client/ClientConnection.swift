@@ -442,7 +442,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
   func drain() {
     switch (reading, serving) {
     case (.head, .nothing) where input.readableBytes == 0: abort()
-    case (.lingering, .nothing): break
+    case (_, .fallback(let call)): call.drain()
     default: break
     }
   }
@@ -469,6 +469,10 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
         channelContext?.close(promise: nil)
         return
       }
+    }
+    if case .fallback(let call) = serving, call.isStalled(now: now) {
+      channelContext?.close(promise: nil)
+      return
     }
     guard now > deadline else { return }
     deadline = .max

@@ -30,10 +30,27 @@ final class FallbackCall {
     let eventLoop = connection.context.eventLoop
     let fallback = connection.context.plane.fallback
     let me = NIOLoopBound(self, eventLoop: eventLoop)
-    task = Task {
-      let response = await fallback.respond(to: request)
-      eventLoop.execute { me.value.answered(response) }
+    task = Task { await FallbackCall.run(request, by: fallback, me) }
+  }
+
+  private static func run(
+    _ request: FallbackRequest, by fallback: any Fallback, _ me: NIOLoopBound<FallbackCall>
+  ) async {
+    let response = await fallback.respond(to: request)
+    guard let stream = response.stream else {
+      me.eventLoop.execute { me.value.answered(response) }
+      return
     }
+    var isWanted = await wait(for: me.eventLoop.flatSubmit { me.value.began(response) })
+    while isWanted, let piece = await stream.next() {
+      isWanted = await wait(for: me.eventLoop.flatSubmit { me.value.send(piece) })
+    }
+    me.eventLoop.execute { me.value.streamEnded() }
+  }
+
+  /// False also if the loop is no more.
+  private static func wait(for answer: EventLoopFuture<Bool>) async -> Bool {
+    (try? await answer.get()) ?? false
   }
 
   /// The client went away, or the gateway stops.
@@ -42,17 +59,111 @@ final class FallbackCall {
     isOver = true
   }
 
+  /// The gateway is about to stop: what has no end of its own ends with the piece in hand.
+  func drain() {
+    guard isStreaming, !isDraining else { return }
+    isDraining = true
+    drainedAt = connection.context.plane.clock.monotonicNanoseconds
+    task?.cancel()
+  }
+
   private var isOver = false
+  private var isStreaming = false
+  private var isDraining = false
+  private var drainedAt: Int64 = 0
+  /// Since when the client has not accepted the piece in hand; `.max`: there is none.
+  private var pieceSince = Int64.max
+
+  /// How long the piece in hand may take once the gateway is about to stop.
+  private static let drainNanoseconds: Int64 = 1_000_000_000
+
+  /// Whether the client took too long over a piece.
+  func isStalled(now: Int64) -> Bool {
+    guard isStreaming, pieceSince != .max else { return false }
+    return isDraining
+      ? now - drainedAt > Self.drainNanoseconds
+      : now - pieceSince > connection.context.plane.options.clientStallTimeout.nanoseconds
+  }
+
+  // MARK: Answers that are made while they are sent
+
+  private var isChunked: Bool { head.version != .http10 }
+
+  /// Sends the head; false: nothing follows it.
+  private func began(_ response: FallbackResponse) -> EventLoopFuture<Bool> {
+    let eventLoop = connection.context.eventLoop
+    guard !isOver else { return eventLoop.makeSucceededFuture(false) }
+    guard head.method != .head else {
+      answered(response)
+      return eventLoop.makeSucceededFuture(false)
+    }
+    isStreaming = true
+    let keepsAlive = isChunked && connection.willKeepAlive
+    connection.write([
+      answerHead(response, isChunked ? .chunked : .untilClose, keepsAlive: keepsAlive)
+    ])
+    connection.flush()
+    if connection.context.isDraining { drain() }
+    return eventLoop.makeSucceededFuture(true)
+  }
+
+  /// Sends a piece; true once the client has accepted it.
+  private func send(_ piece: ByteBuffer) -> EventLoopFuture<Bool> {
+    let context = connection.context
+    guard !isOver else { return context.eventLoop.makeSucceededFuture(false) }
+    guard piece.readableBytes > 0 else { return context.eventLoop.makeSucceededFuture(true) }
+    if isChunked {
+      var out = ByteBuffer()
+      HTTP1Encoder.chunk(piece, to: &out)
+      connection.write([out])
+    } else {
+      connection.write([piece])
+    }
+    connection.flush()
+    pieceSince = context.plane.clock.monotonicNanoseconds
+    let promise = context.eventLoop.makePromise(of: Bool.self)
+    connection.whenAccepted { [self] isAccepted in
+      pieceSince = .max
+      promise.succeed(isAccepted)
+    }
+    return promise.futureResult
+  }
+
+  private func streamEnded() {
+    guard !isOver else { return }
+    isOver = true
+    var out = ByteBuffer()
+    if isChunked { HTTP1Encoder.lastChunk(to: &out) }
+    connection.fallbackAnswered(
+      self, [out], keepsAlive: isChunked && connection.willKeepAlive)
+  }
+
+  // MARK: Whole answers
 
   private func answered(_ response: FallbackResponse) {
     guard !isOver else { return }
     isOver = true
-    let context = connection.context
-    let status = (200...599).contains(response.status.code) ? response.status.code : 500
-    let isBodiless = status == 204 || status == 304
-    var out = ByteBuffer()
     let keepsAlive = connection.willKeepAlive
-    HTTP1Encoder.statusLine(status, to: &out)
+    let isBodiless = Self.status(response) == 204 || Self.status(response) == 304
+    // Of what would be made while it is sent nobody knows the length.
+    let framing: AnswerHead.Framing =
+      isBodiless || response.stream != nil ? .none : .length(response.body.readableBytes)
+    let out = answerHead(response, framing, keepsAlive: keepsAlive)
+    let hasBody = !isBodiless && head.method != .head
+    connection.fallbackAnswered(
+      self, hasBody ? [out, response.body] : [out], keepsAlive: keepsAlive)
+  }
+
+  private static func status(_ response: FallbackResponse) -> Int {
+    (200...599).contains(response.status.code) ? response.status.code : 500
+  }
+
+  private func answerHead(
+    _ response: FallbackResponse, _ framing: AnswerHead.Framing, keepsAlive: Bool
+  ) -> ByteBuffer {
+    let context = connection.context
+    var out = ByteBuffer()
+    HTTP1Encoder.statusLine(Self.status(response), to: &out)
     context.date.append(wallNanoseconds: context.plane.clock.wallNanoseconds, to: &out)
     for field in response.headers where !Self.isOurs(field.name) {
       // A field that could split the message is left out; nothing else of the answer changes.
@@ -62,12 +173,14 @@ final class FallbackCall {
     let idText = uuidText(id.rawValue)
     _ = try? HTTP1Encoder.field("x-request-id", checked: clientRequestID ?? idText, to: &out)
     _ = try? HTTP1Encoder.field("x-signalbox-request-id", checked: idText, to: &out)
-    if !isBodiless { HTTP1Encoder.contentLength(response.body.readableBytes, to: &out) }
+    switch framing {
+    case .length(let length): HTTP1Encoder.contentLength(length, to: &out)
+    case .chunked: HTTP1Encoder.chunkedCoding(to: &out)
+    case .untilClose, .none: break
+    }
     AnswerHead.connectionField(keepsAlive: keepsAlive, isHTTP10: head.version == .http10, to: &out)
     HTTP1Encoder.endOfHead(to: &out)
-    let hasBody = !isBodiless && head.method != .head
-    connection.fallbackAnswered(
-      self, hasBody ? [out, response.body] : [out], keepsAlive: keepsAlive)
+    return out
   }
 
   private static func isOurs(_ name: HTTPField.Name) -> Bool {

@@ -47,3 +47,11 @@ extension Provenance: Payload {
     writer.byte(Source.system.rawValue)
   }
 }
+
+extension Provenance {
+  /// Who caused a record, without its event: what stands in front of the payload.
+  public init(ofPayload bytes: ArraySlice<UInt8>) throws(DecodingFailure) {
+    var reader = RecordReader(bytes, kind: "")
+    try self.init(from: &reader)
+  }
+}

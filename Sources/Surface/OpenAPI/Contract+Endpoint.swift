@@ -78,6 +78,7 @@ extension Endpoint {
     case .providerMetrics: .providerMetrics
     case .routingDecisions: .routingDecisions
     case .streamHistory: .streamHistory
+    case .events: .events
     case .revertStream: .revertStream
     case .restoreConfiguration: .restoreConfiguration
     case .configurationDrift: .configurationDrift

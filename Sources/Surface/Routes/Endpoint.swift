@@ -76,6 +76,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case providerMetrics
   case routingDecisions
   case streamHistory
+  case events
   case revertStream
   case restoreConfiguration
   case configurationDrift

@@ -186,6 +186,7 @@ public enum Routes {
       .streamHistory, .get, "/api/history/{stream}", .admin, .evidence,
       "Show who set what in a stream, when and from where, before and after", by: .controlPlane,
       takesRest: true),
+    evident(.events, "/api/events", "List the log's events, or follow them as they come"),
   ]
 
   private static let state: [RouteRow] = [

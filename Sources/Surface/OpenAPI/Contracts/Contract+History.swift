@@ -10,6 +10,59 @@ extension Contract {
         "missing", Schema.count.described("Steps of the page that cannot be read any more.")),
     ], errors: [.notFound, .logUnreadable])
 
+  static let events = Contract(
+    query: [
+      .init(
+        name: "limit", schema: .integer(1...1000).byDefault(100),
+        note: "The most events of the page."),
+      .init(
+        name: "before", schema: position,
+        note: "Only events before this position; `next` of the page before."),
+      .init(
+        name: "after", schema: position,
+        note: "Only events after this position, in the log's order and not the newest first."),
+      .init(
+        name: "type", schema: .text(1...127),
+        note: "A kind or its beginning up to a dot: `account`, `alias.set`, `alias.set.v1`."),
+      .filter("stream", .text(1...255)), .filter("actor", .text(1...255)),
+      .init(
+        name: "requestId", schema: .text(1...128),
+        note: "Of a request, by the gateway's id or the client's; or the id of what made a change."),
+      .init(
+        name: "from", schema: .text(1...64),
+        note: "Only at or after, by the author's clock: RFC 3339 or `-15m`."),
+      .init(name: "to", schema: .text(1...64), note: "Only before; as `from`."),
+      .init(
+        name: "follow", schema: .bool,
+        note: "`true`, or a request that accepts `text/event-stream`: go on with what comes."),
+    ],
+    answers: [
+      .ok(
+        .object([
+          .field("events", .array(of: .logEvent)),
+          .field(
+            "gaps", .array(of: .open([])).described("Ranges among them that cannot be read.")),
+          .field(
+            "complete",
+            Schema.bool.described(
+              "false: there may be more beyond `scannedTo`, though the page has room.")),
+          .field(
+            "scannedTo",
+            Schema.string.orNull.described("The last event looked at, as `epoch:position`.")),
+          .optional(
+            "next",
+            .string.described(
+              "Send it as `before`, or as `after` where that was given; not there on the last page."
+            )),
+        ])),
+      Answer(
+        status: 200,
+        note: "The events behind `Last-Event-ID`, else behind `after`, else new ones, as they come",
+        schema: .event, mediaType: "text/event-stream"),
+    ], errors: [.notFound, .logUnreadable])
+
+  private static let position = Schema.string(1...41, matching: "([0-9]{1,20}:)?[0-9]{1,20}")
+
   static let revertStream = write(
     [
       .field("stream", .text(1...512).example("alias/fast")),
@@ -155,6 +208,17 @@ extension Schema {
     .field("account", Schema.string.orNull), .field("name", Schema.string.orNull),
     .field("model", Schema.string.orNull),
     .field("refused", Schema.string.orNull.described("Why it goes nowhere; null: it goes.")),
+  ])
+
+  fileprivate static let logEvent = open([
+    .field("at", .place), .field("time", .time), .field("timeNanoseconds", .string),
+    .field("event", .uuid), .field("kind", .string), .field("stream", .string),
+    .field("revision", .revision), .field("payloadBytes", .count),
+    .field("sealedBytes", Schema.count.described("Of what is encrypted; it is not shown.")),
+    .optional("provenance", .open([.field("actor", .string), .field("source", source)])),
+    .optional("fields", .map(of: .any)),
+    .optional("unknownKind", Schema.bool.described("Written by a later build; kept, not read.")),
+    .optional("unreadable", .open([])),
   ])
 
   fileprivate static let historyStep = object([
