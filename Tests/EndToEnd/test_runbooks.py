@@ -245,7 +245,7 @@ class RunbookTests(Case):
 
     def test_the_pages_that_an_operator_needs_are_there(self):
         self.assertLessEqual(
-            {"incident", "on-call", "postmortem", "provider-operations", "router", "smoke-check"},
+            {"alerts", "incident", "on-call", "postmortem", "provider-operations", "router", "smoke-check"},
             {page.stem for page in PAGES})
 
     def test_every_block_is_followed_by_what_comes_of_it(self):
