@@ -26,13 +26,18 @@ struct ReplayCommand: ParsableCommand {
         replay window --from -5m
         replay window --from -1h --status 5xx --provider mock
         replay show 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e
+        replay explain 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e
         replay state --at 2026-11-20T14:00:00Z --part accounts
+        replay state --at -1d --diff -5m
+        replay drift --from -1d
+        replay blame alias/fast
         replay verify --log /var/lib/signalbox
         replay checkpoint > checkpoint.note
         replay prove 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e -o proof.json
       """,
     subcommands: [
-      WindowCommand.self, ShowCommand.self, StateCommand.self, VerifyCommand.self,
+      WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
+      DriftCommand.self, BlameCommand.self, HistoryCommand.self, VerifyCommand.self,
       CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self,
     ])
 }

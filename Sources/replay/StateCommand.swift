@@ -4,13 +4,14 @@ import Inquiry
 struct StateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "state",
-    abstract: "Shows the configuration as it was at a moment, and who changed it last.",
+    abstract: "Shows the configuration at a moment, or what differs between two.",
     discussion: """
       EXAMPLES
         replay state                                 now, as far as the log tells
         replay state --at -1d
         replay state --at request:<id> --part accounts
         replay state --at 2:57 --json
+        replay state --at -1d --diff -5m             what changed in between, and who did it
       """)
 
   @OptionGroup var options: LogOptions
@@ -24,9 +25,28 @@ struct StateCommand: ParsableCommand {
     help: "Only one part: \(StateReport.Part.allCases.map(\.rawValue).joined(separator: ", ")).")
   var part: StateReport.Part?
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Another moment: only what differs there, with the event that made each difference.",
+      valueName: "selector"))
+  var diff: String?
+
+  func validate() throws {
+    guard part == nil || diff == nil else {
+      throw ValidationError("--part: not together with --diff, which shows all that differs")
+    }
+  }
+
   func run() throws {
-    let selector = try at.map { try Selector($0) }
+    let (selector, other) = (try at.map { try Selector($0) }, try diff.map { try Selector($0) })
     let log = try options.open()
+    if let other {
+      return try options.answer(
+        Replay.difference(
+          log, from: selector, to: other, now: LogOptions.now(),
+          progress: LogOptions.progress(of: log)))
+    }
     try options.answer(
       Replay.state(
         log, at: selector, part: part, now: LogOptions.now(),

@@ -30,6 +30,15 @@ import Testing
       ("state-before-edits", try Replay.state(log, at: Selector("1:12"), now: now)),
       ("state-accounts", try Replay.state(log, at: Selector("1:14"), part: .accounts, now: now)),
       ("verify", try Replay.verify(log, now: now)),
+      ("explain-failover", try Replay.explain(log, uuidText(TestLog.request(2).rawValue))),
+      ("explain-denied", try Replay.explain(log, uuidText(TestLog.request(3).rawValue))),
+      ("explain-disabled", try Replay.explain(log, "my-id")),
+      ("blame", try Replay.blame(log, "account/mock-a1", now: now)),
+      ("history", try Replay.history(log, of: "alias/fast", limit: 10)),
+      (
+        "state-diff",
+        try Replay.difference(log, from: Selector("1:12"), to: Selector("2:30"), now: now)
+      ),
     ]
   }
 

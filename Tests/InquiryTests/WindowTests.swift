@@ -115,23 +115,25 @@ import Testing
 }
 
 extension TestLog {
-  /// One provider `p` with model `m` and two accounts, `p1` before `p2`.
-  static func provision(_ log: TestLog) throws {
+  /// One provider `p` with model `m`, and accounts `p1`, `p2` and so on of priorities 1, 2 and so on.
+  static func provision(_ log: TestLog, accounts: UInt32 = 2) throws {
     let provider = ProviderID("p")
-    try log.run([
+    var commands: [Command] = [
       .provider(
         .add(
           .init(
             id: provider, name: "p", dialect: .openai, baseURL: "http://127.0.0.1:9000",
-            prefix: "p", models: [.init(name: "m")], excludedModels: []))),
-      .account(
-        .add(
-          .init(id: AccountID("p1"), provider: provider, name: "p1", priority: 1, weight: 1),
-          credential: Fingerprint([UInt8](repeating: 1, count: 32)))),
-      .account(
-        .add(
-          .init(id: AccountID("p2"), provider: provider, name: "p2", priority: 2, weight: 1),
-          credential: Fingerprint([UInt8](repeating: 2, count: 32)))),
-    ])
+            prefix: "p", models: [.init(name: "m")], excludedModels: [])))
+    ]
+    for number in 1...accounts {
+      commands.append(
+        .account(
+          .add(
+            .init(
+              id: AccountID("p\(number)"), provider: provider, name: "p\(number)",
+              priority: number, weight: 1),
+            credential: Fingerprint([UInt8](repeating: UInt8(number), count: 32)))))
+    }
+    try log.run(commands)
   }
 }

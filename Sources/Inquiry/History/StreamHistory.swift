@@ -118,7 +118,7 @@ extension Replay {
     return (fold, end)
   }
 
-  private static func lastRevision(
+  static func lastRevision(
     of stream: String, in log: LogReader
   ) throws(InquiryFault) -> UInt64 {
     let revision = log.revision(of: stream).rawValue
@@ -129,7 +129,7 @@ extension Replay {
   }
 
   /// The last revision before `revision` that says all of its resource, else 1.
-  private static func wholeRevision(
+  static func wholeRevision(
     of stream: String, before revision: UInt64, in log: LogReader
   ) throws(StoreError) -> UInt64 {
     var end = revision - 1

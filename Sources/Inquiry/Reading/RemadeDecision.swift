@@ -52,10 +52,7 @@ public struct RemadeDecision: Sendable, Hashable {
       verdict = .notReproducible("its snapshot \(attempt.snapshot) lies in a part that is damaged")
       return
     }
-    let facts = RequestFacts(
-      model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
-      operation: finished.operation, session: finished.session,
-      owner: attempt.rule == .owner ? attempt.account : nil)
+    let facts = RemadeDecision.facts(finished, attempt)
     let isLast = index + 1 == finished.attempts.count
     func differenceAfter(_ tried: [Tried]) -> String? {
       let outcome = route(
@@ -92,6 +89,14 @@ public struct RemadeDecision: Sendable, Hashable {
     } else {
       verdict = .reproduced
     }
+  }
+
+  /// What the decision behind an attempt had to know of its request; nil: there was none.
+  static func facts(_ finished: RequestEvent.Finished, _ attempt: Attempt?) -> RequestFacts {
+    RequestFacts(
+      model: finished.modelAsked, organisation: finished.organisation, key: finished.key,
+      operation: finished.operation, session: finished.session,
+      owner: attempt?.rule == .owner ? attempt?.account : nil)
   }
 
   private static func difference(
@@ -139,7 +144,7 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
-  private static func reason(_ rejection: RejectionReason, _ state: ControlState) -> String {
+  static func reason(_ rejection: RejectionReason, _ state: ControlState) -> String {
     switch rejection {
     case .disabled: "disabled"
     case .providerDisabled: "its provider is disabled"
@@ -165,7 +170,7 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
-  private static func text(_ refusal: RoutingRefusal, _ state: ControlState) -> String {
+  static func text(_ refusal: RoutingRefusal, _ state: ControlState) -> String {
     switch refusal {
     case .unknownModel: "the model is unknown"
     case .modelNotAllowed: "the key may not ask for the model"
@@ -178,7 +183,9 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
-  var verdictText: String {
+  var verdictText: String { RemadeDecision.text(of: verdict) }
+
+  static func text(of verdict: Verdict) -> String {
     switch verdict {
     case .reproduced: "reproduced: yes"
     case .differs(let what): "reproduced: no — \(what)"
@@ -186,13 +193,17 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
+  /// As machines are told: a word, and why.
+  static func words(of verdict: Verdict) -> (word: String, why: String?) {
+    switch verdict {
+    case .reproduced: ("yes", nil)
+    case .differs(let what): ("no", what)
+    case .notReproducible(let why): ("unknown", why)
+    }
+  }
+
   var json: JSONTree {
-    let (word, why): (String, String?) =
-      switch verdict {
-      case .reproduced: ("yes", nil)
-      case .differs(let what): ("no", what)
-      case .notReproducible(let why): ("unknown", why)
-      }
+    let (word, why) = RemadeDecision.words(of: verdict)
     return .object([
       .init("reproduced", .text(word)), .init("why", .text(why)),
       .init(

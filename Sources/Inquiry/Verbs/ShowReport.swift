@@ -134,35 +134,8 @@ extension Replay {
     let others = try requested.map { id throws(InquiryFault) in
       try otherRequests(than: newest, called: id, in: log)
     }
-    let key = newest.lookupKey
-    let positions = try reading { () throws(StoreError) in try log.positions(forKey: key) }
-    var story = RequestStory(id: newest)
-    var entries: [Entry] = []
-    for position in positions.prefix(1_000) {
-      let stored = try reading { () throws(StoreError) in try log.event(at: position) }
-      guard let stored else { continue }
-      let entry = Entry(stored)
-      entries.append(entry)
-      if let recorded = entry.recorded { story.apply(recorded) }
-    }
-
-    let finished = story.finished
-    let wanted = Set(finished?.fact.attempts.map(\.snapshot) ?? [])
-    var shelf = SnapshotShelf(wanted)
-    var lines: [WindowReport.Line] = []
-    let own = Set(positions)
-    var (fold, from) = ConfigurationFold.start(
-      in: log, through: Position((positions.first?.rawValue ?? 1) - 1), needed: wanted)
-    shelf.begin(fold, from: from)
-    try log.read(from: from, through: positions.last ?? .origin, progress: progress) { item in
-      switch item {
-      case .gap(let gap): fold.apply(gap)
-      case .event(let stored):
-        if own.contains(stored.position) { lines.append(line(Entry(stored), fold.state)) }
-        if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
-        shelf.look(at: stored.position.rawValue, fold)
-      }
-    }
+    let material = try RequestMaterial(newest, in: log, progress)
+    let (story, finished, fold) = (material.story, material.story.finished, material.fold)
     let attempts = finished?.fact.attempts ?? []
     var decisions: [RemadeDecision] = []
     if let finished {
@@ -170,7 +143,7 @@ extension Replay {
         decisions.append(
           RemadeDecision(
             finished.fact, index, at: finished.position,
-            on: shelf.books[attempts[index].snapshot]))
+            on: material.shelf.books[attempts[index].snapshot]))
       }
     }
     return RequestReport(
@@ -178,7 +151,7 @@ extension Replay {
       clientRequestID: finished?.fact.clientRequestID ?? story.dispatched?.fact.clientRequestID
         ?? story.interrupted?.fact.clientRequestID,
       occurrences: 1 + (others?.count ?? 0), others: others ?? [], outcome: story.outcome,
-      events: lines, finished: finished?.fact, decisions: decisions,
+      events: material.lines, finished: finished?.fact, decisions: decisions,
       accountNames: attempts.map { EventLine.name($0.account, fold.state) },
       gaps: fold.gaps.count)
   }

@@ -1,0 +1,352 @@
+public import Domain
+public import EventStore
+
+/// Why a request went where it went: every account that could have served, what stood against it and since
+/// which event, and what would have sent the request there.
+public struct ExplainReport: InquiryReport, Hashable {
+  /// One account and what the decision made of it.
+  public struct Candidate: Sendable, Hashable {
+    /// Its id.
+    public var account: AccountID
+    /// `provider/name`.
+    public var name: String
+    /// As a word; nil: chosen.
+    public var rejection: String?
+    /// In words, empty if chosen.
+    public var reason: String
+    /// The event that put it in that state; nil: none did.
+    public var since: ConfigurationChange?
+    /// What would have sent the request there; nil: it was chosen.
+    public var otherwise: OtherChoice?
+  }
+
+  /// One decision of the request.
+  public struct Decision: Sendable, Hashable {
+    /// From 1; nil: no call was made, and this is the decision that would have been.
+    public var attempt: Int?
+    /// `provider/name` of the account that was asked; nil: none.
+    public var chosen: String?
+    /// What came of it.
+    public var outcome: String
+    /// Why that account, or why none, in words.
+    public var rule: String
+    /// The position of the configuration that it was made on.
+    public var snapshot: UInt64
+    /// The clock that it was made by.
+    public var now: UnixNanoseconds
+    /// Whether the same inputs give the same choice today.
+    public var verdict: RemadeDecision.Verdict
+    /// In the order of consideration.
+    public var candidates: [Candidate]
+    /// The events that put the choice in force.
+    public var inForce: [ConfigurationChange]
+
+    /// The candidate that the fewest steps would have been enough for; nil: there is none.
+    public var nearest: OtherChoice? {
+      let possible = candidates.compactMap(\.otherwise).filter { $0.barrier == nil }
+      return possible.min { $0.steps.count < $1.steps.count }
+    }
+  }
+
+  /// The gateway's id.
+  public var id: RequestID
+  /// The client's own id, if it sent one.
+  public var clientRequestID: String?
+  /// Its end.
+  public var finished: RequestEvent.Finished
+  /// Who asked, by name.
+  public var key: String?
+  /// In order.
+  public var decisions: [Decision]
+  /// Damaged ranges up to the request's last event.
+  public var gaps: Int
+
+  /// 1 if a decision differs, 4 if one cannot be re-made.
+  public var exitCode: ExitCode {
+    let verdicts = decisions.map(\.verdict)
+    if verdicts.contains(where: { if case .differs = $0 { true } else { false } }) {
+      return .differs
+    }
+    return verdicts.allSatisfy { $0 == .reproduced } ? .same : .notReproducible
+  }
+}
+
+extension Replay {
+  /// Candidates whose other fates are looked for: each costs a few decisions and routing views.
+  private static let examinedMax = 64
+
+  /// Explains every decision of a request by making it again.
+  ///
+  /// - Parameter target: a request's id, or a selector that names one of its events.
+  /// - Throws: `.notFound` for what is no request, or one without an end in the log.
+  public static func explain(
+    _ log: LogReader, _ target: String, progress: Progress? = nil
+  ) throws(InquiryFault) -> ExplainReport {
+    let (position, _) = try find(target, in: log)
+    let stored = try reading { () throws(StoreError) in try log.event(at: position) }
+    guard let stored, case .request(let event) = Entry(stored).event, let id = event.requestID
+    else {
+      throw InquiryFault(
+        .notFound,
+        "`\(Shown.text(String(target.prefix(128))))` is no request: only requests have decisions. "
+          + "`replay show` tells what it is.")
+    }
+    let material = try RequestMaterial(id, in: log, progress)
+    guard let finished = material.story.finished else {
+      throw InquiryFault(
+        .notFound,
+        "The end of request \(uuidText(id.rawValue)) is not in the log, and its decisions are told with that. "
+          + "`replay show` tells how far it got.")
+    }
+    var decisions: [ExplainReport.Decision] = []
+    for index in finished.fact.attempts.indices {
+      let book = material.shelf.books[finished.fact.attempts[index].snapshot]
+      decisions.append(try decision(finished, index, on: book, in: log))
+    }
+    if decisions.isEmpty, let book = material.beforeEnd {
+      decisions.append(try refusal(finished, on: book, in: log))
+    }
+    return ExplainReport(
+      id: id, clientRequestID: finished.fact.clientRequestID, finished: finished.fact,
+      key: finished.fact.key.map { EventLine.name($0, material.fold.state) },
+      decisions: decisions, gaps: material.fold.gaps.count)
+  }
+
+  private static func decision(
+    _ finished: Placed<RequestEvent.Finished>, _ index: Int,
+    on book: SnapshotShelf.Book?, in log: LogReader
+  ) throws(InquiryFault) -> ExplainReport.Decision {
+    let attempt = finished.fact.attempts[index]
+    let remade = RemadeDecision(finished.fact, index, at: finished.position, on: book)
+    let inputs = OtherChoice.Inputs(
+      facts: RemadeDecision.facts(finished.fact, attempt), now: attempt.now, seed: attempt.seed,
+      local: attempt.local, tried: finished.fact.attempts[..<index].map(\.tried))
+    let state = book?.state ?? .initial
+    return ExplainReport.Decision(
+      attempt: index + 1, chosen: EventLine.name(attempt.account, state),
+      outcome: ExplainReport.outcome(attempt),
+      rule: ExplainReport.rule(attempt, state, finished.fact.attempts[..<index]),
+      snapshot: attempt.snapshot, now: attempt.now, verdict: remade.verdict,
+      candidates: try candidates(remade.candidates, inputs, book, at: attempt.snapshot, in: log),
+      inForce: remade.inForce)
+  }
+
+  /// What would have been decided for a request that no call was made for.
+  private static func refusal(
+    _ finished: Placed<RequestEvent.Finished>, on book: SnapshotShelf.Book,
+    in log: LogReader
+  ) throws(InquiryFault) -> ExplainReport.Decision {
+    let fact = finished.fact
+    let inputs = OtherChoice.Inputs(
+      facts: RemadeDecision.facts(fact, nil), now: fact.receivedAt, seed: 0, local: .none,
+      tried: [])
+    let found = Domain.candidates(
+      book.snapshot, inputs.facts, now: inputs.now, seed: 0, local: .none, tried: []
+    ).map { account, rejection in
+      RemadeDecision.Candidate(
+        account: account, name: EventLine.name(account, book.state), rejection: rejection,
+        reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
+    }
+    let today = route(
+      book.snapshot, inputs.facts, now: inputs.now, seed: 0, local: .none, tried: [])
+    let rule =
+      switch today {
+      case .failure(let refusal): RemadeDecision.text(refusal, book.state)
+      case .success(let decision):
+        "no account was asked: the request was refused before (\(fact.errorCode ?? "\(fact.status)")); "
+          + "routing would have chosen \(EventLine.name(decision.account, book.state))"
+      }
+    return ExplainReport.Decision(
+      attempt: nil, chosen: nil,
+      outcome: "refused: \(fact.status)" + (fact.errorCode.map { " \(Shown.text($0))" } ?? ""),
+      rule: rule, snapshot: finished.position - 1, now: inputs.now,
+      verdict: .notReproducible(
+        "no decision is recorded of a request without a call; this is made on the configuration just before "
+          + "its record"),
+      candidates: try candidates(found, inputs, book, at: finished.position - 1, in: log),
+      inForce: [])
+  }
+
+  private static func candidates(
+    _ found: [RemadeDecision.Candidate], _ inputs: OtherChoice.Inputs, _ book: SnapshotShelf.Book?,
+    at position: UInt64, in log: LogReader
+  ) throws(InquiryFault) -> [ExplainReport.Candidate] {
+    guard let book else { return [] }
+    var writers = FieldWriters(log, at: position, book.changes)
+    var out: [ExplainReport.Candidate] = []
+    for candidate in found {
+      var since: ConfigurationChange?
+      if let rejection = candidate.rejection,
+        let (subject, fields) = ExplainReport.place(
+          of: rejection, candidate.account, inputs.facts, book.state)
+      {
+        since = try writers.writer(of: fields, in: subject)
+      }
+      let isExamined = candidate.rejection != nil && out.count < examinedMax
+      out.append(
+        ExplainReport.Candidate(
+          account: candidate.account, name: candidate.name, rejection: candidate.rejection?.name,
+          reason: candidate.reason, since: since,
+          otherwise: isExamined
+            ? OtherChoice.find(candidate.account, book.state, inputs) : nil))
+    }
+    return out
+  }
+}
+
+extension ExplainReport {
+  /// The resource, and those of its fields, that a rejection comes from; nil: from none.
+  fileprivate static func place(
+    of rejection: RejectionReason, _ id: AccountID, _ facts: RequestFacts, _ state: ControlState
+  ) -> (Subject, [String])? {
+    let provider = state.accounts[id]?.provider
+    switch rejection {
+    case .disabled: return (.account(id), ["isActive"])
+    case .degraded: return (.account(id), ["degraded"])
+    case .lowerPriority: return (.account(id), ["priority"])
+    case .providerDisabled: return provider.map { (.provider($0), ["isActive"]) }
+    case .notOffered: return provider.map { (.provider($0), ["models", "excludedModels"]) }
+    case .otherProtocol: return provider.map { (.provider($0), ["protocol"]) }
+    case .noCredential: return (.credential(id), ["fingerprint"])
+    case .credentialExpired: return (.credential(id), ["expiresAt"])
+    case .cooling, .modelCooling, .probing:
+      return (.health(id), ["rateLimitedUntil", "modelCooldowns", "cooldownRule"])
+    case .notAllowed: return facts.key.map { (.key($0), ["allowedModels", "allowedAccounts"]) }
+    case .noWeight: return (.account(id), ["weight"])
+    case .notDrawn: return (.settings, ["fallbackStrategy"])
+    case .laterInCombo:
+      let name = state.aliases[facts.model]?.target ?? facts.model
+      return state.combos[name].map { (.combo($0.name), ["models"]) }
+    case .alreadyTried, .notCarried, .notOwner: return nil
+    }
+  }
+
+  fileprivate static func outcome(_ attempt: Attempt) -> String {
+    var out = attempt.status.map { "status \($0)" } ?? "no answer"
+    if let errorClass = attempt.errorClass {
+      out += " (\(errorClass.name)" + (attempt.errorCode.map { ": \(Shown.text($0))" } ?? "") + ")"
+    }
+    return out
+  }
+
+  /// Why this account, in words.
+  fileprivate static func rule(
+    _ attempt: Attempt, _ state: ControlState, _ before: ArraySlice<Attempt>
+  ) -> String {
+    let left = before.isEmpty ? "" : " that was left"
+    let cursor = attempt.local.cursor
+    let turn = cursor.map { ", place \($0) in the group's order" } ?? ", by the decision's dice"
+    switch attempt.rule {
+    case .fillFirst: return "the best priority\(left)"
+    case .only: return "the only one\(left) that could serve"
+    case .weighted: return "its turn by weight\(turn)"
+    case .combo: return "the best account of the combo's first model\(left) that could serve"
+    case .roundRobin: return "the next in turn\(turn)"
+    case .leastLatency:
+      let figures = attempt.local.latencies.map {
+        "\(EventLine.name($0.account, state)) "
+          + ($0.microseconds == 0 ? "unknown" : Shown.duration($0.microseconds))
+      }
+      return "the quicker of two" + (figures.isEmpty ? "" : " (\(figures.joined(separator: ", ")))")
+    case .sessionSticky: return "the session's own account"
+    case .sessionMoved: return "the session's own account could not serve: the next by its hash"
+    case .owner: return "it has what the request refers to"
+    }
+  }
+}
+
+// MARK: Renderings
+
+extension ExplainReport {
+  /// For people.
+  public var text: String {
+    var out = "request   \(uuidText(id.rawValue))\n"
+    if let clientRequestID { out += "client id \(Shown.text(clientRequestID))\n" }
+    out += "asked     \(finished.operation.name) \(Shown.text(finished.modelAsked))"
+    if let key { out += " with key \(key)" }
+    out += finished.organisation.map { " of \(Shown.text($0.rawValue))\n" } ?? "\n"
+    out += "answer    \(finished.status)"
+    let why = [finished.errorClass?.name, finished.errorCode.map(Shown.text)].compactMap(\.self)
+    out += why.isEmpty ? "\n" : " (\(why.joined(separator: ": ")))\n"
+    for decision in decisions { out += "\n" + decision.text }
+    if decisions.isEmpty {
+      out += "\nThe configuration of then cannot be read, so nothing can be said of a decision.\n"
+    }
+    if gaps > 0 { out += "\nThe log is damaged before this request's end: see `replay verify`.\n" }
+    return out
+  }
+
+  /// For machines.
+  public var json: JSONTree {
+    .object([
+      .init("replay", .text("explain")), .init("request", .text(uuidText(id.rawValue))),
+      .init("clientRequestId", .text(clientRequestID)),
+      .init("operation", .text(finished.operation.name)),
+      .init("model", .text(finished.modelAsked)),
+      .init("organisation", .text(finished.organisation?.rawValue)),
+      .init("key", .text(finished.key?.rawValue)), .init("status", .number(Int64(finished.status))),
+      .init("errorClass", .text(finished.errorClass?.name)),
+      .init("errorCode", .text(finished.errorCode)),
+      .init("decisions", .array(decisions.map(\.json))), .init("gaps", .count(gaps)),
+    ])
+  }
+}
+
+extension ExplainReport.Decision {
+  fileprivate var text: String {
+    var out = attempt.map { "attempt \($0)  " } ?? "no attempt  "
+    out += chosen.map { "\($0)  " } ?? ""
+    out += outcome + "\n  because     \(rule)\n"
+    out += "  decided     on the configuration at \(snapshot), at \(rfc3339(now))\n"
+    out += "  \(RemadeDecision.text(of: verdict))\n"
+    if candidates.isEmpty {
+      out += "  No account stands behind the name.\n"
+      return out
+    }
+    var table = TextTable("candidate", "outcome", "since")
+    for candidate in candidates {
+      table.add(
+        candidate.name, candidate.rejection == nil ? "chosen" : candidate.reason,
+        candidate.since?.text ?? "")
+    }
+    out += table.rendered(indent: 4)
+    if candidates.contains(where: { $0.otherwise != nil }) {
+      out += "  it would have gone elsewhere, had there been\n"
+      let nearest = nearest
+      var table = TextTable("to", "with")
+      for choice in candidates.compactMap(\.otherwise) {
+        table.add(choice.name, choice.text + (choice == nearest ? "   (the least)" : ""))
+      }
+      out += table.rendered(indent: 4)
+    }
+    if !inForce.isEmpty {
+      out += "  in force\n"
+      for change in inForce { out += "    \(change.text)\n" }
+    }
+    return out
+  }
+
+  fileprivate var json: JSONTree {
+    let (word, why) = RemadeDecision.words(of: verdict)
+    return .object([
+      .init("attempt", attempt.map { .count($0) } ?? .null), .init("chosen", .text(chosen)),
+      .init("outcome", .text(outcome)), .init("because", .text(rule)),
+      .init("snapshot", .count(snapshot)), .init("decidedAt", .text(rfc3339(now))),
+      .init("reproduced", .text(word)), .init("why", .text(why)),
+      .init("candidates", .array(candidates.map(\.json))),
+      .init("smallestChange", nearest?.json ?? .null),
+      .init("inForce", .array(inForce.map(\.json))),
+    ])
+  }
+}
+
+extension ExplainReport.Candidate {
+  fileprivate var json: JSONTree {
+    .object([
+      .init("account", .text(account.rawValue)), .init("name", .text(name)),
+      .init("isChosen", .bool(rejection == nil)), .init("rejection", .text(rejection)),
+      .init("reason", .text(reason)), .init("since", since?.json ?? .null),
+      .init("otherwise", otherwise?.json ?? .null),
+    ])
+  }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Inquiry
+
+struct DriftCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "drift",
+    abstract: "Finds edits that undid, overwrote or fought other edits.",
+    discussion: """
+      Of every edit in the window, whatever was written before it included:
+        reverted             a field went back to a value from before somebody
+                             else's change
+        overwritten          the author had not seen what the edit replaced
+        generation-fell      a credential's generation fell
+        in-turns             two writers set a field in turns
+        file-against-others  one of the two is the configuration file
+      Each is shown with both edits, who made them and through which door. Ends
+      with 1 if anything was found.
+
+      EXAMPLES
+        replay drift --from -1d
+        replay drift --stream alias/fast
+        replay drift --from 2026-11-20T13:55:00Z --to 2026-11-20T14:20:00Z --json
+      """)
+
+  @OptionGroup var options: LogOptions
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The window's beginning; default: the log's.", valueName: "selector"))
+  var from: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The window's end, inclusive; default: the log's.", valueName: "selector"))
+  var to: String?
+
+  @Option(help: "Only edits of this stream, for example account/mock-a1.")
+  var stream: String?
+
+  func run() throws {
+    let (from, to) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let log = try options.open()
+    try options.answer(
+      Replay.drift(
+        log, from: from, to: to, stream: stream, now: LogOptions.now(),
+        progress: LogOptions.progress(of: log)))
+  }
+}

@@ -1,0 +1,212 @@
+import Domain
+import EventStore
+import Inquiry
+import Support
+import Testing
+
+/// What `replay explain` says is what `route` does: the event that is named did it, and the steps that are named
+/// would have been enough.
+@Suite struct ExplainTests {
+  private static let organisation = OrganisationID("acme")
+
+  private func id(_ number: UInt64) -> String { uuidText(TestLog.request(number).rawValue) }
+
+  private func candidate(_ log: TestLog, _ number: UInt64, _ account: String) throws
+    -> ExplainReport.Candidate
+  {
+    let report = try Replay.explain(log.reader(), id(number))
+    let decision = try #require(report.decisions.last)
+    return try #require(decision.candidates.first { $0.account == AccountID(account) })
+  }
+
+  /// An edit, what it makes of account p1, which event is named, and what is to be lifted.
+  private struct Case {
+    var edits: [Command]
+    var rejection: String
+    /// Of `edits`, the one that did it.
+    var culprit: Int
+    var steps: Int
+  }
+
+  private static func cases() -> [Case] {
+    let (p1, p2) = (AccountID("p1"), AccountID("p2"))
+    let other: Command = .account(.change(.init(id: p1, name: "renamed")))
+    return [
+      Case(edits: [.account(.disable(p1)), other], rejection: "disabled", culprit: 0, steps: 1),
+      Case(
+        edits: [.account(.degrade(p1, reason: "slow")), other], rejection: "degraded", culprit: 0,
+        steps: 1),
+      Case(
+        edits: [
+          .account(.change(.init(id: p1, priority: 9))), other,
+          .account(.change(.init(id: p2, priority: 3))),
+        ], rejection: "lower_priority", culprit: 0, steps: 1),
+      Case(
+        edits: [
+          .health(
+            .startCooldown(
+              .init(
+                account: p1, scope: .account, rule: "rate_limited", until: UnixNanoseconds(.max),
+                status: 429, errorCode: nil)))
+        ], rejection: "cooling", culprit: 0, steps: 1),
+      Case(
+        edits: [
+          .account(.disable(p1)), .account(.degrade(p1, reason: "slow")),
+          .account(.change(.init(id: p1, priority: 9))),
+        ], rejection: "disabled", culprit: 0, steps: 3),
+    ]
+  }
+
+  @Test func `each obstacle is traced to its event and lifted by its own command`() throws {
+    for (number, it) in Self.cases().enumerated() {
+      let log = try TestLog()
+      try TestLog.provision(log)
+      var positions: [UInt64] = []
+      for edit in it.edits {
+        try log.run([edit])
+        positions.append(log.last)
+      }
+      try log.append(.request(.finished(log.finished(1, "m", [.ok]))))
+      let found = try candidate(log, 1, "p1")
+      #expect(found.rejection == it.rejection, "\(number)")
+      #expect(found.since?.position == positions[it.culprit], "\(number)")
+      #expect(found.since?.actor == "admin", "\(number)")
+      let otherwise = try #require(found.otherwise)
+      #expect(otherwise.barrier == nil && otherwise.steps.count == it.steps, "\(otherwise)")
+    }
+  }
+
+  @Test func `what no command lifts is said, and is not the least`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.append(.request(.finished(log.finished(1, "m", [.limited, .ok]))))
+    let report = try Replay.explain(log.reader(), id(1))
+    let tried = try candidate(log, 1, "p1")
+    #expect(tried.rejection == "already_tried" && tried.since == nil)
+    #expect(tried.otherwise?.barrier == "already tried by this request")
+    #expect(report.decisions.count == 2 && report.decisions[1].nearest == nil)
+    #expect(report.decisions[0].nearest?.account == AccountID("p2"))
+  }
+
+  @Test func `a turn that comes later is found by counting on`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.run([
+      .settings(.change(.init(fallbackStrategy: .roundRobin))),
+      .settings(.changeRouting(.init(stickyRoundRobinLimit: 3))),
+    ])
+    for cursor in UInt64(0)..<6 {
+      var finished = try log.finished(cursor + 1, "m", [.ok])
+      finished.attempts[0].local = LocalInputs(cursor: cursor)
+      let expected = cursor < 3 ? "p1" : "p2"
+      finished.attempts[0].account = AccountID(expected)
+      finished.attempts[0].rule = .roundRobin
+      try log.append(.request(.finished(finished)))
+      let report = try Replay.explain(log.reader(), id(cursor + 1))
+      #expect(report.exitCode == .same, "\(report.text)")
+      #expect(report.decisions[0].nearest?.steps == [.later(3 - cursor % 3)])
+    }
+  }
+
+  @Test func `a request that no account was asked for is explained on the configuration before it`()
+    throws
+  {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.run([
+      .account(.disable(AccountID("p1"))), .account(.degrade(AccountID("p2"), reason: "x")),
+    ])
+    try log.append(
+      .request(
+        .finished(
+          log.finished(
+            1, "m", [], status: 503, ending: .denied, errorCode: "no_account_available",
+            errorClass: .gateway, usage: .notReported))))
+    let report = try Replay.explain(log.reader(), id(1))
+    #expect(report.exitCode == .notReproducible)
+    let decision = try #require(report.decisions.first)
+    #expect(decision.attempt == nil)
+    #expect(decision.candidates.map(\.rejection) == ["disabled", "degraded"])
+    #expect(decision.candidates.compactMap(\.otherwise?.steps.count) == [1, 1])
+  }
+
+  @Test func `only requests are explained`() throws {
+    let log = try TestLog.story()
+    for target in ["3", "99", "nobody", "request:\(id(6))"] {
+      #expect(throws: InquiryFault.self) { try Replay.explain(log.reader(), target) }
+    }
+  }
+
+  /// Whatever is edited: the named steps, carried out as commands, do send the request there.
+  @Test func `the named steps are enough, whatever was edited`() throws {
+    let seed = UInt64.random(in: 0..<(1 << 32))
+    print("seed \(seed)")
+    var random = SeededRandom(seed: seed)
+    var (found, without) = (0, 0)
+    for _ in 0..<60 {
+      let log = try TestLog()
+      try TestLog.provision(log, accounts: 4)
+      for number in 1...4 {
+        let account = AccountID("p\(number)")
+        if random.oneIn(3) { try log.run([.account(.disable(account))]) }
+        if random.oneIn(3) { try log.run([.account(.degrade(account, reason: "x"))]) }
+        if random.oneIn(2) {
+          let priority = UInt32(random.int(1...4))
+          try log.run([.account(.change(.init(id: account, priority: priority)))])
+        }
+      }
+      let results: [TestLog.Result] = (try? log.finished(1, "m", [.ok])).map { _ in [.ok] } ?? []
+      try log.append(
+        .request(
+          .finished(
+            log.finished(
+              1, "m", results, status: results.isEmpty ? 503 : 200,
+              ending: results.isEmpty ? .denied : .completed))))
+      let report = try Replay.explain(log.reader(), id(1))
+      for candidate in report.decisions[0].candidates {
+        guard let otherwise = candidate.otherwise else { continue }
+        guard otherwise.barrier == nil else {
+          without += 1
+          continue
+        }
+        var there = log.state
+        for step in otherwise.steps {
+          for proposed in try decide(Self.command(step), there) {
+            there.apply(
+              Recorded(
+                position: there.position + 1, time: UnixNanoseconds(0), kind: proposed.event.kind,
+                provenance: .system, content: .event(proposed.event)))
+          }
+        }
+        let chosen = try? route(
+          RoutingSnapshot(there),
+          RequestFacts(
+            model: "m", organisation: Self.organisation, key: KeyID("key-default"),
+            operation: .chatCompletions), now: UnixNanoseconds(log.time), seed: 1, local: .none,
+          tried: []
+        ).get().account
+        #expect(chosen == candidate.account, "\(otherwise)")
+        found += 1
+      }
+    }
+    #expect(found > 60 && without == 0)
+  }
+
+  /// The command that a step names, read from its words as an operator would.
+  private static func command(_ step: OtherChoice.Step) throws -> Command {
+    guard case .command(let text) = step else { throw Unreadable(step: step) }
+    let path = text.split(separator: " ")[1].split(separator: "/")
+    if text.hasSuffix("/healthy") { return .account(.restore(AccountID(String(path[4])))) }
+    let account = AccountID(String(path[2]))
+    if text.hasSuffix("{\"isActive\": true}") { return .account(.enable(account)) }
+    let digits = text.split(separator: "\"priority\": ", maxSplits: 1)
+    guard digits.count == 2, let priority = UInt32(digits[1].prefix { $0.isNumber }) else {
+      throw Unreadable(step: step)
+    }
+    return .account(.change(.init(id: account, priority: priority)))
+  }
+
+  private struct Unreadable: Error {
+    var step: OtherChoice.Step
+  }
+}
