@@ -172,7 +172,7 @@ struct Gateway {
     let reason: String
     do {
       let first = try await configure(control, file, password)
-      let responder = await responder(control, probe, limiter, views)
+      let responder = await responder(control, probe, limiter, views, signer)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
@@ -272,7 +272,8 @@ struct Gateway {
   }
 
   private func responder(
-    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter, _ views: ViewKeeper
+    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter, _ views: ViewKeeper,
+    _ signer: CheckpointSigner
   ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
@@ -286,7 +287,7 @@ struct Gateway {
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
         build: BuildInfo(version: Build.version)), probe: probe,
-      usage: LimiterUsage(limiter: limiter), views: views, logger: logger)
+      usage: LimiterUsage(limiter: limiter), views: views, signer: signer, logger: logger)
   }
 
   /// The control socket; without it the gateway still serves, and only the command line has to wait.

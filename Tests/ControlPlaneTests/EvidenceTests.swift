@@ -86,6 +86,33 @@ struct EvidenceTests {
     }
   }
 
+  @Test func `a proof is for who may see all of the request, and of the own organisation`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      try append(finished(id(1), client: "ours"), box)
+      try append(finished(id(2), client: "theirs", organisation: "other"), box)
+      _ = try await box.call(
+        .post, "/api/organisations", #"{"id":"acme","name":"Acme"}"#, as: token)
+      for (diagnostics, status) in [(false, 400), (true, 200)] {
+        let made = try await box.call(
+          .post, "/api/keys",
+          #"{"name":"k-\#(diagnostics)","organisation":"acme","diagnostics":\#(diagnostics)}"#,
+          as: token, showsSecret: true)
+        let key = try #require(made.json["key"]?.string, "\(made.text)")
+        let own = try await box.call(.get, "/v1/audit/requests/ours?proof=true", as: key)
+        #expect(own.status == status, "\(own.text)")
+        #expect((own.json["proof"] != nil) == diagnostics)
+        #expect(own.json["field"]?.string == (diagnostics ? nil : "proof"))
+        let foreign = try await box.call(.get, "/v1/audit/requests/theirs?proof=true", as: key)
+        #expect(foreign.status == 404)
+      }
+      let plain = try await box.call(.get, "/v1/audit/requests/ours", as: token)
+      #expect(plain.json["proof"] == nil)
+    }
+  }
+
   @Test func `a client's id that was used again finds the newest, and names the others`()
     async throws
   {

@@ -75,6 +75,7 @@ final class TestBox: Sendable {
       options.followHeartbeat = heartbeat
       let responder = await AdminResponder(
         control: control, options: options, probe: canProbe ? probe : nil, views: views,
+        signer: CheckpointSigner(control: control, logger: logger),
         logger: logger)
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,

@@ -10,7 +10,7 @@ import stat
 import subprocess
 
 from proof_checker import faults, is_signed
-from support import CLIENT_KEY, Spine, message, program
+from support import CLIENT_KEY, Spine, exchange, message, program
 
 
 def run(*argv, cwd=None, given=None):
@@ -117,6 +117,42 @@ class IntegrityTests(Spine):
         self.assertEqual(mark[:4], hashlib.sha256(name.encode() + b"\n\x01" + key).digest()[:4])
         self.assertTrue(is_signed(key, signed.encode() + b"\n", mark[4:]))
         self.assertFalse(is_signed(key, signed.encode(), mark[4:]))
+
+    def test_the_audit_proves_a_request_that_was_just_answered_or_refused(self):
+        key = self.public_key()
+        refused = self.box.chat(message(model="nobody/offers"))
+        self.assertEqual(refused.status, 404)
+        unnamed = self.box.chat(message(model="nobody/offers"), key="sk-nobody-at-all")
+        self.assertEqual(unnamed.status, 401)
+        for answer, headers in [
+                (self.box.chat(message()), self.box.login()), (refused, self.box.login()), (unnamed, self.box.login()),
+                (self.box.chat(message()), {"authorization": f"Bearer {CLIENT_KEY}"})]:
+            identity = answer.header("x-request-id")
+            found = exchange(self.box.port, "GET", f"/v1/audit/requests/{identity}?proof=true", None, headers)
+            self.assertEqual(found.status, 200, found.body)
+            text = found.json()["proof"]
+            document = json.loads(text)
+            self.assertEqual(faults(document, bytes.fromhex(key.read_text())), [])
+            told = document["events"][-1]["summary"]
+            self.assertEqual((told["request"], told["status"]), (identity, answer.status))
+            (self.outside / "proof.json").write_text(text)
+
+            def check():
+                return run("replay", "check-proof", "proof.json", "--public-key", key, cwd=self.outside)[0]
+
+            self.assertEqual(check(), 0)
+            # Any byte of it, changed to another one.
+            data = text.encode()
+            for place in range(7, len(data), max(1, len(data) // 40)):
+                (self.outside / "proof.json").write_bytes(
+                    data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+                self.assertEqual(check(), 1, f"byte {place}")
+        # Who asks for one that is there already makes no other checkpoint.
+        before = len(self.box.admin("GET", "/api/events?type=gateway.checkpoint_signed&limit=1000").json()["events"])
+        self.assertEqual(
+            self.box.admin("GET", f"/v1/audit/requests/{identity}?proof=true").json()["proof"], text)
+        after = len(self.box.admin("GET", "/api/events?type=gateway.checkpoint_signed&limit=1000").json()["events"])
+        self.assertEqual(before, after)
 
     def test_what_has_no_proof_says_why_and_what_to_do(self):
         # The gateway signed at its start, and signs again in ten minutes or when it stops.

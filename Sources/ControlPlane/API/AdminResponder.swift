@@ -23,13 +23,16 @@ public struct AdminResponder: Sendable {
   /// - Parameters:
   ///   - probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
   ///   - views: keep requests countable; nil: no gateway runs.
+  ///   - signer: signs what a proof is asked for; nil: no gateway runs.
   public init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
-    usage: (any UsageSource)? = nil, views: ViewKeeper? = nil, logger: Logger
+    usage: (any UsageSource)? = nil, views: ViewKeeper? = nil, signer: CheckpointSigner? = nil,
+    logger: Logger
   ) async {
     let service = AdminService(
       control: control, options: options, probe: probe, usage: usage,
-      keeper: views, sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
+      keeper: views, signer: signer,
+      sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
       logger: logger)
     self.service = service
     self.logger = logger

@@ -14,6 +14,8 @@ struct AdminService: Sendable {
   let usage: (any UsageSource)?
   /// nil: no gateway runs here.
   let keeper: ViewKeeper?
+  /// nil: no gateway runs here, and nothing is signed.
+  let signer: CheckpointSigner?
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -29,13 +31,15 @@ struct AdminService: Sendable {
 
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
-    usage: (any UsageSource)?, keeper: ViewKeeper?, sessions: Sessions, logger: Logger
+    usage: (any UsageSource)?, keeper: ViewKeeper?, signer: CheckpointSigner?,
+    sessions: Sessions, logger: Logger
   ) {
     self.control = control
     self.options = options
     self.probe = probe
     self.usage = usage
     self.keeper = keeper
+    self.signer = signer
     self.sessions = sessions
     self.logger = logger
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)

@@ -2,6 +2,7 @@ import Domain
 import EventStore
 import HTTPTypes
 import Inquiry
+import Logging
 import NIOCore
 import Surface
 
@@ -35,7 +36,45 @@ extension AdminService {
               "receivedAt": JSONValue(other.receivedAt),
             ]
           })))
+    if try call.query.bool("proof") == true {
+      guard detail == .everything else {
+        throw APIFault(
+          .invalidField, "A proof shows which account served, and this key may not see that.",
+          field: "proof",
+          remedy: "Have `diagnostics` switched on for the key, or ask an administrator.")
+      }
+      members.append(JSONValue.Member("proof", JSONValue(try await proof(of: newest.story.id))))
+    }
     return .json(.object(members))
+  }
+
+  /// The document that shows a request's events to be in the log, unchanged.
+  ///
+  /// What no checkpoint covers yet is signed first: once for what is durable by now, and the checkpoint makes what
+  /// came before it so.
+  private func proof(of id: RequestID) async throws -> String {
+    let log = control.store.reader
+    let target = "request:\(uuidText(id.rawValue))"
+    for _ in 1...2 {
+      let proof: Proof? = try await reads.run {
+        do throws(InquiryFault) {
+          return try Replay.prove(log, target, all: true)
+        } catch {
+          guard error.code == .notCovered else { throw error }
+          return nil
+        }
+      }
+      if let proof { return proof.text }
+      do { _ = try await signer?.sign() } catch {
+        logger.error(
+          "a proof was asked for and no checkpoint could be signed", metadata: ["cause": "\(error)"]
+        )
+        throw APIFault(
+          .logUnreadable, "Nothing signed vouches for this request, and nothing can be signed now.",
+          remedy: "The gateway's log says why.")
+      }
+    }
+    return try await reads.run { try Replay.prove(log, target, all: true).text }
   }
 
   /// The newest requests first; `limit` 1…1000, `format=text` for lines as 9router writes them.

@@ -3,6 +3,11 @@ import Domain
 // What the log says of requests.
 extension Contract {
   static let auditRequest = Contract(
+    query: [
+      .init(
+        name: "proof", schema: Schema.bool.byDefault(false),
+        note: "`true`: with the document that `replay check-proof` takes.")
+    ],
     answers: [
       .ok(
         .object(
@@ -13,8 +18,12 @@ extension Contract {
               .array(
                 of: .object([.field("requestId", .uuid), .field("receivedAt", Schema.time.orNull)]),
                 atMost: 100)),
+            .optional(
+              "proof",
+              .string.described(
+                "A document, as text, that shows the request's events to be in the log unchanged.")),
           ]))
-    ], errors: [.notFound])
+    ], errors: [.notFound, .logUnreadable])
   static let usageLogs = Contract(
     query: listed(200, "The most requests, newest first.") + requestFilters + [
       .init(
