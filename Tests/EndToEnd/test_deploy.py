@@ -1,6 +1,7 @@
 """deploy/: rules that fire and keep silent as they should, and files that the programs they are for accept."""
 
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from support import ROOT, Case
+from story import Story
+from support import BIN, ROOT, Case
 
 try:
     import yaml
@@ -158,3 +160,25 @@ class UnitTests(Case):
         told = run("systemd-analyze", "security", "--offline=true", "--no-pager", unit)
         exposure = float(re.search(r"Overall exposure level for signalbox.service: ([0-9.]+)", told)[1])
         self.assertLess(exposure, 2.5)
+
+
+@unittest.skipIf(yaml is None, "PyYAML could not be installed")
+class CommandsTests(Story):
+    def test_the_first_command_of_each_alert_runs_beside_a_gateway(self):
+        pool = self.pool(1)
+        self.good(pool.model, 2)
+        self.play({"status": 503})
+        self.ask(pool.model, 3)
+        known = {"backend_id": pool.ids[0], "provider": pool.provider, "organization_id": "acme"}
+        environment = {
+            **os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "SIGNALBOX_DATA": str(self.box.data),
+            "SIGNALBOX": f"http://127.0.0.1:{self.box.port}"}
+        for name, rule in alerts().items():
+            with self.subTest(name):
+                command = re.sub(
+                    r"\{\{ \$labels\.(\w+) \}\}", lambda found: known[found[1]], rule["annotations"]["command"])
+                self.assertNotIn("{{", command)
+                result = subprocess.run(
+                    ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
+                self.assertEqual((result.returncode, result.stderr), (0, ""), command)
+                self.assertTrue(result.stdout.strip(), command)
