@@ -70,18 +70,18 @@ if [ ${#missing[@]} -gt 0 ]; then
     die "missing: ${missing[*]} (names of Debian; this system has no apt-get)"
   # What is installed for tests must start no service: none now, and Prometheus not at the next boot either.
   install() {
-    local policy=/usr/sbin/policy-rc.d ours=false status=0
+    local policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
-      printf '#!/bin/sh\nexit 101\n' | "$@" tee $policy >/dev/null && "$@" chmod 755 $policy
-      ours=true
+      # shellcheck disable=SC2064  # as root or by sudo, as it is now
+      trap "$* rm -f $policy" EXIT
+      printf '#!/bin/sh\nexit 101\n' | "$@" tee $policy >/dev/null
+      "$@" chmod 755 $policy
     fi
-    "$@" apt-get update -q && "$@" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y --no-install-recommends "${missing[@]}" || status=$?
-    [ $ours = false ] || "$@" rm -f $policy
+    "$@" apt-get update -q
+    "$@" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
     case " ${missing[*]} " in
     *" prometheus "*) ! command -v systemctl >/dev/null || "$@" systemctl -q disable prometheus.service ;;
     esac
-    return $status
   }
   if [ "$(id -u)" -eq 0 ]; then
     say "installing ${missing[*]}"
