@@ -29,6 +29,7 @@ struct ReplayCommand: ParsableCommand {
         replay explain 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e
         replay state --at 2026-11-20T14:00:00Z --part accounts
         replay state --at -1d --diff -5m
+        replay what-if --from -1h --remove account/mock-a1
         replay drift --from -1d
         replay blame alias/fast
         replay verify --log /var/lib/signalbox
@@ -37,7 +38,8 @@ struct ReplayCommand: ParsableCommand {
       """,
     subcommands: [
       WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
-      DriftCommand.self, BlameCommand.self, HistoryCommand.self, VerifyCommand.self,
+      WhatIfCommand.self, DriftCommand.self, BlameCommand.self, HistoryCommand.self,
+      VerifyCommand.self,
       CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self,
     ])
 }

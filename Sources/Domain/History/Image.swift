@@ -72,6 +72,15 @@ public struct Image: Sendable, Hashable {
     return image
   }
 
+  /// The image with a field that holds another value; the same one if there is no such field.
+  public func replacing(_ name: String, with value: Value) -> Image {
+    var image = self
+    for index in image.fields.indices where image.fields[index].name == name {
+      image.fields[index].value = value
+    }
+    return image
+  }
+
   /// What differs, in the order of the fields; nil is a resource that is not there.
   public static func difference(_ before: Image?, _ after: Image?) -> [Difference] {
     var fields = after?.fields ?? []

@@ -59,17 +59,12 @@ extension OtherChoice {
       }
       guard let (command, text) = lift(rejection, of: account, state, inputs.facts),
         seen.insert([rejection.name, text]).inserted,
-        let events = try? decide(command, state), !events.isEmpty
+        let after = try? state.after([command]), after != state
       else {
         choice.barrier = barrier(rejection, state)
         break
       }
-      for proposed in events {
-        state.apply(
-          Recorded(
-            position: state.position + 1, time: inputs.now, kind: proposed.event.kind,
-            provenance: .system, content: .event(proposed.event)))
-      }
+      state = after
       choice.steps.append(.command(text))
     }
     if choice.barrier == nil { choice.barrier = "more than \(stepsMax) things stand against it" }

@@ -51,6 +51,12 @@ public struct RoutingEffect: Sendable, Hashable {
   /// The most groups that are told apart in an answer.
   public static let groupsMax = 50
 
+  /// What the gateway answers when routing itself finds no way.
+  static let routingCodes: Set<String> = [
+    "model_not_found", "no_account_available", "model_not_allowed",
+    "unsupported_operation", "state_bound",
+  ]
+
   /// What re-made decisions cannot show, as sentences.
   public static let limits = [
     "cooldowns are those of now, not those of then",
@@ -118,11 +124,6 @@ private struct EffectComparison {
     (kind: $0.rawValue, bytes: Array($0.rawValue.utf8))
   }
   private static let gaps = ["gateway.gap.", "gateway.gap_opened."].map { Array($0.utf8) }
-  /// What the gateway answers when routing itself finds no way.
-  private static let routingCodes: Set<String> = [
-    "model_not_found", "no_account_available", "model_not_allowed",
-    "unsupported_operation", "state_bound",
-  ]
 
   init(
     _ current: ControlState, _ proposed: ControlState, since: UnixNanoseconds,
@@ -193,7 +194,7 @@ private struct EffectComparison {
 
   private mutating func decide(_ fact: RequestEvent.Finished, _ position: UInt64) {
     let attempt = fact.attempts.first
-    guard attempt != nil || Self.routingCodes.contains(fact.errorCode ?? "") else {
+    guard attempt != nil || RoutingEffect.routingCodes.contains(fact.errorCode ?? "") else {
       effect.notRouted += 1
       return
     }
@@ -234,7 +235,7 @@ private struct EffectComparison {
 
 extension RoutingRefusal {
   /// As shown by `replay`.
-  fileprivate var name: String {
+  var name: String {
     switch self {
     case .unknownModel: "unknown_model"
     case .ambiguousModel: "ambiguous_model"

@@ -1,0 +1,170 @@
+import Domain
+import EventStore
+import Inquiry
+import Support
+import Testing
+
+/// Which requests another configuration would have moved, and what is said of those.
+@Suite struct WhatIfTests {
+  private static let (p1, p2) = (AccountID("p1"), AccountID("p2"))
+
+  private func suppose(
+    _ log: TestLog, set: [String] = [], remove: [String] = [], from: UInt64? = nil
+  ) throws -> WhatIfReport {
+    try Replay.whatIf(
+      log.reader(),
+      set.map { try Supposition.set($0) } + remove.map { try Supposition.remove($0) },
+      from: from.map { try Selector("\($0)") }, now: TestLog.now)
+  }
+
+  /// Ten requests of which p1, the first choice, fails three; a price for the model.
+  private func story() throws -> TestLog {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    let model = PriceID(provider: ProviderID("p"), model: "m")
+    try log.run([
+      .pricing(
+        .change(
+          .init(
+            set: [.init(id: model, price: Price(input: 2_000_000, output: 4_000_000))], removed: [])
+        ))
+    ])
+    for number in UInt64(1)...10 {
+      var finished = try log.finished(
+        number, "m", number.isMultiple(of: 3) ? [.limited, .ok] : [.ok])
+      finished.costMicroUSD = log.state.pricing.prices[model]?.microUSD(of: finished.usage)
+      try log.append(.request(.finished(finished)))
+    }
+    try log.append(
+      .request(
+        .finished(
+          log.finished(11, "m", [], status: 401, ending: .denied, errorCode: "invalid_api_key"))))
+    return log
+  }
+
+  @Test func `without its first account all goes to the second`() throws {
+    let log = try story()
+    let report = try suppose(log, remove: ["account/p1"])
+    #expect(report.looked == 10 && report.moved == 10 && report.notRouted == 1)
+    #expect(report.exitCode == .differs)
+    #expect(report.groups.count == 1)
+    #expect(report.groups[0].before == .account("p/p1", model: "m"))
+    #expect(report.groups[0].after == .account("p/p2", model: "m"))
+    #expect(report.groups[0].requests == 10 && report.groups[0].failed == 3)
+    #expect(report.loads.map(\.before) == [10, 0] && report.loads.map(\.after) == [0, 10])
+    // The window has three calls of p2, second ones, all good.
+    #expect(report.failures.recorded == 3 && report.failures.modelled == 0)
+    #expect(report.failures.low == 0 && (1...6).contains(report.failures.high))
+    #expect(report.failures.unknowable == 0)
+    // 12 tokens in and 5 out of seven requests that did not fail over.
+    #expect(report.cost.before == 7 * 44 && report.cost.after == 7 * 44 && report.cost.unknown == 3)
+    let golden = try report.golden(log)
+    try expectGolden(golden.text, "what-if.txt")
+    try expectGolden(golden.json, "what-if.json")
+  }
+
+  @Test func `without any account all is refused, which is a failure`() throws {
+    let report = try suppose(story(), set: ["provider/p.isActive=false"])
+    #expect(report.moved == 10 && report.groups[0].after == .refused("no_account"))
+    #expect(report.failures.refused == 10 && report.failures.modelled == 10)
+  }
+
+  @Test func `what changes nothing moves nothing`() throws {
+    let report = try suppose(story(), set: ["account/p2.priority=9", "settings.maxAttempts=5"])
+    #expect(report.moved == 0 && report.looked == 10 && report.exitCode == .same)
+  }
+
+  @Test func `what is always there cannot be taken away`() throws {
+    for stream in ["pricing", "settings", "health/p1", "nonsense"] {
+      let fault = try #require(throws: InquiryFault.self) { try Supposition.remove(stream) }
+      #expect(fault.code == .usage && "\(fault)".contains(stream))
+    }
+  }
+
+  @Test func `what was not there yet is left out and said`() throws {
+    let log = try story()
+    try log.run([
+      .account(
+        .add(
+          .init(id: AccountID("p0"), provider: ProviderID("p"), name: "p0", priority: 1, weight: 1),
+          credential: Fingerprint([UInt8](repeating: 7, count: 32))))
+    ])
+    try log.append(.request(.finished(log.finished(20, "m", [.ok]))))
+    let report = try suppose(log, set: ["account/p0.isActive=false"])
+    #expect(report.looked == 1 && report.notApplicable == 10)
+    let fault = try #require(throws: InquiryFault.self) {
+      try suppose(log, set: ["account/nobody.isActive=false"])
+    }
+    #expect(fault.code == .usage && "\(fault)".contains("account/nobody"))
+  }
+
+  @Test(arguments: [
+    ("account/p1", "STREAM.FIELD=VALUE"), ("account/p1.nope=3", "priority"),
+    ("account/p1.priority=high", "whole number"), ("account/p1.priority=0", "priority"),
+    ("account/p1.isActive=yes", "`true` or `false`"),
+    ("health/p1.testStatus=x", "STREAM.FIELD=VALUE"),
+  ])
+  func `a change that cannot be is refused in its own words`(_ text: String, _ word: String) throws
+  {
+    let fault = try #require(throws: InquiryFault.self) { try suppose(story(), set: [text]) }
+    #expect(fault.code == .usage && "\(fault)".contains(word), "\(fault)")
+  }
+
+  /// Found twice: by what-if, and by edits that really were made before the same requests came again.
+  @Test func `the requests that move are those that did move when the edit was made`() throws {
+    let seed = UInt64.random(in: 0..<(1 << 32))
+    print("seed \(seed)")
+    var random = SeededRandom(seed: seed)
+    var moved = 0
+    for _ in 0..<25 {
+      let log = try TestLog()
+      try TestLog.provision(log, accounts: 3)
+      var wanted: [String: UInt64] = [:]
+      let (victim, priority) = (random.int(1...3), random.int(1...9))
+      let isRemoval = random.oneIn(2)
+      let change: Command =
+        isRemoval
+        ? .account(.remove(AccountID("p\(victim)")))
+        : .account(.change(.init(id: AccountID("p\(victim)"), priority: UInt32(priority))))
+      for number in UInt64(1)...30 {
+        if random.oneIn(4) {
+          let other = AccountID("p\(random.int(1...3))")
+          let command: Command =
+            random.oneIn(2) ? .account(.disable(other)) : .account(.enable(other))
+          try log.run([command])
+        }
+        let facts = RequestFacts(
+          model: "m", organisation: OrganisationID("acme"), key: KeyID("key-default"),
+          operation: .chatCompletions)
+        func chosen(_ state: ControlState) -> String {
+          let decided = route(
+            RoutingSnapshot(state), facts, now: UnixNanoseconds(log.time), seed: number,
+            local: .none, tried: [])
+          return (try? decided.get().account.rawValue) ?? "none"
+        }
+        let (before, after) = (chosen(log.state), chosen(try log.state.after([change])))
+        let finished =
+          before == "none"
+          ? try log.finished(
+            number, "m", [], status: 503, ending: .denied, errorCode: "no_account_available")
+          : try log.finished(number, "m", [.ok])
+        try log.append(.request(.finished(finished)))
+        if before != after { wanted["\(before)→\(after)", default: 0] += 1 }
+      }
+      let report =
+        isRemoval
+        ? try suppose(log, remove: ["account/p\(victim)"])
+        : try suppose(log, set: ["account/p\(victim).priority=\(priority)"])
+      func name(_ outcome: WhatIfReport.Outcome) -> String {
+        if case .account(let name, _) = outcome { String(name.dropFirst(2)) } else { "none" }
+      }
+      let found = Dictionary(
+        report.groups.map { ("\(name($0.before))→\(name($0.after))", $0.requests) },
+        uniquingKeysWith: +)
+      #expect(found == wanted)
+      #expect(report.looked == 30 && report.notReproducible == 0)
+      moved += Int(report.moved)
+    }
+    #expect(moved > 20)
+  }
+}
