@@ -58,6 +58,8 @@ let package = Package(
     .target(name: "Surface", dependencies: ["Domain"], swiftSettings: strict),
     // One protocol of language models into another, without I/O.
     .target(name: "Translation", dependencies: ["Domain", "Surface"], swiftSettings: strict),
+    // What is counted for monitors, and how it is told to them.
+    .target(name: "Telemetry", dependencies: ["Domain"], swiftSettings: strict),
     // Tables that follow from the log and can be deleted.
     .target(
       name: "Views",
@@ -77,7 +79,7 @@ let package = Package(
     .target(
       name: "ControlPlane",
       dependencies: [
-        "Domain", "EventStore", "Surface", "Views", "ConfigFile", "Inquiry",
+        "Domain", "EventStore", "Surface", "Views", "ConfigFile", "Inquiry", "Telemetry",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -168,6 +170,9 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "TelemetryTests", dependencies: ["Telemetry", "Domain", "Support"],
+      swiftSettings: strict),
+    .testTarget(
       name: "ConfigFileTests", dependencies: ["ConfigFile", "Domain", "Support"],
       swiftSettings: strict),
     .testTarget(
@@ -181,7 +186,7 @@ let package = Package(
       name: "ControlPlaneTests",
       dependencies: [
         "ControlPlane", "ConfigFile", "Domain", "EventStore", "Inquiry", "Surface", "Support",
-        "Views",
+        "Telemetry", "Views",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Logging", package: "swift-log"),

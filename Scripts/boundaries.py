@@ -20,6 +20,7 @@ ALLOWED = {
     "EventStore": {"CLZ4", "CFast", "Crypto", "Glibc", "Synchronization"},
     "Surface": {"Domain"},
     "Translation": {"Domain", "Surface"},
+    "Telemetry": {"Domain"},
     "Views": {"Domain", "Crypto", "Foundation", "GRDB", "Synchronization"},
     "ConfigFile": {"Domain", "Yams"},
     "Inquiry": {"Domain", "EventStore", "Crypto"},

@@ -141,7 +141,11 @@ public final class DataPlane: Sendable {
   }
 
   /// What was counted since the start.
-  public var counts: DataPlaneCounts { plane.counters.counts }
+  public var counts: DataPlaneCounts {
+    var counts = plane.counters.counts
+    (counts.retriesSaved, counts.retriesRefused) = plane.retries.figures
+    return counts
+  }
 
   /// Puts a question to an account, on any loop.
   func ask(_ question: ProbeQuestion, of account: AccountID) async -> ModelListReport {

@@ -20,6 +20,13 @@ public struct DataPlaneCounts: Sendable, Hashable {
   public var malformedHeads: UInt64 = 0
   /// Bytes held at present of requests' bodies, and of answers what `maxHeldBodyBytes` counts of them.
   public var heldBodyBytes: Int = 0
+  /// Further attempts that requests have saved up, for all of them together.
+  public var retriesSaved: Int = 0
+  /// Further attempts that were not made, because too many were.
+  public var retriesRefused: UInt64 = 0
+
+  /// Inference requests at present; the two were not read in one moment.
+  public var requestsInFlight: UInt64 { requestsStarted - min(requestsStarted, requestsFinished) }
 }
 
 /// Counters shared by all loops.

@@ -135,6 +135,8 @@ public final class EventStore: Sendable {
   public var state: StoreState { engine.state }
   /// Why the log does not take everything at present: poisoned or full; nil if it does.
   public var failure: StoreError? { engine.failure }
+  /// What was done since the store was opened.
+  public var figures: StoreFigures { engine.figures.withLock { $0 } }
 
   /// Notes, durably, that what `report` has in `pendingTails` and `possibleGap` stands in the log now, so
   /// that later openings do not report it again; idempotent.

@@ -25,7 +25,8 @@ public struct ViewDelta: Sendable {
   private(set) var ended: [RequestID] = []
   /// A start of the gateway is among the events: whatever was under way before it is no more.
   private(set) var hasStart = false
-  private var outline = RequestOutline()
+  /// The finished request that was taken in last.
+  public private(set) var outline = RequestOutline()
   /// By the number of `provider/model`: that of the model alone; -1: none.
   private var ownNames: [Int: Int] = [:]
 
@@ -73,10 +74,12 @@ public struct ViewDelta: Sendable {
 
   /// Takes in the next event of the log as its record tells it, decoding no more than matters here.
   ///
+  /// - Returns: whether it is a finished request, which `outline` tells then: nobody need read the same bytes again.
   /// - Throws: where what matters cannot be decoded; the delta is of no use then.
+  @discardableResult
   public mutating func take(
     position: UInt64, time: UnixNanoseconds, kind: String, bytes: ArraySlice<UInt8>
-  ) throws(DecodingFailure) {
+  ) throws(DecodingFailure) -> Bool {
     let isFinished = try outline.read(kind: kind, bytes: bytes)
     if isFinished {
       bytes.withUnsafeBytes { bytes in
@@ -95,6 +98,7 @@ public struct ViewDelta: Sendable {
     }
     self.position = position
     count += 1
+    return isFinished
   }
 
   private mutating func take(_ event: RequestEvent, at position: UInt64, time: UnixNanoseconds) {
@@ -225,11 +229,6 @@ public struct ViewDelta: Sendable {
     let mark = Mark(kind: kind, value: Int64(value), chapter: page / Self.chapterPages)
     marks[mark, default: 0] |= 1 << (page % Self.chapterPages)
   }
-}
-
-extension RequestOutline.Attempt {
-  /// Whether anything was sent: an account may be passed over because the request cannot be told in its protocol.
-  fileprivate var wasSent: Bool { status != nil || wasConnected || errorClass != .request }
 }
 
 extension UsageTotals {

@@ -159,7 +159,9 @@ struct Gateway {
     let limiter = Limiter(start.ledger)
     let signer = CheckpointSigner(control: control, logger: logger)
     let signing = Task { await signer.run() }
-    let views = ViewKeeper(store: store, directory: options.directory, logger: logger)
+    let metrics = MetricsKeeper(store: store, logger: logger)
+    let views = ViewKeeper(
+      store: store, directory: options.directory, metrics: metrics, logger: logger)
     try views.start()
     defer { views.stop() }
     let keeper = SnapshotKeeper(control: control, logger: logger)
@@ -167,17 +169,20 @@ struct Gateway {
     let health = HealthKeeper(control: control, logger: logger)
     let judging = Task { await health.run() }
     let probe = PlaneProbe()
+    let figures = PlaneFigures()
     let monitor = HealthMonitor(control: control, probe: probe, logger: logger)
     let cut: Int
     let reason: String
     do {
       let first = try await configure(control, file, password)
-      let responder = await responder(control, probe, limiter, views, signer)
+      let responder = await responder(
+        control, probe, limiter, views, signer, metrics, figures)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
           control, board, health, responder, limiter, certificates, identity)
         probe.serve(plane)
+        figures.serve(plane)
         // Beside the listener: comparing takes as long as a sign-in. What was just set need not be compared.
         let telling = Task { if !first.setsPassword { await tellOfPassword(control) } }
         let reloading = Task { await reload(identity) }
@@ -273,7 +278,7 @@ struct Gateway {
 
   private func responder(
     _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter, _ views: ViewKeeper,
-    _ signer: CheckpointSigner
+    _ signer: CheckpointSigner, _ metrics: MetricsKeeper, _ figures: PlaneFigures
   ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
@@ -287,7 +292,8 @@ struct Gateway {
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
         build: BuildInfo(version: Build.version)), probe: probe,
-      usage: LimiterUsage(limiter: limiter), views: views, signer: signer, logger: logger)
+      usage: LimiterUsage(limiter: limiter), views: views, signer: signer, metrics: metrics,
+      figures: figures, logger: logger)
   }
 
   /// The control socket; without it the gateway still serves, and only the command line has to wait.

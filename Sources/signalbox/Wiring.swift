@@ -43,6 +43,30 @@ final class PlaneProbe: AccountProbe {
       status: nil, errorClass: .gateway, errorCode: "overloaded", microseconds: 0))
 }
 
+/// Shows monitors what the data plane counts, once there is one.
+final class PlaneFigures: GatewayFigures {
+  private let plane = Mutex<DataPlane?>(nil)
+
+  /// The data plane serves, and so counts.
+  func serve(_ started: DataPlane) { plane.withLock { $0 = started } }
+
+  var live: LiveFigures {
+    var live = LiveFigures()
+    guard let counts = plane.withLock({ $0 })?.counts else { return live }
+    live.requestsInFlight = counts.requestsInFlight
+    live.connectionsOpen = UInt64(max(0, counts.connectionsOpen))
+    live.connectionsAccepted = counts.connectionsAccepted
+    live.connectionsRefused = counts.connectionsRefused
+    live.malformedHeads = counts.malformedHeads
+    live.upstreamConnects = counts.upstreamConnects
+    live.heldBodyBytes = UInt64(max(0, counts.heldBodyBytes))
+    live.retriesSaved = UInt64(max(0, counts.retriesSaved))
+    live.retriesRefused = counts.retriesRefused
+    live.recordingFailures = counts.recordingFailures
+    return live
+  }
+}
+
 /// Shows operators what the data plane counts.
 struct LimiterUsage: UsageSource {
   let limiter: Limiter

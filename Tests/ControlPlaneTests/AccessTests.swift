@@ -398,7 +398,7 @@ struct AccessTests {
       #expect(
         try await policies() == [
           "host-allow-list", "same-origin", "admin-credential", "admin-credential-or-client-key",
-          "client-key", "login-rate-limit", "control-socket-only",
+          "credential-unless-local", "client-key", "login-rate-limit", "control-socket-only",
         ])
       // What is switched off is not in force.
       _ = try await box.call(.patch, "/api/settings", "{\"requireApiKey\":false}", as: token)

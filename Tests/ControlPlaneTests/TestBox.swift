@@ -23,6 +23,7 @@ final class TestBox: Sendable {
   let probe: ScriptedProbe
   /// Follows the log when it is asked, without a thread.
   let views: ViewKeeper
+  let metrics: MetricsKeeper
   /// Everything that answers said, except those that are meant to show a secret.
   private let said = Mutex<[String]>([])
 
@@ -35,7 +36,7 @@ final class TestBox: Sendable {
   private init(
     directory: String, store: EventStore, control: ControlPlane, responder: AdminResponder,
     clock: TestClock, sink: PublishedSink, made: FirstStart, probe: ScriptedProbe,
-    views: ViewKeeper
+    views: ViewKeeper, metrics: MetricsKeeper
   ) {
     self.directory = directory
     self.store = store
@@ -46,6 +47,7 @@ final class TestBox: Sendable {
     self.made = made
     self.probe = probe
     self.views = views
+    self.metrics = metrics
   }
 
   /// Opens (or opens again) a gateway's control side.
@@ -68,18 +70,21 @@ final class TestBox: Sendable {
       let made = try await control.firstStart(adminPassword: password.map { Secret($0) })
       let probe = ScriptedProbe()
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-      let views = ViewKeeper(store: store, directory: directory, logger: logger)
+      let metrics = MetricsKeeper(store: store, logger: logger)
+      let views = ViewKeeper(
+        store: store, directory: directory, metrics: metrics, logger: logger)
       var options = AdminOptions(
         isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
         build: BuildInfo(version: "0.0.0-test"))
       options.followHeartbeat = heartbeat
       let responder = await AdminResponder(
         control: control, options: options, probe: canProbe ? probe : nil, views: views,
-        signer: CheckpointSigner(control: control, logger: logger),
+        signer: CheckpointSigner(control: control, logger: logger), metrics: metrics,
         logger: logger)
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,
-        sink: sink, made: made, probe: probe, views: views)
+        sink: sink, made: made, probe: probe, views: views,
+        metrics: metrics)
     } catch {
       try store.close()
       throw error
@@ -145,7 +150,8 @@ final class TestBox: Sendable {
     }
     return Reply(
       status: answer.status.code, headers: answer.headers, text: text,
-      json: bytes.isEmpty ? .null : try JSONValue.parse(bytes))
+      json: bytes.isEmpty || answer.headers[.contentType]?.hasPrefix("text/") == true
+        ? .null : try JSONValue.parse(bytes))
   }
 
   /// Asks for an answer that goes on; nil: it is another one.

@@ -71,7 +71,9 @@ struct OpenAPITests {
       switch row.tier {
       case .admin: row.admitsKeys ? admin + client : admin
       case .client: client
-      case .public: row.group == .models ? [[]] + client : []
+      case .public:
+        row.endpoint == .metrics
+          ? [[]] + admin + client : row.group == .models ? [[]] + client : []
       case .local: []
       }
     #expect(schemes == expected)

@@ -78,11 +78,13 @@ private let hits: [Hit] = [
   .init("GET", "/api/history/alias%2Ffast?limit=1", .streamHistory, ["stream": "alias/fast"]),
   .init("GET", "/v1/status/readyz", .readyz),
   .init("GET", "/health", .health),
+  .init("GET", "/metrics", .metrics),
 ]
 
 private let strangers = [
   "/", "/v1", "/v1/", "/v1/models/", "/v2/models", "/v1/Models", "/v1//models", "/api/keys/a/b",
   "/api/keys/", "//v1/models", "/api%2Fkeys", "/v1/models%2Fx", "/v1/audit/requests", "/health/",
+  "/metrics/",
   "/v1/chat/completions/", "/v1beta/models/", "/v1beta/models%2Fg", "/v1beta/g:generateContent",
   "/v1/responses/", "/v2/messages",
   "/api/v1/audit/requests/x", "/{id}", "/api/v1/../keys",
@@ -174,7 +176,7 @@ struct RoutesTests {
         "/v1/models", "/v1/models/{id}", "/api/v1/models", "/api/v1/models/{id}",
         "/v1beta/models", "/v1beta/models/{id}", "/api/v1beta/models", "/api/v1beta/models/{id}",
         "/api/auth/login", "/api/auth/logout", "/health", "/api/health/ping", "/v1/status/healthz",
-        "/v1/status/readyz",
+        "/v1/status/readyz", "/metrics",
       ])
   }
 

@@ -24,14 +24,16 @@ public struct AdminResponder: Sendable {
   ///   - probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
   ///   - views: keep requests countable; nil: no gateway runs.
   ///   - signer: signs what a proof is asked for; nil: no gateway runs.
+  ///   - metrics: count what the log tells; nil: no gateway runs.
+  ///   - figures: of the gateway that runs; nil: none does.
   public init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
     usage: (any UsageSource)? = nil, views: ViewKeeper? = nil, signer: CheckpointSigner? = nil,
-    logger: Logger
+    metrics: MetricsKeeper? = nil, figures: (any GatewayFigures)? = nil, logger: Logger
   ) async {
     let service = AdminService(
       control: control, options: options, probe: probe, usage: usage,
-      keeper: views, signer: signer,
+      keeper: views, signer: signer, metricsKeeper: metrics, figures: figures,
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
       logger: logger)
     self.service = service

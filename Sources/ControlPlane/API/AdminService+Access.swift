@@ -51,6 +51,15 @@ extension AdminService {
       } else {
         throw unauthorized(call)
       }
+    case .credentialUnlessLocal:
+      if isLocal(call, hosts) { return }
+      if let session = await session(of: call) {
+        call.caller = .admin(session)
+      } else if let key = key(of: call), key.diagnostics {
+        call.caller = .key(key)
+      } else {
+        throw unauthorized(call)
+      }
     case .loginRateLimit:
       // Where the password is looked at: a request without one is no attempt.
       return
@@ -58,6 +67,14 @@ extension AdminService {
       // The data plane's rows do not come here, and those of the socket must not.
       throw APIFault(.notFound)
     }
+  }
+
+  /// A program on this machine asks, for itself: no browser that was told a foreign name for it, and no proxy.
+  private func isLocal(_ call: AdminCall, _ hosts: HostGuard) -> Bool {
+    let forwarded: [HTTPField.Name?] = [.xForwardedFor, .init("forwarded"), .init("via")]
+    return IPAddress(call.remoteAddress)?.isLoopback == true
+      && hosts.accepts(call.headers[.hostField])
+      && !forwarded.compactMap(\.self).contains { call.headers[$0] != nil }
   }
 
   /// Who a session belongs to is asked of the state as it is now: what ended it may have come meanwhile.

@@ -67,14 +67,14 @@ extension AdminService {
   /// What every endpoint takes and answers.
   func openAPI() -> AdminAnswer { .json(openAPIDocument(version: options.build.version)) }
 
-  private enum Health: String {
+  enum Health: String {
     case healthy
     /// Requests are served and not recorded.
     case degraded
     case unhealthy
   }
 
-  private var logHealth: Health {
+  var logHealth: Health {
     switch control.store.state {
     case .working: control.store.failure == nil ? .healthy : .unhealthy
     case .shedding(let shortage):

@@ -16,6 +16,10 @@ struct AdminService: Sendable {
   let keeper: ViewKeeper?
   /// nil: no gateway runs here, and nothing is signed.
   let signer: CheckpointSigner?
+  /// nil: no gateway runs here.
+  let metricsKeeper: MetricsKeeper?
+  /// nil: no gateway runs here.
+  let figures: (any GatewayFigures)?
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -25,6 +29,8 @@ struct AdminService: Sendable {
   let effects = Sideline(label: "signalbox.effect", limit: 8)
   /// Who follows the log, and their reads of it: beside the others, however many follow.
   let followers = Followers()
+  /// Pages for monitors, which must not wait behind lists.
+  let scrapes = Sideline(label: "signalbox.metrics", limit: 8)
   let hosts: HostGuard
   /// Of the address that is for administration alone; nil: there is none.
   let administrationHosts: HostGuard?
@@ -32,7 +38,8 @@ struct AdminService: Sendable {
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
     usage: (any UsageSource)?, keeper: ViewKeeper?, signer: CheckpointSigner?,
-    sessions: Sessions, logger: Logger
+    metricsKeeper: MetricsKeeper?, figures: (any GatewayFigures)?, sessions: Sessions,
+    logger: Logger
   ) {
     self.control = control
     self.options = options
@@ -40,6 +47,8 @@ struct AdminService: Sendable {
     self.usage = usage
     self.keeper = keeper
     self.signer = signer
+    self.metricsKeeper = metricsKeeper
+    self.figures = figures
     self.sessions = sessions
     self.logger = logger
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
@@ -152,6 +161,7 @@ struct AdminService: Sendable {
     case .ping: await ping()
     case .healthz: healthz()
     case .readyz: readyz()
+    case .metrics: try await metrics()
     case .openAPI: openAPI()
     case .chatCompletions, .completions, .embeddings, .responses, .messages, .countTokens,
       .generateContent, .streamGenerateContent, .inference, .getResponse, .listInputItems,

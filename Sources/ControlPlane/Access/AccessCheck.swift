@@ -12,6 +12,8 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
   case adminCredential = "admin-credential"
   /// An administrator's session or a client's key.
   case adminCredentialOrClientKey = "admin-credential-or-client-key"
+  /// From this machine without one; else an administrator's session or a key with `diagnostics`.
+  case credentialUnlessLocal = "credential-unless-local"
   /// A client's key; checked by the data plane.
   case clientKey = "client-key"
   /// Few wrong passwords a minute.
@@ -40,7 +42,9 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
       if row.method != .get { checks.append(.sameOrigin) }
     }
     switch row.tier {
-    case .public: if row.endpoint == .login { checks.append(.loginRateLimit) }
+    case .public:
+      if row.endpoint == .login { checks.append(.loginRateLimit) }
+      if row.endpoint == .metrics { checks.append(.credentialUnlessLocal) }
     case .admin: checks.append(row.admitsKeys ? .adminCredentialOrClientKey : .adminCredential)
     case .client: if posture.requiresClientKey { checks.append(.clientKey) }
     case .local: checks.append(.controlSocketOnly)
@@ -57,6 +61,8 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
     case .adminCredential: "an administrator's session, as cookie or bearer token"
     case .adminCredentialOrClientKey:
       "an administrator's session, or a client's key for what is its organisation's"
+    case .credentialUnlessLocal:
+      "no credential from this machine itself; from elsewhere or by a proxy an administrator's session, or a client's key with diagnostics"
     case .clientKey: "a client's key that is neither paused, revoked nor expired"
     case .loginRateLimit:
       "at most \(LoginLimiter.failures) wrong passwords a minute from one address,"

@@ -4,6 +4,7 @@ public import EventStore
 import Foundation
 public import Logging
 import Synchronization
+import Telemetry
 import Views
 
 /// Keeps the views of requests in step with the log, on a thread that lets all others go first.
@@ -41,6 +42,8 @@ public final class ViewKeeper: Sendable {
   static let patience: Int64 = 250_000_000
 
   private let reader: LogReader
+  /// Gets what is read here, so that the log is read once.
+  private let metrics: MetricsKeeper?
   private let last: @Sendable () -> Position
   private let directory: String
   private let logger: Logger
@@ -53,9 +56,16 @@ public final class ViewKeeper: Sendable {
   private let wake = Signal()
   private let thread = Mutex<StoreThread?>(nil)
 
-  /// - Parameter directory: Of the log; the views lie in `views/` there. Nothing happens before `start`.
-  public init(store: EventStore, directory: String, logger: Logger) {
+  /// Nothing happens before `start`.
+  ///
+  /// - Parameters:
+  ///   - directory: Of the log; the views lie in `views/` there.
+  ///   - metrics: gets what is read of the log here; nil: nobody counts.
+  public init(
+    store: EventStore, directory: String, metrics: MetricsKeeper? = nil, logger: Logger
+  ) {
     reader = store.reader
+    self.metrics = metrics
     last = { store.lastWritten }
     self.directory = directory + "/views"
     self.logger = logger
@@ -204,14 +214,37 @@ public final class ViewKeeper: Sendable {
     // Space that appends are about to need is not for what can wait.
     try reader.requireHeadroom()
     var delta = ViewDelta()
-    try reader.scan(from: Position(from.position).next, through: nil) { entry in
+    let first = Position(from.position).next
+    if let metrics, metrics.wants(from: first, count: Self.batch) {
+      try metrics.reading { counted in
+        try scan(from: first, into: &delta) { event, delta, isFinished in
+          guard isFinished else { return metrics.take(event, into: &counted) }
+          counted.take(
+            finished: delta.outline, position: event.position.rawValue, bytes: event.payload)
+        }
+      }
+    } else {
+      try scan(from: first, into: &delta) { _, _, _ in }
+    }
+    guard delta.count > 0 else { return false }
+    try views.apply(delta, after: from, chain: try chain(at: Position(delta.position)))
+    return delta.count >= Self.batch
+  }
+
+  /// Reads a batch; `handOn` gets each event, and whether it is a finished request, which the delta outlines then.
+  private func scan(
+    from: Position, into delta: inout ViewDelta,
+    handOn: (StoredEvent, borrowing ViewDelta, Bool) -> Void
+  ) throws {
+    try reader.scan(from: from, through: nil) { entry in
       switch entry {
       case .gap(let gap): try gap.requireAccepted()
       case .event(let stored):
         do throws(DecodingFailure) {
-          try delta.take(
+          let isFinished = try delta.take(
             position: stored.position.rawValue, time: UnixNanoseconds(stored.time),
             kind: stored.kind, bytes: stored.payload)
+          handOn(stored, delta, isFinished)
         } catch {
           throw ControlError.unreadable(
             position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
@@ -219,9 +252,6 @@ public final class ViewKeeper: Sendable {
       }
       return delta.count >= Self.batch ? .stop : .continue
     }
-    guard delta.count > 0 else { return false }
-    try views.apply(delta, after: from, chain: try chain(at: Position(delta.position)))
-    return delta.count >= Self.batch
   }
 
   private func chain(at position: Position) throws(StoreError) -> [UInt8] {

@@ -17,6 +17,14 @@ final class RetryBudget: Sendable {
   /// When the floor's attempts will all be free again, in nanoseconds of the monotonic clock.
   private let floorFreeAt = Atomic<Int64>(0)
 
+  /// Attempts that were asked for and not left.
+  private let refused = Atomic<UInt64>(0)
+
+  /// Attempts put aside at present, and those refused so far.
+  var figures: (saved: Int, refused: UInt64) {
+    (saved.load(ordering: .relaxed), refused.load(ordering: .relaxed))
+  }
+
   /// A request makes its first attempt.
   func requested() {
     // Mostly full: then nothing is written that other loops read.
@@ -37,7 +45,10 @@ final class RetryBudget: Sendable {
     var freeAt = floorFreeAt.load(ordering: .relaxed)
     while true {
       let next = max(freeAt, now) + step
-      guard next - now <= 1_000_000_000 else { return false }
+      guard next - now <= 1_000_000_000 else {
+        refused.count()
+        return false
+      }
       let (done, found) = floorFreeAt.weakCompareExchange(
         expected: freeAt, desired: next, ordering: .relaxed)
       if done { return true }

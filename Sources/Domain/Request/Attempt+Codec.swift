@@ -79,13 +79,13 @@ extension RequestOutline.Attempt {
     _ = try reader.zigzag()
     _ = try reader.varint()
     account = try reader.textPlace()
-    _ = try reader.one(of: ChoiceRule.self)
+    rule = try reader.one(of: ChoiceRule.self)
     status = try reader.optional(flags, Flag.status)
     errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
     if flags & Flag.errorCode != 0 { try reader.skipText() }
     wasConnected = flags & Flag.connect != 0
     if wasConnected { _ = try reader.varint() }
-    if flags & Flag.firstByte != 0 { _ = try reader.varint() }
+    firstByteMicroseconds = try reader.optional(flags, Flag.firstByte)
     totalMicroseconds = try reader.varint()
     upstreamModel = flags & Flag.upstreamModel == 0 ? nil : try reader.textPlace()
     if flags & Flag.cursor != 0 { _ = try reader.varint() }

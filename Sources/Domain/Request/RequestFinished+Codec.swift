@@ -169,6 +169,7 @@ extension RequestOutline {
     let flags = try reader.flags(known: isFirst ? Flag.first : Flag.second)
     id = RequestID(try reader.id())
     receivedAt = try reader.time()
+    isStream = flags & Flag.isStream != 0
     if flags & Flag.clientRequestID != 0 { try reader.skipText() }
     organisation = flags & Flag.organisation == 0 ? nil : try reader.textPlace()
     key = flags & Flag.key == 0 ? nil : try reader.textPlace()
@@ -178,7 +179,7 @@ extension RequestOutline {
     modelResolved = flags & Flag.modelResolved == 0 ? nil : try reader.textPlace()
     status = try reader.uint16()
     ending = try reader.one(of: Ending.self)
-    if flags & Flag.errorCode != 0 { try reader.skipText() }
+    errorCode = flags & Flag.errorCode == 0 ? nil : try reader.textPlace()
     errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
     usage = TokenUsage(
       input: try reader.optional(flags, Flag.input),
@@ -188,16 +189,17 @@ extension RequestOutline {
       cacheCreation: try reader.optional(flags, Flag.cacheCreation))
     if flags & Flag.priceVersion != 0 { _ = try reader.varint() }
     costMicroUSD = try reader.optional(flags, Flag.cost)
-    for _ in 0..<3 { _ = try reader.varint() }
-    if flags & Flag.firstByte != 0 { _ = try reader.varint() }
-    _ = try reader.varint()
+    for _ in 0..<2 { _ = try reader.varint() }
+    queueMicroseconds = try reader.varint()
+    firstByteMicroseconds = try reader.optional(flags, Flag.firstByte)
+    totalMicroseconds = try reader.varint()
     let count = try reader.count()
     attempts.removeAll(keepingCapacity: true)
     for _ in 0..<count {
       attempts.append(try Attempt(from: &reader, after: receivedAt, isFirstVersion: isFirst))
     }
     if flags & Flag.session != 0 { _ = try reader.varint() }
-    let _: [LimitReading] = try reader.filledList(flags, Flag.limits)
+    limits = try reader.filledList(flags, Flag.limits)
     if flags & Flag.reserve != 0 { _ = try Reserve(from: &reader) }
     if flags & Flag.idempotency != 0 { _ = try IdempotencyMark(from: &reader) }
   }

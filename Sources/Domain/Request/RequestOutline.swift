@@ -20,19 +20,33 @@ public struct RequestOutline: Sendable {
   public internal(set) var status: UInt16 = 0
   /// How it ended, as the client saw it.
   public internal(set) var ending = Ending.completed
+  /// The error catalogue's code; nil on success.
+  public internal(set) var errorCode: Range<Int>?
   /// Whose fault a failure was; nil on success.
   public internal(set) var errorClass: ErrorClass?
+  /// Whether the answer was asked for as a stream.
+  public internal(set) var isStream = false
   /// Tokens as the provider reported them.
   public internal(set) var usage = TokenUsage.notReported
   /// In millionths of a US dollar; nil: no price known.
   public internal(set) var costMicroUSD: UInt64?
+  /// From the head's last byte to the first attempt.
+  public internal(set) var queueMicroseconds: UInt64 = 0
+  /// From the head's last byte to the first byte sent to the client.
+  public internal(set) var firstByteMicroseconds: UInt64?
+  /// Microseconds until the end.
+  public internal(set) var totalMicroseconds: UInt64 = 0
   /// The upstream calls, in order.
   public internal(set) var attempts: [Attempt] = []
+  /// The limits that held, and what was used of each when the request came.
+  public internal(set) var limits: [LimitReading] = []
 
   /// One upstream call.
   public struct Attempt: Sendable {
     /// The account concerned.
     public var account: Range<Int>
+    /// The rule that chose the account.
+    public var rule: ChoiceRule
     /// The provider's own model name; nil: that of `modelResolved`, or not recorded.
     public var upstreamModel: Range<Int>?
     /// Upstream's status; nil if no answer came.
@@ -41,8 +55,13 @@ public struct RequestOutline: Sendable {
     public var errorClass: ErrorClass?
     /// Whether there was a connection to send it over.
     public var wasConnected: Bool
+    /// Microseconds until the answer's first byte; nil if none came.
+    public var firstByteMicroseconds: UInt64?
     /// Microseconds until the end.
     public var totalMicroseconds: UInt64
+
+    /// Whether anything was sent: an account may be passed over because the request cannot be told in its protocol.
+    public var wasSent: Bool { status != nil || wasConnected || errorClass != .request }
   }
 
   /// To be filled by `read`, again and again.

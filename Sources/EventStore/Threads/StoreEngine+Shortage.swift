@@ -200,8 +200,10 @@ extension StoreEngine {
     if isPoisoned.isSet { return }
     do throws(StoreError) {
       try reserve.take()
-      _ = closeGap()
+      let isOver = closeGap()
+      figures.withLock { isOver ? ($0.resumptions += 1) : ($0.failedResumptions += 1) }
     } catch {
+      figures.withLock { $0.failedResumptions += 1 }
       if let now = shortage.withLock({ $0 }), now.shed > 0, isUnsaid(now) { _ = openGap() }
     }
   }

@@ -126,6 +126,7 @@ extension StoreEngine {
     }
     if problem == nil { noteDurable(mark.position) }
     let now = disk.monotonic()
+    figures.withLock { $0.noteSync(nanoseconds: now - began) }
     let (covered, isUrgent) = syncing.withLock { state -> ([Waiting], Bool) in
       var covered: [Waiting] = []
       if problem == nil {

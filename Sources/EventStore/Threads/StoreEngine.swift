@@ -115,6 +115,7 @@ final class StoreEngine: Sendable {
   /// Whether there is a shortage.
   let isShort: Atomic<Bool>
   let durable: Atomic<UInt64>
+  let figures = Mutex(StoreFigures())
   private let currentEpoch: Atomic<UInt64>
   /// Answered and visible to nobody yet: the last `queued` position that is not written.
   private let unwrittenAnswers = Atomic<Bool>(false)

@@ -86,6 +86,7 @@ extension Endpoint {
     case .ping: .ping
     case .healthz: .healthz
     case .readyz: .readyz
+    case .metrics: .metrics
     case .openAPI: .openAPI
     }
   }

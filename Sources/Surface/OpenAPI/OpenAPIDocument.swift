@@ -77,7 +77,9 @@ extension RouteRow {
     switch tier {
     case .client: return list(keys)
     case .admin: return list(admitsKeys ? admin + keys : admin)
-    case .public: return group == .models ? [[:]] + list(keys) : []
+    case .public:
+      if endpoint == .metrics { return [[:]] + list(admin + keys) }
+      return group == .models ? [[:]] + list(keys) : []
     case .local: return []
     }
   }

@@ -84,5 +84,6 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case ping
   case healthz
   case readyz
+  case metrics
   case openAPI
 }

@@ -194,6 +194,7 @@ public enum Routes {
     look(.ping, "/api/health/ping", "Answer a ping"),
     look(.healthz, "/v1/status/healthz", "Tell whether the process lives"),
     look(.readyz, "/v1/status/readyz", "Tell whether the gateway can serve, by component"),
+    look(.metrics, "/metrics", "Show all metrics, as Prometheus reads them"),
     RouteRow(
       .openAPI, .get, "/openapi.json", .admin, .state, "Describe every endpoint, as OpenAPI 3.1",
       by: .controlPlane),

@@ -26,6 +26,14 @@ extension Contract {
     Answer(
       status: 503, .readiness, note: "No account is configured, or the log takes nothing"),
   ])
+  static let metrics = Contract(
+    answers: [
+      Answer(
+        status: 200,
+        note:
+          "Prometheus' text; without a credential only from this machine, else for administrators and keys with `diagnostics`",
+        schema: .string, mediaType: "text/plain")
+    ], errors: [.unauthorized])
   static let openAPI = Contract(answers: [.ok(.open([.field("openapi", .constant("3.1.0"))]))])
 }
 

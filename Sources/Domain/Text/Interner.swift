@@ -1,14 +1,21 @@
 /// Numbers for texts, in the order in which they were met first; makes a text only once.
-struct Interner: Sendable {
-  private(set) var texts: [String] = []
+public struct Interner: Sendable {
+  /// By number.
+  public private(set) var texts: [String] = []
+  private let limit: Int
   /// Number + 1 by the low bits of the hash; 0: free.
   ///
   /// Always less than half full.
   private var slots = [Int32](repeating: 0, count: 256)
   private var hashes: [UInt64] = []
 
+  /// No text.
+  ///
+  /// - Parameter limit: Texts that get a number of their own; all others share the number `limit`.
+  public init(limit: Int = .max) { self.limit = limit }
+
   /// The number of the text whose UTF-8 this is.
-  mutating func number(of bytes: UnsafeRawBufferPointer) -> Int {
+  public mutating func number(of bytes: UnsafeRawBufferPointer) -> Int {
     let hash = Self.hash(bytes)
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
@@ -17,6 +24,7 @@ struct Interner: Sendable {
       slot = (slot + 1) & (slots.count - 1)
     }
     let number = texts.count
+    guard number < limit else { return limit }
     slots[slot] = Int32(truncatingIfNeeded: number + 1)
     texts.append(String(decoding: bytes, as: UTF8.self))
     hashes.append(hash)
@@ -24,7 +32,8 @@ struct Interner: Sendable {
     return number
   }
 
-  mutating func number(of text: String) -> Int {
+  /// The number of a text.
+  public mutating func number(of text: String) -> Int {
     var text = text
     return text.withUTF8 { number(of: UnsafeRawBufferPointer($0)) }
   }
