@@ -1,17 +1,22 @@
 """deploy/: rules that fire and keep silent as they should, and files that the programs they are for accept."""
 
+import http.client
 import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
+import urllib.parse
 from pathlib import Path
 
 from story import Story
-from support import BIN, ROOT, Case
+from support import BIN, CLIENT_KEY, ROOT, Case, Child, eventually, exchange, free_port, message
 
 try:
     import yaml
@@ -162,6 +167,74 @@ class UnitTests(Case):
         self.assertLess(exposure, 2.5)
 
 
+class Prometheus:
+    """Debian's Prometheus over deploy/'s own files, in which a minute takes 1.2 seconds.
+
+    Only spans, `for` and addresses are changed: the rules are those that are shipped.
+    """
+
+    MINUTE = 1200
+    #: No alert may follow from one scrape that a busy machine lost.
+    LEAST = 2000
+
+    def __init__(self, directory, target):
+        self.directory = Path(directory) / "prometheus"
+        self.directory.mkdir()
+        for name in ("alerts.yaml", "slo-rules.yaml"):
+            text = (DEPLOY / name).read_text()
+            text = re.sub(r"\[[0-9a-z:]+\]", lambda found: self.shorter(found[0], 1), text)
+            text = re.sub(r"(?m)^ +for: .*$", lambda found: self.shorter(found[0], self.LEAST), text)
+            (self.directory / name).write_text(text)
+        text = (DEPLOY / "prometheus.yaml").read_text()
+        self.assert_has(text, "127.0.0.1:8080", "_interval: 15s")
+        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{target}").replace("_interval: 15s", "_interval: 400ms")
+        (self.directory / "prometheus.yaml").write_text(text)
+        self.port = free_port()
+        self.child = Child(
+            [shutil.which("prometheus"), f"--config.file={self.directory}/prometheus.yaml",
+             f"--storage.tsdb.path={self.directory}/data", f"--web.listen-address=127.0.0.1:{self.port}",
+             "--log.level=warn"],
+            self.directory / "prometheus.log")
+        eventually(self.is_ready, "Prometheus")
+
+    def assert_has(self, text, *parts):
+        for part in parts:
+            if part not in text:
+                raise AssertionError(f"deploy/prometheus.yaml has no {part}")
+
+    def shorter(self, text, least):
+        minutes = {"s": 1 / 60, "m": 1, "h": 60, "d": 1440}
+        return re.sub(
+            r"\b(\d+)([smhd])\b",
+            lambda found: f"{max(least, int(int(found[1]) * minutes[found[2]] * self.MINUTE))}ms", text)
+
+    def is_ready(self):
+        if not self.child.is_running():
+            raise AssertionError("Prometheus ended:\n" + self.child.text()[-2000:])
+        try:
+            return exchange(self.port, "GET", "/-/ready", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def ask(self, path, **fields):
+        answer = exchange(self.port, "GET", f"/api/v1/{path}?{urllib.parse.urlencode(fields)}")
+        document = answer.json()
+        if answer.status != 200 or document["status"] != "success":
+            raise AssertionError(f"{path} {fields}: {answer.status} {document}")
+        return document["data"]
+
+    def query(self, expression):
+        return self.ask("query", query=expression)["result"]
+
+    def firing(self):
+        """The alerts that fire now: name → labels and rendered annotations of each."""
+        found = {}
+        for alert in self.ask("alerts")["alerts"]:
+            if alert["state"] == "firing":
+                found.setdefault(alert["labels"]["alertname"], []).append(alert)
+        return found
+
+
 @unittest.skipIf(yaml is None, "PyYAML could not be installed")
 class CommandsTests(Story):
     def test_the_first_command_of_each_alert_runs_beside_a_gateway(self):
@@ -182,3 +255,190 @@ class CommandsTests(Story):
                     ["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
                 self.assertEqual((result.returncode, result.stderr), (0, ""), command)
                 self.assertTrue(result.stdout.strip(), command)
+
+
+class Load(threading.Thread):
+    """Asks forty times a second, on one connection while it lasts, as `model(number)` says."""
+
+    def __init__(self, port, model):
+        super().__init__(daemon=True)
+        self.port, self.model, self.ended = port, model, threading.Event()
+        self.start()
+
+    def run(self):
+        connection, count = None, 0
+        while not self.ended.wait(0.025):
+            count += 1
+            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+            # A gateway that is killed breaks it off; the next one is asked on another connection.
+            try:
+                connection.request(
+                    "POST", "/v1/chat/completions", json.dumps(message(model=self.model(count), max_tokens=2)),
+                    {"authorization": f"Bearer {CLIENT_KEY}", "content-type": "application/json"})
+                connection.getresponse().read()
+            except (OSError, http.client.HTTPException):
+                connection.close()
+                connection = None
+        if connection:
+            connection.close()
+
+    def end(self):
+        self.ended.set()
+        self.join(10)
+
+
+class Watched(Story):
+    """A gateway with a Prometheus that scrapes it."""
+
+    def setUp(self):
+        super().setUp()
+        self.prometheus = Prometheus(tempfile.mkdtemp(dir=self.directory), self.box.port)
+        self.addCleanup(self.prometheus.child.kill)
+        eventually(lambda: self.prometheus.query('up{job="signalbox"} == 1'), "a first scrape")
+
+    def load(self, model):
+        load = Load(self.box.port, model)
+        self.addCleanup(load.end)
+        return load
+
+
+@unittest.skipIf(yaml is None, "PyYAML could not be installed")
+class LadderTests(Watched):
+    def look(self):
+        """What fires now; the moment in which each was first seen to."""
+        now = self.prometheus.firing()
+        for name in now:
+            self.seen.setdefault(name, time.monotonic())
+        return now
+
+    def until(self, *names, patience=30):
+        return eventually(
+            lambda: set(names) <= (now := self.look()).keys() and now, f"{names} beside {self.look().keys()}", patience)
+
+    def sevs(self, now):
+        return {alert["labels"].get("sev") for rows in now.values() for alert in rows}
+
+    def test_an_outage_climbs_the_ladder_and_its_end_is_seen(self):
+        """A provider fails, then all of them, then the gateway itself; all comes back, and fails once more."""
+        self.seen = {}
+        good, bad = self.pool(1), self.pool(1)
+        degraded = {bad.accounts[0]: {"behaviour": {"status": 500}}}
+        self.load(lambda count: bad.model if count % 50 == 0 else good.model)
+        eventually(lambda: self.prometheus.query('slo_burn_rate{slo="availability",window="1m"} == 0'), "good traffic")
+        self.assertEqual(self.look(), {})
+
+        # One request in fifty: four times what is promised.
+        self.play(accounts=degraded)
+        now = self.until("SloBurnSev2", "ProviderSuccessLow", patience=60)
+        self.assertEqual([row["labels"]["slo"] for row in now["SloBurnSev2"]], ["availability"])
+        self.assertEqual([row["labels"]["provider"] for row in now["ProviderSuccessLow"]], [bad.provider])
+        self.assertNotIn("SEV-1", self.sevs(self.seen_alerts(now)))
+
+        self.play({"status": 500})
+        now = self.until("SloBurnSev1", "MostRequestsFailing", "HighErrorRate")
+        for alert in ("SloBurnSev1", "MostRequestsFailing"):
+            self.assertEqual(now[alert][0]["labels"]["sev"], "SEV-1")
+        self.assertRegex(now["MostRequestsFailing"][0]["annotations"]["summary"], r"^\d.*% of requests fail")
+
+        argv, environment = self.box.child.process.args, self.box.environment
+        self.box.kill()
+        now = self.until("PingFailing")
+        self.assertIn(f":{self.box.port} did not answer", now["PingFailing"][0]["annotations"]["summary"])
+
+        order = sorted(self.seen, key=self.seen.get)
+        first = {sev: min(order.index(name) for name in names) for sev, names in {
+            "SEV-2": ("SloBurnSev2", "ProviderSuccessLow"), "SEV-1": ("SloBurnSev1", "MostRequestsFailing"),
+            "gone": ("PingFailing",)}.items()}
+        self.assertLess(first["SEV-2"], first["SEV-1"], order)
+        self.assertLess(first["SEV-1"], first["gone"], order)
+        self.assertNotIn("IncidentRecurred", order)
+
+        self.play()
+        self.box.child = Child(argv, self.directory / "signalbox.again.log", environment)
+        self.children.append(self.box.child)
+        self.box.wait()
+        eventually(lambda: not self.look(), "silence", 60)
+
+        self.play({"status": 500})
+        self.until("MostRequestsFailing", "IncidentRecurred")
+        self.play()
+        eventually(lambda: "MostRequestsFailing" not in self.look(), "the end of it", 60)
+
+    def seen_alerts(self, now):
+        """Those that fire, and by name those that did before."""
+        rules = alerts()
+        return {**{name: [rules[name]] for name in self.seen}, **now}
+
+
+#: Panels of the dashboard that are empty as long as nothing goes wrong, at least in part.
+ONLY_IN_TROUBLE = {
+    "Alerts that fire", "Share that fails", "Errors by class", "Denials by reason", "Denials by limits",
+    "Calls that failed", "Failovers", "Cooldowns begun", "Cut streams, unmade retries"}
+
+
+@unittest.skipIf(yaml is None, "PyYAML could not be installed")
+class DashboardTests(Watched):
+    def queries(self):
+        """Every query of the dashboard with the panel's title."""
+        found = [
+            (panel["title"], target["expr"]) for panel in self.page["panels"] for target in panel.get("targets", [])]
+        found += [(row["name"], row["expr"]) for row in self.page["annotations"]["list"]]
+        self.assertGreater(len(found), 40)
+        return [
+            (title, text.replace("$__rate_interval", "5s").replace("$instance", ".*")) for title, text in found]
+
+    def answered(self, expected, play, patience):
+        """Plays on until each of these queries has been answered with a number at least once."""
+        missing = list(expected)
+        end = time.monotonic() + patience
+        while missing:
+            self.assertLess(time.monotonic(), end, f"no data for {missing}")
+            play()
+            missing = [
+                row for row in missing
+                if not any(found["value"][1] != "NaN" for found in self.prometheus.query(row[1]))]
+
+    def test_each_query_has_an_answer_where_it_should(self):
+        self.page = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
+        titles = [panel["title"] for panel in self.page["panels"]]
+        self.assertEqual(len(titles), len(set(titles)))
+        self.assertLessEqual(ONLY_IN_TROUBLE, set(titles))
+        for row in self.page["templating"]["list"]:
+            if row["type"] == "query":
+                name, label = re.fullmatch(r"label_values\((\w+), (\w+)\)", row["query"]).groups()
+                self.assertEqual(
+                    self.prometheus.ask(f"label/{label}/values", **{"match[]": name}), [f"127.0.0.1:{self.box.port}"])
+
+        pool = self.pool(2)
+        self.must("PUT", "/api/organisations/acme", {"budgets": [{"period": "month", "usd": 1_000_000}]})
+        self.must("PATCH", "/api/pricing", {pool.provider: {"gpt-4o-mini": {"input": 1000, "output": 1000}}})
+        alias = {"model": pool.model, "alias": "dash"}
+
+        def well():
+            self.good(pool.model, 3)
+            self.assertEqual(self.chat(pool.model, stream=True).status, 200)
+            self.must("PUT", "/api/models/alias", alias)
+            alias["model"] = pool.other if alias["model"] == pool.model else pool.model
+
+        self.answered([row for row in self.queries() if row[0] not in ONLY_IN_TROUBLE], well, 20)
+
+        keys = [
+            self.key(name="rate", limits={"rpm": 1}), self.key(name="usd", budgets=[{"period": "day", "usd": 0.000001}]),
+            self.key(name="tokens", budgets=[{"period": "day", "tokens": 1}])]
+
+        def badly():
+            # The first account fails and cools, a stream breaks off, everything is asked that is refused, nothing is left.
+            fresh, cut = self.pool(2), self.pool(1)
+            self.play(
+                {"status": 503},
+                accounts={
+                    fresh.accounts[0]: {"behaviour": {"status": 429}}, fresh.accounts[1]: {"behaviour": {"status": 200}},
+                    cut.accounts[0]: {"behaviour": {"fault": "close-mid-stream", "at-chunk": 3, "chunk-pace": "20ms"}}})
+            for model in (fresh.model, pool.model, pool.model, pool.model, "nobody/offers"):
+                self.chat(model)
+            self.chat(cut.model, stream=True)
+            for key in keys * 2:
+                # The one whose tokens have a price.
+                self.chat(pool.model, key=key, max_tokens=50)
+
+        self.answered(self.queries(), badly, 40)
