@@ -104,7 +104,7 @@ def whole(module):
     """Cases that hold a file to its table: each command is run by some case of the file."""
     def each(self):
         source = Path(module["__file__"]).read_text()
-        run = set(re.findall(r'self\.step\(\s*"([^"]+)"', source))
+        run = set(re.findall(r'self\.(?:step|series)\(\s*"([^"]+)"', source))
         self.assertEqual(run, set(module["STEPS"]))
 
     return type("TableTests", (unittest.TestCase,), {
