@@ -30,6 +30,7 @@ struct ReplayCommand: ParsableCommand {
         replay state --at 2026-11-20T14:00:00Z --part accounts
         replay state --at -1d --diff -5m
         replay what-if --from -1h --remove account/mock-a1
+        replay bisect --predicate 'account/mock-a1 is cooling'
         replay drift --from -1d
         replay blame alias/fast
         replay verify --log /var/lib/signalbox
@@ -38,7 +39,8 @@ struct ReplayCommand: ParsableCommand {
       """,
     subcommands: [
       WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
-      WhatIfCommand.self, DriftCommand.self, BlameCommand.self, HistoryCommand.self,
+      WhatIfCommand.self, BisectCommand.self, DriftCommand.self, BlameCommand.self,
+      HistoryCommand.self,
       VerifyCommand.self,
       CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self,
     ])

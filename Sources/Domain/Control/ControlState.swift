@@ -140,7 +140,7 @@ public struct ControlState: Sendable, Hashable {
 
   /// Puts in what a stream's own events need to be told alone: the account of a credential or of health,
   /// the provider of a model.
-  mutating func holdPlace(for subject: Subject) {
+  public mutating func holdPlace(for subject: Subject) {
     switch subject {
     case .credential(let id), .health(let id):
       accounts[id] = Account(

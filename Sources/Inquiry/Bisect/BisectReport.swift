@@ -1,0 +1,244 @@
+public import Domain
+public import EventStore
+
+/// Where a predicate became true, and where it ceased to be.
+public struct BisectReport: InquiryReport, Hashable {
+  /// A change of the predicate.
+  public struct Turn: Sendable, Hashable {
+    /// What it became.
+    public var isTrue: Bool
+    /// The event that did it; nil: the clock did.
+    public var position: Position?
+    /// `epoch:position`, empty for the clock.
+    public var place: String
+    /// When.
+    public var time: UnixNanoseconds
+    /// What happened, in words.
+    public var what: String
+  }
+
+  /// What the log holds altogether.
+  public var coverage: LogCoverage
+  /// As it was written.
+  public var predicate: String
+  /// Positions looked at, cut to the log.
+  public var first: Position
+  /// The last one.
+  public var last: Position
+  /// Just before the first position.
+  public var wasTrue: Bool
+  /// In order.
+  public var turns: [Turn]
+  /// Turns that were left out: after so many the last one only is kept.
+  public var omitted: UInt64
+  /// Events that could have changed it.
+  public var looked: UInt64
+  /// Damaged ranges up to the window's end.
+  public var gaps: [LogGap]
+
+  /// 1 if it became true, 3 if something up to the window's end is damaged.
+  public var exitCode: ExitCode {
+    if !gaps.isEmpty { return .damaged }
+    return turns.contains { $0.isTrue } ? .differs : .same
+  }
+
+  static let turnsMax = 1_000
+
+  mutating func add(_ turn: Turn) {
+    if turns.count < Self.turnsMax {
+      turns.append(turn)
+    } else {
+      turns[Self.turnsMax - 1] = turn
+      omitted += 1
+    }
+  }
+}
+
+extension Replay {
+  /// Finds every position of a window at which a predicate changed.
+  ///
+  /// A predicate of one resource costs what its stream costs, however long the log is; one of rates reads the
+  /// window's requests.
+  public static func bisect(
+    _ log: LogReader, _ text: String, from: Selector? = nil, to: Selector? = nil,
+    now: UnixNanoseconds, progress: Progress? = nil
+  ) throws(InquiryFault) -> BisectReport {
+    let predicate = try Predicate(text)
+    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? Position(1), Position(1))
+    let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+    var report = BisectReport(
+      coverage: try LogCoverage(log), predicate: text, first: first, last: last, wasTrue: false,
+      turns: [], omitted: 0, looked: 0, gaps: [])
+    report.gaps = try reading { () throws(StoreError) in try log.damage() }.filter {
+      $0.first <= last
+    }
+    guard first <= last else { return report }
+    if case .rate(let rate) = predicate {
+      try follow(rate, log, &report, progress)
+    } else {
+      // Of an account's health nothing need be known; the account must be.
+      if case .cooling(let id) = predicate {
+        _ = try lastRevision(of: id.stream, in: log)
+      } else {
+        for stream in predicate.streams ?? [] { _ = try lastRevision(of: stream, in: log) }
+      }
+      try follow(predicate, log, &report)
+    }
+    return report
+  }
+
+  private static func follow(
+    _ predicate: Predicate, _ log: LogReader, _ report: inout BisectReport
+  ) throws(InquiryFault) {
+    var events: [StoredEvent] = []
+    let last = report.last
+    try reading { () throws(StoreError) in
+      for stream in predicate.streams ?? [] {
+        try log.forwards(ofStream: stream, from: Revision(1)) { stored in
+          guard stored.position <= last else { return false }
+          events.append(stored)
+          return true
+        }
+      }
+    }
+    events.sort { $0.position < $1.position }
+    var (state, follower) = (ControlState.initial, PredicateState(predicate))
+    // A resource's own stream tells it; where it has a place in another one, that place is held.
+    for stream in predicate.streams ?? [] {
+      if let subject = Subject(stream: stream) { state.holdPlace(for: subject) }
+    }
+    var isTrue = follower.isTrue(state, at: UnixNanoseconds(0))
+    for stored in events {
+      let entry = Entry(stored)
+      let isInside = stored.position >= report.first
+      if isInside { report.looked += 1 }
+      if isTrue, let end = follower.ends, end <= entry.time {
+        isTrue = false
+        if isInside { report.add(.init(isTrue: false, at: end)) }
+      }
+      let before = state
+      if let recorded = entry.recorded { state.apply(recorded) }
+      let now = follower.isTrue(state, at: entry.time)
+      if now != isTrue, isInside {
+        report.add(.init(isTrue: now, entry, EventLine.text(entry, before: before)))
+      }
+      isTrue = now
+      if !isInside { report.wasTrue = now }
+    }
+    let time = try reading { () throws(StoreError) in try log.event(at: last) }?.time
+    if isTrue, let end = follower.ends, let time, end.rawValue <= time {
+      report.add(.init(isTrue: false, at: end))
+    }
+  }
+
+  private static func follow(
+    _ rate: Predicate.Rate, _ log: LogReader, _ report: inout BisectReport, _ progress: Progress?
+  ) throws(InquiryFault) {
+    var window = RateWindow(rate)
+    var isTrue = false
+    var found = report
+    var (fold, start) = ConfigurationFold.start(
+      in: log, through: Position(report.first.rawValue - 1))
+    try log.read(from: start, through: report.last, progress: progress) {
+      (item) throws(InquiryFault) in
+      guard case .event(let stored) = item, stored.position <= found.last else { return }
+      if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
+      guard stored.position >= found.first, stored.kind.hasPrefix("request.finished.") else {
+        return
+      }
+      let entry = Entry(stored)
+      guard case .request(.finished(let fact)) = entry.event,
+        rate.filter.matches(entry, kind: stored.kind, fold.state)
+      else { return }
+      found.looked += 1
+      let now = window.isTrue(behind: fact, at: entry.time)
+      if now != isTrue {
+        found.add(
+          .init(
+            isTrue: now, entry,
+            rate.text(of: window.reading) + ", with request "
+              + uuidText(fact.id.rawValue)))
+      }
+      isTrue = now
+    }
+    report = found
+  }
+}
+
+extension BisectReport.Turn {
+  fileprivate init(isTrue: Bool, _ entry: Entry, _ what: String) {
+    self.init(
+      isTrue: isTrue, position: entry.stored.position, place: entry.place, time: entry.time,
+      what: what)
+  }
+
+  /// By the clock alone.
+  fileprivate init(isTrue: Bool, at time: UnixNanoseconds) {
+    self.init(isTrue: isTrue, position: nil, place: "", time: time, what: "its time was over")
+  }
+}
+
+extension Predicate.Rate {
+  fileprivate func text(of reading: (count: Int, failures: Int, figure: UInt64)) -> String {
+    switch figure {
+    case .errors:
+      "\(reading.failures) of \(Shown.count(reading.count, "request")) failed"
+    case .latency(_, let bound):
+      "\(reading.figure) of \(Shown.count(reading.count, "request")) took more than "
+        + Shown.duration(bound)
+    }
+  }
+}
+
+// MARK: Renderings
+
+extension BisectReport {
+  /// For people.
+  public var text: String {
+    var out = "store     \(coverage.storeID)\n"
+    guard first <= last else { return out + "window    nothing. \(coverage.text)\n" }
+    out += "window    positions \(first) to \(last), "
+    out += "\(Shown.count(looked, "event")) that could change it\n"
+    out += "predicate \(Shown.text(predicate))\n"
+    for gap in gaps { out += "gap       \(gap.text)\n" }
+    out += "before    \(wasTrue)\n"
+    guard let turn = turns.first(where: \.isTrue) else {
+      return out + "found     it never became true\(turns.isEmpty ? "" : "; it ceased to be")\n"
+        + lines
+    }
+    out += "found     true from \(turn.place), \(rfc3339(turn.time))\n"
+    return out + lines
+  }
+
+  private var lines: String {
+    guard !turns.isEmpty else { return "" }
+    var table = TextTable("it became", "at", "time", "by")
+    for turn in turns {
+      table.add(
+        String(turn.isTrue), turn.place.isEmpty ? "–" : turn.place, rfc3339(turn.time), turn.what)
+    }
+    return "\n" + table.rendered()
+      + (omitted > 0 ? "  … \(Shown.count(omitted, "turn")) before the last one left out\n" : "")
+  }
+
+  /// For machines.
+  public var json: JSONTree {
+    .object([
+      .init("replay", .text("bisect")), .init("log", coverage.json),
+      .init("predicate", .text(predicate)), .init("first", .count(first.rawValue)),
+      .init("last", .count(last.rawValue)), .init("gaps", .array(gaps.map(\.json))),
+      .init("looked", .count(looked)), .init("wasTrue", .bool(wasTrue)),
+      .init("becameTrueAt", .text(turns.first(where: \.isTrue)?.place)),
+      .init(
+        "turns",
+        .array(
+          turns.map {
+            .object([
+              .init("isTrue", .bool($0.isTrue)),
+              .init("at", .text($0.place.isEmpty ? nil : $0.place)),
+              .init("time", .text(rfc3339($0.time))), .init("what", .text($0.what)),
+            ])
+          })), .init("omitted", .count(omitted)),
+    ])
+  }
+}
