@@ -1,3 +1,5 @@
+import Domain
+
 /// Writes metrics as Prometheus' text, version 0.0.4.
 ///
 /// Takes nothing that is not a row of the table, and each row once.
@@ -42,7 +44,7 @@ public struct Exposition: Sendable {
       for (at, count) in histogram.counts.enumerated() {
         sum += count
         let bounds = histogram.buckets.microseconds
-        let bound = at < bounds.count ? Self.decimal(millionths: bounds[at]) : "+Inf"
+        let bound = at < bounds.count ? decimalText(millionths: bounds[at]) : "+Inf"
         text(metric.name)
         text("_bucket")
         pairs(metric.labels + ["le"], labels + [bound])
@@ -87,7 +89,7 @@ public struct Exposition: Sendable {
     bytes.append(UInt8(ascii: " "))
     switch value {
     case .whole(let number): text(String(number))
-    case .millionths(let number): text(Self.decimal(millionths: number))
+    case .millionths(let number): text(decimalText(millionths: number))
     }
     bytes.append(UInt8(ascii: "\n"))
   }
@@ -104,14 +106,5 @@ public struct Exposition: Sendable {
       case _: bytes.append(byte)
       }
     }
-  }
-
-  /// `1.5` of 1,500,000: no zeros at the end, and no point without digits behind it.
-  static func decimal(millionths: UInt64) -> String {
-    let (whole, rest) = millionths.quotientAndRemainder(dividingBy: 1_000_000)
-    guard rest > 0 else { return String(whole) }
-    var digits = String(1_000_000 + rest).dropFirst()
-    while digits.last == "0" { digits.removeLast() }
-    return "\(whole).\(digits)"
   }
 }

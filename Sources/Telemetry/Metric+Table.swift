@@ -210,6 +210,10 @@ extension Metric {
     "Events acknowledged before this was asked for that the counters do not have yet.")
   package static let snapshotPosition = live(
     "signalbox_snapshot_position", "The last event that routing knows of.")
+  package static let spans = Metric(
+    "signalbox_spans_total", .counter, ["result"], .live,
+    "Spans that an OpenTelemetry collector took (exported), refused (failed), or missed while away (dropped)."
+  )
   package static let buildInfo = Metric(
     "signalbox_build_info", .gauge, ["version", "commit", "recording"], .live,
     "1, at the version, the commit and the recording mode that run.")
@@ -234,6 +238,7 @@ extension Metric {
     heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed, budgetReserved, accounts,
     accountInfo, componentHealthy, logPosition, logBytes, logSegments, logUnsealed, logState,
     logShed, logExhausted, viewsPosition, viewsLag, viewsRebuilds, metricsLag, snapshotPosition,
+    spans,
     buildInfo, cpu, startTime, residentMemory, virtualMemory, openDescriptors, maximumDescriptors,
   ]
 }

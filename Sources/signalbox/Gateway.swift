@@ -54,6 +54,7 @@ struct Gateway {
     }
     // Files of the command line first: a typing error must not leave a trace in the log.
     let (file, certificates) = try readFiles()
+    let collector = try Self.collector()
     let identity = try options.tls?.identity()
     let password = try firstPassword()
     warnOfUnbuilt()
@@ -71,7 +72,7 @@ struct Gateway {
     do {
       report(store.report)
       if let error = store.report.reserveFailure { notes.tell(reserveFailure: error) }
-      try await serve(store, file, certificates, identity, password, signals)
+      try await serve(store, file, certificates, identity, password, collector, signals)
     } catch {
       // The error that is on its way says more than one of closing would.
       try? store.close()
@@ -96,6 +97,17 @@ struct Gateway {
       try FileText.bytes(path, limit: Self.certificateBytes)
     }
     return (file, certificates)
+  }
+
+  private typealias NamedCollector = (collector: SpanCollector, service: String)
+
+  /// Where spans go; nil: nobody wants any.
+  private static func collector() throws -> NamedCollector? {
+    do {
+      return try SpanCollector.named(by: Environment.value)
+    } catch let fault as SpanCollector.Fault {
+      throw ValidationError(fault.description)
+    }
   }
 
   private var givenPassword: Secret? {
@@ -133,7 +145,8 @@ struct Gateway {
 
   private func serve(
     _ store: EventStore, _ file: ConfigurationPlan?, _ certificates: [UInt8]?,
-    _ identity: ServerIdentity?, _ password: FirstPassword?, _ signals: Signals
+    _ identity: ServerIdentity?, _ password: FirstPassword?, _ collector: NamedCollector?,
+    _ signals: Signals
   ) async throws {
     let board = SnapshotBoard.empty()
     let key = try options.data.masterKey(in: options.directory, for: store)
@@ -169,7 +182,13 @@ struct Gateway {
     let health = HealthKeeper(control: control, logger: logger)
     let judging = Task { await health.run() }
     let probe = PlaneProbe()
-    let figures = PlaneFigures()
+    let spans = collector.map { named in
+      SpanExporter(
+        control: control, service: named.service, version: Build.version,
+        receiver: named.collector, logger: logger)
+    }
+    let exporting = Task { await spans?.run() }
+    let figures = PlaneFigures(spans: spans)
     let monitor = HealthMonitor(control: control, probe: probe, logger: logger)
     let cut: Int
     let reason: String
@@ -204,6 +223,8 @@ struct Gateway {
       signing.cancel()
       keeping.cancel()
       judging.cancel()
+      exporting.cancel()
+      await exporting.value
       await judging.value
       try? await control.noteStop(reason: "start failed", cutRequests: 0)
       await signing.value
@@ -217,6 +238,9 @@ struct Gateway {
     await judging.value
     // Before the log is closed: only its one writer makes snapshots.
     await keeping.value
+    exporting.cancel()
+    await exporting.value
+    await spans?.finish()
     try await control.noteStop(reason: reason, cutRequests: cut)
     await signing.value
     await signer.finish()

@@ -46,12 +46,17 @@ final class PlaneProbe: AccountProbe {
 /// Shows monitors what the data plane counts, once there is one.
 final class PlaneFigures: GatewayFigures {
   private let plane = Mutex<DataPlane?>(nil)
+  private let spans: SpanExporter?
+
+  /// - Parameter spans: nil: none are sent.
+  init(spans: SpanExporter?) { self.spans = spans }
 
   /// The data plane serves, and so counts.
   func serve(_ started: DataPlane) { plane.withLock { $0 = started } }
 
   var live: LiveFigures {
     var live = LiveFigures()
+    if let spans { live.spans = spans.counts }
     guard let counts = plane.withLock({ $0 })?.counts else { return live }
     live.requestsInFlight = counts.requestsInFlight
     live.connectionsOpen = UInt64(max(0, counts.connectionsOpen))

@@ -47,13 +47,4 @@ struct ExpositionTests {
         "\(name)_sum 18446744073709.551615", "\(name)_count 6",
       ])
   }
-
-  @Test(
-    arguments: [
-      (0, "0"), (1, "0.000001"), (1_500_000, "1.5"), (999_999, "0.999999"), (10_000_000, "10"),
-      (1_000_001, "1.000001"), (300_000_000, "300"),
-    ] as [(UInt64, String)])
-  func `millionths are written as decimals without rounding`(value: UInt64, expected: String) {
-    #expect(Exposition.decimal(millionths: value) == expected)
-  }
 }

@@ -1,3 +1,4 @@
+import Domain
 import Glibc
 import Support
 import Testing
@@ -69,6 +70,15 @@ private func document() -> String {
     "**Buckets** in seconds: long \(bounds(.long)); short \(bounds(.short)).", "",
     "What there is nothing of yet (a Kafka, Redis or etcd) has no metric, and no series of `signalbox_component_healthy`. Burn rates",
     "are rules over these.", "",
+    "# Traces", "",
+    "With `OTEL_EXPORTER_OTLP_ENDPOINT` (`http://127.0.0.1:4318`; or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, taken as it is) each request becomes",
+    "spans at that OpenTelemetry collector, by OTLP over HTTP in JSON: one of the gateway as a server, one of it as a client for each call, named",
+    "by the conventions for generative AI (`gen_ai.*`). The trace's id is the gateway's id of the request (`x-signalbox-request-id` without",
+    "hyphens). `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_SDK_DISABLED` are read. Spans are made from the log, so they hold no",
+    "prompt, no answer and no secret, and the log is their queue: while the collector is away they wait, and beyond 65,536 events they are",
+    "dropped and counted in `signalbox_spans_total`. A client's `traceparent` goes on to the provider as it is.",
+    "",
+    "# All of them", "",
     "This page is written from the table (`Sources/Telemetry/Metric+Table.swift`) by",
     "`UPDATE_GOLDEN=1 swift test --filter MetricTable`.", "",
     "| metric | type | labels | from | what it says |", "|---|---|---|---|---|",
@@ -89,5 +99,5 @@ private func document() -> String {
 }
 
 private func bounds(_ buckets: Metric.Buckets) -> String {
-  buckets.microseconds.map { Exposition.decimal(millionths: $0) }.joined(separator: " ")
+  buckets.microseconds.map { decimalText(millionths: $0) }.joined(separator: " ")
 }

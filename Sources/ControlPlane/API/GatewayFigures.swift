@@ -26,6 +26,8 @@ public struct LiveFigures: Sendable, Hashable {
   public var retriesRefused: UInt64 = 0
   /// Events that the log did not take.
   public var recordingFailures: UInt64 = 0
+  /// Spans by what became of them; all 0 where none are sent.
+  public var spans = SpanCounts()
 
   /// Nothing goes on.
   public init() {}

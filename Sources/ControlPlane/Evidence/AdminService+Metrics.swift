@@ -33,6 +33,12 @@ extension AdminService {
     writeLog(to: &page)
     writeViews(to: &page, state)
     page.write(.metricsLag, .whole(counted.behind))
+    page.write(
+      .spans,
+      [
+        ["exported"]: .whole(live.spans.exported), ["failed"]: .whole(live.spans.failed),
+        ["dropped"]: .whole(live.spans.dropped),
+      ])
     writeProcess(to: &page)
     return page
   }
