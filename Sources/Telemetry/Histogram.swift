@@ -26,8 +26,10 @@ public struct Histogram: Sendable, Hashable {
   public var count: UInt64 { counts.reduce(0, +) }
 
   /// Counts one.
-  public mutating func record(microseconds: UInt64) {
-    let bounds = buckets.microseconds
+  public mutating func record(microseconds: UInt64) { record(microseconds, buckets.microseconds) }
+
+  /// - Parameter bounds: of `buckets`, by those who have them at hand.
+  mutating func record(_ microseconds: UInt64, _ bounds: [UInt64]) {
     var at = 0
     while at < bounds.count, microseconds > bounds[at] { at += 1 }
     counts[at] += 1

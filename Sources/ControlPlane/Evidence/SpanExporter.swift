@@ -46,6 +46,9 @@ public final class SpanExporter: Sendable {
     static let behind: UInt64 = 65_536
   }
 
+  /// `Bounds.behind`, but for tests.
+  private let behind: UInt64
+
   /// What one step did.
   enum Step: Sendable, Hashable {
     /// There is nothing that is not sent.
@@ -74,10 +77,20 @@ public final class SpanExporter: Sendable {
   /// Begins with what was appended since the log was opened; nothing happens before `run`.
   ///
   /// - Parameter service: `service.name`.
-  public init(
+  public convenience init(
     control: ControlPlane, service: String, version: String, receiver: any SpanReceiver,
     logger: Logger
   ) {
+    self.init(
+      control: control, service: service, version: version, receiver: receiver, logger: logger,
+      behind: Bounds.behind)
+  }
+
+  init(
+    control: ControlPlane, service: String, version: String, receiver: any SpanReceiver,
+    logger: Logger, behind: UInt64
+  ) {
+    self.behind = behind
     let store = control.store
     reader = store.reader
     last = { store.lastWritten }
@@ -153,7 +166,7 @@ public final class SpanExporter: Sendable {
       return .sent
     case .later(let why):
       note(why)
-      guard last().rawValue - min(last().rawValue, from.rawValue) > Bounds.behind else {
+      guard last().rawValue - min(last().rawValue, from.rawValue) > behind else {
         return .later
       }
       state.withLock { state in

@@ -234,7 +234,7 @@ public final class ViewKeeper: Sendable {
   /// Reads a batch; `handOn` gets each event, and whether it is a finished request, which the delta outlines then.
   private func scan(
     from: Position, into delta: inout ViewDelta,
-    handOn: (StoredEvent, borrowing ViewDelta, Bool) -> Void
+    handOn: (StoredEvent, inout ViewDelta, Bool) -> Void
   ) throws {
     try reader.scan(from: from, through: nil) { entry in
       switch entry {
@@ -244,7 +244,8 @@ public final class ViewKeeper: Sendable {
           let isFinished = try delta.take(
             position: stored.position.rawValue, time: UnixNanoseconds(stored.time),
             kind: stored.kind, bytes: stored.payload)
-          handOn(stored, delta, isFinished)
+          // Lent as it is: a copy would count references to all of its tables, for each event.
+          handOn(stored, &delta, isFinished)
         } catch {
           throw ControlError.unreadable(
             position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
