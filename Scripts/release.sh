@@ -12,6 +12,7 @@ rm -rf "${dist:?}/$name"
 mkdir -p "$dist/$name"
 for program in signalbox replay simulator; do
   strip -o "$dist/$name/$program" "$RELEASE/$program"
+  if [ "$program" = signalbox ]; then Scripts/stamp.sh "$dist/$name/$program"; fi
   say "$program: $(stat -c %s "$dist/$name/$program") bytes, links: $(
     ldd "$dist/$name/$program" | awk '{print $1}' | grep -v -e linux-vdso -e ld-linux | sort | tr '\n' ' ')"
 done

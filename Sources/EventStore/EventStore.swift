@@ -125,6 +125,8 @@ public final class EventStore: Sendable {
 
   /// The store's identity.
   public var storeID: UInt128 { report.storeID }
+  /// The format that this build writes; it reads those of the same major number and no later minor one.
+  public static let formatVersion = "\(SegmentHeader.major).\(SegmentHeader.minor)"
   /// The epoch that appended events get; grows while open only if answered `queued` events were lost.
   public var epoch: Epoch { Epoch(engine.epoch) }
   /// The last event handed to the kernel.

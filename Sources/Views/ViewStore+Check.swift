@@ -18,18 +18,59 @@ extension ViewStore {
     }
   }
 
-  /// SHA-256 over all rows in order, names written out: equal for equal tables, whatever the numbers of names.
+  /// One table's rows in one number.
+  public struct TableDigest: Sendable, Hashable {
+    /// The table, as people can read it.
+    public var table: String
+    /// How many rows it has.
+    public var rows: Int
+    /// SHA-256 over them in order, names written out: equal for equal tables, whatever the numbers of names.
+    public var digest: [UInt8]
+  }
+
+  /// What `digests` says of all tables together.
   public func digest() throws -> [UInt8] {
+    var hash = SHA256()
+    for table in try digests() { hash.update(data: Data(table.digest)) }
+    return Array(hash.finalize())
+  }
+
+  /// Of every table that follows from the log, as of one moment.
+  public func digests() throws -> [TableDigest] {
     try pool.read { db in
-      var hash = SHA256()
-      for table in Schema.compared {
+      try Schema.compared.map { table in
+        var hash = SHA256()
         let columns = try Self.columns(of: table, db)
         let rows = try Row.fetchCursor(
           db, sql: "SELECT * FROM \(table) ORDER BY \(columns.joined(separator: ", "))")
         hash.update(data: Data((table + "\n").utf8))
-        while let row = try rows.next() { hash.update(data: Data((Self.text(row) + "\n").utf8)) }
+        var count = 0
+        while let row = try rows.next() {
+          hash.update(data: Data((Self.text(row) + "\n").utf8))
+          count += 1
+        }
+        return TableDigest(table: table, rows: count, digest: Array(hash.finalize()))
       }
-      return Array(hash.finalize())
+    }
+  }
+
+  /// Copies the tables at `path`, as of one moment, also while somebody writes to them; changes nothing of them.
+  ///
+  /// - Throws: `ViewFault.missing`, `.damaged`, or `DatabaseError` where the disk does not do what it should.
+  public static func copy(path: String, to copy: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { throw ViewFault.missing }
+    var configuration = Configuration()
+    // Only one connection may write pages back into the file, and that is the gateway's.
+    configuration.readonly = true
+    configuration.label = "views-copied"
+    do {
+      let source = try DatabaseQueue(path: path, configuration: configuration)
+      let destination = try DatabaseQueue(path: copy)
+      try source.backup(to: destination)
+      try destination.close()
+      try source.close()
+    } catch let error as DatabaseError where error.isDamage {
+      throw ViewFault.damaged(error.message ?? "not a database")
     }
   }
 

@@ -26,8 +26,8 @@ public final class ViewStore: Sendable {
     public static let origin = Checkpoint(position: 0, chain: [UInt8](repeating: 0, count: 32))
   }
 
-  /// Rows of another layout are not read but made anew.
-  static let version: Int64 = 1
+  /// The layout: rows of another one are not read but made anew.
+  public static let version: Int64 = 1
 
   let pool: DatabasePool
   private let reached: Mutex<Checkpoint>

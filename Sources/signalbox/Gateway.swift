@@ -315,7 +315,7 @@ struct Gateway {
         recording: options.recording,
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
-        build: BuildInfo(version: Build.version)), probe: probe,
+        build: Build.info), probe: probe,
       usage: LimiterUsage(limiter: limiter), views: views, signer: signer, metrics: metrics,
       figures: figures, logger: logger)
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CFast
+import ControlPlane
 import Glibc
 
 /// The gateway's program: parses the command line and puts the two planes together.
@@ -58,13 +59,29 @@ struct Signalbox: AsyncParsableCommand {
       SettingsCommand.self, AdminCommand.self,
       HistoryCommand.self, RevertCommand.self, RestoreConfigCommand.self, DriftCommand.self,
       CheckpointCommand.self,
-      AcceptLossCommand.self,
+      RebuildCommand.self, AcceptLossCommand.self,
     ])
 }
 
 /// Which build this is.
 enum Build {
   static let version = "0.1.0"
+
+  /// With what the program was stamped with, if it was.
+  static let info: BuildInfo = {
+    var bytes = [UInt8](repeating: 0, count: Int(CFAST_STAMP))
+    bytes.withUnsafeMutableBytes { room in
+      if let start = room.baseAddress {
+        cfast_build_stamp(start.assumingMemoryBound(to: CChar.self))
+      }
+    }
+    let text = bytes.prefix { $0 != 0 }
+    let lines = text.first == 1 ? [] : text.split(separator: UInt8(ascii: "\n"))
+    guard lines.count == 2 else { return BuildInfo(version: version) }
+    return BuildInfo(
+      version: version, commit: String(decoding: lines[0], as: UTF8.self),
+      buildTime: String(decoding: lines[1], as: UTF8.self))
+  }()
 }
 
 /// How the program ends, beyond 0.

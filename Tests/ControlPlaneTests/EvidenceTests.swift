@@ -1,5 +1,6 @@
 import Domain
 import EventStore
+import Foundation
 import HTTPTypes
 import Surface
 import Testing
@@ -312,6 +313,7 @@ struct EvidenceTests {
       #expect(head.status == 200 && head.text.count == health.text.count)
       let ping = try await box.call(.get, "/api/health/ping")
       #expect(ping.json["position"]?.string == "\(box.store.epoch):\(box.store.lastWritten)")
+      #expect(ping.json["views"]?.string == "ok")
       let healthz = try await box.call(.get, "/v1/status/healthz")
       #expect(healthz.json["status"]?.string == "healthy")
       #expect(healthz.json["build"]?["version"]?.string == "0.0.0-test")
@@ -329,7 +331,51 @@ struct EvidenceTests {
           == [
             "redis", "kafka", "config_service", "backend_registry", "log", "snapshot", "views",
           ])
-      #expect(after.json["components"]?["redis"]?.string == "not_configured")
+      for (name, state) in [
+        ("redis", "not_configured"), ("kafka", "not_configured"),
+        ("config_service", "not_configured"), ("views", "healthy"),
+      ] {
+        #expect(after.json["components"]?[name]?.string == state)
+      }
+      #expect(after.json["status"]?.string == "ready")
+    }
+  }
+
+  @Test func `where the views cannot be kept a ping and readyz say so, and requests are served on`()
+    async throws
+  {
+    try await TestBox.prepared { box, _ in
+      // A file where their directory should be.
+      let path = box.directory + "/views"
+      try Data([1]).write(to: URL(fileURLWithPath: path))
+      let ping = try await box.call(.get, "/api/health/ping")
+      #expect(ping.status == 200, "\(ping.text)")
+      #expect(ping.json["views"]?.string == "unavailable")
+      let ready = try await box.call(.get, "/v1/status/readyz")
+      #expect(ready.status == 200)
+      #expect(ready.json["status"]?.string == "degraded")
+      #expect(ready.json["components"]?["views"]?.string == "unhealthy")
+      try FileManager.default.removeItem(atPath: path)
+      let again = try await box.call(.get, "/api/health/ping")
+      #expect(again.json["views"]?.string == "ok")
+      #expect(try await box.call(.get, "/v1/status/readyz").json["status"]?.string == "ready")
+    }
+  }
+
+  @Test func `the version names build, formats and log, to administrators`() async throws {
+    try await TestBox.with { box in
+      #expect(try await box.call(.get, "/api/system/version").status == 401)
+      let token = try await box.signIn()
+      let told = try await box.call(.get, "/api/system/version", as: token).json
+      #expect(told["version"]?.string == "0.0.0-test")
+      #expect(told["commit"]?.string == "")
+      #expect(told["formats"]?["log"]?.string == EventStore.formatVersion)
+      #expect(told["formats"]?["views"]?.int == ViewStore.version)
+      #expect(told["store"]?.string == uuidText(box.store.storeID))
+      #expect(told["epoch"]?.int == 1)
+      #expect(told["started"]?.string == rfc3339(box.clock.now))
+      let place = "\(box.store.epoch):\(box.store.lastWritten)"
+      #expect(told["position"]?.string == place)
     }
   }
 

@@ -353,6 +353,51 @@ struct EvidenceViewTests {
     }
   }
 
+  @Test func `what was made anew is noted once, with the reason`() async throws {
+    try await withDirectory { directory in
+      func reasons(_ box: TestBox) throws -> [GatewayEvent.ViewRebuilt] {
+        try box.store.reader.events(ofStream: gatewayStream, from: Revision(1)).compactMap {
+          guard case .gateway(.viewRebuilt(let it)) = try recorded($0).event else { return nil }
+          return it
+        }
+      }
+      /// Opens, has the views made if they are not right, and closes.
+      func life(
+        _ expected: [GatewayEvent.ViewRebuilt.Reason], _ harm: (TestBox) throws -> Void = { _ in }
+      )
+        async throws
+      {
+        let box = try await TestBox.open(directory)
+        _ = try box.views.upToDate()
+        try harm(box)
+        _ = try? box.views.upToDate()
+        let reached = try box.views.upToDate().position
+        for _ in 1...2 { box.views.tell() }
+        let noted = try reasons(box)
+        #expect(noted.map(\.reason) == expected)
+        if let last = noted.last, last.position == reached.rawValue {
+          #expect(last.view == "usage")
+          #expect(box.store.lastWritten == reached.next)
+        }
+        box.views.stop()
+        try box.store.close()
+      }
+      let path = directory + "/views/usage.sqlite"
+      try await life([])
+      try await life([])
+      try FileManager.default.removeItem(atPath: directory + "/views")
+      try await life([.missing])
+      try await life([.missing])
+      try await life([.missing, .missing]) { _ in
+        try FileManager.default.removeItem(atPath: directory + "/views")
+      }
+      try Data("nothing like it".utf8).write(to: URL(fileURLWithPath: path))
+      try await life([.missing, .missing, .damaged])
+      let report = try ViewCheck.run(directory: directory) { _, _ in }
+      #expect(report.isSame && report.place != nil, "\(report.text)")
+    }
+  }
+
   private func storeID(_ directory: String) throws -> UInt128 {
     try LogReader.open(directory: directory).storeID
   }

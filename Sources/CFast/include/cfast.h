@@ -33,6 +33,12 @@ void cfast_thread_lower_priority(void);
 /// thread starts.
 void cfast_skip_exclusivity_checks(void);
 
+/// The length of the build's stamp.
+#define CFAST_STAMP 128
+
+/// What the program was stamped with when it was built, `commit\ntime\n` and zeros; begins with 1 where it was not.
+void cfast_build_stamp(char *text);
+
 /// Blocks of 256 KiB and more are the kernel's again as soon as they are freed. By itself the allocator would
 /// raise that bound to the largest block ever freed, up to 32 MiB, and keep what is below. Call before threads.
 void cfast_memory_return_large(void);

@@ -1,7 +1,9 @@
 import Domain
 import EventStore
 import HTTPTypes
+import Inquiry
 import Surface
+import Views
 
 /// `/health`, `/api/health/ping` and `/v1/status/*`: for load balancers and monitors.
 extension AdminService {
@@ -21,11 +23,40 @@ extension AdminService {
       .object(members), status: log == .unhealthy ? .serviceUnavailable : .ok)
   }
 
-  /// Reads the log's last event back, so that a ping answers only if the log can be read.
+  /// Which build this is, what it reads and writes, since when it runs and on which log.
+  func systemVersion() -> AdminAnswer {
+    .json(
+      .object(
+        buildMembers + [
+          .init("swift", JSONValue(BuildInfo.swiftVersion)),
+          .init(
+            "formats",
+            [
+              "log": JSONValue(EventStore.formatVersion),
+              "snapshot": JSONValue(GatewayProjection.version),
+              "views": JSONValue(ViewStore.version), "proof": JSONValue(Proof.formatVersion),
+            ]),
+          .init("started", JSONValue(started)),
+          .init("uptimeSeconds", JSONValue(began.duration(to: .now).components.seconds)),
+          .init("epoch", JSONValue(control.store.epoch.rawValue)),
+          .init("store", JSONValue(uuidText(control.store.storeID))),
+          .init("position", JSONValue(placeText(control.store.lastWritten))),
+          .init("recording", JSONValue(options.recording.name)),
+        ]))
+  }
+
+  /// Reads the log's last event back, and what the views have, so that a ping answers only if the log can be read.
   func ping() async -> AdminAnswer {
-    let store = control.store
+    let (store, keeper) = (control.store, keeper)
     let last = store.lastWritten
     let started = edge.now()
+    let views = try? await reads.run {
+      guard let keeper else { return "not_configured" }
+      let reading = try keeper.upToDate()
+      // Not only where it says it is: its tables are asked.
+      _ = try reading.views.inFlight()
+      return reading.behind == 0 ? "ok" : "behind"
+    }
     let found = try? await reads.run { try store.reader.event(at: last)?.position == last }
     let now = edge.now()
     guard found == true || last == .origin else {
@@ -36,7 +67,7 @@ extension AdminService {
     let milliseconds = max(0, now.rawValue - started.rawValue) / 1_000_000
     return .json([
       "status": "ok", "timestamp": JSONValue(now), "latencyMs": JSONValue(milliseconds),
-      "position": JSONValue(placeText(last)),
+      "position": JSONValue(placeText(last)), "views": JSONValue(views ?? "unavailable"),
     ])
   }
 
@@ -50,16 +81,18 @@ extension AdminService {
     let hasAccount = !control.state.accounts.isEmpty
     let log = logHealth
     let isReady = hasAccount && log != .unhealthy
+    let views = viewHealth
     return .json(
       [
-        "status": isReady && log == .healthy ? "ready" : "degraded",
+        "status": isReady && log == .healthy && (views ?? .healthy) == .healthy
+          ? "ready" : "degraded",
         "components": [
           "redis": "not_configured", "kafka": "not_configured",
           "config_service": "not_configured",
           "backend_registry": JSONValue((hasAccount ? Health.healthy : .unhealthy).rawValue),
           "log": JSONValue(log.rawValue),
           // There is one from the moment the control plane is open, and this code runs only then.
-          "snapshot": "healthy", "views": "not_configured",
+          "snapshot": "healthy", "views": JSONValue(views?.rawValue ?? "not_configured"),
         ], "recording": recording, "build": build, "timestamp": JSONValue(edge.now()),
       ], status: isReady ? .ok : .serviceUnavailable)
   }
@@ -83,6 +116,17 @@ extension AdminService {
     }
   }
 
+  /// Events that the views may lack before they count as late: they are made anew then, or somebody starves them.
+  private static let viewLag: UInt64 = 1 << 18
+
+  /// nil: nobody keeps views here.
+  private var viewHealth: Health? {
+    guard let status = keeper?.current else { return nil }
+    if status.failure != nil { return .unhealthy }
+    let last = control.store.lastWritten.rawValue
+    return last > status.position && last - status.position > Self.viewLag ? .degraded : .healthy
+  }
+
   /// What becomes of requests' records: numbers and places only, for everybody may ask.
   private var recording: JSONValue {
     var members = [JSONValue.Member("mode", JSONValue(options.recording.name))]
@@ -102,10 +146,13 @@ extension AdminService {
   /// `epoch:position`: names one event for ever.
   func placeText(_ position: Position) -> String { "\(control.store.epoch):\(position)" }
 
-  private var build: JSONValue {
+  private var build: JSONValue { .object(buildMembers) }
+
+  private var buildMembers: [JSONValue.Member] {
     [
-      "version": JSONValue(options.build.version), "commit": JSONValue(options.build.commit),
-      "build_time": JSONValue(options.build.buildTime),
+      .init("version", JSONValue(options.build.version)),
+      .init("commit", JSONValue(options.build.commit)),
+      .init("build_time", JSONValue(options.build.buildTime)),
     ]
   }
 }

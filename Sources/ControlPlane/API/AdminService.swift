@@ -20,6 +20,9 @@ struct AdminService: Sendable {
   let metricsKeeper: MetricsKeeper?
   /// nil: no gateway runs here.
   let figures: (any GatewayFigures)?
+  /// When this life began, by both clocks.
+  let started: UnixNanoseconds
+  let began = ContinuousClock.now
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
@@ -50,6 +53,7 @@ struct AdminService: Sendable {
     self.metricsKeeper = metricsKeeper
     self.figures = figures
     self.sessions = sessions
+    started = control.edge.now()
     self.logger = logger
     hosts = HostGuard(listenHost: options.listenHost, allowed: options.allowedHosts)
     administrationHosts = options.administrationHost.map {
@@ -162,6 +166,7 @@ struct AdminService: Sendable {
     case .healthz: healthz()
     case .readyz: readyz()
     case .metrics: try await metrics()
+    case .systemVersion: systemVersion()
     case .openAPI: openAPI()
     case .chatCompletions, .completions, .embeddings, .responses, .messages, .countTokens,
       .generateContent, .streamGenerateContent, .inference, .getResponse, .listInputItems,

@@ -13,4 +13,15 @@ public struct BuildInfo: Sendable, Hashable {
     self.commit = commit
     self.buildTime = buildTime
   }
+
+  /// Of the compiler, as far as a program can tell.
+  static let swiftVersion: String = {
+    #if compiler(>=6.5)
+      "6.5 or later"
+    #elseif compiler(>=6.4)
+      "6.4"
+    #else
+      "6.3"
+    #endif
+  }()
 }

@@ -36,15 +36,12 @@ public final class ViewKeeper: Sendable {
   private static let look: Int64 = 1_000_000_000
   /// After a failure, this often.
   private static let retry: Int64 = 30_000_000_000
-  /// Events of one transaction: a reader waits for no more.
-  private static let batch = 32_768
   /// How long a reader waits.
   static let patience: Int64 = 250_000_000
 
+  private let store: EventStore
   private let reader: LogReader
-  /// Gets what is read here, so that the log is read once.
-  private let metrics: MetricsKeeper?
-  private let last: @Sendable () -> Position
+  private let fold: ViewFold
   private let directory: String
   private let logger: Logger
   /// The tables while they are open.
@@ -52,6 +49,8 @@ public final class ViewKeeper: Sendable {
   /// Held by whoever takes in: whether the last thing that happened was a fault of the tables.
   private let turn = Mutex(false)
   private let status = Mutex(Status())
+  /// Why the tables are being made anew, until the log has it.
+  private let anew = Mutex<GatewayEvent.ViewRebuilt.Reason?>(nil)
   private let isStopping = Atomic(false)
   private let wake = Signal()
   private let thread = Mutex<StoreThread?>(nil)
@@ -64,9 +63,9 @@ public final class ViewKeeper: Sendable {
   public init(
     store: EventStore, directory: String, metrics: MetricsKeeper? = nil, logger: Logger
   ) {
+    self.store = store
     reader = store.reader
-    self.metrics = metrics
-    last = { store.lastWritten }
+    fold = ViewFold(reader: store.reader, metrics: metrics)
     self.directory = directory + "/views"
     self.logger = logger
   }
@@ -107,7 +106,7 @@ public final class ViewKeeper: Sendable {
   ///
   /// - Throws: `ControlError.views` while they cannot be used.
   func upToDate() throws -> Reading {
-    let target = last()
+    let target = store.lastWritten
     let deadline = reader.monotonic() + Self.patience
     while true {
       let isTaken: Void? = turn.withLockIfAvailable { hasFailed in
@@ -136,6 +135,7 @@ public final class ViewKeeper: Sendable {
         (try? take(&hasFailed, through: Position(.max))) ?? false
       }
       let took = reader.monotonic() - began
+      if !hasMore, current.failure == nil { tell() }
       let hasFailed = status.withLock { $0.failure != nil }
       // A long way to go takes half of what one core has to spare.
       _ = wake.wait(nanoseconds: hasFailed ? Self.retry : hasMore ? took : Self.look)
@@ -149,11 +149,16 @@ public final class ViewKeeper: Sendable {
   private func take(_ hasFailed: inout Bool, through end: Position) throws -> Bool {
     do {
       if views.withLock({ $0 != nil }), !FileManager.default.fileExists(atPath: path) {
-        throw ViewFault.astray("somebody deleted the file")
+        throw ViewFault.missing
       }
       let open = try views.withLock { $0 } ?? opened()
       views.withLock { $0 = open }
-      let hasMore = try fold(into: open, through: end)
+      var hasMore = false
+      if Position(open.checkpoint.position) < min(end, reader.last) {
+        // Space that appends are about to need is not for what can wait.
+        try reader.requireHeadroom()
+        hasMore = try fold.step(into: open)
+      }
       status.withLock { status in
         status.position = open.checkpoint.position
         status.failure = nil
@@ -183,14 +188,22 @@ public final class ViewKeeper: Sendable {
       atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     let views = try ViewStore(path: path, storeID: reader.storeID)
     let checkpoint = views.checkpoint
+    // A log's first life has none to miss.
+    if checkpoint.position == 0, reader.last > .origin, !store.report.createdStore {
+      note(.missing)
+    }
     let position = Position(checkpoint.position)
     guard position <= reader.last else {
       throw ViewFault.astray("they reach position \(position), the log \(reader.last)")
     }
-    guard try chain(at: position) == checkpoint.chain else {
+    guard try fold.chain(at: position) == checkpoint.chain else {
       throw ViewFault.astray("the log's chain is another one at position \(position)")
     }
     return views
+  }
+
+  private func note(_ reason: GatewayEvent.ViewRebuilt.Reason) {
+    anew.withLock { $0 = $0 ?? reason }
   }
 
   /// Deletes the tables, which are made anew from the log's beginning.
@@ -202,63 +215,36 @@ public final class ViewKeeper: Sendable {
       views = nil
     }
     try ViewStore.remove(path: path)
+    note(fault.reason)
     status.withLock { status in
       status.position = 0
       status.rebuilds += 1
     }
   }
 
-  private func fold(into views: ViewStore, through end: Position) throws -> Bool {
-    let from = views.checkpoint
-    guard Position(from.position) < min(end, reader.last) else { return false }
-    // Space that appends are about to need is not for what can wait.
-    try reader.requireHeadroom()
-    var delta = ViewDelta()
-    let first = Position(from.position).next
-    if let metrics, metrics.wants(from: first, count: Self.batch) {
-      try metrics.reading { counted in
-        try scan(from: first, into: &delta) { event, delta, isFinished in
-          guard isFinished else { return metrics.take(event, into: &counted) }
-          counted.take(
-            finished: delta.outline, position: event.position.rawValue, bytes: event.payload)
-        }
-      }
-    } else {
-      try scan(from: first, into: &delta) { _, _, _ in }
+  /// Notes in the log, once, that the tables were made anew; what the log does not take now it gets later.
+  func tell() {
+    guard let reason = anew.withLock({ $0 }) else { return }
+    let reached = current.position
+    do {
+      try store.note(
+        .gateway(.viewRebuilt(.init(view: "usage", reason: reason, position: reached))))
+    } catch {
+      return
     }
-    guard delta.count > 0 else { return false }
-    try views.apply(delta, after: from, chain: try chain(at: Position(delta.position)))
-    return delta.count >= Self.batch
+    anew.withLock { $0 = nil }
+    logger.notice(
+      "the views of requests were made anew",
+      metadata: ["reason": "\(reason.name)", "through": "\(reached)"])
   }
+}
 
-  /// Reads a batch; `handOn` gets each event, and whether it is a finished request, which the delta outlines then.
-  private func scan(
-    from: Position, into delta: inout ViewDelta,
-    handOn: (StoredEvent, inout ViewDelta, Bool) -> Void
-  ) throws {
-    try reader.scan(from: from, through: nil) { entry in
-      switch entry {
-      case .gap(let gap): try gap.requireAccepted()
-      case .event(let stored):
-        do throws(DecodingFailure) {
-          let isFinished = try delta.take(
-            position: stored.position.rawValue, time: UnixNanoseconds(stored.time),
-            kind: stored.kind, bytes: stored.payload)
-          // Lent as it is: a copy would count references to all of its tables, for each event.
-          handOn(stored, &delta, isFinished)
-        } catch {
-          throw ControlError.unreadable(
-            position: stored.position, reason: "\(error.kind): \(error.reason.rawValue)")
-        }
-      }
-      return delta.count >= Self.batch ? .stop : .continue
-    }
-  }
-
-  private func chain(at position: Position) throws(StoreError) -> [UInt8] {
-    let words = try reader.chainValue(at: position).words
-    return [words.0, words.1, words.2, words.3].flatMap { word in
-      stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt64($0)) }
+extension ViewFault {
+  fileprivate var reason: GatewayEvent.ViewRebuilt.Reason {
+    switch self {
+    case .missing: .missing
+    case .damaged: .damaged
+    case .astray: .astray
     }
   }
 }

@@ -120,6 +120,7 @@ extension Event {
     case .gateway(.gapClosed(let it)): it.write(to: &writer)
     case .gateway(.lossAccepted(let it)): it.write(to: &writer)
     case .gateway(.checkpointSigned(let it)): it.write(to: &writer)
+    case .gateway(.viewRebuilt(let it)): it.write(to: &writer)
     }
   }
 
@@ -197,6 +198,7 @@ extension Event {
     case .gatewayGapClosed: self = .gateway(.gapClosed(try .init(from: &reader)))
     case .gatewayLossAccepted: self = .gateway(.lossAccepted(try .init(from: &reader)))
     case .gatewayCheckpointSigned: self = .gateway(.checkpointSigned(try .init(from: &reader)))
+    case .gatewayViewRebuilt: self = .gateway(.viewRebuilt(try .init(from: &reader)))
     }
   }
 }

@@ -205,6 +205,8 @@ extension WireKind {
             position: 65_536, epoch: 3, chain: Sample.fingerprint.rawValue, previous: 1_042,
             root: Sample.fingerprint.rawValue, publicKey: Sample.fingerprint.rawValue,
             signature: Sample.fingerprint.rawValue + Sample.fingerprint.rawValue)))
+    case .gatewayViewRebuilt:
+      .gateway(.viewRebuilt(.init(view: "usage", reason: .damaged, position: 1_042)))
     }
   }
 }

@@ -74,6 +74,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case gatewayGapClosed = "gateway.gap_closed.v1"
   case gatewayLossAccepted = "gateway.loss_accepted.v1"
   case gatewayCheckpointSigned = "gateway.checkpoint_signed.v1"
+  case gatewayViewRebuilt = "gateway.view_rebuilt.v1"
 
   /// Every wire literal, in the order of declaration.
   public static let all: [String] = allCases.map(\.rawValue)
@@ -165,6 +166,7 @@ extension Event {
     case .gateway(.gapClosed): .gatewayGapClosed
     case .gateway(.lossAccepted): .gatewayLossAccepted
     case .gateway(.checkpointSigned): .gatewayCheckpointSigned
+    case .gateway(.viewRebuilt): .gatewayViewRebuilt
     }
   }
 }

@@ -119,3 +119,17 @@ extension GatewayEvent.CheckpointSigned: Payload {
     signature = try reader.data()
   }
 }
+
+extension GatewayEvent.ViewRebuilt: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(view)
+    writer.byte(reason.rawValue)
+    writer.varint(position)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    view = try reader.text()
+    reason = try reader.one(of: Reason.self)
+    position = try reader.varint()
+  }
+}

@@ -26,6 +26,7 @@ public enum GatewayEvent: Sendable, Hashable {
   case gapClosed(GapClosed)
   case lossAccepted(LossAccepted)
   case checkpointSigned(CheckpointSigned)
+  case viewRebuilt(ViewRebuilt)
 
   /// A process opened the log and serves from it.
   public struct Started: Sendable, Hashable {
@@ -183,6 +184,45 @@ public enum GatewayEvent: Sendable, Hashable {
       self.root = root
       self.publicKey = publicKey
       self.signature = signature
+    }
+  }
+
+  /// Tables that follow from the log were made anew from its beginning.
+  public struct ViewRebuilt: Sendable, Hashable {
+    /// Which: `usage`.
+    public var view: String
+    /// What was the matter with those before.
+    public var reason: Reason
+    /// Through where they were made.
+    public var position: UInt64
+
+    /// What was the matter.
+    public enum Reason: UInt8, Sendable, Hashable, CaseIterable {
+      /// There were none.
+      case missing = 1
+      /// They could not be read, or have another layout.
+      case damaged = 2
+      /// They were of another log, or had events that the log does not.
+      case astray = 3
+      /// A person wanted it.
+      case asked = 4
+
+      /// As shown.
+      public var name: String {
+        switch self {
+        case .missing: "missing"
+        case .damaged: "damaged"
+        case .astray: "astray"
+        case .asked: "asked"
+        }
+      }
+    }
+
+    /// Made of its parts.
+    public init(view: String, reason: Reason, position: UInt64) {
+      self.view = view
+      self.reason = reason
+      self.position = position
     }
   }
 }

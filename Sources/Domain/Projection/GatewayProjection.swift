@@ -159,7 +159,7 @@ public struct LifeFacts: Sendable, Hashable {
     case .gapOpened: openGap = position
     case .gapClosed(let fact): if fact.opened == openGap { openGap = nil }
     case .checkpointSigned: checkpoint = position
-    case .tailTruncated, .gap, .lossAccepted: break
+    case .tailTruncated, .gap, .lossAccepted, .viewRebuilt: break
     }
   }
 }
@@ -182,7 +182,7 @@ extension GatewayProjection {
       case .requestDispatched, .requestDispatchedV2: self = .dispatch
       case .requestDeliveryFailed, .requestDeniedSummary: self = .nothing
       case .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap, .gatewayGapOpened,
-        .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned:
+        .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned, .gatewayViewRebuilt:
         self = .life
       case .providerAdded, .providerChanged, .providerEnabled, .providerDisabled, .providerRemoved,
         .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,

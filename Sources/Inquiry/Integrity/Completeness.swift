@@ -96,7 +96,7 @@ struct CompletenessCheck {
     case .lossAccepted(let it):
       out.acceptedLosses += 1
       if it.first <= it.last { out.acceptedPositions += it.last - it.first + 1 }
-    case .stopped, .checkpointSigned: return
+    case .stopped, .checkpointSigned, .viewRebuilt: return
     }
     guard out.statements.count < 10 else { return }
     let words = EventLine.text(entry, before: .initial)

@@ -42,6 +42,8 @@ public struct Proof: InquiryReport, Hashable {
   /// Longer documents are none of ours.
   public static let bytesMax = 16 << 20
   static let format = "signalbox-proof-1"
+  /// Of these documents.
+  public static let formatVersion = format
 
   /// A check that a proof does not pass.
   public enum Step: String, Sendable, CaseIterable {

@@ -350,6 +350,11 @@ enum EventFields {
         .init("publicKey", .text(Shown.hex(it.publicKey))),
         .init("signature", .text(Shown.hex(it.signature))),
       ]
+    case .viewRebuilt(let it):
+      [
+        .init("view", .text(it.view)), .init("reason", .text(it.reason.name)),
+        .init("position", .count(it.position)),
+      ]
     }
   }
 

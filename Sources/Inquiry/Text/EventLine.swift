@@ -270,6 +270,15 @@ enum EventLine {
     " [\(uuidText(id.rawValue))" + (client.map { " \(Shown.text($0))" } ?? "") + "]"
   }
 
+  private static func why(_ reason: GatewayEvent.ViewRebuilt.Reason) -> String {
+    switch reason {
+    case .missing: "its file was missing"
+    case .damaged: "its file was damaged, or of another layout"
+    case .astray: "its file was not of this log"
+    case .asked: "somebody asked for it"
+    }
+  }
+
   // MARK: The gateway's own life
 
   private static func gateway(_ event: GatewayEvent) -> String {
@@ -302,6 +311,8 @@ enum EventLine {
         + " (\(Shown.text(it.rule)) in \(Shown.text(it.file))): \(Shown.text(it.reason))"
     case .checkpointSigned(let it):
       "checkpoint signed: everything through \(it.epoch):\(it.position)"
+    case .viewRebuilt(let it):
+      "view \(Shown.text(it.view)) made anew through \(it.position): \(why(it.reason))"
     }
   }
 }

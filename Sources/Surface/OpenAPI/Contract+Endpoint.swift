@@ -87,6 +87,7 @@ extension Endpoint {
     case .healthz: .healthz
     case .readyz: .readyz
     case .metrics: .metrics
+    case .systemVersion: .systemVersion
     case .openAPI: .openAPI
     }
   }

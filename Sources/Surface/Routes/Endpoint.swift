@@ -85,5 +85,6 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case healthz
   case readyz
   case metrics
+  case systemVersion
   case openAPI
 }

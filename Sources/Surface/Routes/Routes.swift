@@ -196,6 +196,9 @@ public enum Routes {
     look(.readyz, "/v1/status/readyz", "Tell whether the gateway can serve, by component"),
     look(.metrics, "/metrics", "Show all metrics, as Prometheus reads them"),
     RouteRow(
+      .systemVersion, .get, "/api/system/version", .admin, .state,
+      "Tell which build runs, since when, on which log", by: .controlPlane),
+    RouteRow(
       .openAPI, .get, "/openapi.json", .admin, .state, "Describe every endpoint, as OpenAPI 3.1",
       by: .controlPlane),
   ]

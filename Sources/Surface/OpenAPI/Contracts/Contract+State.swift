@@ -10,6 +10,10 @@ extension Contract {
       .object([
         .field("status", .constant("ok")), .field("timestamp", .time), .field("latencyMs", .count),
         .field("position", .place),
+        .field(
+          "views",
+          .choice(["ok", "behind", "unavailable", "not_configured"]).described(
+            "`behind`: they do not have everything yet; requests do not depend on them.")),
       ])),
     Answer(
       status: 503,
@@ -34,13 +38,31 @@ extension Contract {
           "Prometheus' text; without a credential only from this machine, else for administrators and keys with `diagnostics`",
         schema: .string, mediaType: "text/plain")
     ], errors: [.unauthorized])
+  static let systemVersion = read(
+    Schema.buildFields + [
+      .field("swift", .string.described("The compiler's version.")),
+      .field(
+        "formats",
+        .object([
+          .field("log", .string), .field("snapshot", .string), .field("views", .count),
+          .field("proof", .string),
+        ])),
+      .field("started", .time), .field("uptimeSeconds", .count),
+      .field("epoch", .count.described("Of the log: grows with every start.")),
+      .field("store", .uuid.described("Of the log in the data directory.")),
+      .field("position", .place), .field("recording", .string),
+    ])
   static let openAPI = Contract(answers: [.ok(.open([.field("openapi", .constant("3.1.0"))]))])
 }
 
 extension Schema {
-  static let build = object([
-    .field("version", .string), .field("commit", .string), .field("build_time", .string),
-  ])
+  static let build = object(buildFields)
+
+  fileprivate static let buildFields: [Field] = [
+    .field("version", .string),
+    .field("commit", .string.described("Empty in a build that nobody released.")),
+    .field("build_time", .string.described("RFC 3339; empty in a build that nobody released.")),
+  ]
 
   fileprivate static let healthState = object([
     .field("status", .choice(["ok", "degraded", "error"])), .field("version", .string),
