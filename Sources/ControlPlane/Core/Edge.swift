@@ -1,5 +1,5 @@
 public import Domain
-import Glibc
+import EventStore
 
 /// The clock and the dice: the only places where time and randomness enter the control plane.
 ///
@@ -20,11 +20,7 @@ public struct Edge: Sendable {
 
   /// The machine's clock and its cryptographic generator.
   public static let system = Edge(
-    now: {
-      var time = timespec()
-      clock_gettime(CLOCK_REALTIME, &time)
-      return UnixNanoseconds(Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-    },
+    now: { UnixNanoseconds(PosixDisk().now()) },
     random: {
       var generator = SystemRandomNumberGenerator()
       return generator.next()
