@@ -5,6 +5,7 @@ from seeds import Seed, left_out, whole
 STEPS = {
     "ping": "curl http://localhost:8080/api/health/ping",
     "switch a provider connection off": 'PUT /api/providers/{id} {"isActive": false}',
+    "the running version": "GET /api/system/version",
     "the inventory of checks": "curl http://localhost:8080/api/settings/authz-inventory | jq",
     "disable a model": 'PUT /api/models/{model} {"isActive": false}',
 }
@@ -54,6 +55,18 @@ class ResponseTests(Seed):
         self.assertEqual(self.ask(pool.model), [404])
         self.assertEqual(self.calls(), {})
         self.good(pool.other)
+
+    def test_4_2_the_running_version_is_told_with_its_start(self):
+        self.pool(1)  # Without an account it is not ready.
+        shown = self.step("the running version").json()
+        ready = self.must("GET", "/v1/status/readyz")
+        self.assertEqual({name: shown[name] for name in ready["build"]}, ready["build"])
+        self.kill()
+        again = self.step("the running version").json()
+        self.assertEqual((again["version"], again["store"]), (shown["version"], shown["store"]))
+        self.assertGreater(again["epoch"], shown["epoch"], "it was started anew since")
+        self.assertGreater(again["started"], shown["started"])
+        self.step("the running version", status=401, admin=False)
 
     def test_4_3_the_inventory_names_the_checks_in_force_and_each_route_once(self):
         shown = self.step("the inventory of checks").json()
