@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-edit bench-log lint release fuzz tsan torture
+.PHONY: help run test bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ bench: ## the proxy beside nginx and LiteLLM, rows 1 to 5 and 12, about nine min
 
 bench-edit: ## how long an edit of an alias takes until requests are routed by it (2,000 aliases, 200 accounts)
 	@Scripts/bench-edit.sh
+
+bench-evidence: ## how long lists, sums and audits take over 10 million events (N=1000000 JSON=1)
+	@Scripts/bench-evidence.sh
 
 bench-log: ## the event log beside SQLite, PostgreSQL, Redis and lz4, about ten minutes (PAIRS=5 N=10000000 SIZE=1000000 JSON=1)
 	@Scripts/bench-log.sh

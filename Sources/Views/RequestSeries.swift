@@ -74,7 +74,8 @@ public enum RequestMark: Sendable, Hashable {
   case ownModel(String)
   /// The client's name for a model.
   case asked(String)
-  case status(UInt16)
+  /// One of these.
+  case status(ClosedRange<UInt16>)
   case ending(Ending)
   case errorClass(ErrorClass)
   /// It has no end but the finding that it has none.
@@ -107,7 +108,9 @@ extension RequestMark {
 
   enum Value {
     case name(String)
-    case number(Int64)
+    case numbers(ClosedRange<Int64>)
+
+    static func number(_ number: Int64) -> Value { .numbers(number...number) }
   }
 
   var parts: (kind: Kind, value: Value) {
@@ -119,7 +122,8 @@ extension RequestMark {
     case .asked(let text): (.asked, .name(text))
     case .ownModel(let text): (.ownModel, .name(text))
     case .operation(let operation): (.operation, .number(Int64(operation.rawValue)))
-    case .status(let status): (.status, .number(Int64(status)))
+    case .status(let range):
+      (.status, .numbers(Int64(range.lowerBound)...Int64(range.upperBound)))
     case .ending(let ending): (.ending, .number(Int64(ending.rawValue)))
     case .errorClass(let errorClass): (.errorClass, .number(Int64(errorClass.rawValue)))
     case .interrupted: (.interrupted, .number(1))

@@ -104,17 +104,22 @@ extension ViewStore {
         var found: [Int64: UInt64] = [:]
         for mark in group {
           let (kind, value) = mark.parts
-          let number: Int64? =
+          let values: ClosedRange<Int64>? =
             switch value {
-            case .number(let number): number
-            case .name(let text): try Names.find(text, db)
+            case .numbers(let numbers): numbers
+            case .name(let text): try Names.find(text, db).map { $0...$0 }
             }
           // A name that no request ever had.
-          guard let number else { continue }
+          guard let values else { continue }
           let rows = try Row.fetchCursor(
             db.cachedStatement(
-              sql: "SELECT chapter, pages FROM mark WHERE kind = ? AND value = ? AND chapter <= ?"),
-            arguments: [kind.rawValue, number, Int64(clamping: last)])
+              sql: """
+                SELECT chapter, pages FROM mark
+                WHERE kind = ? AND value BETWEEN ? AND ? AND chapter <= ?
+                """),
+            arguments: [
+              kind.rawValue, values.lowerBound, values.upperBound, Int64(clamping: last),
+            ])
           while let row = try rows.next() {
             found[row[0], default: 0] |= UInt64(bitPattern: row[1])
           }

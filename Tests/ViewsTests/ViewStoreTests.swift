@@ -218,7 +218,8 @@ struct ViewStoreTests {
     }
     let all = finished(events)
     let looks: [([[RequestMark]], (RequestEvent.Finished) -> Bool)] = [
-      ([[.status(429)]], { $0.status == 429 }),
+      ([[.status(429...429)]], { $0.status == 429 }),
+      ([[.status(400...499)]], { 400...499 ~= $0.status }),
       ([[.key(KeyID("k1"))]], { $0.key == KeyID("k1") }),
       ([[.asked("no/such/3")]], { $0.modelAsked == "no/such/3" }),
       ([[.model("openai/gpt")]], { $0.modelResolved == "openai/gpt" }),

@@ -6,9 +6,13 @@ enum Reads {
   /// Fills a new log with `count` events in batches of 1,000, as fast as it takes them, and waits until all
   /// finished segments are sealed.
   static func fill(
-    directory: String, workload: Workload, count: UInt64, segmentBytes: Int
+    directory: String, workload: Workload, count: UInt64, segmentBytes: Int, isDeclared: Bool
   ) throws {
     let store = try openStore(directory, segmentBytes: segmentBytes)
+    if isDeclared {
+      _ = try store.appendAndWait(
+        AppendBatch(events: workload.declarations()), durability: .durable)
+    }
     let began = monotonic()
     var meter = Meter("log", count)
     for first in stride(from: 0, to: count, by: 1_000) {

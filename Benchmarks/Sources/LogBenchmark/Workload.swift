@@ -85,6 +85,46 @@ struct Workload {
 
   func drafts(_ numbers: Range<UInt64>) -> [EventDraft] { numbers.map(draft) }
 
+  /// Every provider, account and key that the events name, as an operator would have set them up before.
+  func declarations() -> [EventDraft] {
+    var events: [Event] = []
+    for provider in Set(models.map(\.provider)).sorted() {
+      let id = ProviderID(provider)
+      events.append(
+        .provider(
+          .added(
+            .init(
+              id: id, name: provider, dialect: .openai, baseURL: "http://127.0.0.1:9/v1",
+              prefix: provider,
+              models: models.filter { $0.provider == provider }.map { .init(name: $0.name) },
+              excludedModels: []))))
+      for number in 1...6 {
+        events.append(
+          .account(
+            .added(
+              .init(
+                id: AccountID("\(provider).a\(number)"), provider: id, name: "a\(number)",
+                priority: 1, weight: 1))))
+      }
+    }
+    for (number, key) in keys.enumerated() {
+      let mark = [UInt8(number % 256), UInt8(number / 256)]
+      events.append(
+        .key(
+          .created(
+            .init(
+              id: key, name: "service \(number)", organisation: .standard,
+              fingerprint: Fingerprint(mark + [UInt8](repeating: 0, count: 30)),
+              masked: "sb-…\(number)", diagnostics: false, expiresAt: nil))))
+    }
+    let time = Int64(milliseconds(0)) * 1_000_000
+    return events.enumerated().map { number, event in
+      EventDraft(
+        id: foreignID(UInt64(number)), stream: event.stream, kind: event.kind, time: time,
+        lookupKeys: event.lookupKeys, payload: encode(event, .system))
+    }
+  }
+
   /// The same events in batches of `size`; the last one may be shorter.
   func batches(_ numbers: Range<UInt64>, of size: Int) -> [AppendBatch] {
     stride(from: numbers.lowerBound, to: numbers.upperBound, by: size).map { first in

@@ -25,6 +25,10 @@ struct Arguments {
     return value
   }
 
+  func number(_ name: String, default other: UInt64) throws -> UInt64 {
+    values[name] == nil ? other : try number(name)
+  }
+
   func number(_ name: String) throws -> UInt64 {
     guard let value = UInt64(try text(name)) else { throw Failure("--\(name) is not a number") }
     return value
@@ -64,7 +68,8 @@ func run(_ arguments: Arguments) async throws {
   case "fill":
     try Reads.fill(
       directory: try arguments.text("dir"), workload: workload,
-      count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")))
+      count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")),
+      isDeclared: try arguments.number("declared", default: 0) > 0)
   case "sqlite-fill":
     try SQLiteSlices.fill(
       file: try arguments.text("file"), workload: workload, count: try arguments.number("count"))

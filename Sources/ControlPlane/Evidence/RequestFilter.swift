@@ -33,7 +33,7 @@ struct RequestFilter: Sendable {
     if let model { groups.append([.asked(model), .model(model), .ownModel(model)]) }
     if let key { groups.append([.key(key)]) }
     if let organisation { groups.append([.organisation(organisation)]) }
-    if let status { groups.append(status.map { .status($0) }) }
+    if let status { groups.append([.status(status)]) }
     if let errorClass { groups.append([.errorClass(errorClass)]) }
     if isFailover { groups.append([.failover]) }
     switch outcome {
