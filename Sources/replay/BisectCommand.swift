@@ -25,20 +25,12 @@ struct BisectCommand: ParsableCommand {
 
   @OptionGroup var options: LogOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's beginning; default: the log's.", valueName: "selector"))
-  var from: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's end, inclusive; default: the log's.", valueName: "selector"))
-  var to: String?
+  @OptionGroup var range: RangeOptions
 
   @Option(help: "What is to be found, in one of the forms above.") var predicate: String
 
   func run() throws {
-    let (from, to) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let (from, to) = try range.selectors()
     let log = try options.open()
     try options.answer(
       Replay.bisect(

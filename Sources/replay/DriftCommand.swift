@@ -24,21 +24,13 @@ struct DriftCommand: ParsableCommand {
 
   @OptionGroup var options: LogOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's beginning; default: the log's.", valueName: "selector"))
-  var from: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's end, inclusive; default: the log's.", valueName: "selector"))
-  var to: String?
+  @OptionGroup var range: RangeOptions
 
   @Option(help: "Only edits of this stream, for example account/mock-a1.")
   var stream: String?
 
   func run() throws {
-    let (from, to) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let (from, to) = try range.selectors()
     let log = try options.open()
     try options.answer(
       Replay.drift(

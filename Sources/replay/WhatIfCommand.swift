@@ -21,15 +21,7 @@ struct WhatIfCommand: ParsableCommand {
 
   @OptionGroup var options: LogOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's beginning; default: the log's.", valueName: "selector"))
-  var from: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("The window's end, inclusive; default: the log's.", valueName: "selector"))
-  var to: String?
+  @OptionGroup var range: RangeOptions
 
   @Option(
     help: ArgumentHelp(
@@ -49,7 +41,7 @@ struct WhatIfCommand: ParsableCommand {
   }
 
   func run() throws {
-    let (from, to) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let (from, to) = try range.selectors()
     var suppositions: [Supposition] = []
     for text in set { suppositions.append(try Supposition.set(text)) }
     for text in remove { suppositions.append(try Supposition.remove(text)) }

@@ -20,17 +20,7 @@ struct WindowCommand: ParsableCommand {
 
   @OptionGroup var options: LogOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Where the range begins; default: the log's beginning.", valueName: "selector"))
-  var from: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "Where the range ends, inclusive; default: the log's end.", valueName: "selector"))
-  var to: String?
+  @OptionGroup var range: RangeOptions
 
   @Option(help: "Only this kind of event, or its beginning: request, request.finished, alias.")
   var kind: String?
@@ -58,8 +48,9 @@ struct WindowCommand: ParsableCommand {
   }
 
   func run() throws {
+    let (from, to) = try range.selectors()
     let query = WindowQuery(
-      from: try from.map { try Selector($0) }, to: try to.map { try Selector($0) },
+      from: from, to: to,
       filter: WindowFilter(
         kind: kind, account: account, key: key, model: model, provider: provider,
         status: try status.map { try WindowFilter.StatusRange($0) }),

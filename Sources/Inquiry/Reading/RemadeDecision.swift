@@ -193,6 +193,14 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
+  /// 1 if one differs, 4 if one cannot be told.
+  static func exitCode(of verdicts: [Verdict]) -> ExitCode {
+    if verdicts.contains(where: { if case .differs = $0 { true } else { false } }) {
+      return .differs
+    }
+    return verdicts.allSatisfy { $0 == .reproduced } ? .same : .notReproducible
+  }
+
   /// As machines are told: a word, and why.
   static func words(of verdict: Verdict) -> (word: String, why: String?) {
     switch verdict {

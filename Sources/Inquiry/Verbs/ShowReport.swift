@@ -25,13 +25,7 @@ public struct RequestReport: InquiryReport, Hashable {
   public var gaps: Int
 
   /// 1 if a decision differs, 4 if one cannot be re-made.
-  public var exitCode: ExitCode {
-    let verdicts = decisions.map(\.verdict)
-    if verdicts.contains(where: { if case .differs = $0 { true } else { false } }) {
-      return .differs
-    }
-    return verdicts.allSatisfy { $0 == .reproduced } ? .same : .notReproducible
-  }
+  public var exitCode: ExitCode { RemadeDecision.exitCode(of: decisions.map(\.verdict)) }
 }
 
 /// One event with all its fields.
