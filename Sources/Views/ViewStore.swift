@@ -50,6 +50,12 @@ public final class ViewStore: Sendable {
     }
     let checkpoint: Checkpoint
     let begun: Set<RequestID>
+    // Whoever makes the file first says for whom it is; SQLite's other files follow it.
+    let files = FileManager.default
+    guard
+      files.fileExists(atPath: path)
+        || files.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+    else { throw DatabaseError(resultCode: .SQLITE_CANTOPEN, message: "\(path) cannot be made") }
     do {
       pool = try DatabasePool(path: path, configuration: configuration)
       (checkpoint, begun) = try pool.write { db in

@@ -9,7 +9,8 @@ internal import Synchronization
 ///
 /// A *harsh* disk does more at a power cut: in what was written and not synced a sector may be garbled,
 /// or zeros, and where a file grew there may stand what stood there in an earlier life of the file or in
-/// another file. Bytes that were synced and not written since stay, also in a sector that is torn.
+/// another file. Bytes that were synced and not written since stay, also in a sector that is torn. By its seed it
+/// writes in place, where overwriting needs no space, or elsewhere, where what was there before is never seen again.
 ///
 /// With a capacity it is finite: each file takes a sector for its name and its contents in whole
 /// sectors; what does not fit is refused, a write after the part that did fit.
@@ -85,6 +86,8 @@ package final class SimulatedDisk: Disk {
     var readsUntilFault: Int?
     var hits: [Hit] = []
     var isHarsh = false
+    /// Of a harsh disk: overwriting takes space, and no old bytes show.
+    var writesElsewhere = false
     /// What files lost, for later lives: path and contents, the newest last.
     var past: [(path: String, bytes: [UInt8])] = []
     var isDown = false
@@ -128,6 +131,7 @@ package final class SimulatedDisk: Disk {
     state.withLock { state in
       state.capacity = capacity
       state.isHarsh = isHarsh
+      state.writesElsewhere = isHarsh && (seed ^ seed >> 17) & 1 == 1
       state.live["/"] = .directory
       state.durable["/"] = .directory
     }
@@ -248,7 +252,9 @@ package final class SimulatedDisk: Disk {
           case 1: image[at] = 0
           default:
             // Stale bytes stand only where the file had none.
-            if at >= file.durable.count, let source, at < source.bytes.count {
+            if !state.writesElsewhere, at >= file.durable.count, let source,
+              at < source.bytes.count
+            {
               image[at] = source.bytes[at]
             }
           }
@@ -300,12 +306,19 @@ package final class SimulatedDisk: Disk {
 
   /// Counts a changing call; throws what is injected, after `partly` did a first part of it.
   fileprivate func step(
-    _ path: String, _ operation: Operation, partly: (Fault) -> Int? = { _ in nil }
+    _ path: String, _ operation: Operation, isInPlace: Bool = false,
+    partly: (Fault) -> Int? = { _ in nil }
   ) throws(StoreError) -> Int? {
     let fault = state.withLock { state -> Fault? in
       if state.isDown { return .kill }
       state.calls += 1
       let fault = state.faults.removeValue(forKey: state.calls)
+      if isInPlace, state.isHarsh, !state.writesElsewhere {
+        switch fault {
+        case .noSpace, .noSpaceAfter: return nil
+        case .ioError, .shortWrite, .kill, .powerCut, nil: break
+        }
+      }
       if let fault { state.hits.append(Hit(fault: fault, operation: operation, path: path)) }
       return fault
     }
@@ -573,7 +586,8 @@ private final class SimulatedFile: DiskFile {
   }
 
   func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
-    let part = try disk.step(path, .write) { [self] fault in
+    let isInPlace = inode.state.withLock { Int(offset) + bytes.count <= $0.live.count }
+    let part = try disk.step(path, .write, isInPlace: isInPlace) { [self] fault in
       let wanted =
         switch fault {
         case .noSpaceAfter(let count), .shortWrite(let count): count

@@ -35,7 +35,7 @@ public final class ViewKeeper: Sendable {
   /// The thread looks for events this often.
   private static let look: Int64 = 1_000_000_000
   /// After a failure, this often.
-  private static let retry: Int64 = 30_000_000_000
+  private static let retry: Int64 = 5_000_000_000
   /// How long a reader waits.
   static let patience: Int64 = 250_000_000
 

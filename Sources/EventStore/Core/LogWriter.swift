@@ -357,15 +357,38 @@ package final class LogWriter {
       return nil
     } catch {
       guard error.code == .full else { throw outcomeUnknown(error) }
-      // Part of the block may be there, all of it but for zeros even: without it the next one continues the
-      // log. Until that is synced a power cut may bring it back, and its events have been refused.
-      do throws(StoreError) {
-        try segment.file.truncate(to: segment.end)
-        try sync(segment.file)
-      } catch { throw outcomeUnknown(error) }
-      self.segment?.size = segment.end
+      do throws(StoreError) { try takeBack(block.count, from: segment) } catch {
+        throw outcomeUnknown(error)
+      }
       return error
     }
+  }
+
+  /// Takes back what a write that did not fit may have left behind the end of `segment`, for good.
+  ///
+  /// All of the block may be there, or all but the zeros at its end. Its events are about to be refused: they must
+  /// come back neither when a power cut undoes this, nor when the file grows again and the file system shows there what
+  /// the place held before. So zeros are written over it, and synced; it is as if they had been written ahead.
+  private func takeBack(_ count: Int, from segment: Segment) throws(StoreError) {
+    let size = try segment.file.size()
+    guard size > segment.end else {
+      // Nothing was handed over.
+      self.segment?.size = segment.end
+      return
+    }
+    let zeros = [UInt8](repeating: 0, count: min(count, Int(clamping: size - segment.end)))
+    do throws(StoreError) {
+      try zeros.withUnsafeBufferPointer { (zeros) throws(StoreError) in
+        try segment.file.writeAll(UnsafeRawBufferPointer(zeros), at: segment.end)
+      }
+      self.segment?.size = size
+    } catch {
+      // Only a file system that never writes in place needs room for this, and that one shows nothing old.
+      guard error.code == .full else { throw error }
+      try segment.file.truncate(to: segment.end)
+      self.segment?.size = segment.end
+    }
+    try sync(segment.file)
   }
 
   // MARK: Segments

@@ -280,7 +280,8 @@ extension ErrorShape {
       ])
     case .apiRouter:
       return .open([
-        .field("error", .string), .field("code", code), .field("requestId", .uuid), field,
+        .field("error", .string), .field("code", code),
+        .field("requestId", .string.described("The client's own, or else the gateway's.")), field,
         .field("remedy", .string),
       ])
     case .anthropic:
