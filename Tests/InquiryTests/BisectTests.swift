@@ -42,8 +42,8 @@ import Testing
     #expect(try turns(log, "alias/fast.model = p/x") == [at[1], at[2], at[4]])
     #expect(try turns(log, "alias/fast.model != p/x") == [at[0], at[1], at[2], at[3]])
     #expect(try turns(log, "alias/fast exists") == [at[0], at[3], at[4]])
-    #expect(try turns(log, "account/p1.isActive = off") == [at[5], at[6]])
-    #expect(try turns(log, "account/p1.isActive = off", from: at[6]) == [at[6]])
+    #expect(try turns(log, "account/p1.isActive = false") == [at[5], at[6]])
+    #expect(try turns(log, "account/p1.isActive = false", from: at[6]) == [at[6]])
     let report = try Replay.bisect(log.reader(), "alias/fast.model = p/x", now: TestLog.now)
     #expect(report.exitCode == .differs && report.looked == 5 && !report.wasTrue)
     let golden = try report.golden(log)
@@ -142,6 +142,17 @@ import Testing
       try Replay.bisect(log.reader(), text, now: TestLog.now)
     }
     #expect(fault.code == .usage && "\(fault)".contains("STREAM exists"))
+  }
+
+  @Test func `a field that is not there is refused with those that are`() throws {
+    let (log, _) = try log([alias("p/m"), .alias(.remove(name: "fast"))])
+    for text in ["alias/fast.modle = p/m", "account/p1.isActiv != true"] {
+      let fault = try #require(throws: InquiryFault.self) {
+        try Replay.bisect(log.reader(), text, now: TestLog.now)
+      }
+      #expect(fault.code == .notFound && "\(fault)".contains("It has"), "\(fault)")
+    }
+    #expect(try turns(log, "account/p1.isActive != true").isEmpty)
   }
 
   @Test func `a stream that is not there is named with its neighbours`() throws {

@@ -22,7 +22,8 @@ public final class MetricsKeeper: Sendable {
   /// Counts from what the store found when it was opened; reads nothing yet.
   public init(store: EventStore, logger: Logger) {
     reader = store.reader
-    last = { store.lastWritten }
+    // Under `relaxed` what was answered may still be on its way into the log.
+    last = { store.reader.last }
     self.logger = logger
     metrics = Mutex(RequestMetrics(after: store.report.last.rawValue))
   }

@@ -106,7 +106,8 @@ public final class ViewKeeper: Sendable {
   ///
   /// - Throws: `ControlError.views` while they cannot be used.
   func upToDate() throws -> Reading {
-    let target = store.lastWritten
+    // Under `relaxed` what was answered may still be on its way into the log.
+    let target = reader.last
     let deadline = reader.monotonic() + Self.patience
     while true {
       let isTaken: Void? = turn.withLockIfAvailable { hasFailed in

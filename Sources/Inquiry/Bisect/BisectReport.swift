@@ -108,6 +108,7 @@ extension Replay {
       if let subject = Subject(stream: stream) { state.holdPlace(for: subject) }
     }
     var isTrue = follower.isTrue(state, at: UnixNanoseconds(0))
+    var fields: [String] = []
     for stored in events {
       let entry = Entry(stored)
       let isInside = stored.position >= report.first
@@ -118,12 +119,23 @@ extension Replay {
       }
       let before = state
       if let recorded = entry.recorded { state.apply(recorded) }
+      if fields.isEmpty, let subject = Subject(stream: stored.stream) {
+        fields = state.image(of: subject)?.fields.map(\.name) ?? []
+      }
       let now = follower.isTrue(state, at: entry.time)
       if now != isTrue, isInside {
         report.add(.init(isTrue: now, entry, EventLine.text(entry, before: before)))
       }
       isTrue = now
       if !isInside { report.wasTrue = now }
+    }
+    if case .field(let subject, let name, _, _) = predicate, subject != .pricing,
+      !fields.isEmpty, !fields.contains(name)
+    {
+      throw InquiryFault(
+        .notFound,
+        "`\(Shown.text(subject.stream))` has no field `\(Shown.text(name))`. It has "
+          + "\(fields.joined(separator: ", ")).")
     }
     let time = try reading { () throws(StoreError) in try log.event(at: last) }?.time
     if isTrue, let end = follower.ends, let time, end.rawValue <= time {

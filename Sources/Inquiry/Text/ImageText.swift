@@ -1,11 +1,11 @@
 import Domain
 
 extension Image.Value {
-  /// On one line: `off`, `3`, `mock/big`, `[a, b]`, `{account: a1, weight: 3}`; nothing is `–`.
+  /// On one line: `false`, `3`, `mock/big`, `[a, b]`, `{account: a1, weight: 3}`; nothing is `–`.
   var shown: String {
     switch self {
     case .none: "–"
-    case .flag(let flag): flag ? "on" : "off"
+    case .flag(let flag): String(flag)
     case .number(let number): String(number)
     case .text(let text): text.isEmpty ? "\"\"" : Shown.text(text)
     case .time(let time): rfc3339(time)
