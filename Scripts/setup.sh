@@ -80,7 +80,10 @@ if [ ${#missing[@]} -gt 0 ]; then
     "$@" apt-get update -q
     "$@" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
     case " ${missing[*]} " in
-    *" prometheus "*) ! command -v systemctl >/dev/null || "$@" systemctl -q disable prometheus.service ;;
+    *" prometheus "*)
+      ! command -v systemctl >/dev/null || "$@" systemctl -q disable prometheus.service ||
+        say "prometheus.service could not be disabled: it starts with the next boot" >&2
+      ;;
     esac
   }
   if [ "$(id -u)" -eq 0 ]; then
