@@ -74,6 +74,8 @@ import Testing
     try log.run([.health(.endCooldown(Self.p1, scope: nil, reason: .byOperator))])
     #expect(try turns(log, "account/p1 is cooling") == [first, 0, second, log.last])
     #expect(try turns(log, "account/p2 is cooling").isEmpty)
+    // What was over before the window is no turn of it.
+    #expect(try turns(log, "account/p1 is cooling", from: second) == [second, log.last])
   }
 
   @Test func `a rate turns with the request that tips it`() throws {

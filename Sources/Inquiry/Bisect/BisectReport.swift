@@ -73,61 +73,59 @@ extension Replay {
       $0.first <= last
     }
     guard first <= last else { return report }
-    if case .rate(let rate) = predicate {
-      try follow(rate, log, &report, progress)
-    } else {
+    if let subject = predicate.subject {
       // Of an account's health nothing need be known; the account must be.
-      if case .cooling(let id) = predicate {
-        _ = try lastRevision(of: id.stream, in: log)
-      } else {
-        for stream in predicate.streams ?? [] { _ = try lastRevision(of: stream, in: log) }
-      }
-      try follow(predicate, log, &report)
+      let known = if case .cooling(let id) = predicate { id.stream } else { subject.stream }
+      _ = try lastRevision(of: known, in: log)
+      try follow(predicate, of: subject, log, &report)
+    } else if case .rate(let rate) = predicate {
+      try follow(rate, log, &report, progress)
     }
     return report
   }
 
   private static func follow(
-    _ predicate: Predicate, _ log: LogReader, _ report: inout BisectReport
+    _ predicate: Predicate, of subject: Subject, _ log: LogReader, _ report: inout BisectReport
   ) throws(InquiryFault) {
-    var events: [StoredEvent] = []
-    let last = report.last
-    try reading { () throws(StoreError) in
-      for stream in predicate.streams ?? [] {
-        try log.forwards(ofStream: stream, from: Revision(1)) { stored in
-          guard stored.position <= last else { return false }
-          events.append(stored)
-          return true
-        }
-      }
+    func time(at position: UInt64) throws(InquiryFault) -> UnixNanoseconds? {
+      try reading { () throws(StoreError) in try log.event(at: Position(position)) }
+        .map { UnixNanoseconds($0.time) }
     }
-    events.sort { $0.position < $1.position }
+    let beginning = try time(at: report.first.rawValue - 1) ?? UnixNanoseconds(0)
     var (state, follower) = (ControlState.initial, PredicateState(predicate))
     // A resource's own stream tells it; where it has a place in another one, that place is held.
-    for stream in predicate.streams ?? [] {
-      if let subject = Subject(stream: stream) { state.holdPlace(for: subject) }
-    }
+    state.holdPlace(for: subject)
     var isTrue = follower.isTrue(state, at: UnixNanoseconds(0))
     var fields: [String] = []
-    for stored in events {
-      let entry = Entry(stored)
-      let isInside = stored.position >= report.first
-      if isInside { report.looked += 1 }
-      if isTrue, let end = follower.ends, end <= entry.time {
-        isTrue = false
-        if isInside { report.add(.init(isTrue: false, at: end)) }
+    var found = report
+    /// Ends by the clock what is over at a time; before the window that is no turn of it.
+    func end(at time: UnixNanoseconds) {
+      guard isTrue, let end = follower.ends, end <= time else { return }
+      isTrue = false
+      if end > beginning {
+        found.add(.init(isTrue: false, at: end))
+      } else {
+        found.wasTrue = false
       }
-      let before = state
-      if let recorded = entry.recorded { state.apply(recorded) }
-      if fields.isEmpty, let subject = Subject(stream: stored.stream) {
-        fields = state.image(of: subject)?.fields.map(\.name) ?? []
+    }
+    try reading { () throws(StoreError) in
+      try log.forwards(ofStream: subject.stream, from: Revision(1)) { stored in
+        guard stored.position <= found.last else { return false }
+        let entry = Entry(stored)
+        let isInside = stored.position >= found.first
+        if isInside { found.looked += 1 }
+        end(at: entry.time)
+        let before = state
+        if let recorded = entry.recorded { state.apply(recorded) }
+        if fields.isEmpty { fields = state.image(of: subject)?.fields.map(\.name) ?? [] }
+        let now = follower.isTrue(state, at: entry.time)
+        if now != isTrue, isInside {
+          found.add(.init(isTrue: now, entry, EventLine.text(entry, before: before)))
+        }
+        isTrue = now
+        if !isInside { found.wasTrue = now }
+        return true
       }
-      let now = follower.isTrue(state, at: entry.time)
-      if now != isTrue, isInside {
-        report.add(.init(isTrue: now, entry, EventLine.text(entry, before: before)))
-      }
-      isTrue = now
-      if !isInside { report.wasTrue = now }
     }
     if case .field(let subject, let name, _, _) = predicate, subject != .pricing,
       !fields.isEmpty, !fields.contains(name)
@@ -137,10 +135,8 @@ extension Replay {
         "`\(Shown.text(subject.stream))` has no field `\(Shown.text(name))`. It has "
           + "\(fields.joined(separator: ", ")).")
     }
-    let time = try reading { () throws(StoreError) in try log.event(at: last) }?.time
-    if isTrue, let end = follower.ends, let time, end.rawValue <= time {
-      report.add(.init(isTrue: false, at: end))
-    }
+    if let time = try time(at: report.last.rawValue) { end(at: time) }
+    report = found
   }
 
   private static func follow(

@@ -81,11 +81,11 @@ public enum Predicate: Sendable, Hashable {
         + "(requests at least, 20 by default) may be left out.")
   }
 
-  /// The streams whose events can change it; nil: requests do.
-  var streams: [String]? {
+  /// Whose stream's events can change it; nil: requests do.
+  var subject: Subject? {
     switch self {
-    case .exists(let subject), .field(let subject, _, _, _): [subject.stream]
-    case .cooling(let id): [id.healthStream]
+    case .exists(let subject), .field(let subject, _, _, _): subject
+    case .cooling(let id): .health(id)
     case .rate: nil
     }
   }
