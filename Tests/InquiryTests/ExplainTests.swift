@@ -88,6 +88,36 @@ import Testing
     #expect(report.decisions[0].nearest?.account == AccountID("p2"))
   }
 
+  @Test func `a fenced key is let in by one name, not set free`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    let key = KeyID("key-default")
+    try log.append(
+      .key(
+        .created(
+          .init(
+            id: key, name: "default", organisation: OrganisationID("acme"),
+            fingerprint: Fingerprint([UInt8](repeating: 0xC1, count: 32)), masked: "sb-1…cdef",
+            diagnostics: true, expiresAt: nil))))
+    try log.run([
+      .key(
+        .changeRights(
+          key, KeyRights(allowedModels: ["other"], allowedAccounts: [AccountID("p1")])))
+    ])
+    try log.append(
+      .request(
+        .finished(
+          log.finished(
+            1, "m", [], status: 403, ending: .denied, errorCode: "model_not_allowed",
+            errorClass: .client, usage: .notReported))))
+    #expect(
+      try candidate(log, 1, "p1").otherwise?.steps
+        == [.command(#"PUT /api/keys/key-default {"allowedModels": ["other", "m"]}"#)])
+    #expect(
+      try candidate(log, 1, "p2").otherwise?.steps.first
+        == .command(#"PUT /api/keys/key-default {"allowedAccounts": ["p1", "p2"]}"#))
+  }
+
   @Test func `a turn that comes later is found by counting on`() throws {
     let log = try TestLog()
     try TestLog.provision(log)

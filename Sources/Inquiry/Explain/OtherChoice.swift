@@ -124,11 +124,7 @@ extension OtherChoice {
         "POST /api/providers/\(id.rawValue)/cooldown/end"
       )
     case .notAllowed:
-      guard let key = facts.key else { return nil }
-      return (
-        .key(.changeRights(key, KeyRights(allowedModels: [], allowedAccounts: []))),
-        "PUT /api/keys/\(key.rawValue) {\"allowedModels\": [], \"allowedAccounts\": []}"
-      )
+      return admission(of: id, state, facts)
     case .noWeight:
       if account.weight == 0, state.settings.fallbackStrategy == .weighted {
         return (.account(.change(.init(id: id, weight: 1))), change(id, "{\"weight\": 1}"))
@@ -166,6 +162,26 @@ extension OtherChoice {
       .otherProtocol, .notOwner:
       return nil
     }
+  }
+
+  /// Lets the key have the account, or else the model, and nothing more.
+  private static func admission(
+    of id: AccountID, _ state: ControlState, _ facts: RequestFacts
+  ) -> (Command, String)? {
+    guard let key = facts.key.flatMap({ state.keys[$0] }) else { return nil }
+    var (rights, field, names) = (KeyRights(), "allowedModels", key.allowedModels + [facts.model])
+    if !key.allowedAccounts.isEmpty, !key.allowedAccounts.contains(id) {
+      rights.allowedAccounts = key.allowedAccounts + [id]
+      (field, names) = ("allowedAccounts", (key.allowedAccounts + [id]).map(\.rawValue))
+    } else {
+      guard !key.allowedModels.isEmpty else { return nil }
+      rights.allowedModels = names
+    }
+    let list = names.map { JSONTree.text($0).rendered.replacing("\n", with: "") }
+    return (
+      .key(.changeRights(key.id, rights)),
+      "PUT /api/keys/\(key.id.rawValue) {\"\(field)\": [\(list.joined(separator: ", "))]}"
+    )
   }
 
   /// Gives the account a share of the policy under which it has none.
