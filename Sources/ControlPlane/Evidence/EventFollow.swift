@@ -62,6 +62,7 @@ final class EventFollow: Sendable {
         guard let frames = await read(behind: here.position) else { return nil }
         if !frames.isEmpty { return said(frames) }
       } else {
+        // A pause between looks at the log's end, which only cancelling ends early.
         do { try await Task.sleep(for: Self.look) } catch { return nil }
       }
       if here.saidAt.duration(to: .now) >= service.options.followHeartbeat {

@@ -12,7 +12,7 @@ struct RequestLog: Sendable {
   static let maximumOccurrences = 1000
   /// Events of one client id looked at: 16,384.
   static let maximumWindow: UInt64 = 1 << 14
-  /// Pages of 1,024 events read for one list.
+  /// Pages of the log (`ViewDelta`) read for one list.
   var maximumPages = 128
 
   /// One request with the places of its events.

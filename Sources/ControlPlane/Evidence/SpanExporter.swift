@@ -115,6 +115,7 @@ public final class SpanExporter: Sendable {
       case .idle: pause = .seconds(1)
       case .later: pause = min(pause * 2, .seconds(30))
       }
+      // A pause between looks or tries, which only cancelling ends early; tests call `step`.
       do { try await Task.sleep(for: pause) } catch { return }
     }
   }

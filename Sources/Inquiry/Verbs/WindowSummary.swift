@@ -93,7 +93,7 @@ public struct WindowSummary: Sendable, Hashable {
 
 extension UInt64 {
   /// The sum, or the greatest number there is: a mutated log must not trap its reader.
-  fileprivate func clamped(adding other: UInt64) -> UInt64 {
+  func clamped(adding other: UInt64) -> UInt64 {
     let (sum, isOver) = addingReportingOverflow(other)
     return isOver ? .max : sum
   }

@@ -318,8 +318,8 @@ private struct WhatIfComparison {
       report.cost.unknown += 1
       return
     }
-    report.cost.before += before
-    report.cost.after += after
+    report.cost.before = report.cost.before.clamped(adding: before)
+    report.cost.after = report.cost.after.clamped(adding: after)
   }
 
   mutating func result() throws(InquiryFault) -> WhatIfReport {
