@@ -2,8 +2,8 @@
 """How long lists, sums and audits take over a long log.
 
 A log of N events (nine of ten are requests' ends, of 24 accounts or more, many keys and models) is written by
-`LogBenchmark fill`; a release gateway opens it and makes its views. Then each documented list is asked for again and
-again over one kept connection, and requests drawn from all over the log are audited by their ids. The longest
+`LogBenchmark fill`; a release gateway opens it and makes its views. Then lists are asked for again and
+again over one kept connection, and requests that a rare account's pages reach are audited by their ids. The longest
 answer of each question counts, not the median.
 """
 
