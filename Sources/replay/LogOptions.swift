@@ -49,7 +49,7 @@ struct LogOptions: ParsableArguments {
 
   /// Prints the answer and ends with its exit code.
   func answer(_ report: any InquiryReport) throws {
-    Terminal.output(json ? report.json.rendered : report.text)
+    Terminal.output(json ? report.document.rendered : report.text)
     guard report.exitCode == .same else { throw ArgumentParser.ExitCode(report.exitCode.rawValue) }
   }
 

@@ -8,8 +8,10 @@ import Testing
 
 extension TestBox {
   /// A box with the provider `mock`, its account `a1` and a token.
-  static func prepared(_ body: (TestBox, String) async throws -> Void) async throws {
-    try await with { box in
+  static func prepared(
+    inquiryEvents: UInt64 = 1 << 18, _ body: (TestBox, String) async throws -> Void
+  ) async throws {
+    try await with(inquiryEvents: inquiryEvents) { box in
       let token = try await box.signIn()
       let node = try await box.call(
         .post, "/api/provider-nodes", ConfigurationTests.node, as: token)

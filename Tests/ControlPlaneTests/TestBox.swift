@@ -55,7 +55,8 @@ final class TestBox: Sendable {
     _ directory: String, clock: TestClock = TestClock(), masterKey: String? = nil,
     sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
     segmentBytes: Int = 64 << 20, canProbe: Bool = true,
-    configuration: ConfigurationSource? = nil, heartbeat: Duration = .seconds(15)
+    configuration: ConfigurationSource? = nil, heartbeat: Duration = .seconds(15),
+    inquiryEvents: UInt64 = 1 << 18
   ) async throws -> TestBox {
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
@@ -77,6 +78,7 @@ final class TestBox: Sendable {
         isLoopback: isLoopback, sessionSecret: sessionSecret, configuration: configuration,
         build: BuildInfo(version: "0.0.0-test"))
       options.followHeartbeat = heartbeat
+      options.inquiryEvents = inquiryEvents
       let responder = await AdminResponder(
         control: control, options: options, probe: canProbe ? probe : nil, views: views,
         signer: CheckpointSigner(control: control, logger: logger), metrics: metrics,
@@ -93,10 +95,10 @@ final class TestBox: Sendable {
 
   /// Runs `body` with a fresh box and takes the directory away afterwards.
   static func with(
-    _ body: (TestBox) async throws -> Void
+    inquiryEvents: UInt64 = 1 << 18, _ body: (TestBox) async throws -> Void
   ) async throws {
     try await withDirectory { directory in
-      let box = try await open(directory)
+      let box = try await open(directory, inquiryEvents: inquiryEvents)
       do {
         try await body(box)
       } catch {

@@ -24,6 +24,8 @@ public struct AdminOptions: Sendable {
   public var configuration: ConfigurationSource?
   /// How long a follower of the log hears nothing before it is told that all is well.
   public var followHeartbeat = Duration.seconds(15)
+  /// How many events a call of `/api/replay` may read: half a second or so of reading and deciding.
+  public var inquiryEvents: UInt64 = 1 << 18
   /// Which build answers.
   public var build: BuildInfo
 

@@ -30,6 +30,8 @@ struct AdminService: Sendable {
   let reads = Sideline(label: "signalbox.evidence", limit: 64)
   /// Looks at a day of requests, which take seconds: beside the reads, not before them.
   let effects = Sideline(label: "signalbox.effect", limit: 8)
+  /// Questions of `/api/replay`, which read up to a quarter of a million events each: beside the reads too.
+  let inquiries = Sideline(label: "signalbox.inquiry", limit: 8)
   /// Who follows the log, and their reads of it: beside the others, however many follow.
   let followers = Followers()
   /// Pages for monitors, which must not wait behind lists.
@@ -158,6 +160,15 @@ struct AdminService: Sendable {
     case .routingDecisions: try await routingDecisions(call)
     case .streamHistory: try await streamHistory(call)
     case .events: try await events(call)
+    case .replayWindow: try await replayWindow(call)
+    case .replayShow: try await replayShow(call)
+    case .replayExplain: try await replayExplain(call)
+    case .replayState: try await replayState(call)
+    case .replayDiff: try await replayDiff(call)
+    case .replayDrift: try await replayDrift(call)
+    case .replayBlame: try await replayBlame(call)
+    case .replayBisect: try await replayBisect(call)
+    case .replayWhatIf: try await replayWhatIf(call)
     case .revertStream: try await revertStream(call)
     case .restoreConfiguration: try await restoreConfiguration(call)
     case .configurationDrift: try await configurationDrift()

@@ -42,6 +42,14 @@ public enum Predicate: Sendable, Hashable {
     public var minimum: Int
   }
 
+  /// Whether all requests of the range are read for it; else one stream is.
+  public var readsRequests: Bool {
+    switch self {
+    case .rate: true
+    case .exists, .field, .cooling: false
+    }
+  }
+
   /// Reads a predicate.
   ///
   /// - Throws: `.usage` with what was not understood and the forms that there are.

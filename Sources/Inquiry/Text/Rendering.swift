@@ -8,6 +8,15 @@ public protocol InquiryReport: Sendable {
   var exitCode: ExitCode { get }
 }
 
+extension InquiryReport {
+  /// What `--json` and `/api/replay` answer: `json` with `version` behind its first member, the verb's name.
+  public var document: JSONTree {
+    guard case .object(var members) = json, !members.isEmpty else { return json }
+    members.insert(.init("version", .count(Replay.documentVersion)), at: 1)
+    return .object(members)
+  }
+}
+
 /// How `replay` ends.
 public enum ExitCode: Int32, Sendable, CaseIterable {
   /// Everything was read, nothing differs.

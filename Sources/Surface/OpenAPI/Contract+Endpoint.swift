@@ -79,6 +79,15 @@ extension Endpoint {
     case .routingDecisions: .routingDecisions
     case .streamHistory: .streamHistory
     case .events: .events
+    case .replayWindow: .replayWindow
+    case .replayShow: .replayShow
+    case .replayExplain: .replayExplain
+    case .replayState: .replayState
+    case .replayDiff: .replayDiff
+    case .replayDrift: .replayDrift
+    case .replayBlame: .replayBlame
+    case .replayBisect: .replayBisect
+    case .replayWhatIf: .replayWhatIf
     case .revertStream: .revertStream
     case .restoreConfiguration: .restoreConfiguration
     case .configurationDrift: .configurationDrift

@@ -77,6 +77,15 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case routingDecisions
   case streamHistory
   case events
+  case replayWindow
+  case replayShow
+  case replayExplain
+  case replayState
+  case replayDiff
+  case replayDrift
+  case replayBlame
+  case replayBisect
+  case replayWhatIf
   case revertStream
   case restoreConfiguration
   case configurationDrift

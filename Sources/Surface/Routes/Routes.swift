@@ -187,6 +187,16 @@ public enum Routes {
       "Show who set what in a stream, when and from where, before and after", by: .controlPlane,
       takesRest: true),
     evident(.events, "/api/events", "List the log's events, or follow them as they come"),
+    inquiry(.replayWindow, "window", "Sum up and list what happened between two moments"),
+    inquiry(.replayShow, "show", "Tell the whole story of a request, or every field of an event"),
+    inquiry(.replayExplain, "explain", "Tell why a request went where it went"),
+    inquiry(.replayState, "state", "Show the configuration at a moment"),
+    inquiry(.replayDiff, "diff", "Show what differs between two moments, and who did it"),
+    inquiry(.replayDrift, "drift", "Find edits that undid, overwrote or fought others"),
+    inquiry(.replayBlame, "blame", "Tell who set a value, when, from where, instead of what"),
+    inquiry(.replayBisect, "bisect", "Find the event at which something became true"),
+    inquiry(
+      .replayWhatIf, "what-if", "Decide requests of the past on a configuration with changes"),
   ]
 
   private static let state: [RouteRow] = [
@@ -230,6 +240,12 @@ public enum Routes {
     _ endpoint: Endpoint, _ path: String, _ summary: String
   ) -> RouteRow {
     RouteRow(endpoint, .get, path, .admin, .evidence, summary, by: .controlPlane)
+  }
+
+  private static func inquiry(
+    _ endpoint: Endpoint, _ verb: String, _ summary: String
+  ) -> RouteRow {
+    evident(endpoint, "/api/replay/\(verb)", summary)
   }
 
   private static func look(_ endpoint: Endpoint, _ path: String, _ summary: String) -> RouteRow {
