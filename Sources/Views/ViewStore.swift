@@ -193,6 +193,14 @@ public final class ViewStore: Sendable {
     }
   }
 
+  /// Reads the file's place and its newest sums.
+  public func touch() throws {
+    try pool.read { db in
+      _ = try Row.fetchOne(
+        db, sql: "SELECT position, (SELECT MAX(minute) FROM usage_minute) FROM checkpoint")
+    }
+  }
+
   // MARK: In flight
 
   /// Requests under way, by when they went, and the positions where the log says so.

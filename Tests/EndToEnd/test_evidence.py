@@ -2,9 +2,10 @@
 
 import shutil
 import sqlite3
+import threading
 
 from story import Story
-from support import eventually
+from support import eventually, exchange
 
 
 class EvidenceTests(Story):
@@ -65,6 +66,31 @@ class EvidenceTests(Story):
                 break
             cursor = f"&after={page['next']}"
         self.assertEqual(rows, [record["requestId"] for record in reversed(records)])
+
+    def test_two_hundred_clients_ping_at_once_beside_lists_and_all_are_answered(self):
+        self.seed()
+        session, port, stop = self.box.login(), self.box.port, threading.Event()
+        answers, begin = [], threading.Barrier(200)
+
+        def lists():
+            while not stop.is_set():
+                exchange(port, "GET", "/api/usage/logs?limit=1000", headers=session)
+
+        def ping():
+            begin.wait()
+            answers.append(exchange(port, "GET", "/api/health/ping", timeout=60))
+
+        readers = [threading.Thread(target=lists, daemon=True) for _ in range(20)]
+        clients = [threading.Thread(target=ping, daemon=True) for _ in range(200)]
+        for thread in readers + clients:
+            thread.start()
+        for thread in clients:
+            thread.join()
+        stop.set()
+        for thread in readers:
+            thread.join()
+        self.assertEqual({(answer.status, answer.json()["status"]) for answer in answers}, {(200, "ok")})
+        self.assertEqual(len(answers), 200)
 
     def test_views_are_made_anew_when_they_are_lost_broken_or_ahead(self):
         self.seed()

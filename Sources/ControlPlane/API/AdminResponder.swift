@@ -14,7 +14,7 @@ public struct AdminResponder: Sendable {
   /// Bodies beyond this are answered 413.
   public static let maximumBodyBytes = 1 << 20
 
-  private let service: AdminService
+  let service: AdminService
   private let router: RouterResponder<AdminContext>
   private let logger: Logger
 

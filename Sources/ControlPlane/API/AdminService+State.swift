@@ -45,30 +45,24 @@ extension AdminService {
         ]))
   }
 
-  /// Reads the log's last event back, and what the views have, so that a ping answers only if the log can be read.
+  /// Reads the log's last event back and asks the views, so that a ping answers only if the log can be read.
   func ping() async -> AdminAnswer {
-    let (store, keeper) = (control.store, keeper)
-    let last = store.lastWritten
     let started = edge.now()
-    let views = try? await reads.run {
-      guard let keeper else { return "not_configured" }
-      let reading = try keeper.upToDate()
-      // Not only where it says it is: its tables are asked.
-      _ = try reading.views.inFlight()
-      return reading.behind == 0 ? "ok" : "behind"
-    }
-    let found = try? await reads.run { try store.reader.event(at: last)?.position == last }
+    let touch: PingDesk.Touch
+    do { touch = try await pings.touch() } catch { return pingFailed("overloaded") }
+    guard touch.hasLog else { return pingFailed("log_read_failed") }
     let now = edge.now()
-    guard found == true || last == .origin else {
-      return .json(
-        ["status": "error", "error": "log_read_failed", "timestamp": JSONValue(now)],
-        status: .serviceUnavailable)
-    }
     let milliseconds = max(0, now.rawValue - started.rawValue) / 1_000_000
     return .json([
       "status": "ok", "timestamp": JSONValue(now), "latencyMs": JSONValue(milliseconds),
-      "position": JSONValue(placeText(last)), "views": JSONValue(views ?? "unavailable"),
+      "position": JSONValue(placeText(touch.position)), "views": JSONValue(touch.views.rawValue),
     ])
+  }
+
+  private func pingFailed(_ error: String) -> AdminAnswer {
+    .json(
+      ["status": "error", "error": JSONValue(error), "timestamp": JSONValue(edge.now())],
+      status: .serviceUnavailable)
   }
 
   func healthz() -> AdminAnswer {

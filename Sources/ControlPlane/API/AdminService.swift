@@ -34,6 +34,8 @@ struct AdminService: Sendable {
   let inquiries = Sideline(label: "signalbox.inquiry", limit: 8)
   /// Who follows the log, and their reads of it: beside the others, however many follow.
   let followers = Followers()
+  /// Anybody's pings: beside all other reads.
+  let pings: PingDesk
   /// Pages for monitors, which must not wait behind lists.
   let scrapes = Sideline(label: "signalbox.metrics", limit: 8)
   let hosts: HostGuard
@@ -51,6 +53,7 @@ struct AdminService: Sendable {
     self.probe = probe
     self.usage = usage
     self.keeper = keeper
+    pings = PingDesk(store: control.store, keeper: keeper)
     self.signer = signer
     self.metricsKeeper = metricsKeeper
     self.figures = figures

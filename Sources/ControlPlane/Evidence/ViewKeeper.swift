@@ -36,6 +36,8 @@ public final class ViewKeeper: Sendable {
   private static let look: Int64 = 1_000_000_000
   /// After a failure, this often.
   private static let retry: Int64 = 5_000_000_000
+  /// Events that whoever only looks whether all is well takes in.
+  private static let moment: UInt64 = 1024
   /// How long a reader waits.
   static let patience: Int64 = 250_000_000
 
@@ -125,6 +127,27 @@ public final class ViewKeeper: Sendable {
         views: open, position: position,
         behind: position >= target ? 0 : target.rawValue - position.rawValue)
     }
+  }
+
+  /// Asks the tables for something; waits for nobody.
+  ///
+  /// Takes in what is missing if that is a moment's events and nobody else is at it.
+  ///
+  /// - Returns: whether they have what was acknowledged before the call.
+  /// - Throws: `ControlError.views` while they cannot be used.
+  func touch() throws -> Bool {
+    let target = reader.last
+    let isNear = target.rawValue - min(current.position, target.rawValue) <= Self.moment
+    if isNear || views.withLock({ $0 == nil }) {
+      turn.withLockIfAvailable { hasFailed in _ = try? take(&hasFailed, through: target) }
+    }
+    let (position, failure) = status.withLock { (Position($0.position), $0.failure) }
+    guard failure == nil, let open = views.withLock({ $0 }) else {
+      throw ControlError.views(failure ?? "they are being made")
+    }
+    // Not only where they say they are: the file is asked.
+    try open.touch()
+    return position >= target
   }
 
   // MARK: Taking in

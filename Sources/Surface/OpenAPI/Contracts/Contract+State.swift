@@ -18,8 +18,13 @@ extension Contract {
     Answer(
       status: 503,
       .object([
-        .field("status", .constant("error")), .field("error", .string), .field("timestamp", .time),
-      ]), note: "The log cannot be read"),
+        .field("status", .constant("error")),
+        .field(
+          "error",
+          .choice(["log_read_failed", "overloaded"]).described(
+            "`overloaded`: too many pings wait, and nothing was looked at for this one.")),
+        .field("timestamp", .time),
+      ]), note: "The log cannot be read, or too many pings wait"),
   ])
   static let healthz = read([
     .field("status", .constant("healthy")), .field("build", .named(.build)),
