@@ -20,7 +20,7 @@ struct Names {
   /// The number that a text has; nil: none.
   static func find(_ text: String, _ db: Database) throws -> Int64? {
     let select = try db.cachedStatement(sql: "SELECT id FROM name WHERE text = ?")
-    return try Int64.fetchOne(select, arguments: [text])
+    return try Row.fetchOne(select, arguments: [text])?.integer(0)
   }
 
   /// 0 stands for none.
@@ -36,7 +36,7 @@ struct Names {
         SELECT id FROM series
         WHERE kind = ? AND operation = ? AND subject = ? AND organisation = ? AND model = ?
         """)
-    if let number = try Int64.fetchOne(select, arguments: columns) { return number }
+    if let row = try Row.fetchOne(select, arguments: columns) { return try row.integer(0) }
     let insert = try db.cachedStatement(
       sql: """
         INSERT INTO series (kind, operation, subject, organisation, model) VALUES (?, ?, ?, ?, ?)

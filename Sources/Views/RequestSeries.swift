@@ -49,12 +49,15 @@ public struct CallTotals: Sendable, Hashable {
   /// None.
   public init() {}
 
+  /// Both kinds of tokens.
+  public var tokens: Int64 { inputTokens.adding(outputTokens) }
+
   /// Takes in what another one has.
   public mutating func add(_ other: CallTotals) {
-    count += other.count
-    inputTokens += other.inputTokens
-    outputTokens += other.outputTokens
-    costMicroUSD += other.costMicroUSD
+    count = count.adding(other.count)
+    inputTokens = inputTokens.adding(other.inputTokens)
+    outputTokens = outputTokens.adding(other.outputTokens)
+    costMicroUSD = costMicroUSD.adding(other.costMicroUSD)
     latency.add(other.latency)
   }
 }

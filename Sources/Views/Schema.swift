@@ -9,6 +9,9 @@ enum Schema {
   /// The columns of `UsageTotals`, in the order of `columns`.
   static let totals = (sums + ["last_at"]).joined(separator: ", ")
   static let totalsCount = sums.count + 1
+  /// Whether a column counts requests; the others are sums of what was claimed.
+  static func isCount(_ column: Int) -> Bool { column < sums.count && !claimed.contains(column) }
+  private static let claimed = (sums.firstIndex(of: "input_tokens") ?? 0)..<sums.count
   /// The same of several rows.
   static let totalsSummed = (sums.map { "SUM(\($0))" } + ["MAX(last_at)"]).joined(separator: ", ")
   /// The same of a row and the one that is to be added.

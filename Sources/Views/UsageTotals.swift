@@ -43,21 +43,21 @@ public struct UsageTotals: Sendable, Hashable {
 
   /// Takes in what another one has.
   public mutating func add(_ other: UsageTotals) {
-    requests += other.requests
-    completed += other.completed
-    denied += other.denied
-    hungUp += other.hungUp
-    interrupted += other.interrupted
-    undelivered += other.undelivered
-    summarised += other.summarised
-    reported += other.reported
-    priced += other.priced
-    inputTokens += other.inputTokens
-    outputTokens += other.outputTokens
-    cachedTokens += other.cachedTokens
-    reasoningTokens += other.reasoningTokens
-    cacheCreationTokens += other.cacheCreationTokens
-    costMicroUSD += other.costMicroUSD
+    requests = requests.adding(other.requests)
+    completed = completed.adding(other.completed)
+    denied = denied.adding(other.denied)
+    hungUp = hungUp.adding(other.hungUp)
+    interrupted = interrupted.adding(other.interrupted)
+    undelivered = undelivered.adding(other.undelivered)
+    summarised = summarised.adding(other.summarised)
+    reported = reported.adding(other.reported)
+    priced = priced.adding(other.priced)
+    inputTokens = inputTokens.adding(other.inputTokens)
+    outputTokens = outputTokens.adding(other.outputTokens)
+    cachedTokens = cachedTokens.adding(other.cachedTokens)
+    reasoningTokens = reasoningTokens.adding(other.reasoningTokens)
+    cacheCreationTokens = cacheCreationTokens.adding(other.cacheCreationTokens)
+    costMicroUSD = costMicroUSD.adding(other.costMicroUSD)
     lastAt = max(lastAt, other.lastAt)
   }
 
@@ -70,23 +70,23 @@ public struct UsageTotals: Sendable, Hashable {
     ]
   }
 
-  init(columns: (Int) -> Int64) {
-    requests = columns(0)
-    completed = columns(1)
-    denied = columns(2)
-    hungUp = columns(3)
-    interrupted = columns(4)
-    undelivered = columns(5)
-    summarised = columns(6)
-    reported = columns(7)
-    priced = columns(8)
-    inputTokens = columns(9)
-    outputTokens = columns(10)
-    cachedTokens = columns(11)
-    reasoningTokens = columns(12)
-    cacheCreationTokens = columns(13)
-    costMicroUSD = columns(14)
-    lastAt = columns(15)
+  init(columns: (Int) throws -> Int64) rethrows {
+    requests = try columns(0)
+    completed = try columns(1)
+    denied = try columns(2)
+    hungUp = try columns(3)
+    interrupted = try columns(4)
+    undelivered = try columns(5)
+    summarised = try columns(6)
+    reported = try columns(7)
+    priced = try columns(8)
+    inputTokens = try columns(9)
+    outputTokens = try columns(10)
+    cachedTokens = try columns(11)
+    reasoningTokens = try columns(12)
+    cacheCreationTokens = try columns(13)
+    costMicroUSD = try columns(14)
+    lastAt = try columns(15)
   }
 
   /// What counts of a number that somebody else claims.

@@ -1,16 +1,19 @@
 /// Why the views cannot be used.
 public enum ViewFault: Error, Sendable, Hashable, CustomStringConvertible {
-  /// They are of another log, another version, or hold what they never could.
+  /// They are of another version, or the file does not hold what was written to it.
   case damaged(String)
   /// Somebody deleted them.
   case missing
   /// They are of a position or a history that the log does not have.
   case astray(String)
+  /// They were closed meanwhile, to be made anew or for a stop.
+  case closed
 
   /// For a line of the log.
   public var description: String {
     switch self {
     case .missing: "the views are missing: somebody deleted the file"
+    case .closed: "the views are closed"
     case .damaged(let what): "the views are damaged: \(what)"
     case .astray(let what): "the views are not of this log: \(what)"
     }

@@ -26,6 +26,13 @@ extension ViewStore {
     public var rows: Int
     /// SHA-256 over them in order, names written out: equal for equal tables, whatever the numbers of names.
     public var digest: [UInt8]
+
+    /// Made of its parts.
+    public init(table: String, rows: Int, digest: [UInt8]) {
+      self.table = table
+      self.rows = rows
+      self.digest = digest
+    }
   }
 
   /// What `digests` says of all tables together.
@@ -37,7 +44,7 @@ extension ViewStore {
 
   /// Of every table that follows from the log, as of one moment.
   public func digests() throws -> [TableDigest] {
-    try pool.read { db in
+    try read { db in
       try Schema.compared.map { table in
         var hash = SHA256()
         let columns = try Self.columns(of: table, db)
@@ -46,7 +53,7 @@ extension ViewStore {
         hash.update(data: Data((table + "\n").utf8))
         var count = 0
         while let row = try rows.next() {
-          hash.update(data: Data((Self.text(row) + "\n").utf8))
+          hash.update(data: Data((Self.text(row, measured: true) + "\n").utf8))
           count += 1
         }
         return TableDigest(table: table, rows: count, digest: Array(hash.finalize()))
@@ -63,14 +70,12 @@ extension ViewStore {
     // Only one connection may write pages back into the file, and that is the gateway's.
     configuration.readonly = true
     configuration.label = "views-copied"
-    do {
+    try ViewFault.telling {
       let source = try DatabaseQueue(path: path, configuration: configuration)
       let destination = try DatabaseQueue(path: copy)
       try source.backup(to: destination)
       try destination.close()
       try source.close()
-    } catch let error as DatabaseError where error.isDamage {
-      throw ViewFault.damaged(error.message ?? "not a database")
     }
   }
 
@@ -79,7 +84,7 @@ extension ViewStore {
   /// - Parameter other: Of a file that was closed, or to which nothing is being written.
   public func difference(from other: ViewStore) throws -> Difference? {
     // Attaching is no part of a transaction.
-    try pool.unsafeReentrantWrite { db in
+    try writeAlone { db in
       try db.execute(sql: "ATTACH DATABASE ? AS other", arguments: [other.pool.path])
       defer { try? db.execute(sql: "DETACH DATABASE other") }
       for table in Schema.compared {
@@ -100,13 +105,14 @@ extension ViewStore {
     try db.columns(in: table).map { $0.name }
   }
 
-  private static func text(_ row: Row) -> String {
+  /// - Parameter measured: texts with their lengths before them, so that no text looks like two of them.
+  private static func text(_ row: Row, measured: Bool = false) -> String {
     row.map { column, value in
       switch value.storage {
       case .null: "\(column)="
       case .int64(let number): "\(column)=\(number)"
       case .double(let number): "\(column)=\(number)"
-      case .string(let text): "\(column)=\"\(text)\""
+      case .string(let text): "\(column)=\(measured ? "\(text.utf8.count):" : "")\"\(text)\""
       case .blob(let data):
         "\(column)=" + data.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
       }

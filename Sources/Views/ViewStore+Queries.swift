@@ -18,7 +18,7 @@ extension ViewStore {
     let endDay = max(high.floored(by: 24), firstDay)
     let hasDays = firstDay < endDay
     let (head, tail) = (hasDays ? firstDay * 24 : high, hasDays ? endDay * 24 : high)
-    return try pool.read { db in
+    return try read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -34,7 +34,7 @@ extension ViewStore {
           """, arguments: [firstDay, endDay, low, head, tail, high])
       var found: [(UsageSeries, UsageTotals)] = []
       while let row = try rows.next() {
-        found.append((try UsageSeries(row), UsageTotals { row[6 + $0] }))
+        found.append((try UsageSeries(row), try UsageTotals(row, at: 6)))
       }
       return found
     }
@@ -46,7 +46,7 @@ extension ViewStore {
   public func usage(
     minutes: Range<Int64>
   ) throws -> [(minute: Int64, totals: UsageTotals)] {
-    try pool.read { db in
+    try read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -54,7 +54,9 @@ extension ViewStore {
           ORDER BY minute
           """, arguments: [minutes.lowerBound, minutes.upperBound])
       var found: [(Int64, UsageTotals)] = []
-      while let row = try rows.next() { found.append((row[0], UsageTotals { row[1 + $0] })) }
+      while let row = try rows.next() {
+        found.append((try row.integer(0), try UsageTotals(row, at: 1)))
+      }
       return found
     }
   }
@@ -65,7 +67,7 @@ extension ViewStore {
   ///
   /// - Parameter minutes: Minutes since the Unix epoch.
   public func calls(minutes: Range<Int64>) throws -> [CallSeries: CallTotals] {
-    try pool.read { db in
+    try read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
@@ -75,11 +77,11 @@ extension ViewStore {
           """, arguments: [minutes.lowerBound, minutes.upperBound])
       var found: [CallSeries: CallTotals] = [:]
       while let row = try rows.next() {
-        let status: Int64 = row[2]
+        let status = try row.integer(2)
         let series = CallSeries(
-          account: AccountID(row[0] as String? ?? ""), model: row[1],
+          account: AccountID(try row.text(0) ?? ""), model: try row.text(1),
           status: status == 0 ? nil : UInt16(clamping: status),
-          errorClass: ErrorClass(rawValue: UInt8(clamping: row[3] as Int64)))
+          errorClass: ErrorClass(rawValue: UInt8(clamping: try row.integer(3))))
         found[series, default: CallTotals()].add(try CallTotals(row, at: 4))
       }
       return found
@@ -98,7 +100,7 @@ extension ViewStore {
     with groups: [[RequestMark]], through: UInt64, limit: Int
   ) throws -> [UInt64] {
     let last = through / ViewDelta.chapterPages
-    return try pool.read { db in
+    return try read { db in
       var chapters: [Int64: UInt64]?
       for group in groups {
         var found: [Int64: UInt64] = [:]
@@ -121,7 +123,11 @@ extension ViewStore {
               kind.rawValue, values.lowerBound, values.upperBound, Int64(clamping: last),
             ])
           while let row = try rows.next() {
-            found[row[0], default: 0] |= UInt64(bitPattern: row[1])
+            let chapter = try row.integer(0)
+            guard (0...Int64(clamping: last)).contains(chapter) else {
+              throw ViewFault.damaged("\(chapter) is no chapter of the log")
+            }
+            found[chapter, default: 0] |= UInt64(bitPattern: try row.integer(1))
           }
         }
         chapters =
@@ -154,11 +160,11 @@ extension ViewStore {
 extension CallTotals {
   init(_ row: Row, at first: Int) throws {
     self.init()
-    count = row[first]
-    inputTokens = row[first + 1]
-    outputTokens = row[first + 2]
-    costMicroUSD = row[first + 3]
-    latency = try LatencyHistogram(bytes: [UInt8](row[first + 4] as Data? ?? Data()))
+    count = try row.count(first)
+    inputTokens = try row.sum(first + 1)
+    outputTokens = try row.sum(first + 2)
+    costMicroUSD = try row.sum(first + 3)
+    latency = try LatencyHistogram(bytes: try row.bytes(first + 4))
   }
 
   var columns: StatementArguments {
@@ -166,17 +172,27 @@ extension CallTotals {
   }
 }
 
+extension UsageTotals {
+  /// Of the columns of `Schema.totals`, the first of them at `first`.
+  fileprivate init(_ row: Row, at first: Int) throws {
+    try self.init { column in
+      if column == Schema.totalsCount - 1 { return try row.integer(first + column) }
+      return try Schema.isCount(column) ? row.count(first + column) : row.sum(first + column)
+    }
+  }
+}
+
 extension UsageSeries {
   /// Of the columns kind, operation, subject, organisation and model.
   fileprivate init(_ row: Row) throws {
-    let (kind, subject, model): (Int64, String?, String?) = (row[0], row[2], row[4])
+    let (kind, subject, model) = (try row.integer(0), try row.text(2), try row.text(4))
     switch (ViewDelta.Series.Kind(rawValue: UInt8(clamping: kind)), subject) {
     case (.operation, _):
-      self = .operation(Operation(rawValue: UInt8(clamping: row[1] as Int64)), model: model)
+      self = .operation(Operation(rawValue: UInt8(clamping: try row.integer(1))), model: model)
     case (.account, let subject?): self = .account(AccountID(subject), model: model)
     case (.key, let subject?):
       self = .key(
-        KeyID(subject), (row[3] as String?).map { OrganisationID($0) }, model: model)
+        KeyID(subject), try row.text(3).map { OrganisationID($0) }, model: model)
     case _: throw ViewFault.damaged("a series is of kind \(kind) and about nothing")
     }
   }

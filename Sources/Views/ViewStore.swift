@@ -33,6 +33,8 @@ public final class ViewStore: Sendable {
   private let reached: Mutex<Checkpoint>
   /// What is in the table, so that most ends need not ask it.
   private let open: Mutex<Set<RequestID>>
+  /// The first damage that anybody found.
+  private let found = Mutex<ViewFault?>(nil)
 
   /// Opens the tables at `path`, or makes empty ones.
   ///
@@ -56,9 +58,9 @@ public final class ViewStore: Sendable {
       files.fileExists(atPath: path)
         || files.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
     else { throw DatabaseError(resultCode: .SQLITE_CANTOPEN, message: "\(path) cannot be made") }
-    do {
-      pool = try DatabasePool(path: path, configuration: configuration)
-      (checkpoint, begun) = try pool.write { db in
+    (pool, checkpoint, begun) = try ViewFault.telling {
+      let pool = try DatabasePool(path: path, configuration: configuration)
+      let (checkpoint, begun) = try pool.write { db in
         if try !db.tableExists("checkpoint") {
           try db.execute(sql: Schema.text)
           try db.execute(
@@ -67,8 +69,7 @@ public final class ViewStore: Sendable {
         }
         return (try Self.checkpoint(db, storeID), Set(try Self.inFlight(db).map(\.request)))
       }
-    } catch let error as DatabaseError where error.isDamage {
-      throw ViewFault.damaged(error.message ?? "not a database")
+      return (pool, checkpoint, begun)
     }
     reached = Mutex(checkpoint)
     open = Mutex(begun)
@@ -86,11 +87,17 @@ public final class ViewStore: Sendable {
   /// Through where the tables are, as of the last `apply`.
   public var checkpoint: Checkpoint { reached.withLock { $0 } }
 
-  /// Writes everything to the file proper and closes it.
+  /// Damage that a query or an `apply` found; nil: none did.
+  public var damage: ViewFault? { found.withLock { $0 } }
+
+  func note(_ fault: ViewFault) { found.withLock { $0 = $0 ?? fault } }
+
+  /// Writes everything to the file proper and closes it, also where writing fails.
   public func close() throws {
     // Nothing is left in the file beside then, which a person who copies one file would forget.
-    try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    let written = Result { try pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) } }
     try pool.close()
+    try written.get()
   }
 
   /// Ends queries under way with an error; for a stop.
@@ -103,13 +110,13 @@ public final class ViewStore: Sendable {
   /// - Parameters:
   ///   - delta: Of the events behind `after`, without a gap but those that the log has.
   ///   - chain: The log's chain value at the delta's position.
-  /// - Throws: `ViewFault.astray` if the tables are elsewhere; `DatabaseError`.
+  /// - Throws: `ViewFault.astray` if the tables are elsewhere, `.damaged`; `DatabaseError`.
   public func apply(_ delta: ViewDelta, after: Checkpoint, chain: [UInt8]) throws {
     let next = Checkpoint(position: delta.position, chain: chain)
     var inFlight = delta.hasStart ? [] : open.withLock { $0 }
     let ended = delta.ended.filter { inFlight.remove($0) != nil }
     inFlight.formUnion(delta.begun.keys)
-    try pool.write { db in
+    try write { db in
       try db.execute(
         sql: "UPDATE checkpoint SET position = ?, chain = ? WHERE position = ? AND chain = ?",
         arguments: [
@@ -195,7 +202,7 @@ public final class ViewStore: Sendable {
 
   /// Reads the file's place and its newest sums.
   public func touch() throws {
-    try pool.read { db in
+    try read { db in
       _ = try Row.fetchOne(
         db, sql: "SELECT position, (SELECT MAX(minute) FROM usage_minute) FROM checkpoint")
     }
@@ -205,17 +212,18 @@ public final class ViewStore: Sendable {
 
   /// Requests under way, by when they went, and the positions where the log says so.
   public func inFlight() throws -> [(request: RequestID, position: UInt64)] {
-    try pool.read { try Self.inFlight($0) }
+    try read { try Self.inFlight($0) }
   }
 
   private static func inFlight(_ db: Database) throws -> [(request: RequestID, position: UInt64)] {
     let rows = try Row.fetchAll(
       db, sql: "SELECT request, position FROM in_flight ORDER BY position")
     return try rows.map { row in
-      guard let bytes = row[0] as Data?, bytes.count == 16, let position = row[1] as Int64? else {
-        throw ViewFault.damaged("a request under way has no id")
-      }
-      return (RequestID(bytes.reduce(0) { $0 << 8 | UInt128($1) }), UInt64(clamping: position))
+      let bytes = try row.bytes(0)
+      guard bytes.count == 16 else { throw ViewFault.damaged("a request under way has no id") }
+      return (
+        RequestID(bytes.reduce(0) { $0 << 8 | UInt128($1) }), UInt64(clamping: try row.integer(1))
+      )
     }
   }
 
@@ -230,27 +238,22 @@ public final class ViewStore: Sendable {
 
   private static func checkpoint(_ db: Database, _ storeID: UInt128) throws -> Checkpoint {
     let rows = try Row.fetchAll(db, sql: "SELECT version, store, position, chain FROM checkpoint")
-    guard let row = rows.first, rows.count == 1, let version = row[0] as Int64?,
-      let store = row[1] as String?, let position = row[2] as Int64?, let chain = row[3] as Data?,
-      position >= 0, chain.count == 32
-    else { throw ViewFault.damaged("their checkpoint cannot be read") }
+    guard let row = rows.first, rows.count == 1 else {
+      throw ViewFault.damaged("they have no checkpoint")
+    }
+    let (version, position, chain) = (try row.integer(0), try row.integer(2), try row.bytes(3))
+    guard position >= 0, chain.count == 32, let store = try row.text(1) else {
+      throw ViewFault.damaged("their checkpoint cannot be read")
+    }
     guard version == Self.version else {
       throw ViewFault.damaged("they have layout \(version), this build \(Self.version)")
     }
     guard store == text(storeID) else { throw ViewFault.astray("they are of store \(store)") }
-    return Checkpoint(position: UInt64(position), chain: [UInt8](chain))
+    return Checkpoint(position: UInt64(position), chain: chain)
   }
 
   private static func text(_ storeID: UInt128) -> String {
     let digits = String(storeID, radix: 16)
     return String(repeating: "0", count: 32 - digits.count) + digits
-  }
-}
-
-extension DatabaseError {
-  /// The file is no database, or a broken one; anything else is about the disk or the program.
-  var isDamage: Bool {
-    resultCode == .SQLITE_CORRUPT || resultCode == .SQLITE_NOTADB
-      || resultCode == .SQLITE_ERROR || resultCode == .SQLITE_SCHEMA
   }
 }

@@ -21,11 +21,11 @@ final class Place {
 }
 
 /// Any value that follows from the position will do for a chain here.
-private func chain(_ position: UInt64) -> [UInt8] {
+func chain(_ position: UInt64) -> [UInt8] {
   (0..<32).map { UInt8(truncatingIfNeeded: position >> (UInt64($0 % 8) * 8)) }
 }
 
-private func delta(_ events: some Sequence<RandomRequests.Placed>) throws -> ViewDelta {
+func delta(_ events: some Sequence<RandomRequests.Placed>) throws -> ViewDelta {
   var delta = ViewDelta()
   for event in events {
     try delta.take(
@@ -35,7 +35,7 @@ private func delta(_ events: some Sequence<RandomRequests.Placed>) throws -> Vie
 }
 
 extension ViewStore {
-  fileprivate func apply(_ delta: ViewDelta) throws {
+  func apply(_ delta: ViewDelta) throws {
     try apply(delta, after: checkpoint, chain: chain(delta.position))
   }
 }

@@ -4,6 +4,7 @@ import EventStore
 import HTTPTypes
 import Inquiry
 import Surface
+import Views
 
 /// An error on its way to the client: a code of the catalogue and what is particular to this case.
 struct APIFault: Error, Sendable {
@@ -43,6 +44,8 @@ struct APIFault: Error, Sendable {
         .weakPassword, "The new password \(flaw.sentence).", field: "newPassword",
         remedy: WeakPassword.remedy)
     case let fault as ConfigFault: self.init(file: fault)
+    // The keeper knows of it by now, and makes them anew.
+    case let fault as ViewFault: self.init(control: .views(fault.description))
     case is Sideline.Full: self.init(.overloaded)
     default: return nil
     }

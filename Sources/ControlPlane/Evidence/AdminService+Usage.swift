@@ -183,14 +183,18 @@ extension AdminService {
     var json: JSONValue {
       let rate =
         all.count == 0
-        ? JSONValue.null : JSONValue(millionths: UInt64(good) * 1_000_000 / UInt64(all.count))
+        ? JSONValue.null
+        : JSONValue(
+          millionths: UInt64(all.count).dividingFullWidth(
+            UInt64(good).multipliedFullWidth(by: 1_000_000)
+          ).quotient)
       func milliseconds(_ permille: UInt64) -> JSONValue {
         all.latency.quantile(permille: permille).map { JSONValue(millionths: $0 * 1000) } ?? .null
       }
       return [
         "request_count": JSONValue(all.count), "success_count": JSONValue(good),
         "failure_count": JSONValue(all.count - good), "success_rate": rate,
-        "total_tokens": JSONValue(all.inputTokens + all.outputTokens),
+        "total_tokens": JSONValue(all.tokens),
         "cost_usd": .usd(all.costMicroUSD), "latency_p50_ms": milliseconds(500),
         "latency_p95_ms": milliseconds(950),
         "statuses": .object(

@@ -12,13 +12,16 @@ public enum ViewCheck {
     public var place: String?
     /// Each table as it is, and as the log gives it.
     public var tables: [(found: ViewStore.TableDigest, expected: ViewStore.TableDigest)] = []
-    /// The first row that only one of them has.
+    /// The first row that only one of them has; nil also where one has the same row more often.
     public var difference: ViewStore.Difference?
     /// Why the file cannot be compared at all; it is made anew then, so that nothing is lost.
     public var fault: ViewFault?
 
     /// Whether the file holds exactly what the log gives.
-    public var isSame: Bool { fault == nil && difference == nil }
+    public var isSame: Bool {
+      fault == nil && difference == nil && !tables.isEmpty
+        && tables.allSatisfy { $0.found == $0.expected }
+    }
   }
 
   /// Told how far reading the log is: where it is, and where it goes.
@@ -65,10 +68,16 @@ public enum ViewCheck {
     }
     var report = Report(
       place: try log.event(at: end).map { "\($0.epoch):\($0.position)" } ?? "\(end)")
-    report.tables = Array(zip(try found.digests(), try expected.digests()))
-    // The digests tell by names, as the views for people do; so a name that was changed by hand shows as well.
-    if report.tables.contains(where: { $0.found.digest != $0.expected.digest }) {
-      report.difference = try found.difference(from: expected)
+    let digests = try expected.digests()
+    do {
+      report.tables = Array(zip(try found.digests(), digests))
+      // The digests tell by names, as the views for people do; so a name that was changed by hand shows as well.
+      if report.tables.contains(where: { $0.found != $0.expected }) {
+        report.difference = try found.difference(from: expected)
+      }
+    } catch let fault as ViewFault {
+      // Some page of it is broken: there is no table to compare.
+      return Report(place: report.place, fault: fault)
     }
     return report
   }
@@ -108,7 +117,7 @@ extension ViewCheck.Report {
     if let fault { return "DIFFERENT: \(Shown.text(fault.description))" }
     var lines = ["compared through \(place ?? "0")"]
     for (found, expected) in tables {
-      let isSame = found.digest == expected.digest
+      let isSame = found == expected
       lines.append(
         "\(isSame ? "same     " : "DIFFERENT") \(found.table): \(found.rows) rows"
           + (isSame ? "" : ", the log gives \(expected.rows)"))
@@ -132,7 +141,7 @@ extension ViewCheck.Report {
           tables.map { found, expected in
             .object([
               .init("table", .text(found.table)),
-              .init("isSame", .bool(found.digest == expected.digest)),
+              .init("isSame", .bool(found == expected)),
               .init("rows", .number(Int64(found.rows))),
               .init("rowsOfLog", .number(Int64(expected.rows))),
               .init("digest", .text(hexadecimalText(found.digest))),

@@ -90,12 +90,15 @@ public final class ViewKeeper: Sendable {
     isStopping.store(true, ordering: .sequentiallyConsistent)
     wake.post()
     thread.withLock { $0 }?.join()
-    views.withLock { views in
-      do { try views?.close() } catch {
-        logger.notice(
-          "the views were not closed; they are as good without", metadata: ["cause": "\(error)"])
+    // A reader may be at it on its own thread; none begins any more.
+    turn.withLock { _ in
+      views.withLock { views in
+        do { try views?.close() } catch {
+          logger.notice(
+            "the views were not closed; they are as good without", metadata: ["cause": "\(error)"])
+        }
+        views = nil
       }
-      views = nil
     }
   }
 
@@ -119,7 +122,8 @@ public final class ViewKeeper: Sendable {
       if isTaken == nil { _ = Signal().wait(nanoseconds: 2_000_000) }
       let (position, failure) = status.withLock { (Position($0.position), $0.failure) }
       let isLate = reader.monotonic() >= deadline
-      guard position >= target || isLate || failure != nil else { continue }
+      let isStopped = isStopping.load(ordering: .sequentiallyConsistent)
+      guard position >= target || isLate || failure != nil || isStopped else { continue }
       guard let open = views.withLock({ $0 }) else {
         throw ControlError.views(failure ?? "they are being made")
       }
@@ -171,7 +175,12 @@ public final class ViewKeeper: Sendable {
   /// - Parameter hasFailed: whether the tables were found broken and nothing was taken in since.
   /// - Throws: what is also noted in `status`.
   private func take(_ hasFailed: inout Bool, through end: Position) throws -> Bool {
+    // What is closed for good is not opened by who comes late.
+    guard !isStopping.load(ordering: .sequentiallyConsistent) else {
+      throw ControlError.views("the gateway stops")
+    }
     do {
+      if let damage = views.withLock({ $0?.damage }) { throw damage }
       if views.withLock({ $0 != nil }), !FileManager.default.fileExists(atPath: path) {
         throw ViewFault.missing
       }
@@ -266,7 +275,7 @@ public final class ViewKeeper: Sendable {
 extension ViewFault {
   fileprivate var reason: GatewayEvent.ViewRebuilt.Reason {
     switch self {
-    case .missing: .missing
+    case .missing, .closed: .missing
     case .damaged: .damaged
     case .astray: .astray
     }
