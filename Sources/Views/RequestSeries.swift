@@ -83,6 +83,8 @@ public enum RequestMark: Sendable, Hashable {
   case errorClass(ErrorClass)
   /// It has no end but the finding that it has none.
   case interrupted
+  /// It is under way, as far as the tables are.
+  case inFlight
   /// Its end could not be sent after all.
   case undelivered
   /// More than one account was asked.
@@ -96,13 +98,16 @@ extension RequestMark {
     case key = 2
     case account = 3
     case model = 4
-    case asked = 5
     case ownModel = 6
     case operation = 100
     case status = 101
     case ending = 102
     case errorClass = 103
     case interrupted = 104
+    /// Not kept as marks: `in_flight` has the places.
+    case inFlight = 107
+    /// The client's name for a model, as a number of twenty bits: whoever has a key can make up names without end.
+    case asked = 108
     case failover = 105
     case undelivered = 106
 
@@ -116,13 +121,23 @@ extension RequestMark {
     static func number(_ number: Int64) -> Value { .numbers(number...number) }
   }
 
+  /// FNV-1a's low twenty bits.
+  ///
+  /// That names may share one costs a look at a page where nothing is.
+  static func number(ofAsked name: some Sequence<UInt8>) -> Int64 {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in name { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    return Int64((hash ^ hash >> 40) & 0xF_FFFF)
+  }
+
   var parts: (kind: Kind, value: Value) {
     switch self {
     case .organisation(let id): (.organisation, .name(id.rawValue))
     case .key(let id): (.key, .name(id.rawValue))
     case .account(let id): (.account, .name(id.rawValue))
     case .model(let text): (.model, .name(text))
-    case .asked(let text): (.asked, .name(text))
+    case .asked(let text): (.asked, .number(Self.number(ofAsked: Array(text.utf8))))
+    case .inFlight: (.inFlight, .number(1))
     case .ownModel(let text): (.ownModel, .name(text))
     case .operation(let operation): (.operation, .number(Int64(operation.rawValue)))
     case .status(let range):

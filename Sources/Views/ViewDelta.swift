@@ -30,6 +30,19 @@ public struct ViewDelta: Sendable {
   /// By the number of `provider/model`: that of the model alone; -1: none.
   private var ownNames: [Int: Int] = [:]
 
+  /// Requests that were found without an end; `mark` wants the beginning of each, which the log has.
+  public private(set) var interruptions: [Interruption] = []
+
+  /// A request that was found without an end.
+  public struct Interruption: Sendable {
+    /// The request.
+    public var id: RequestID
+    /// Where the log says that it was.
+    public var position: UInt64
+    /// Where the log says that it began.
+    public var beginning: UInt64
+  }
+
   /// A series in a span of time.
   struct Place<Series: Hashable & Sendable>: Hashable, Sendable {
     /// Hours, or minutes, since the Unix epoch.
@@ -109,6 +122,8 @@ public struct ViewDelta: Sendable {
     case .finished: break
     case .interrupted(let fact):
       end(fact.id)
+      interruptions.append(
+        Interruption(id: fact.id, position: position, beginning: fact.dispatchedAt))
       (totals.requests, totals.interrupted) = (1, 1)
       let received = fact.charge?.receivedAt ?? time
       totals.lastAt = received.rawValue
@@ -133,12 +148,22 @@ public struct ViewDelta: Sendable {
     case .dispatched(let fact):
       if begun[fact.id] == nil { begun[fact.id] = position }
       // Found before they end, and where they never do.
-      mark(page, .operation, Int(fact.operation.rawValue))
-      mark(page, .asked, names.number(of: fact.modelAsked))
-      if let id = fact.organisation { mark(page, .organisation, names.number(of: id.rawValue)) }
-      if let id = fact.key { mark(page, .key, names.number(of: id.rawValue)) }
-      if let id = fact.account { mark(page, .account, names.number(of: id.rawValue)) }
+      markBeginning(page, fact)
     }
+  }
+
+  /// What a request is looked for by that has no end.
+  private mutating func markBeginning(_ page: UInt64, _ fact: RequestEvent.Dispatched) {
+    mark(page, .operation, Int(fact.operation.rawValue))
+    mark(page, .asked, Int(RequestMark.number(ofAsked: fact.modelAsked.utf8)))
+    if let id = fact.organisation { mark(page, .organisation, names.number(of: id.rawValue)) }
+    if let id = fact.key { mark(page, .key, names.number(of: id.rawValue)) }
+    if let id = fact.account { mark(page, .account, names.number(of: id.rawValue)) }
+  }
+
+  /// Has an interrupted request found by what its beginning said.
+  public mutating func mark(_ interruption: Interruption, as fact: RequestEvent.Dispatched) {
+    markBeginning(Self.page(of: interruption.position), fact)
   }
 
   /// Takes in the outline that was read last, of a record with these bytes.
@@ -155,7 +180,6 @@ public struct ViewDelta: Sendable {
     let organisation = it.organisation.map { names.number(of: text($0)) }
     let key = it.key.map { names.number(of: text($0)) }
     let model = it.modelResolved.map { names.number(of: text($0)) }
-    let asked = names.number(of: text(it.modelAsked))
     let modelNumber = Int32(model ?? -1)
     count(
       totals, [Series(kind: .operation, operation: it.operation.rawValue, model: modelNumber)],
@@ -172,7 +196,7 @@ public struct ViewDelta: Sendable {
       mark(page, .model, model)
       if let own = ownName(of: model) { mark(page, .ownModel, own) }
     }
-    mark(page, .asked, asked)
+    mark(page, .asked, Int(RequestMark.number(ofAsked: text(it.modelAsked))))
     mark(page, .operation, Int(it.operation.rawValue))
     mark(page, .status, Int(it.status))
     mark(page, .ending, Int(it.ending.rawValue))

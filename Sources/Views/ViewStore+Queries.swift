@@ -105,6 +105,15 @@ extension ViewStore {
       for group in groups {
         var found: [Int64: UInt64] = [:]
         for mark in group {
+          if case .inFlight = mark {
+            for (_, position) in try Self.inFlight(db)
+            where position / ViewDelta.pageEvents <= through {
+              let (chapter, page) = ViewDelta.page(of: position)
+                .quotientAndRemainder(dividingBy: ViewDelta.chapterPages)
+              found[Int64(clamping: chapter), default: 0] |= 1 << page
+            }
+            continue
+          }
           let (kind, value) = mark.parts
           let values: ClosedRange<Int64>? =
             switch value {

@@ -27,7 +27,7 @@ public final class ViewStore: Sendable {
   }
 
   /// The layout: rows of another one are not read but made anew.
-  public static let version: Int64 = 1
+  public static let version: Int64 = 2
 
   let pool: DatabasePool
   private let reached: Mutex<Checkpoint>
@@ -215,7 +215,7 @@ public final class ViewStore: Sendable {
     try read { try Self.inFlight($0) }
   }
 
-  private static func inFlight(_ db: Database) throws -> [(request: RequestID, position: UInt64)] {
+  static func inFlight(_ db: Database) throws -> [(request: RequestID, position: UInt64)] {
     let rows = try Row.fetchAll(
       db, sql: "SELECT request, position FROM in_flight ORDER BY position")
     return try rows.map { row in

@@ -9,6 +9,14 @@ struct RandomStory {
   var random: SeededRandom
   var facts: [(position: UInt64, time: Int64, fact: RequestEvent.Finished)] = []
   var open: [(position: UInt64, time: Int64, fact: RequestEvent.Dispatched)] = []
+  /// Some requests are cut off, some end long after they began, and the end of some cannot be sent.
+  var hasAccidents = false
+  private var unsent: [RequestID] = []
+
+  init(random: SeededRandom, hasAccidents: Bool = false) {
+    self.random = random
+    self.hasAccidents = hasAccidents
+  }
 
   mutating func append(_ count: Int, to box: TestBox) throws {
     var at = box.store.lastWritten.rawValue
@@ -25,6 +33,13 @@ struct RandomStory {
     }
     for _ in 0..<count {
       box.clock.advance(milliseconds: Int64(random.int(0...30_000)))
+      if hasAccidents, let event = accident() {
+        let position = write(event)
+        if case .finished(let fact) = event {
+          facts.append((position, box.clock.now.rawValue, fact))
+        }
+        continue
+      }
       let id = RequestID(UInt128(random.next()) << 64 | UInt128(random.next()))
       if random.oneIn(5) {
         let fact = RequestEvent.Dispatched(
@@ -40,11 +55,26 @@ struct RandomStory {
       let fact = finished(id, box.clock.now)
       let position = write(.finished(fact))
       facts.append((position, box.clock.now.rawValue, fact))
+      if fact.ending == .completed, random.oneIn(3) { unsent.append(fact.id) }
     }
     let first = box.store.lastWritten.rawValue + 1
     #expect(
       try box.store.appendAndWait(AppendBatch(events: drafts), durability: .written).first
         .rawValue == first)
+  }
+
+  /// What becomes of a request that began or ended before; nil: nothing now.
+  private mutating func accident() -> RequestEvent? {
+    if random.oneIn(8), let id = unsent.popLast() {
+      return .deliveryFailed(.init(id: id, errorCode: "client_hung_up"))
+    }
+    guard random.oneIn(25), !open.isEmpty else { return nil }
+    let begun = open.remove(at: random.int(0...open.count - 1))
+    if random.oneIn(2) { return .finished(finished(begun.fact.id, begun.fact.receivedAt)) }
+    return .interrupted(
+      .init(
+        id: begun.fact.id, clientRequestID: nil, organisation: begun.fact.organisation,
+        key: begun.fact.key, dispatchedAt: begun.position))
   }
 
   private mutating func finished(

@@ -25,7 +25,8 @@ struct ViewDamageTests {
     for _ in 1...4 {
       var isWell = true
       for path in [
-        "/api/usage/history", "/v1/metrics/providers?window=24h", "/api/usage/logs?organisation=acme&limit=5",
+        "/api/usage/history", "/v1/metrics/providers?window=24h",
+        "/api/usage/logs?organisation=acme&limit=5",
         "/api/usage/history?since=2030-03-01T00:00:00Z",
       ] {
         let reply = try await box.call(.get, path, as: token)

@@ -28,6 +28,8 @@ struct RequestFilter: Sendable {
 
   /// What a page of the log must have to be looked at: a mark of each group.
   var marks: [[RequestMark]] {
+    // Where that stands, nothing else of the request does.
+    if outcome == .deliveryFailed { return [[.undelivered]] }
     var groups: [[RequestMark]] = []
     if let accounts { groups.append(accounts.sorted().map { .account($0) }) }
     if let model { groups.append([.asked(model), .model(model), .ownModel(model)]) }
@@ -39,39 +41,49 @@ struct RequestFilter: Sendable {
     switch outcome {
     case .ended(let ending): groups.append([.ending(ending)])
     case .interrupted: groups.append([.interrupted])
-    // Found at the place of its end, which says another thing.
-    case .deliveryFailed: groups.append([.ending(.completed)])
-    case .inFlight, .unknown, nil: break
+    case .inFlight: groups.append([.inFlight])
+    case .deliveryFailed, .unknown, nil: break
     }
     return groups.filter { $0.isEmpty || $0.count <= Self.marksMax }
   }
 
-  /// Whether a request is wanted, as far as this event of it tells.
-  func admits(_ event: RequestEvent) -> Bool {
-    switch event {
-    case .finished(let fact):
-      let wantsAnother: Bool =
-        switch outcome {
-        case .ended(let ending): ending != fact.ending
-        case .deliveryFailed: fact.ending != .completed
-        case .interrupted, .inFlight, .unknown: true
-        case nil: false
-        }
-      return !wantsAnother
-        && accounts.map { wanted in fact.attempts.contains { wanted.contains($0.account) } } ?? true
-        && isModel(fact.modelAsked, fact.modelResolved)
-        && isOf(fact.key, fact.organisation) && status?.contains(fact.status) ?? true
+  /// Where a request stands in the list: its end, or its beginning while it has none; nil: nowhere.
+  ///
+  /// Among deliveries that failed it is the failure.
+  func place(of story: RequestStory) -> (position: UInt64, time: UnixNanoseconds)? {
+    if outcome == .deliveryFailed {
+      return story.deliveryFailed.map { ($0.position, $0.time) }
+    }
+    return story.finished.map { ($0.position, $0.time) }
+      ?? story.interrupted.map { ($0.position, $0.time) }
+      ?? story.dispatched.map { ($0.position, $0.time) }
+  }
+
+  /// Whether a request is wanted, by everything that the log has of it.
+  func admits(_ story: RequestStory) -> Bool {
+    guard let place = place(of: story), outcome == nil || outcome == story.outcome,
+      place.time >= since ?? place.time, until.map({ place.time < $0 }) ?? true
+    else { return false }
+    if let fact = story.finished?.fact {
+      return accounts.map { wanted in fact.attempts.contains { wanted.contains($0.account) } }
+        ?? true
+        && isModel(fact.modelAsked, fact.modelResolved) && isOf(fact.key, fact.organisation)
+        && status?.contains(fact.status) ?? true
         && (errorClass == nil || errorClass == fact.errorClass)
         && (!isFailover || fact.attempts.count > 1)
-    case .interrupted(let fact):
-      return accounts == nil && model == nil && status == nil && errorClass == nil && !isFailover
-        && (outcome == nil || outcome == .interrupted) && isOf(fact.key, fact.organisation)
-    case .dispatched(let fact):
-      return accounts.map { wanted in fact.account.map { wanted.contains($0) } ?? false } ?? true
-        && isModel(fact.modelAsked, nil) && status == nil && errorClass == nil && !isFailover
-        && (outcome == nil || outcome == .inFlight) && isOf(fact.key, fact.organisation)
-    case .deliveryFailed, .deniedSummary: return false
     }
+    guard status == nil, errorClass == nil, !isFailover else { return false }
+    if let fact = story.dispatched?.fact { return mayAdmit(fact) }
+    // Its beginning is lost.
+    return accounts == nil && model == nil
+      && isOf(story.interrupted?.fact.key, story.interrupted?.fact.organisation)
+  }
+
+  /// Whether a request that begins like this is wanted as long as it has no end.
+  func mayAdmit(_ fact: RequestEvent.Dispatched) -> Bool {
+    status == nil && errorClass == nil && !isFailover && isOf(fact.key, fact.organisation)
+      && accounts.map { wanted in fact.account.map { wanted.contains($0) } ?? false } ?? true
+      && (model == nil || model == fact.modelAsked)
   }
 
   private func isOf(_ key: KeyID?, _ organisation: OrganisationID?) -> Bool {
@@ -84,5 +96,96 @@ struct RequestFilter: Sendable {
     if asked == model || resolved == model { return true }
     guard let resolved, let slash = resolved.firstIndex(of: "/") else { return false }
     return resolved[resolved.index(after: slash)...] == model
+  }
+}
+
+/// What one event of a request tells of whether it is wanted: passes over what cannot be, without decoding it whole.
+struct RequestSieve {
+  private let filter: RequestFilter
+  private let accounts: [[UInt8]]?
+  private let model: [UInt8]?
+  private let key: [UInt8]?
+  private let organisation: [UInt8]?
+  private var outline = RequestOutline()
+
+  init(_ filter: RequestFilter) {
+    self.filter = filter
+    accounts = filter.accounts?.map { Array($0.rawValue.utf8) }
+    model = filter.model.map { Array($0.utf8) }
+    key = filter.key.map { Array($0.rawValue.utf8) }
+    organisation = filter.organisation.map { Array($0.rawValue.utf8) }
+  }
+
+  /// What an event may be in a list.
+  enum Find {
+    /// The request may be listed here.
+    case candidate(RequestID)
+    /// The request is not listed here, for it has its end there.
+    case end(RequestID)
+    case beginning(RequestID)
+    case nothing
+  }
+
+  /// - Throws: where the event cannot be decoded.
+  mutating func look(at event: StoredEvent) throws -> Find {
+    guard event.stream == requestStream else { return .nothing }
+    let isInTime =
+      event.time >= filter.since?.rawValue ?? .min && event.time < filter.until?.rawValue ?? .max
+    let isFinished: Bool
+    do throws(DecodingFailure) {
+      isFinished = try outline.read(kind: event.kind, bytes: event.payload)
+    } catch {
+      throw ControlError.unreadable(
+        position: event.position, reason: "\(error.kind): \(error.reason.rawValue)")
+    }
+    if isFinished {
+      let isWanted = isInTime && event.payload.withUnsafeBytes { admits($0) }
+      return isWanted ? .candidate(outline.id) : .end(outline.id)
+    }
+    guard case .request(let event) = try recorded(event).event else { return .nothing }
+    switch event {
+    case .interrupted(let fact):
+      let isWanted = filter.outcome == nil || filter.outcome == .interrupted
+      return isInTime && isWanted ? .candidate(fact.id) : .end(fact.id)
+    case .deliveryFailed(let fact):
+      return isInTime && filter.outcome == .deliveryFailed ? .candidate(fact.id) : .nothing
+    case .dispatched(let fact):
+      guard isInTime, filter.outcome == nil || filter.outcome == .inFlight else { return .nothing }
+      return filter.mayAdmit(fact) ? .beginning(fact.id) : .nothing
+    case .finished, .deniedSummary: return .nothing
+    }
+  }
+
+  /// Whether the finished request of the outline may be wanted.
+  private func admits(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    switch filter.outcome {
+    case .ended(let ending): guard ending == outline.ending else { return false }
+    case .deliveryFailed, .interrupted, .inFlight, .unknown: return false
+    case nil: break
+    }
+    func holds(_ place: Range<Int>?, _ wanted: [UInt8]?) -> Bool {
+      guard let wanted else { return true }
+      return place.map { bytes[$0].elementsEqual(wanted) } ?? false
+    }
+    guard filter.status?.contains(outline.status) ?? true,
+      filter.errorClass == nil || filter.errorClass == outline.errorClass,
+      !filter.isFailover || outline.attempts.count > 1, holds(outline.key, key),
+      holds(outline.organisation, organisation)
+    else { return false }
+    if let accounts {
+      let isAsked = outline.attempts.contains { attempt in
+        accounts.contains { bytes[attempt.account].elementsEqual($0) }
+      }
+      guard isAsked else { return false }
+    }
+    guard let model else { return true }
+    guard !holds(outline.modelAsked, model), let resolved = outline.modelResolved else {
+      return holds(outline.modelAsked, model)
+    }
+    let text = bytes[resolved]
+    return text.elementsEqual(model)
+      || text.firstIndex(of: UInt8(ascii: "/")).map {
+        text[($0 + 1)...].elementsEqual(model)
+      } ?? false
   }
 }

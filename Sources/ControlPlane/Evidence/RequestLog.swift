@@ -122,13 +122,18 @@ struct RequestLog: Sendable {
       let from = max(ViewDelta.positions(ofPage: page).lowerBound, max(1, begin))
       let through = min(ViewDelta.positions(ofPage: page).upperBound, end)
       looked = from
-      for (position, id) in try wanted(filter, from: from, through: through).reversed() {
+      for (position, id) in try candidates(filter, from: from, through: through).reversed() {
         guard list.entries.count < limit else {
           looked = position + 1
           list.next = looked
           break
         }
-        list.entries.append(try entry(id))
+        let entry = try entry(id)
+        // What has its end further on is listed there, once.
+        guard filter.place(of: entry.story)?.position == position, filter.admits(entry.story) else {
+          continue
+        }
+        list.entries.append(entry)
       }
       if list.next == nil, list.entries.count == limit, from > max(1, begin) { list.next = from }
       if list.next != nil { break }
@@ -143,36 +148,28 @@ struct RequestLog: Sendable {
     return list
   }
 
-  /// Requests whose end, or whose beginning without an end, stands in a range, ascending.
-  private func wanted(
+  /// Events in a range at which a request may be listed, ascending.
+  private func candidates(
     _ filter: RequestFilter, from: UInt64, through: UInt64
   ) throws -> [(position: UInt64, id: RequestID)] {
     guard through >= from else { return [] }
     var found: [(position: UInt64, id: RequestID)] = []
     // Begun in the range and not ended in it.
     var open: [RequestID: UInt64] = [:]
+    var sieve = RequestSieve(filter)
     try reader.scan(from: Position(from), through: Position(through)) { entry in
-      guard case .event(let stored) = entry, stored.stream == requestStream else {
-        return .continue
-      }
-      guard case .request(let event) = try recorded(stored).event,
-        let (id, _) = Self.identity(event)
-      else { return .continue }
-      let isWanted =
-        stored.time >= filter.since?.rawValue ?? .min
-        && stored.time < filter.until?.rawValue ?? .max && filter.admits(event)
-      switch event {
-      case .dispatched:
-        if isWanted { open[id] = stored.position.rawValue }
-      case .finished, .interrupted:
+      guard case .event(let stored) = entry else { return .continue }
+      switch try sieve.look(at: stored) {
+      case .candidate(let id):
         open[id] = nil
-        if isWanted { found.append((stored.position.rawValue, id)) }
-      case .deliveryFailed, .deniedSummary: break
+        found.append((stored.position.rawValue, id))
+      case .end(let id): open[id] = nil
+      case .beginning(let id): open[id] = open[id] ?? stored.position.rawValue
+      case .nothing: break
       }
       return .continue
     }
-    // What has its end further on is listed there.
-    for (id, position) in open where try !entry(id).hasEnd { found.append((position, id)) }
+    for (id, position) in open { found.append((position, id)) }
     return found.sorted { $0.position < $1.position }
   }
 

@@ -33,6 +33,13 @@ struct ViewFold: Sendable {
       try scan(from: first, through: end, into: &delta) { _, _, _ in }
     }
     guard delta.count > 0 else { return false }
+    for interruption in delta.interruptions {
+      guard let stored = try reader.event(at: Position(interruption.beginning)),
+        case .request(.dispatched(let fact)) = try recorded(stored).event,
+        fact.id == interruption.id
+      else { continue }
+      delta.mark(interruption, as: fact)
+    }
     try views.apply(delta, after: from, chain: try chain(at: Position(delta.position)))
     return delta.count >= Self.batch
   }
