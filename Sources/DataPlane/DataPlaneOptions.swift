@@ -65,6 +65,9 @@ public struct DataPlaneOptions: Sendable {
 
   /// When a client gets the end of its answer.
   public var recording: RecordingMode
+  /// Whether requests are told to a collector as spans: then each call carries the id of its own; else it carries the
+  /// client's.
+  public var tellsSpans: Bool
   /// Sent upstream as `user-agent: signalbox/<version>`; visible ASCII.
   public var version: String
 
@@ -96,6 +99,7 @@ public struct DataPlaneOptions: Sendable {
     upstreamTrust = .system
     refusesForbiddenUpstreams = true
     recording = .standard
+    tellsSpans = false
     version = "0"
   }
 }

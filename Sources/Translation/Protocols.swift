@@ -56,8 +56,10 @@ public struct AnswerFacts: Sendable, Hashable {
   public var milliseconds: UInt64?
   /// What the model's tokens cost, where that is known.
   public var price: Price?
-  /// The client's own trace, 32 hexadecimal digits; nil: it has none.
+  /// The trace that the request is part of, 32 hexadecimal digits; nil: the client does not read of it.
   public var trace: String?
+  /// The request's own span there, 16 hexadecimal digits; nil likewise.
+  public var span: String?
 
   /// The facts of one request.
   public init(model: String, id: String, now: Int64, includesUsage: Bool, request: JSONValue) {

@@ -199,7 +199,8 @@ struct Gateway {
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
-          control, board, health, responder, limiter, certificates, identity)
+          control, board, health, responder, limiter, certificates, identity,
+          tellsSpans: spans != nil)
         probe.serve(plane)
         figures.serve(plane)
         // Beside the listener: comparing takes as long as a sign-in. What was just set need not be compared.
@@ -335,11 +336,12 @@ struct Gateway {
   private func listen(
     _ control: ControlPlane, _ board: SnapshotBoard, _ health: HealthKeeper,
     _ responder: AdminResponder, _ limiter: Limiter, _ certificates: [UInt8]?,
-    _ identity: ServerIdentity?
+    _ identity: ServerIdentity?, tellsSpans: Bool
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
     plane.recording = options.recording
+    plane.tellsSpans = tellsSpans
     plane.identity = identity
     plane.administration = options.adminAddress.map {
       ListenerAddress(host: $0.host, port: $0.port)

@@ -52,9 +52,10 @@ struct InferenceTests {
       call.answer(answer)
       let response = try await client.response()
       #expect(response.status == 200)
-      let id = try #require(response.headers["x-signalbox-request-id"]).filter { $0 != "-" }
+      let told = try #require(response.headers["x-signalbox-request-id"])
+      let id = RequestID(try #require(parseUUID(told)))
       let text = response.text.replacing(/"latency_ms":\d+/, with: #""latency_ms":0"#)
-        .replacing(id, with: "ID").replacing(id.suffix(16), with: "SPAN")
+        .replacing(hexText(id.rawValue), with: "ID").replacing(hexText(id.span(0)), with: "SPAN")
       #expect(
         text
           == #"{"request_id":"r-1","output":{"text":"Hi"},"usage":{"tokens_input":5,"tokens_output":7,"latency_ms":0,"limit_state":"WITHIN_LIMIT"},"trace_id":"ID","span_id":"SPAN"}"#

@@ -18,7 +18,7 @@ struct RequestOutlineTests {
       count += 1
       try expect(outline, is: fact, bytes)
     }
-    #expect(count >= 2)
+    #expect(count >= 3)
   }
 
   @Test(arguments: 1...200 as ClosedRange<UInt64>)
@@ -61,6 +61,7 @@ struct RequestOutlineTests {
     #expect(outline.firstByteMicroseconds == fact.firstByteMicroseconds)
     #expect(outline.totalMicroseconds == fact.totalMicroseconds)
     #expect(outline.limits == fact.limits)
+    #expect(outline.trace == fact.trace)
     #expect(outline.usage == fact.usage)
     #expect(outline.costMicroUSD == fact.costMicroUSD)
     try #require(outline.attempts.count == fact.attempts.count)
@@ -113,6 +114,7 @@ struct RequestOutlineTests {
       limits: random.oneIn(2)
         ? [] : [LimitReading(scope: .key, measure: .requestsPerSecond, limit: 1, used: 2)],
       reserve: maybe(&random, Reserve(microUSD: 1, tokens: 2)),
-      idempotency: maybe(&random, IdempotencyMark(key: 1, body: 2)))
+      idempotency: maybe(&random, IdempotencyMark(key: 1, body: 2)),
+      trace: random.oneIn(2) ? TraceContext(trace: 1, parent: random.next() | 1, flags: 1) : nil)
   }
 }

@@ -171,10 +171,12 @@ func encodesFinishedAlike() throws {
   }
 }
 
-@Test("what the first version can hold is written as that, and the second refuses to")
+@Test("what an earlier version can hold is written as that, and the next one refuses to")
 func writesOldestVersion() throws {
   for (first, second) in [
     ("request.finished.v1", "request.finished.v2"),
+    ("request.finished.v2", "request.finished.v3"),
+    ("request.finished.v1", "request.finished.v3"),
     ("request.dispatched.v1", "request.dispatched.v2"),
     ("request.interrupted.v1", "request.interrupted.v2"),
   ] {
@@ -208,7 +210,8 @@ func givesLookupKeys() throws {
     case "request.finished", "request.dispatched", "request.interrupted":
       #expect(keys[1] == Array("c:req-42".utf8))
       // With an `Idempotency-Key`, by that as well.
-      let isMarked = kind == "request.finished.v2" || kind == "request.dispatched.v2"
+      let isMarked = ["request.finished.v2", "request.finished.v3", "request.dispatched.v2"]
+        .contains(kind)
       #expect(keys.count == (isMarked ? 3 : 2))
       if isMarked { #expect(keys[2].prefix(2) == Array("i:".utf8)[...]) }
     case "request.delivery_failed": #expect(keys.map(\.count) == [16])
@@ -324,6 +327,11 @@ extension RequestEvent.Finished {
         [LimitReading(scope: .key, measure: .concurrency, limit: number(&$0), used: number(&$0))]
       } ?? [],
       reserve: maybe(&random) { Reserve(microUSD: number(&$0), tokens: number(&$0)) },
-      idempotency: maybe(&random) { IdempotencyMark(key: UInt128($0.next()), body: 7) })
+      idempotency: maybe(&random) { IdempotencyMark(key: UInt128($0.next()), body: 7) },
+      trace: maybe(&random) {
+        TraceContext(
+          trace: UInt128($0.next() | 1) << 64, parent: $0.next() | 1,
+          flags: UInt8($0.int(0...3)))
+      } ?? nil)
   }
 }

@@ -26,8 +26,9 @@ struct SpanScope: Sendable {
   }
 }
 
-/// The spans of one request: one of the gateway as a server, and one of it as a client for each call.
+/// The spans of one request: one of the gateway as a server, and one of it as a client for each attempt.
 ///
+/// They are part of the client's trace, if it named one.
 /// Names are those of OpenTelemetry's conventions for HTTP and generative AI where it has some. Nothing of what was asked
 /// or answered is in them, and no secret: the log has neither.
 struct RequestSpans {
@@ -47,22 +48,10 @@ struct RequestSpans {
 
   // MARK: Ids
 
-  /// The gateway's id of the request: whoever has the one has the other.
-  private var trace: String { Self.hex(fact.id.rawValue, digits: 32) }
+  /// The client's; else the gateway's id of the request: whoever has the one has the other.
+  private var trace: String { hexText(fact.trace?.trace ?? fact.id.rawValue) }
 
-  /// Follow from the request's id, so that telling twice is telling the same.
-  private func span(_ number: UInt64) -> String {
-    var mixed = UInt64(truncatingIfNeeded: fact.id.rawValue) &+ number &* 0x9E37_79B9_7F4A_7C15
-    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    mixed ^= mixed >> 31
-    return Self.hex(UInt128(max(1, mixed)), digits: 16)
-  }
-
-  private static func hex(_ value: UInt128, digits: Int) -> String {
-    let text = String(value, radix: 16)
-    return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
-  }
+  private func span(_ number: UInt64) -> String { hexText(fact.id.span(number)) }
 
   // MARK: Spans
 
@@ -96,8 +85,8 @@ struct RequestSpans {
     }
     // What a client did wrong is no error of a server's.
     return record(
-      span(0), parent: nil, name: fact.operation.name, kind: 2, from: fact.receivedAt,
-      microseconds: fact.totalMicroseconds, attributes,
+      span(0), parent: fact.trace.map { hexText($0.parent) }, name: fact.operation.name, kind: 2,
+      from: fact.receivedAt, microseconds: fact.totalMicroseconds, attributes,
       isError: fact.status >= 500 || fact.ending == .upstreamCut)
   }
 

@@ -108,6 +108,8 @@ struct RequestView: Sendable {
       JSONValue.Member("tokens_input", JSONValue(it.usage.input)),
       JSONValue.Member("tokens_output", JSONValue(it.usage.output)),
       JSONValue.Member("costMicroUsd", JSONValue(it.costMicroUSD)),
+      JSONValue.Member("traceId", JSONValue(hexText(it.trace?.trace ?? it.id.rawValue))),
+      JSONValue.Member("spanId", JSONValue(hexText(it.id.span(0)))),
       JSONValue.Member("requestBytes", JSONValue(it.requestBytes)),
       JSONValue.Member("responseBytes", JSONValue(it.responseBytes)),
       JSONValue.Member(

@@ -64,6 +64,14 @@ enum Admission {
     } ?? nil
   }
 
+  /// The trace that the client names; nil: none, or more than one, or by what is no `traceparent`.
+  static func trace(of head: HTTP1RequestHead) -> TraceContext? {
+    guard head.fields.contains(.traceparent), !head.fields.isRepeated(.traceparent) else {
+      return nil
+    }
+    return head.fields.withValue(.traceparent) { TraceContext(traceparent: $0) } ?? nil
+  }
+
   /// What the head says about who is asking.
   enum Identity {
     case anonymous

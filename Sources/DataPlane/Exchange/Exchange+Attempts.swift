@@ -186,8 +186,21 @@ extension Exchange {
 
   /// What goes on of the client's head.
   func passFields(to out: inout ByteBuffer) {
-    pass(.traceparent, "traceparent", to: &out)
+    passTrace(to: &out)
     passProtocolFields(to: &out)
+  }
+
+  /// The attempt is a span of its own, if spans are told; else nothing stands between the client's and the provider's.
+  private func passTrace(to out: inout ByteBuffer) {
+    if options.tellsSpans {
+      HTTP1Encoder.traceparent(
+        trace?.trace ?? id.rawValue, parent: id.span(UInt64(attempts.count + 1)),
+        flags: trace?.flags ?? TraceContext.Flag.sampled, to: &out)
+    } else if trace != nil {
+      pass(.traceparent, "traceparent", to: &out)
+    }
+    // It says something only beside the `traceparent` that it came with.
+    if trace != nil { passAll(.tracestate, "tracestate", to: &out) }
   }
 
   /// What a client says in the head beside its key, to providers of the protocol that it speaks.

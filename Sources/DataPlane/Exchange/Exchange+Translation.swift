@@ -86,20 +86,11 @@ extension Exchange {
       model: modelAsked, id: uuidText(id.rawValue).filter { $0 != "-" },
       now: context.plane.clock.wallNanoseconds / 1_000_000_000,
       includesUsage: scan.includeUsage == true, request: .object([]))
-    if operation == .inference { facts.trace = traceID }
+    if operation == .inference {
+      facts.trace = hexText(trace?.trace ?? id.rawValue)
+      facts.span = hexText(id.span(0))
+    }
     return facts
-  }
-
-  /// Of `traceparent` (W3C): `00-<trace>-<parent>-<flags>`.
-  private var traceID: String? {
-    head.fields.withValue(.traceparent) { value -> String? in
-      let fields = value.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-      guard fields.count >= 4, fields[1].count == 32,
-        fields[1].allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }),
-        fields[1].contains(where: { $0 != 0x30 })
-      else { return nil }
-      return String(decoding: fields[1], as: UTF8.self)
-    } ?? nil
   }
 
   /// No account could carry the request, and none was called that could fail.

@@ -46,6 +46,8 @@ final class Exchange {
   let id: RequestID
   /// The client's own id: of the head, or of the body where the form has one.
   var clientRequestID: String?
+  /// The trace that the client named.
+  let trace: TraceContext?
   let receivedAt: UnixNanoseconds
   let startedAt: Int64
   var index = -1
@@ -148,6 +150,7 @@ final class Exchange {
     startedAt = context.plane.clock.monotonicNanoseconds
     id = RequestID(context.ids.next(wallNanoseconds: wall))
     clientRequestID = Admission.clientRequestID(of: head)
+    trace = Admission.trace(of: head)
   }
 
   var options: DataPlaneOptions { context.plane.options }
@@ -386,7 +389,8 @@ final class Exchange {
       responseBytes: writer.bodyBytes + endBytes(end), queueMicroseconds: queueMicroseconds,
       firstByteMicroseconds: firstByteMicroseconds,
       totalMicroseconds: microseconds(since: startedAt), session: session,
-      limits: limitState?.readings ?? [], reserve: reserve, idempotency: idempotency)
+      limits: limitState?.readings ?? [], reserve: reserve, idempotency: idempotency,
+      trace: trace)
     settleLimits(finished)
     releaseIdempotencyKey(finished)
     phase = .recording

@@ -129,6 +129,21 @@ public enum HTTP1Encoder {
     field(name, valueCount: 36, to: &buffer) { $0.uuid(uuid) }
   }
 
+  /// A `traceparent` of version 00, without an intermediate string.
+  public static func traceparent(
+    _ trace: UInt128, parent: UInt64, flags: UInt8, to buffer: inout ByteBuffer
+  ) {
+    field("traceparent", valueCount: 55, to: &buffer) { line in
+      line.text("00-")
+      line.digits(of: UInt64(truncatingIfNeeded: trace >> 64))
+      line.digits(of: UInt64(truncatingIfNeeded: trace))
+      line.byte(UInt8(ascii: "-"))
+      line.digits(of: parent)
+      line.byte(UInt8(ascii: "-"))
+      line.digits(of: flags)
+    }
+  }
+
   /// The length of the body, in bytes.
   ///
   /// - Precondition: not negative.
@@ -314,6 +329,11 @@ private struct LineWriter {
     hex(low, from: 60, through: 48)
     byte(UInt8(ascii: "-"))
     hex(low, from: 44, through: 0)
+  }
+
+  /// All hexadecimal digits of a number.
+  mutating func digits(of number: some FixedWidthInteger & UnsignedInteger) {
+    hex(UInt64(number), from: number.bitWidth - 4, through: 0)
   }
 
   /// The digits of the bits from `first` down to `last`, both the lowest of a digit's four.

@@ -155,7 +155,7 @@ public struct HTTP1Fields: Sendable {
 /// Where the known fields' values lie, as 16-bit offsets from the start of the head.
 struct HTTP1FieldPlaces: Sendable {
   /// Offset and length of each known field's first value; 0 if absent (no value starts there).
-  private var table: InlineArray<29, UInt32> = .init(repeating: 0)
+  private var table: InlineArray<30, UInt32> = .init(repeating: 0)
   /// Known fields seen more than once.
   private(set) var repeated: HTTP1NameSet = []
   /// Offset of the first field line.

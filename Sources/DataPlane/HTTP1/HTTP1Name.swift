@@ -4,7 +4,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
   case xAPIKey, connection, userAgent, keepAlive, traceparent, retryAfter
   case contentType, xRequestID, authorization, contentLength
   case acceptEncoding, contentEncoding, proxyConnection, transferEncoding, proxyAuthorization
-  case idempotencyKey, openAIBeta, xGoogAPIKey, anthropicBeta, anthropicVersion
+  case idempotencyKey, openAIBeta, xGoogAPIKey, anthropicBeta, anthropicVersion, tracestate
 
   /// The field's name in lower case.
   public var text: StaticString {
@@ -38,6 +38,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
     case .xGoogAPIKey: "x-goog-api-key"
     case .anthropicBeta: "anthropic-beta"
     case .anthropicVersion: "anthropic-version"
+    case .tracestate: "tracestate"
     }
   }
 
@@ -62,6 +63,7 @@ public enum HTTP1Name: UInt8, Sendable, Hashable, CaseIterable {
       switch name[0] | 0x20 {
       case UInt8(ascii: "c"): candidate = .connection
       case UInt8(ascii: "u"): candidate = .userAgent
+      case UInt8(ascii: "t"): candidate = .tracestate
       default: candidate = .keepAlive
       }
     case 11:

@@ -14,7 +14,9 @@ public func compressionDictionary() -> [UInt8] {
   let operatorProvenance = Provenance(
     actor: "admin", source: .api, address: "127.0.0.1:50000",
     correlation: Sample.request.rawValue, base: 1)
-  for kind in WireKind.allCases where !kind.isFrequent { append(kind.sample, operatorProvenance) }
+  for kind in WireKind.allCases where !kind.isFrequent {
+    append(kind.sample, kind.isOwn ? .system : operatorProvenance)
+  }
   for code in frequentCodes { dictionary.append(contentsOf: code.utf8) }
   for operation in Operation.allCases { dictionary.append(contentsOf: operation.name.utf8) }
   for kind in WireKind.allCases where kind.isFrequent { append(kind.sample, .system) }
@@ -58,6 +60,9 @@ private let frequentRequests: [RequestEvent.Finished] = {
 }()
 
 extension WireKind {
+  /// Written by the gateway of itself.
+  fileprivate var isOwn: Bool { rawValue.hasPrefix("gateway.") }
+
   /// Written once a request rather than once an edit.
   fileprivate var isFrequent: Bool {
     rawValue.hasPrefix("request.")

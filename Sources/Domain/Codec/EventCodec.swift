@@ -184,7 +184,7 @@ extension Event {
     case .accessAllSessionsRevoked: self = .access(.allSessionsRevoked)
     case .requestDispatched, .requestDispatchedV2:
       self = .request(.dispatched(try .init(from: &reader, as: kind)))
-    case .requestFinished, .requestFinishedV2:
+    case .requestFinished, .requestFinishedV2, .requestFinishedV3:
       self = .request(.finished(try .init(from: &reader, as: kind)))
     case .requestInterrupted, .requestInterruptedV2:
       self = .request(.interrupted(try .init(from: &reader, as: kind)))

@@ -156,6 +156,7 @@ extension WireKind {
     case .requestDispatchedV2: .request(.dispatched(Sample.dispatchedUnderBudget))
     case .requestFinished: .request(.finished(Sample.finished))
     case .requestFinishedV2: .request(.finished(Sample.finishedUnderLimits))
+    case .requestFinishedV3: .request(.finished(Sample.finishedInTrace))
     case .requestInterrupted: .request(.interrupted(Sample.interrupted()))
     case .requestInterruptedV2:
       .request(
@@ -271,6 +272,15 @@ enum Sample {
     ]
     sample.reserve = reserve
     sample.idempotency = mark
+    return sample
+  }()
+
+  /// As `finishedUnderLimits`, as part of a client's trace.
+  static let finishedInTrace: RequestEvent.Finished = {
+    var sample = finishedUnderLimits
+    sample.trace = TraceContext(
+      trace: 0x4BF9_2F35_77B3_4DA6_A3CE_929D_0E0E_4736, parent: 0x00F0_67AA_0BA9_02B7,
+      flags: TraceContext.Flag.sampled)
     return sample
   }()
 

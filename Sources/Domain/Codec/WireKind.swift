@@ -62,6 +62,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case requestDispatchedV2 = "request.dispatched.v2"
   case requestFinished = "request.finished.v1"
   case requestFinishedV2 = "request.finished.v2"
+  case requestFinishedV3 = "request.finished.v3"
   case requestInterrupted = "request.interrupted.v1"
   case requestInterruptedV2 = "request.interrupted.v2"
   case requestDeliveryFailed = "request.delivery_failed.v1"

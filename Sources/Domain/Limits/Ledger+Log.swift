@@ -41,7 +41,7 @@ struct RecordedCharge {
     var reader = RecordReader(bytes, kind: kind.rawValue)
     _ = try Provenance(from: &reader)
     switch kind {
-    case .requestFinished, .requestFinishedV2:
+    case .requestFinished, .requestFinishedV2, .requestFinishedV3:
       let start = reader
       if let charge = try RequestEvent.Finished.charge(from: &reader, as: kind) {
         self = charge

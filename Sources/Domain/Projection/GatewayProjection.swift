@@ -177,7 +177,8 @@ extension GatewayProjection {
     /// gateway.
     public init(kind: String) {
       switch WireKind.named(kind) {
-      case .requestFinished, .requestFinishedV2, .requestInterrupted, .requestInterruptedV2:
+      case .requestFinished, .requestFinishedV2, .requestFinishedV3, .requestInterrupted,
+        .requestInterruptedV2:
         self = .requestEnd
       case .requestDispatched, .requestDispatchedV2: self = .dispatch
       case .requestDeliveryFailed, .requestDeniedSummary: self = .nothing

@@ -349,6 +349,8 @@ public enum RequestEvent: Sendable, Hashable {
     public var reserve: Reserve?
     /// Of its `Idempotency-Key`; nil: it has none.
     public var idempotency: IdempotencyMark?
+    /// The trace that it is part of; nil: the client named none.
+    public var trace: TraceContext?
 
     /// Made of its parts.
     public init(
@@ -359,7 +361,7 @@ public enum RequestEvent: Sendable, Hashable {
       priceVersion: UInt64? = nil, costMicroUSD: UInt64? = nil, requestBytes: UInt64,
       responseBytes: UInt64, queueMicroseconds: UInt64, firstByteMicroseconds: UInt64?,
       totalMicroseconds: UInt64, session: UInt64? = nil, limits: [LimitReading] = [],
-      reserve: Reserve? = nil, idempotency: IdempotencyMark? = nil
+      reserve: Reserve? = nil, idempotency: IdempotencyMark? = nil, trace: TraceContext? = nil
     ) {
       self.id = id
       self.clientRequestID = clientRequestID
@@ -388,6 +390,7 @@ public enum RequestEvent: Sendable, Hashable {
       self.limits = limits
       self.reserve = reserve
       self.idempotency = idempotency
+      self.trace = trace
     }
   }
 

@@ -22,10 +22,23 @@ extension RequestEvent.Finished {
     static let reserve: UInt64 = 1 << 17
     static let idempotency: UInt64 = 1 << 18
     static let second: UInt64 = (1 << 19) - 1
+    // From here on since the third version.
+    static let trace: UInt64 = 1 << 19
+    static let third: UInt64 = (1 << 20) - 1
+
+    /// What a version's records may have.
+    static func known(_ kind: WireKind) -> UInt64 {
+      switch kind {
+      case .requestFinished: first
+      case .requestFinishedV2: second
+      case _: third
+      }
+    }
   }
 
   /// The first version that can hold it: what older builds can read is written as they know it.
   public var wireKind: WireKind {
+    if trace != nil { return .requestFinishedV3 }
     let fitsFirst =
       usage.cacheCreation == nil && session == nil && limits.isEmpty && reserve == nil
       && idempotency == nil && attempts.allSatisfy(\.fitsFirstVersion)
@@ -43,7 +56,7 @@ extension RequestEvent.Finished {
       | Flag.firstByte.when(firstByteMicroseconds != nil)
       | Flag.cacheCreation.when(usage.cacheCreation != nil) | Flag.session.when(session != nil)
       | Flag.limits.when(!limits.isEmpty) | Flag.reserve.when(reserve != nil)
-      | Flag.idempotency.when(idempotency != nil)
+      | Flag.idempotency.when(idempotency != nil) | Flag.trace.when(trace != nil)
   }
 
   /// Runs on the event loop once a request: no arrays, no texts made on the way.
@@ -80,11 +93,12 @@ extension RequestEvent.Finished {
     if !limits.isEmpty { limits.write(to: &writer) }
     reserve?.write(to: &writer)
     idempotency?.write(to: &writer)
+    trace?.write(to: &writer)
   }
 
   init(from reader: inout RecordReader, as kind: WireKind) throws(DecodingFailure) {
     let isFirst = kind == .requestFinished
-    let flags = try reader.flags(known: isFirst ? Flag.first : Flag.second)
+    let flags = try reader.flags(known: Flag.known(kind))
     id = RequestID(try reader.id())
     receivedAt = try reader.time()
     clientRequestID = try reader.optional(flags, Flag.clientRequestID)
@@ -122,6 +136,7 @@ extension RequestEvent.Finished {
     limits = try reader.filledList(flags, Flag.limits)
     reserve = try reader.optional(flags, Flag.reserve)
     idempotency = try reader.optional(flags, Flag.idempotency)
+    trace = try reader.optional(flags, Flag.trace)
     guard wireKind == kind else { throw reader.failure(.notCanonical) }
   }
 }
@@ -131,7 +146,7 @@ extension RequestEvent.Finished {
   static func charge(
     from reader: inout RecordReader, as kind: WireKind
   ) throws(DecodingFailure) -> RecordedCharge? {
-    let flags = try reader.flags(known: kind == .requestFinished ? Flag.first : Flag.second)
+    let flags = try reader.flags(known: Flag.known(kind))
     let request = RequestID(try reader.id())
     let receivedAt = try reader.time()
     if flags & Flag.clientRequestID != 0 { try reader.skipText() }
@@ -166,7 +181,7 @@ extension RequestOutline {
   mutating func read(_ reader: inout RecordReader, as kind: WireKind) throws(DecodingFailure) {
     typealias Flag = RequestEvent.Finished.Flag
     let isFirst = kind == .requestFinished
-    let flags = try reader.flags(known: isFirst ? Flag.first : Flag.second)
+    let flags = try reader.flags(known: Flag.known(kind))
     id = RequestID(try reader.id())
     receivedAt = try reader.time()
     isStream = flags & Flag.isStream != 0
@@ -202,6 +217,7 @@ extension RequestOutline {
     limits = try reader.filledList(flags, Flag.limits)
     if flags & Flag.reserve != 0 { _ = try Reserve(from: &reader) }
     if flags & Flag.idempotency != 0 { _ = try IdempotencyMark(from: &reader) }
+    trace = try reader.optional(flags, Flag.trace)
   }
 }
 

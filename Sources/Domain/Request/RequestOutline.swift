@@ -40,6 +40,8 @@ public struct RequestOutline: Sendable {
   public internal(set) var attempts: [Attempt] = []
   /// The limits that held, and what was used of each when the request came.
   public internal(set) var limits: [LimitReading] = []
+  /// The trace that it is part of.
+  public internal(set) var trace: TraceContext?
 
   /// One upstream call.
   public struct Attempt: Sendable {
@@ -78,6 +80,7 @@ public struct RequestOutline: Sendable {
     switch kind {
     case WireKind.requestFinished.rawValue: known = .requestFinished
     case WireKind.requestFinishedV2.rawValue: known = .requestFinishedV2
+    case WireKind.requestFinishedV3.rawValue: known = .requestFinishedV3
     case _: return false
     }
     var reader = RecordReader(bytes, kind: kind)

@@ -120,7 +120,9 @@ private struct EffectComparison {
   private let proposed: (state: ControlState, snapshot: RoutingSnapshot)
   private let now: UnixNanoseconds
   private var tallies: [Path: Tally] = [:]
-  private static let finished = [WireKind.requestFinished, .requestFinishedV2].map {
+  private static let finished = [
+    WireKind.requestFinished, .requestFinishedV2, .requestFinishedV3,
+  ].map {
     (kind: $0.rawValue, bytes: Array($0.rawValue.utf8))
   }
   private static let gaps = ["gateway.gap.", "gateway.gap_opened."].map { Array($0.utf8) }

@@ -76,7 +76,7 @@ enum EventFields {
     return .object(members)
   }
 
-  /// What only requests under limits, with a session or an `Idempotency-Key` have.
+  /// What only requests under limits, with a session, an `Idempotency-Key` or a trace have.
   private static func further(_ it: RequestEvent.Finished) -> Members {
     var members: Members = []
     // As hexadecimal digits: no reader of JSON need keep 64 bits of a number.
@@ -86,6 +86,7 @@ enum EventFields {
     }
     optional("reserve", it.reserve.map(reserve), &members)
     optional("idempotency", it.idempotency.map(mark), &members)
+    optional("trace", it.trace.map(trace), &members)
     return members
   }
 
@@ -99,6 +100,13 @@ enum EventFields {
 
   private static func reserve(_ it: Reserve) -> JSONTree {
     .object([.init("microUsd", .count(it.microUSD)), .init("tokens", .count(it.tokens))])
+  }
+
+  private static func trace(_ it: TraceContext) -> JSONTree {
+    .object([
+      .init("id", .text(hexText(it.trace))), .init("parent", .text(hexText(it.parent))),
+      .init("sampled", .bool(it.isSampled)),
+    ])
   }
 
   private static func mark(_ it: IdempotencyMark) -> JSONTree {

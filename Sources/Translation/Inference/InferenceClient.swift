@@ -80,9 +80,7 @@ enum InferenceClient: ClientSide {
       .init("request_id", facts.request["request_id"] ?? .null),
       .init("output", .object([.init("text", .string(text(of: answer)))])),
       .init("usage", .object(usage)),
-      // Without a trace of the client's the request is one of its own.
-      .init("trace_id", .string(facts.trace ?? facts.id)),
-      .init("span_id", .string(String(facts.id.suffix(16)))),
+      .init("trace_id", JSONValue(facts.trace)), .init("span_id", JSONValue(facts.span)),
     ])
   }
 }

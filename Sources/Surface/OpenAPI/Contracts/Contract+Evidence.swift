@@ -231,7 +231,10 @@ extension Schema {
         .field("cached", Schema.count.orNull), .field("reasoning", Schema.count.orNull),
       ])), .optional("tokens_input", Schema.count.orNull),
     .optional("tokens_output", Schema.count.orNull),
-    .optional("costMicroUsd", Schema.integer.orNull), .optional("requestBytes", .count),
+    .optional("costMicroUsd", Schema.integer.orNull),
+    .optional("traceId", .string.described("The client's trace, else the request's own.")),
+    .optional("spanId", .string.described("What an OpenTelemetry collector is told of it.")),
+    .optional("requestBytes", .count),
     .optional("responseBytes", .count),
     .optional(
       "timings",
