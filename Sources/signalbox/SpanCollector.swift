@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Surface
 
 /// An OpenTelemetry collector, reached by OTLP over HTTP in its JSON form.
 struct SpanCollector: SpanReceiver {
@@ -119,27 +120,35 @@ struct SpanCollector: SpanReceiver {
         .head(head), .body(.byteBuffer(ByteBuffer(bytes: body))), .end(nil),
       ])
       var status = 0
-      var read = 0
+      var read = ByteBuffer()
       for try await part in inbound {
         switch part {
         case .head(let head): status = Int(head.status.code)
         case .body(let piece):
-          read += piece.readableBytes
-          if read > Self.answerBytes { return Self.delivery(status) }
-        case .end: return Self.delivery(status)
+          read.writeImmutableBuffer(piece)
+          if read.readableBytes > Self.answerBytes { return Self.delivery(status, ByteBuffer()) }
+        case .end: return Self.delivery(status, read)
         }
       }
-      return status == 0 ? .later("unreachable") : Self.delivery(status)
+      return status == 0 ? .later("unreachable") : Self.delivery(status, read)
     }
   }
 
   /// As OTLP has it: what a collector may take later, and what never.
-  private static func delivery(_ status: Int) -> SpanDelivery {
+  private static func delivery(_ status: Int, _ answer: ByteBuffer) -> SpanDelivery {
     switch status {
-    case 200..<300: .taken
+    case 200..<300: .taken(rejected: rejected(answer))
     case 429, 502, 503, 504: .later("status_\(status)")
     case _: .refused("status_\(status)")
     }
+  }
+
+  /// How many spans a collector that took the others says that it rejects: `partialSuccess`.
+  private static func rejected(_ answer: ByteBuffer) -> UInt64 {
+    let document = try? JSONValue.parse(Array(answer.readableBytesView))
+    // 64-bit numbers are texts in OTLP's JSON; some collectors write them as numbers.
+    let count = document?["partialSuccess"]?["rejectedSpans"]
+    return count?.string.flatMap { UInt64($0) } ?? count?.uint ?? 0
   }
 
   /// An address has no name to be checked by SNI.

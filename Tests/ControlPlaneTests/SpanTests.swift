@@ -1,6 +1,7 @@
 import Domain
 import EventStore
 import Logging
+import Support
 import Surface
 import Synchronization
 import Testing
@@ -15,8 +16,8 @@ struct SpanTests {
     let bodies = Mutex<[JSONValue]>([])
 
     func take(_ body: [UInt8]) async -> SpanDelivery {
-      let answer = answers.withLock { $0.isEmpty ? .taken : $0.removeFirst() }
-      if answer == .taken, let json = try? JSONValue.parse(body) {
+      let answer = answers.withLock { $0.isEmpty ? .taken(rejected: 0) : $0.removeFirst() }
+      if case .taken = answer, let json = try? JSONValue.parse(body) {
         bodies.withLock { $0.append(json) }
       }
       return answer
@@ -59,11 +60,11 @@ struct SpanTests {
   }
 
   private func exporter(
-    _ box: TestBox, _ collector: Collector, behind: UInt64 = SpanExporter.Bounds.behind
+    _ box: TestBox, _ collector: Collector, bounds: SpanQueue.Bounds = SpanQueue.Bounds()
   ) -> SpanExporter {
     SpanExporter(
       control: box.control, service: "signalbox", version: "1", receiver: collector,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, behind: behind)
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, bounds: bounds)
   }
 
   private func attributes(_ span: JSONValue) -> [String: JSONValue] {
@@ -111,6 +112,40 @@ struct SpanTests {
     }
   }
 
+  @Test func `a request of a client's trace is that client's child, if the client keeps it`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let collector = Collector()
+      let exporter = exporter(box, collector)
+      let trace: UInt128 = 0x4BF9_2F35_77B3_4DA6_A3CE_929D_0E0E_4736
+      var facts = [UInt8(1), 3, 0, 2].enumerated().map { number, flags in
+        var fact = request(number, attempts: 2)
+        fact.trace = TraceContext(trace: trace, parent: 0xF067_AA0B_A902_B7, flags: flags)
+        return fact
+      }
+      facts.append(request(9))
+      try append(box, facts)
+      while await exporter.step() != .idle {}
+      let spans = collector.spans
+      try #require(spans.count == 3 + 3 + 2)
+      for (at, fact) in [(0, facts[0]), (3, facts[1])] {
+        #expect(
+          spans[at..<at + 3].allSatisfy {
+            $0["traceId"]?.string == "4bf92f3577b34da6a3ce929d0e0e4736"
+          })
+        #expect(spans[at]["parentSpanId"]?.string == "00f067aa0ba902b7")
+        #expect(spans[at]["spanId"]?.string == hexText(fact.id.span(0)))
+        for number in 1...2 {
+          #expect(spans[at + number]["parentSpanId"] == spans[at]["spanId"])
+          #expect(spans[at + number]["spanId"]?.string == hexText(fact.id.span(UInt64(number))))
+        }
+      }
+      #expect(spans[6]["traceId"]?.string == hexText(facts[4].id.rawValue))
+      #expect(spans[6]["parentSpanId"] == nil)
+    }
+  }
+
   @Test func `nothing is told twice, and nothing is lost while the collector is away`() async throws
   {
     try await TestBox.with { box in
@@ -135,23 +170,84 @@ struct SpanTests {
     }
   }
 
-  @Test func `what a collector refuses is counted and left, what waits too long is dropped`()
-    async throws
-  {
+  @Test func `what a collector refuses is counted and left, wholly or in part`() async throws {
     try await TestBox.with { box in
       let collector = Collector()
-      let exporter = exporter(box, collector, behind: 2000)
-      try append(box, [request(1)])
-      collector.answers.withLock { $0 = [.refused("status_400")] }
+      let exporter = exporter(box, collector)
+      for (answer, failed, exported) in [
+        (SpanDelivery.refused("status_400"), 2, 0), (.taken(rejected: 1), 3, 1),
+        (.taken(rejected: 99), 5, 1), (.taken(rejected: 0), 5, 3),
+      ] as [(SpanDelivery, UInt64, UInt64)] {
+        try append(box, [request(1)])
+        collector.answers.withLock { $0 = [answer] }
+        while await exporter.step() != .idle {}
+        #expect(exporter.counts.failed == failed && exporter.counts.exported == exported)
+      }
+      #expect(exporter.counts.dropped == 0)
+    }
+  }
+
+  @Test(arguments: [SpanQueue.Bounds(spans: 2000), SpanQueue.Bounds(bytes: 150_000)])
+  func `of what waits too long the oldest is dropped, and nothing else`(
+    bounds: SpanQueue.Bounds
+  ) async throws {
+    try await TestBox.with { box in
+      let collector = Collector()
+      let exporter = exporter(box, collector, bounds: bounds)
+      try append(box, [request(0xFFFF)])
+      collector.answers.withLock { $0 = [.later("unreachable")] }
+      #expect(await exporter.step() == .later)
+      let requests = 3000
+      try append(box, (0..<requests).map { request($0) })
+      collector.answers.withLock { $0 = [.later("unreachable")] }
+      #expect(await exporter.step() == .later)
+      let dropped = exporter.counts.dropped
+      // A batch more than what is too much is gone at most.
+      let size = UInt64(encode(.request(.finished(request(2999))), .system).count)
+      let waiting = UInt64(2 * (requests + 1)) - dropped
+      #expect(waiting <= bounds.spans && waiting / 2 * size <= bounds.bytes)
+      #expect(
+        waiting + SpanQueue.runSpans > bounds.spans
+          || (waiting + SpanQueue.runSpans) / 2 * size > bounds.bytes)
       while await exporter.step() != .idle {}
-      #expect(exporter.counts.failed == 2 && exporter.counts.exported == 0)
-      try append(box, (0..<3000).map { request($0) })
-      collector.answers.withLock { $0 = Array(repeating: .later("unreachable"), count: 9) }
-      while await exporter.step() != .idle {}
-      let counts = exporter.counts
-      // Until no more than the bound wait, a batch is dropped at each try; then they are kept.
-      #expect(counts.dropped >= 2000 && counts.dropped <= 3000)
-      #expect(counts.dropped + counts.exported == 3000 * 2)
+      #expect(exporter.counts.dropped == dropped)
+      #expect(exporter.counts.exported == waiting)
+      // The newest are left, each once.
+      let servers = collector.spans.filter { $0["kind"]?.int == 2 }.map { $0["traceId"]?.string }
+      let kept = Int(waiting / 2)
+      #expect(
+        servers == (requests - kept..<requests).map { hexText(request($0).id.rawValue) })
+    }
+  }
+
+  @Test(arguments: 1...20 as ClosedRange<UInt64>)
+  func `the queue holds what fits and no more`(seed: UInt64) {
+    var random = SeededRandom(seed: seed)
+    let bounds = SpanQueue.Bounds(
+      spans: UInt64(random.int(1...4000)), bytes: UInt64(random.int(1...400_000)))
+    var queue = SpanQueue(after: 0, bounds: bounds)
+    var (position, added, gone) = (UInt64(0), UInt64(0), UInt64(0))
+    for _ in 0..<3000 {
+      position += UInt64(random.oneIn(50) ? 9000 : random.int(1...5))
+      let spans = UInt64(random.oneIn(100) ? 700 : random.int(1...4))
+      added += spans
+      gone += queue.add(position, spans: spans, bytes: UInt64(random.int(50...900)))
+      if random.oneIn(30), let first = queue.runs.first {
+        gone += first.spans
+        queue.remove(first)
+        queue.remove(first)
+      }
+      let waiting = queue.runs.reduce(0) { $0 + $1.spans }
+      #expect(waiting + gone == added, "seed \(seed)")
+      #expect(waiting <= bounds.spans, "seed \(seed)")
+      #expect(queue.runs.reduce(0) { $0 + $1.bytes } <= bounds.bytes, "seed \(seed)")
+      for (run, next) in zip(queue.runs, queue.runs.dropFirst()) {
+        #expect(run.last < next.first, "seed \(seed)")
+      }
+      #expect(
+        queue.runs.allSatisfy {
+          $0.spans <= SpanQueue.runSpans || $0.first == $0.last
+        }, "seed \(seed)")
     }
   }
 }

@@ -18,9 +18,28 @@ class Recording(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.calls.append((self.path, dict(self.headers), server.status, body))
         self.send_response(server.status)
-        self.send_header("content-length", "2")
+        self.send_header("content-length", str(len(server.answer)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(server.answer)
+
+    def log_message(self, *_):
+        pass
+
+
+class Provider(http.server.BaseHTTPRequestHandler):
+    """Keeps the heads of what it is asked; answers with the statuses that are set, then with 200."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.heads.append(self.headers)
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
+        body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}]}).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -30,7 +49,7 @@ class SpanTests(Story):
     @classmethod
     def setUpClass(cls):
         cls.collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recording)
-        cls.collector.calls, cls.collector.status = [], 200
+        cls.collector.calls, cls.collector.status, cls.collector.answer = [], 200, b"{}"
         threading.Thread(target=cls.collector.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.collector.server_close)
         cls.addClassCleanup(cls.collector.shutdown)
@@ -44,7 +63,7 @@ class SpanTests(Story):
     def setUp(self):
         super().setUp()
         self.collector.calls.clear()
-        self.collector.status = 200
+        self.collector.status, self.collector.answer = 200, b"{}"
 
     def spans(self):
         found = []
@@ -106,6 +125,51 @@ class SpanTests(Story):
             self.assertNotIn(secret, everything)
         self.assertNotIn("collector-secret", self.box.text())
 
+    def test_client_gateway_and_provider_are_one_trace(self):
+        provider = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+        provider.heads, provider.statuses = [], [500]
+        threading.Thread(target=provider.serve_forever, daemon=True).start()
+        self.addCleanup(provider.server_close)
+        self.addCleanup(provider.shutdown)
+        pool = self.pool(2, baseUrl=f"http://127.0.0.1:{provider.server_port}/v1")
+        trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+        answer = self.chat(
+            pool.model, headers={"traceparent": f"00-{trace}-{parent}-01", "tracestate": "maker=t61,other@x=1"})
+        self.assertEqual(answer.status, 200)
+        found = lambda: [span for span in self.spans() if span["traceId"] == trace]
+        eventually(lambda: len(found()) >= 3, "three spans of the client's trace")
+        server, *calls = sorted(found(), key=lambda span: (span["kind"], span["startTimeUnixNano"]))
+        self.assertEqual(server["parentSpanId"], parent)
+        self.assertEqual([call["parentSpanId"] for call in calls], [server["spanId"]] * 2)
+        self.assertEqual(
+            [head["traceparent"] for head in provider.heads], [f"00-{trace}-{call['spanId']}-01" for call in calls])
+        self.assertEqual([head["tracestate"] for head in provider.heads], ["maker=t61,other@x=1"] * 2)
+        record = self.box.audit(answer.header("x-request-id"))
+        self.assertEqual((record["traceId"], record["spanId"]), (trace, server["spanId"]))
+        shown = self.box.recorded(answer.header("x-request-id"))
+        self.assertEqual(shown["trace"], {"id": trace, "parent": parent, "sampled": True})
+
+        # The router's own form says which span it is.
+        provider.heads.clear()
+        answer = exchange(
+            self.box.port, "POST", "/v1/inference",
+            json.dumps({"request_id": "r1", "model": pool.model, "payload": "Hello"}).encode(),
+            {"authorization": f"Bearer {CLIENT_KEY}"}).json()
+        found = lambda: [span for span in self.spans() if span["traceId"] == answer["trace_id"]]
+        eventually(lambda: len(found()) >= 2, "two spans of a trace of our own")
+        server, call = sorted(found(), key=lambda span: span["kind"])
+        self.assertEqual(server["spanId"], answer["span_id"])
+        self.assertNotIn("parentSpanId", server)
+        self.assertEqual(provider.heads[0]["traceparent"], f"00-{answer['trace_id']}-{call['spanId']}-01")
+
+        # What the client does not keep is told to nobody, and so neither is the provider asked to keep it.
+        provider.heads.clear()
+        unkept = "1bf92f3577b34da6a3ce929d0e0e4736"
+        self.chat(pool.model, headers={"traceparent": f"00-{unkept}-{parent}-00"})
+        self.trace(self.chat(pool.model), 2)
+        self.assertEqual([span for span in self.spans() if span["traceId"] == unkept], [])
+        self.assertRegex(provider.heads[0]["traceparent"], f"^00-{unkept}-(?!{parent})[0-9a-f]{{16}}-00$")
+
     def test_refused_requests_have_a_span_and_a_collector_that_is_down_loses_none(self):
         pool = self.pool(1)
         self.collector.status = 503
@@ -125,6 +189,14 @@ class SpanTests(Story):
         self.collector.status = 400
         self.chat(pool.model)
         eventually(lambda: self.counts()["failed"] == before["failed"] + 2, "the refused spans")
+        # What it takes but for a part is counted as such, whichever way it writes the number.
+        self.collector.status = 200
+        for count in ('"1"', "1"):
+            before = self.counts()
+            self.collector.answer = b'{"partialSuccess":{"rejectedSpans":%s,"errorMessage":"no"}}' % count.encode()
+            self.trace(self.chat(pool.model), 2)
+            eventually(lambda: self.counts() == {
+                **before, "failed": before["failed"] + 1, "exported": before["exported"] + 1}, f"{count} rejected")
 
     def test_what_is_left_at_a_stop_is_sent(self):
         pool = self.pool(1)

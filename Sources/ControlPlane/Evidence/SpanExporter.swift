@@ -12,7 +12,8 @@ public protocol SpanReceiver: Sendable {
 
 /// What became of a batch.
 public enum SpanDelivery: Sendable, Hashable {
-  case taken
+  /// But so many of its spans, which never will be.
+  case taken(rejected: UInt64)
   /// It may be taken when it is sent again; a stable short word says why.
   case later(String)
   /// It never will be.
@@ -25,7 +26,7 @@ public struct SpanCounts: Sendable, Hashable {
   public var exported: UInt64 = 0
   /// The collector refused them.
   public var failed: UInt64 = 0
-  /// The collector was away for too long.
+  /// The collector was away for too long, or too slow.
   public var dropped: UInt64 = 0
 
   /// None.
@@ -34,21 +35,9 @@ public struct SpanCounts: Sendable, Hashable {
 
 /// Tells an OpenTelemetry collector of finished requests, from the log.
 ///
-/// The log is the queue: nothing is held in memory but one batch, and requests are not concerned. A collector that is
-/// away is waited for until more than `Bounds.behind` events wait; then batches are dropped, and counted.
+/// The log is the queue: in memory are its places and one batch, and requests are not concerned. What waits for a collector
+/// that is away, or slower than requests come, is bounded (`SpanQueue.Bounds`): the oldest is dropped, and counted.
 public final class SpanExporter: Sendable {
-  enum Bounds {
-    /// Spans of one batch, about.
-    static let spans = 512
-    /// Events that are read for one batch at most.
-    static let events: UInt64 = 8192
-    /// Events that wait while the collector is away.
-    static let behind: UInt64 = 65_536
-  }
-
-  /// `Bounds.behind`, but for tests.
-  private let behind: UInt64
-
   /// What one step did.
   enum Step: Sendable, Hashable {
     /// There is nothing that is not sent.
@@ -59,7 +48,7 @@ public final class SpanExporter: Sendable {
   }
 
   private struct State {
-    var position: Position
+    var queue: SpanQueue
     var counts = SpanCounts()
     /// What went wrong last, told once.
     var fault: String?
@@ -83,14 +72,13 @@ public final class SpanExporter: Sendable {
   ) {
     self.init(
       control: control, service: service, version: version, receiver: receiver, logger: logger,
-      behind: Bounds.behind)
+      bounds: SpanQueue.Bounds())
   }
 
   init(
     control: ControlPlane, service: String, version: String, receiver: any SpanReceiver,
-    logger: Logger, behind: UInt64
+    logger: Logger, bounds: SpanQueue.Bounds
   ) {
-    self.behind = behind
     let store = control.store
     reader = store.reader
     last = { store.lastWritten }
@@ -98,7 +86,7 @@ public final class SpanExporter: Sendable {
     providers = { control.state }
     self.receiver = receiver
     self.logger = logger
-    state = Mutex(State(position: store.report.last))
+    state = Mutex(State(queue: SpanQueue(after: store.report.last.rawValue, bounds: bounds)))
   }
 
   /// What became of spans so far.
@@ -106,17 +94,21 @@ public final class SpanExporter: Sendable {
 
   /// Sends what is new, about once a second, until the task is cancelled.
   public func run() async {
-    var pause = Duration.seconds(1)
+    var seconds = 1
     while !Task.isCancelled {
       switch await step() {
       case .sent:
-        pause = .seconds(1)
+        seconds = 1
         continue
-      case .idle: pause = .seconds(1)
-      case .later: pause = min(pause * 2, .seconds(30))
+      case .idle: seconds = 1
+      case .later: seconds = min(seconds * 2, 30)
       }
-      // A pause between looks or tries, which only cancelling ends early; tests call `step`.
-      do { try await Task.sleep(for: pause) } catch { return }
+      for second in 1...seconds {
+        // A pause between looks or tries, which only cancelling ends early; tests call `step`.
+        do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        // What waits is bounded between tries as well; what went wrong is told by the next one.
+        if second < seconds { _ = try? await sideline.run { [self] in try look() } }
+      }
     }
   }
 
@@ -131,49 +123,45 @@ public final class SpanExporter: Sendable {
     }
   }
 
-  /// Sends one batch.
+  /// Sends the oldest batch.
   func step() async -> Step {
-    let from = state.withLock { $0.position }
     let batch: Batch
     do {
-      guard let read = try await sideline.run({ [self] in try read(after: from) }) else {
-        return .idle
+      let read = try await sideline.run { [self] in
+        try look()
+        return try next()
       }
+      guard let read else { return .idle }
       batch = read
     } catch {
       note("the log cannot be read")
       return .later
     }
-    guard !batch.spans.isEmpty else {
-      state.withLock { $0.position = batch.end }
+    let count = UInt64(batch.spans.count)
+    guard count > 0 else {
+      state.withLock { $0.queue.remove(batch.run) }
       return .sent
     }
-    let count = UInt64(batch.spans.count)
     let delivery = await receiver.take(scope.document(batch.spans).bytes)
     switch delivery {
-    case .taken:
-      note(nil)
+    case .taken(let rejected):
+      let failed = min(rejected, count)
+      note(failed == 0 ? nil : "the collector rejects some")
       state.withLock { state in
-        state.position = batch.end
-        state.counts.exported += count
+        state.queue.remove(batch.run)
+        state.counts.exported += count - failed
+        state.counts.failed += failed
       }
       return .sent
     case .refused(let why):
       note(why)
       state.withLock { state in
-        state.position = batch.end
+        state.queue.remove(batch.run)
         state.counts.failed += count
       }
       return .sent
     case .later(let why):
       note(why)
-      guard last().rawValue - min(last().rawValue, from.rawValue) > behind else {
-        return .later
-      }
-      state.withLock { state in
-        state.position = batch.end
-        state.counts.dropped += count
-      }
       return .later
     }
   }
@@ -195,26 +183,48 @@ public final class SpanExporter: Sendable {
 
   private struct Batch: Sendable {
     var spans: [JSONValue]
-    var end: Position
+    var run: SpanQueue.Run
   }
 
-  /// nil: there is nothing new.
-  private func read(after position: Position) throws -> Batch? {
-    let end = min(last().rawValue, position.rawValue + Bounds.events)
-    guard end > position.rawValue else { return nil }
-    var batch = Batch(spans: [], end: Position(end))
+  /// Looks through what was appended since the last look.
+  private func look() throws {
+    var queue = state.withLock { $0.queue }
+    let end = last()
+    guard end.rawValue > queue.position else { return }
+    var dropped: UInt64 = 0
+    var outline = RequestOutline()
+    try reader.scan(from: Position(queue.position).next, through: end) { entry in
+      guard case .event(let stored) = entry,
+        (try? outline.read(kind: stored.kind, bytes: stored.payload)) == true,
+        // A trace that its client does not keep would begin with us.
+        outline.trace?.isSampled != false
+      else { return .continue }
+      dropped += queue.add(
+        stored.position.rawValue, spans: 1 + UInt64(outline.attempts.count),
+        bytes: UInt64(stored.payload.count))
+      return .continue
+    }
+    queue.position = end.rawValue
+    state.withLock { state in
+      state.queue = queue
+      state.counts.dropped += dropped
+    }
+  }
+
+  /// The oldest batch; nil: there is none.
+  private func next() throws -> Batch? {
+    guard let run = state.withLock({ $0.queue.runs.first }) else { return nil }
+    var batch = Batch(spans: [], run: run)
     let state = providers()
-    try reader.scan(from: position.next, through: Position(end)) { entry in
+    try reader.scan(from: Position(run.first), through: Position(run.last)) { entry in
       guard case .event(let stored) = entry, stored.kind.hasPrefix("request.finished."),
         let recorded = try? Recorded(
           position: stored.position.rawValue, time: UnixNanoseconds(stored.time),
           kind: stored.kind, bytes: stored.payload),
-        case .request(.finished(let fact)) = recorded.event
+        case .request(.finished(let fact)) = recorded.event, fact.trace?.isSampled != false
       else { return .continue }
       batch.spans += RequestSpans(fact, position: stored.position, state).json
-      guard batch.spans.count >= Bounds.spans else { return .continue }
-      batch.end = stored.position
-      return .stop
+      return .continue
     }
     return batch
   }
