@@ -366,16 +366,22 @@ public struct RequestMetrics: Sendable {
     limitDenials.add(1, to: LimitDenial(kind: kind, organisation: shape.organisation))
   }
 
-  /// The limit of which most is used, the first of several; the record does not say which one refused.
-  private static func fullest(
+  /// The limit of which the greatest share is used, the first of several; the record does not say which one refused.
+  static func fullest(
     _ limits: [LimitReading], _ counts: (LimitReading.Measure) -> Bool
   ) -> LimitReading? {
-    var found: (reading: LimitReading, permille: UInt64)?
+    var found: LimitReading?
     for reading in limits where counts(reading.measure) {
-      let permille = reading.used / max(1, reading.limit / 1000)
-      if permille > found?.permille ?? 0 || found == nil { found = (reading, permille) }
+      guard let best = found else {
+        found = reading
+        continue
+      }
+      // used ÷ limit, compared without dividing.
+      let share = reading.used.multipliedFullWidth(by: max(1, best.limit))
+      let most = best.used.multipliedFullWidth(by: max(1, reading.limit))
+      if (share.high, share.low) > (most.high, most.low) { found = reading }
     }
-    return found?.reading
+    return found
   }
 
   /// The provider's own name of `provider/model`.
@@ -469,7 +475,7 @@ public struct RequestMetrics: Sendable {
 }
 
 extension LimitReading.Measure {
-  fileprivate var isRate: Bool {
+  var isRate: Bool {
     switch self {
     case .requestsPerSecond, .requestsPerMinute, .tokensPerMinute, .concurrency: true
     case .moneyPerDay, .moneyPerMonth, .tokensPerDay, .tokensPerMonth: false

@@ -127,6 +127,24 @@ struct RequestMetricsTests {
     #expect(metrics.position == UInt64(7 + facts.count))
   }
 
+  @Test(
+    arguments: [
+      ([(1, 1), (1000, 999)], 0), ([(1000, 999), (1, 1)], 1), ([(3, 2), (999, 800)], 1),
+      ([(999, 800), (3, 2)], 0), ([(999, 1), (5, 4)], 1), ([(1999, 1000), (10, 6)], 1),
+      ([(10, 5), (20, 10), (4, 2)], 0), ([(0, 1), (1, 1)], 0), ([(1, 0), (2, 0)], 0),
+      ([(.max, .max - 1), (.max - 1, .max - 1)], 1), ([(.max, .max), (.max - 1, .max - 2)], 0),
+      ([(100, 250), (.max, .max)], 0),
+    ] as [([(limit: UInt64, used: UInt64)], Int)])
+  func `the fuller limit is the one of which the greater share is used`(
+    _ rows: [(limit: UInt64, used: UInt64)], _ fuller: Int
+  ) {
+    let readings = rows.map {
+      LimitReading(scope: .key, measure: .requestsPerMinute, limit: $0.limit, used: $0.used)
+    }
+    #expect(RequestMetrics.fullest(readings) { $0.isRate } == readings[fuller])
+    #expect(RequestMetrics.fullest(readings) { !$0.isRate } == nil)
+  }
+
   @Test func `a refusal counts under the limit that was fuller, and by its kind`() throws {
     func denied(_ code: String, _ limits: [LimitReading]) -> RequestEvent.Finished {
       var random = SeededRandom(seed: 1)
