@@ -3,6 +3,7 @@ public struct Interner: Sendable {
   /// By number.
   public private(set) var texts: [String] = []
   private let limit: Int
+  private let key: UInt64
   /// Number + 1 by the low bits of the hash; 0: free.
   ///
   /// Always less than half full.
@@ -12,11 +13,24 @@ public struct Interner: Sendable {
   /// No text.
   ///
   /// - Parameter limit: Texts that get a number of their own; all others share the number `limit`.
-  public init(limit: Int = .max) { self.limit = limit }
+  public init(limit: Int = .max) { self.init(limit: limit, key: Self.processKey) }
+
+  /// - Parameter key: of the hash; numbers do not depend on it.
+  init(limit: Int, key: UInt64) {
+    self.limit = limit
+    self.key = key
+  }
+
+  /// Another one in each process, as dictionaries have it: nobody can choose texts that all get one slot.
+  private static let processKey: UInt64 = {
+    var hasher = Hasher()
+    hasher.combine("names")
+    return UInt64(truncatingIfNeeded: hasher.finalize())
+  }()
 
   /// The number of the text whose UTF-8 this is.
   public mutating func number(of bytes: UnsafeRawBufferPointer) -> Int {
-    let hash = Self.hash(bytes)
+    let hash = Self.hash(bytes, key: key)
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
@@ -54,9 +68,9 @@ public struct Interner: Sendable {
     }
   }
 
-  /// Eight bytes a step; names are the configuration's, a batch has few of others, and a collision costs a look.
-  private static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-    var hash = UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15
+  /// Eight bytes a step, each mixed with what the key made of those before; clients choose some of the texts.
+  static func hash(_ bytes: UnsafeRawBufferPointer, key: UInt64) -> UInt64 {
+    var hash = mix(key ^ UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15)
     var at = 0
     while at + 8 <= bytes.count {
       hash = mix(hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
@@ -67,7 +81,7 @@ public struct Interner: Sendable {
       rest = rest << 8 | UInt64(bytes[at])
       at += 1
     }
-    return mix(hash ^ rest)
+    return mix(mix(hash ^ rest) ^ key)
   }
 
   private static func mix(_ value: UInt64) -> UInt64 {
