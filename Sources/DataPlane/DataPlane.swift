@@ -144,6 +144,10 @@ public final class DataPlane: Sendable {
   public var counts: DataPlaneCounts {
     var counts = plane.counters.counts
     (counts.retriesSaved, counts.retriesRefused) = plane.retries.figures
+    if let start = plane.counters.oldestStartedAt {
+      counts.oldestRequestMicroseconds =
+        UInt64(max(0, plane.clock.monotonicNanoseconds - start)) / 1000
+    }
     return counts
   }
 

@@ -25,6 +25,9 @@ public struct DataPlaneCounts: Sendable, Hashable {
   /// Further attempts that were not made, because too many were.
   public var retriesRefused: UInt64 = 0
 
+  /// How long the oldest inference request has been under way, in microseconds, as of at most 50 ms ago; 0 without one.
+  public var oldestRequestMicroseconds: UInt64 = 0
+
   /// Inference requests at present; the two were not read in one moment.
   public var requestsInFlight: UInt64 { requestsStarted - min(requestsStarted, requestsFinished) }
 }
@@ -40,6 +43,20 @@ final class DataPlaneCounters: Sendable {
   let recordingFailures = Atomic<UInt64>(0)
   let malformedHeads = Atomic<UInt64>(0)
   let heldBodyBytes = Atomic<Int>(0)
+  private let oldest = Mutex<[OldestRequest]>([])
+
+  /// Where one loop writes which of its requests is the oldest.
+  func oldestOfLoop() -> OldestRequest {
+    let new = OldestRequest()
+    oldest.withLock { $0.append(new) }
+    return new
+  }
+
+  /// By the monotonic clock; nil: no request is under way.
+  var oldestStartedAt: Int64? {
+    let starts = oldest.withLock { $0.map { $0.startedAt.load(ordering: .relaxed) } }
+    return starts.min().flatMap { $0 == .max ? nil : $0 }
+  }
 
   /// Inference requests at present.
   var requestsInFlight: UInt64 {
@@ -61,6 +78,12 @@ final class DataPlaneCounters: Sendable {
       malformedHeads: malformedHeads.load(ordering: .relaxed),
       heldBodyBytes: heldBodyBytes.load(ordering: .relaxed))
   }
+}
+
+/// The oldest request of one loop.
+final class OldestRequest: Sendable {
+  /// By the monotonic clock; `.max`: there is none.
+  let startedAt = Atomic<Int64>(.max)
 }
 
 extension Atomic where Value == UInt64 {

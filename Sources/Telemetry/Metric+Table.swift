@@ -56,7 +56,8 @@ extension Metric {
     "Further calls that a request needed, by the account that had failed.")
   package static let backendHealth = Metric(
     "router_backend_health_status", .gauge, ["backend_id", "status"], .live,
-    "1 at the status that the account has, 0 at the others.")
+    "1 at the status that the account has, 0 at the others; disabled: by an operator. For other: how many."
+  )
   static let backendLatency = Metric(
     "router_backend_latency_seconds", .histogram(.long), ["backend_id"], .log,
     "How long an account took to the first byte of its answer.")
@@ -146,6 +147,9 @@ extension Metric {
 
   package static let inFlight = live(
     "signalbox_requests_in_flight", "Requests under way.")
+  package static let oldestInFlight = live(
+    "signalbox_requests_in_flight_oldest_seconds",
+    "How long the oldest of the requests under way has been so; 0 without one.")
   package static let clientConnections = live(
     "signalbox_client_connections", "Connections of clients that are open.")
   package static let clientConnectionsTotal = Metric(
@@ -234,8 +238,9 @@ extension Metric {
   }
 
   private static let liveRows = [
-    inFlight, clientConnections, clientConnectionsTotal, malformedHeads, upstreamConnects,
-    heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed, budgetReserved, accounts,
+    inFlight, oldestInFlight, clientConnections, clientConnectionsTotal, malformedHeads,
+    upstreamConnects, heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed,
+    budgetReserved, accounts,
     accountInfo, componentHealthy, logPosition, logBytes, logSegments, logUnsealed, logState,
     logShed, logExhausted, viewsPosition, viewsLag, viewsRebuilds, metricsLag, snapshotPosition,
     spans,

@@ -59,6 +59,7 @@ final class PlaneFigures: GatewayFigures {
     if let spans { live.spans = spans.counts }
     guard let counts = plane.withLock({ $0 })?.counts else { return live }
     live.requestsInFlight = counts.requestsInFlight
+    live.oldestRequestMicroseconds = counts.oldestRequestMicroseconds
     live.connectionsOpen = UInt64(max(0, counts.connectionsOpen))
     live.connectionsAccepted = counts.connectionsAccepted
     live.connectionsRefused = counts.connectionsRefused

@@ -75,6 +75,38 @@ struct MetricsTests {
     }
   }
 
+  @Test func `a scrape waits for nobody who reads for the views, and nothing counts twice`()
+    async throws
+  {
+    try await TestBox.with { box in
+      func scrape() throws -> (behind: UInt64, outcomes: UInt64) {
+        var page = Exposition()
+        return try box.metrics.write(to: &page, providers: [:])
+      }
+      func fold(_ counted: inout RequestMetrics) throws {
+        try box.store.reader.scan(from: Position(counted.position).next, through: nil) { entry in
+          if case .event(let event) = entry { box.metrics.take(event, into: &counted) }
+          return .continue
+        }
+      }
+      try append(box, 5)
+      try box.metrics.reading { counted in
+        try fold(&counted)
+        #expect(counted.outcomes == 5)
+        // In the middle of the other's batch, on its own thread: a lock would never be had.
+        #expect(try scrape() == (0, 5))
+        try append(box, 2)
+        #expect(try scrape() == (0, 7))
+      }
+      // What was read last got less far, and is forgotten.
+      #expect(try scrape() == (0, 7))
+      try append(box, 3)
+      try box.metrics.reading { try fold(&$0) }
+      #expect(!box.metrics.wants(from: Position(1), count: Int(box.store.lastWritten.rawValue)))
+      #expect(try scrape() == (0, 10))
+    }
+  }
+
   @Test func `what was in the log before the process is not counted`() async throws {
     try await withDirectory { directory in
       let first = try await TestBox.open(directory)
@@ -176,6 +208,78 @@ struct MetricsTests {
       #expect(try await value(#"signalbox_log_state{state="working"}"#, box) == 1)
       #expect(try await value("process_open_fds", box) ?? 0 > 3)
       #expect(try await value("process_resident_memory_bytes", box) ?? 0 > 1 << 20)
+    }
+  }
+
+  @Test func `an account that an operator disabled is disabled, and not unhealthy`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      var reply = try await box.call(
+        .post, "/api/provider-nodes",
+        #"{"id":"mock","baseUrl":"http://127.0.0.1:9/v1","models":[{"name":"m"}]}"#, as: token)
+      reply = try await box.call(
+        .post, "/api/providers", #"{"provider":"mock","name":"a1","apiKey":"sk-upstream-1"}"#,
+        as: token)
+      let id = try #require(reply.json["connection"]?["id"]?.string)
+      func statuses() async throws -> [String] {
+        var found: [String] = []
+        for status in ["healthy", "degraded", "unhealthy", "unknown", "disabled"] {
+          let series = #"router_backend_health_status{backend_id="\#(id)",status="\#(status)"}"#
+          if try await value(series, box) == 1 { found.append(status) }
+        }
+        return found
+      }
+      for (method, path, body, expected) in [
+        (HTTPRequest.Method.put, "/api/providers/\(id)", #"{"isActive":false}"#, "disabled"),
+        (.put, "/api/providers/\(id)", #"{"isActive":true}"#, "unknown"),
+        (.put, "/api/provider-nodes/mock", #"{"isActive":false}"#, "disabled"),
+        (.put, "/api/provider-nodes/mock", #"{"isActive":true}"#, "unknown"),
+        (.post, "/v1/admin/routing/backends/\(id)/degrade", "{}", "degraded"),
+      ] {
+        reply = try await box.call(method, path, body, as: token)
+        #expect(reply.status == 200, "\(reply.text)")
+        #expect(try await statuses() == [expected], "\(path) \(body)")
+      }
+    }
+  }
+
+  @Test func `of too many accounts those with the first ids have series of their own`() async throws
+  {
+    try await TestBox.with { box in
+      let bound = RequestMetrics.Bounds.accounts
+      let ids = (0..<bound + 3).map { "acc-\($0 + 1000)" }
+      let provider = ProviderID("mock")
+      try await box.control.execute(provenance: .system) { _ in
+        [
+          Change(
+            .provider(
+              .add(
+                .init(
+                  id: provider, name: "p", dialect: .openai, baseURL: "http://127.0.0.1:9/v1",
+                  prefix: "mock", models: [], excludedModels: []))))
+        ]
+      }
+      var rest = ids.shuffled()[...]
+      while !rest.isEmpty {
+        let some = rest.prefix(100)
+        rest = rest.dropFirst(100)
+        try await box.control.execute(provenance: .system) { _ in
+          some.map { id in
+            let account = AccountEvent.Added(
+              id: AccountID(id), provider: provider, name: id, priority: 1, weight: 1)
+            return Change(.account(.add(account, credential: nil)))
+          }
+        }
+      }
+      let text = try await box.call(.get, "/metrics", address: here).text
+      let named = text.split(separator: "\n").filter { $0.hasPrefix("signalbox_account_info{") }
+        .compactMap { $0.split(separator: "\"").dropFirst().first.map(String.init) }
+      #expect(named == Array(ids.prefix(bound)))
+      let others = #"router_backend_health_status{backend_id="other",status="unhealthy"}"#
+      // Without a credential nobody can be asked.
+      #expect(try await value(others, box) == 3)
+      #expect(
+        try await value(#"signalbox_accounts{provider="mock",state="disabled"}"#, box) == bound + 3)
     }
   }
 

@@ -29,6 +29,7 @@ PAGE = ROOT / "docs" / "runbooks" / "alerts.md"
 #: What operators' runbooks expect to be called for, and what we add.
 EXPECTED = {
     "HighErrorRate", "HighLatencyP95", "HighLatencyP99", "HighFailoverRate", "BackendUnhealthy",
+    "RequestHanging",
     "RateLimitDenialsHigh", "BufferStoreSizeHigh", "BufferStoreSizeEscalate", "BufferStoreAgeHigh",
     "BudgetDenialsHigh", "QuotaDenialsHigh", "ProviderSuccessLow", "ProviderRefusesCredentials", "ProviderLimitsUs",
     "PingFailing", "SloBurnSev1", "SloBurnSev2", "SloBurnBackToSev3", "MostRequestsFailing", "LatencyFarOverSlo",

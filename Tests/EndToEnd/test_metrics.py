@@ -104,6 +104,19 @@ class MixedPlayTests(Scraped):
         self.assertIn(self.chat(pool.model).status, (429, 503))
         return pool
 
+    def test_the_oldest_request_under_way_is_told_while_it_hangs(self):
+        oldest = lambda: self.page().total("signalbox_requests_in_flight_oldest_seconds")
+        pool = self.pool(1)
+        eventually(lambda: oldest() == 0, "no request under way")
+        self.play({"chunk-pace": "200ms", "chunks": 200})
+        stream, _ = self.open_stream(pool.model)
+        eventually(lambda: oldest() > 0.5, "a request that takes long")
+        first = oldest()
+        self.good(pool.other)
+        self.assertGreaterEqual(oldest(), first, "a younger one does not hide it")
+        stream.close()
+        eventually(lambda: oldest() == 0, "its end")
+
     def test_prometheus_reads_it_and_it_says_what_the_log_says(self):
         before = self.page()
         self.promtool(before)

@@ -8,6 +8,8 @@ public protocol GatewayFigures: Sendable {
 public struct LiveFigures: Sendable, Hashable {
   /// Requests under way.
   public var requestsInFlight: UInt64 = 0
+  /// How long the oldest of them has been so, in microseconds; 0 without one.
+  public var oldestRequestMicroseconds: UInt64 = 0
   /// Connections of clients at present.
   public var connectionsOpen: UInt64 = 0
   /// Those let in since the start.

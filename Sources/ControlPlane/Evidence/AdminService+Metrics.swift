@@ -76,6 +76,7 @@ extension AdminService {
 
   private func writeTraffic(to page: inout Exposition, _ live: LiveFigures) {
     page.write(.inFlight, .whole(live.requestsInFlight))
+    page.write(.oldestInFlight, .millionths(live.oldestRequestMicroseconds))
     page.write(.clientConnections, .whole(live.connectionsOpen))
     page.write(
       .clientConnectionsTotal,
@@ -92,26 +93,40 @@ extension AdminService {
 
   private func writeAccounts(to page: inout Exposition, _ state: ControlState) {
     let now = edge.now()
-    var statuses: [[String]: Exposition.Value] = [:]
+    var statuses: [[String]: UInt64] = [:]
     var infos: [[String]: Exposition.Value] = [:]
     var states: [[String]: UInt64] = [:]
     for provider in state.providers.keys {
       for name in AccountState.allCases { states[[provider.rawValue, name.rawValue]] = 0 }
     }
-    for (number, account) in state.accounts.values.enumerated() {
+    // Those with the first ids have series of their own, at each scrape the same ones.
+    for (number, account) in state.accounts.values.sorted(by: { $0.id < $1.id }).enumerated() {
       states[
         [account.provider.rawValue, AccountState(account, state, at: now).rawValue], default: 0] +=
         1
-      guard number < RequestMetrics.Bounds.accounts else { continue }
-      let status = BackendStatus(account, state, at: now)
-      for each in BackendStatus.allCases {
-        statuses[[account.id.rawValue, each.rawValue]] = .flag(each == status)
+      let isOther = number >= RequestMetrics.Bounds.accounts
+      let name = isOther ? "other" : account.id.rawValue
+      let status = Self.backendStatus(account, state, at: now)
+      for each in BackendStatus.allCases.map(\.rawValue) + [Self.disabled] {
+        statuses[[name, each], default: 0] += each == status ? 1 : 0
       }
+      if isOther { continue }
       infos[[account.id.rawValue, account.provider.rawValue, account.name]] = .whole(1)
     }
-    page.write(.backendHealth, statuses)
+    page.write(.backendHealth, statuses.mapValues { .whole($0) })
     page.write(.accountInfo, infos)
     page.write(.accounts, states.mapValues { .whole($0) })
+  }
+
+  private static let disabled = "disabled"
+
+  /// As the API has it, but that nobody is to be woken for an account that an operator took out.
+  private static func backendStatus(
+    _ account: Account, _ state: ControlState, at now: UnixNanoseconds
+  ) -> String {
+    let isEnabled = account.isEnabled && state.providers[account.provider]?.isEnabled == true
+    let status = BackendStatus(account, state, at: now)
+    return status == .unhealthy && !isEnabled ? disabled : status.rawValue
   }
 
   private func writeBudgets(to page: inout Exposition, _ state: ControlState) {

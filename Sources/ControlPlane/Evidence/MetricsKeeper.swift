@@ -34,9 +34,16 @@ public final class MetricsKeeper: Sendable {
     return from.rawValue <= next && next - from.rawValue < UInt64(count)
   }
 
-  /// Lends the counters to one who reads the log in order, from the next event that is missing or before it.
+  /// Lends a copy of the counters to one who reads the log in order, from the next event that is missing or before it.
+  ///
+  /// The copy takes their place unless a scrape got further meanwhile: where they are follows from the log alone. So
+  /// nobody waits for one who reads a long batch at the lowest priority.
   func reading<Result>(_ body: (inout RequestMetrics) throws -> Result) rethrows -> Result {
-    try metrics.withLock { try body(&$0) }
+    var copy = metrics.withLock { $0 }
+    let result = try body(&copy)
+    // What is not needed any more is freed behind the lock.
+    metrics.withLock { if copy.position > $0.position { swap(&copy, &$0) } }
+    return result
   }
 
   /// The page of counters, with what was acknowledged before the call, or as far as a quarter of a second gets.

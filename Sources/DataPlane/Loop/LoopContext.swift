@@ -72,6 +72,7 @@ final class LoopContext {
   private(set) var isDraining = false
   private var hasFastSweep = false
   private var hasSlowSweep = false
+  private let oldest: OldestRequest
   private var emptied: [EventLoopPromise<Void>] = []
   /// The shared counters that this loop has met.
   private var turns: [String: AccountGauges.Turns] = [:]
@@ -86,6 +87,7 @@ final class LoopContext {
   init(plane: PlaneContext, eventLoop: any EventLoop) {
     self.plane = plane
     self.eventLoop = eventLoop
+    oldest = plane.counters.oldestOfLoop()
     pool = UpstreamPool(
       eventLoop: eventLoop, options: plane.options, clock: plane.clock, counters: plane.counters,
       tls: plane.tls)
@@ -177,6 +179,9 @@ final class LoopContext {
       let now = plane.clock.monotonicNanoseconds
       // An exchange may end while it is looked at, which moves another one to its place.
       for exchange in inFlight.elements { exchange.sweep(now: now) }
+      // Here rather than at each beginning and end: a request pays nothing for it.
+      let first = inFlight.elements.reduce(Int64.max) { min($0, $1.startedAt) }
+      oldest.startedAt.store(first, ordering: .relaxed)
       for probe in probes.elements { probe.sweep(now: now) }
       if !inFlight.isEmpty || !probes.isEmpty { startFastSweep() }
     }
