@@ -78,4 +78,31 @@ public struct LatencyHistogram: Sendable, Hashable {
       }
     }
   }
+
+  /// Many histograms added up from their bytes.
+  struct Sum {
+    private var counts = [UInt64](repeating: 0, count: 61 * 16)
+
+    /// - Throws: `ViewFault` where the bytes are none that `bytes` gives.
+    mutating func add(_ bytes: [UInt8]) throws {
+      guard bytes.count % 6 == 0 else { throw ViewFault.damaged("a histogram has odd bytes") }
+      for at in stride(from: 0, to: bytes.count, by: 6) {
+        let bucket = Int(bytes[at]) | Int(bytes[at + 1]) << 8
+        guard bucket < counts.count else {
+          throw ViewFault.damaged("a histogram has an impossible bucket")
+        }
+        counts[bucket] &+=
+          UInt64(bytes[at + 2]) | UInt64(bytes[at + 3]) << 8 | UInt64(bytes[at + 4]) << 16
+          | UInt64(bytes[at + 5]) << 24
+      }
+    }
+
+    var histogram: LatencyHistogram {
+      var sum = LatencyHistogram()
+      for (bucket, count) in counts.enumerated() where count > 0 {
+        sum.add(UInt32(clamping: count), to: UInt16(bucket))
+      }
+      return sum
+    }
+  }
 }

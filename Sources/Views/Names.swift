@@ -29,24 +29,24 @@ struct Names {
   func number(of series: ViewDelta.Series) throws -> Int64 {
     let columns: StatementArguments = [
       Int64(series.kind.rawValue), Int64(series.operation), number(series.subject),
-      number(series.organisation), number(series.model),
+      number(series.model),
     ]
     let select = try db.cachedStatement(
       sql: """
         SELECT id FROM series
-        WHERE kind = ? AND operation = ? AND subject = ? AND organisation = ? AND model = ?
+        WHERE kind = ? AND operation = ? AND subject = ? AND model = ?
         """)
     if let row = try Row.fetchOne(select, arguments: columns) { return try row.integer(0) }
     let insert = try db.cachedStatement(
       sql: """
-        INSERT INTO series (kind, operation, subject, organisation, model) VALUES (?, ?, ?, ?, ?)
+        INSERT INTO series (kind, operation, subject, model) VALUES (?, ?, ?, ?)
         """)
     try insert.execute(arguments: columns)
     return db.lastInsertedRowID
   }
 
   func columns(of calls: ViewDelta.Calls) -> [Int64] {
-    [number(calls.account), number(calls.model), Int64(calls.status), Int64(calls.errorClass)]
+    [number(calls.account), Int64(calls.status), Int64(calls.errorClass)]
   }
 
   func value(of mark: ViewDelta.Mark) -> Int64 {

@@ -8,26 +8,22 @@ public enum UsageSeries: Sendable, Hashable {
   case operation(Operation?, model: String?)
   /// By the account that was asked last.
   case account(AccountID, model: String?)
-  /// By the API key that was presented, and whose it was.
-  case key(KeyID, OrganisationID?, model: String?)
+  /// By the API key that was presented.
+  case key(KeyID, model: String?)
 }
 
 /// Calls to one account that ended alike.
 public struct CallSeries: Sendable, Hashable {
   /// Who was asked.
   public var account: AccountID
-  /// `provider/model` of the request's last attempt, the provider's own name of an earlier one; nil where the log
-  /// does not say.
-  public var model: String?
   /// Upstream's status; nil: no answer came.
   public var status: UInt16?
   /// nil: it went well.
   public var errorClass: ErrorClass?
 
   /// Made of its parts.
-  public init(account: AccountID, model: String?, status: UInt16?, errorClass: ErrorClass?) {
+  public init(account: AccountID, status: UInt16?, errorClass: ErrorClass?) {
     self.account = account
-    self.model = model
     self.status = status
     self.errorClass = errorClass
   }

@@ -26,7 +26,21 @@ enum Schema {
   private static let totalsDeclared =
     (sums + ["last_at"]).map { "\($0) INTEGER NOT NULL" }.joined(separator: ", ")
 
-  /// A number stands for a text in `name`; 0 for none.
+  /// The columns of `CallTotals`.
+  static let callSums = "count, input_tokens, output_tokens, cost_micro_usd, latency"
+  private static let callDeclared = """
+    account INTEGER NOT NULL, status INTEGER NOT NULL, error_class INTEGER NOT NULL,
+    count INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
+    cost_micro_usd INTEGER NOT NULL, latency BLOB NOT NULL
+    """
+
+  /// Minutes that are kept, and calls by hour and minute since the first of them: the newest that had a request.
+  ///
+  /// Counted and not measured by a clock: the log alone says which they are, however its events are cut into
+  /// runs, and a clock that was set far ahead for a moment takes none of them away.
+  static let minutesKept = 2880
+
+  /// A number stands for a text in `name`, 0 for none; a month has 32 days.
   static let text = """
     CREATE TABLE checkpoint (
       id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL, store TEXT NOT NULL,
@@ -34,8 +48,11 @@ enum Schema {
     CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE series (
       id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, operation INTEGER NOT NULL,
-      subject INTEGER NOT NULL, organisation INTEGER NOT NULL, model INTEGER NOT NULL,
-      UNIQUE (kind, operation, subject, organisation, model)) STRICT;
+      subject INTEGER NOT NULL, model INTEGER NOT NULL,
+      UNIQUE (kind, operation, subject, model)) STRICT;
+    CREATE TABLE usage_month (
+      month INTEGER NOT NULL, series INTEGER NOT NULL, \(totalsDeclared),
+      PRIMARY KEY (month, series)) STRICT, WITHOUT ROWID;
     CREATE TABLE usage_day (
       day INTEGER NOT NULL, series INTEGER NOT NULL, \(totalsDeclared),
       PRIMARY KEY (day, series)) STRICT, WITHOUT ROWID;
@@ -44,32 +61,35 @@ enum Schema {
       PRIMARY KEY (hour, series)) STRICT, WITHOUT ROWID;
     CREATE TABLE usage_minute (
       minute INTEGER PRIMARY KEY, \(totalsDeclared)) STRICT;
-    CREATE TABLE call (
-      minute INTEGER NOT NULL, account INTEGER NOT NULL, model INTEGER NOT NULL,
-      status INTEGER NOT NULL, error_class INTEGER NOT NULL, count INTEGER NOT NULL,
-      input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-      cost_micro_usd INTEGER NOT NULL, latency BLOB NOT NULL,
-      PRIMARY KEY (minute, account, model, status, error_class)) STRICT, WITHOUT ROWID;
+    CREATE TABLE call_hour (
+      hour INTEGER NOT NULL, \(callDeclared),
+      PRIMARY KEY (hour, account, status, error_class)) STRICT, WITHOUT ROWID;
+    CREATE TABLE call_minute (
+      minute INTEGER NOT NULL, \(callDeclared),
+      PRIMARY KEY (minute, account, status, error_class)) STRICT, WITHOUT ROWID;
     CREATE TABLE mark (
       kind INTEGER NOT NULL, value INTEGER NOT NULL, chapter INTEGER NOT NULL,
       pages INTEGER NOT NULL, PRIMARY KEY (kind, value, chapter)) STRICT, WITHOUT ROWID;
     CREATE TABLE in_flight (
       request BLOB PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     CREATE VIEW series_named AS
-      SELECT s.id, s.kind, s.operation, n.text AS subject, o.text AS organisation,
-        m.text AS model
-      FROM series s LEFT JOIN name n ON n.id = s.subject
-        LEFT JOIN name o ON o.id = s.organisation LEFT JOIN name m ON m.id = s.model;
+      SELECT s.id, s.kind, s.operation, n.text AS subject, m.text AS model
+      FROM series s LEFT JOIN name n ON n.id = s.subject LEFT JOIN name m ON m.id = s.model;
+    CREATE VIEW usage_by_month AS
+      SELECT u.month, s.kind, s.operation, s.subject, s.model, \(totals)
+      FROM usage_month u JOIN series_named s ON s.id = u.series;
     CREATE VIEW usage_by_day AS
-      SELECT u.day, s.kind, s.operation, s.subject, s.organisation, s.model, \(totals)
+      SELECT u.day, s.kind, s.operation, s.subject, s.model, \(totals)
       FROM usage_day u JOIN series_named s ON s.id = u.series;
     CREATE VIEW usage_by_hour AS
-      SELECT u.hour, s.kind, s.operation, s.subject, s.organisation, s.model, \(totals)
+      SELECT u.hour, s.kind, s.operation, s.subject, s.model, \(totals)
       FROM usage_hour u JOIN series_named s ON s.id = u.series;
+    CREATE VIEW calls_by_hour AS
+      SELECT c.hour, a.text AS account, c.status, c.error_class, \(callSums)
+      FROM call_hour c LEFT JOIN name a ON a.id = c.account;
     CREATE VIEW calls_by_minute AS
-      SELECT c.minute, a.text AS account, m.text AS model, c.status, c.error_class, c.count,
-        c.input_tokens, c.output_tokens, c.cost_micro_usd, c.latency
-      FROM call c LEFT JOIN name a ON a.id = c.account LEFT JOIN name m ON m.id = c.model;
+      SELECT c.minute, a.text AS account, c.status, c.error_class, \(callSums)
+      FROM call_minute c LEFT JOIN name a ON a.id = c.account;
     CREATE VIEW marks_named AS
       SELECT m.kind, n.text AS name, NULL AS number, m.chapter, m.pages FROM mark m
         LEFT JOIN name n ON n.id = m.value WHERE m.kind < 100
@@ -79,7 +99,7 @@ enum Schema {
 
   /// What has to be equal where two files are of the same log: their numbers for names may differ.
   static let compared = [
-    "usage_by_day", "usage_by_hour", "usage_minute", "calls_by_minute", "marks_named",
-    "in_flight",
+    "usage_by_month", "usage_by_day", "usage_by_hour", "usage_minute", "calls_by_hour",
+    "calls_by_minute", "marks_named", "in_flight",
   ]
 }

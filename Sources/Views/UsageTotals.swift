@@ -1,3 +1,5 @@
+public import Domain
+
 /// Requests counted, and what they used.
 ///
 /// Tokens and costs are what providers claim: of one request at most 2⁴⁰ count, so that no sum runs over.
@@ -37,6 +39,14 @@ public struct UsageTotals: Sendable, Hashable {
 
   /// Nothing.
   public init() {}
+
+  /// Whether requests of this kind count at all.
+  ///
+  /// Lists of models, which the gateway answers by itself and clients poll,
+  /// use nothing; the log has them, and lists show them.
+  public static func counts(_ operation: Operation) -> Bool {
+    operation != .listModels && operation != .getModel
+  }
 
   /// Requests that ended otherwise than well, and that nobody refused or gave up.
   public var failed: Int64 { requests - completed - denied - hungUp }

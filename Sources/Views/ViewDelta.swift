@@ -56,14 +56,12 @@ public struct ViewDelta: Sendable {
     var kind: Kind
     var operation: UInt8 = 0
     var subject: Int32 = -1
-    var organisation: Int32 = -1
     var model: Int32 = -1
   }
 
   /// As `CallSeries`.
   struct Calls: Hashable, Sendable {
     var account: Int32
-    var model: Int32
     var status: UInt16
     var errorClass: UInt8
   }
@@ -129,14 +127,11 @@ public struct ViewDelta: Sendable {
       totals.lastAt = received.rawValue
       count(totals, [Series(kind: .operation)], hour: received, minute: time)
       mark(page, .interrupted, 1)
-      let organisation = fact.organisation.map { names.number(of: $0.rawValue) }
-      if let organisation { mark(page, .organisation, organisation) }
+      if let id = fact.organisation { mark(page, .organisation, names.number(of: id.rawValue)) }
       if let key = fact.key {
         let number = names.number(of: key.rawValue)
         mark(page, .key, number)
-        let series = Series(
-          kind: .key, subject: Int32(number), organisation: Int32(organisation ?? -1))
-        add(totals, series, hour: received)
+        add(totals, Series(kind: .key, subject: Int32(number)), hour: received)
       }
     case .deliveryFailed:
       totals.undelivered = 1
@@ -176,22 +171,9 @@ public struct ViewDelta: Sendable {
       UnsafeRawBufferPointer(rebasing: bytes[place])
     }
     end(it.id)
-    let totals = UsageTotals(it)
-    let organisation = it.organisation.map { names.number(of: text($0)) }
-    let key = it.key.map { names.number(of: text($0)) }
     let model = it.modelResolved.map { names.number(of: text($0)) }
-    let modelNumber = Int32(model ?? -1)
-    count(
-      totals, [Series(kind: .operation, operation: it.operation.rawValue, model: modelNumber)],
-      hour: it.receivedAt, minute: time)
-    if let key {
-      let series = Series(
-        kind: .key, subject: Int32(key), organisation: Int32(organisation ?? -1), model: modelNumber
-      )
-      add(totals, series, hour: it.receivedAt)
-      mark(page, .key, key)
-    }
-    if let organisation { mark(page, .organisation, organisation) }
+    if let place = it.key { mark(page, .key, names.number(of: text(place))) }
+    if let place = it.organisation { mark(page, .organisation, names.number(of: text(place))) }
     if let model {
       mark(page, .model, model)
       if let own = ownName(of: model) { mark(page, .ownModel, own) }
@@ -202,21 +184,35 @@ public struct ViewDelta: Sendable {
     mark(page, .ending, Int(it.ending.rawValue))
     if let errorClass = it.errorClass { mark(page, .errorClass, Int(errorClass.rawValue)) }
     if it.attempts.count > 1 { mark(page, .failover, 1) }
+    for attempt in it.attempts { mark(page, .account, names.number(of: text(attempt.account))) }
+    if UsageTotals.counts(it.operation) { count(it, bytes, model: Int32(model ?? -1), time: time) }
+  }
+
+  /// Counts the request of an outline in what it used.
+  private mutating func count(
+    _ it: RequestOutline, _ bytes: UnsafeRawBufferPointer, model: Int32, time: UnixNanoseconds
+  ) {
+    func number(_ place: Range<Int>) -> Int32 {
+      Int32(names.number(of: UnsafeRawBufferPointer(rebasing: bytes[place])))
+    }
+    let totals = UsageTotals(it)
+    count(
+      totals, [Series(kind: .operation, operation: it.operation.rawValue, model: model)],
+      hour: it.receivedAt, minute: time)
+    if let key = it.key {
+      add(totals, Series(kind: .key, subject: number(key), model: model), hour: it.receivedAt)
+    }
     let minute = time.rawValue.floored(by: 60_000_000_000)
     for (at, attempt) in it.attempts.enumerated() {
       let isLast = at == it.attempts.count - 1
-      let account = names.number(of: text(attempt.account))
-      mark(page, .account, account)
+      let account = number(attempt.account)
       if isLast {
-        add(
-          totals, Series(kind: .account, subject: Int32(account), model: modelNumber),
-          hour: it.receivedAt)
+        add(totals, Series(kind: .account, subject: account, model: model), hour: it.receivedAt)
       }
       guard attempt.wasSent else { continue }
-      let asked = isLast ? model : attempt.upstreamModel.map { names.number(of: text($0)) }
       let series = Calls(
-        account: Int32(account), model: Int32(asked ?? -1), status: attempt.status ?? 0,
-        errorClass: attempt.errorClass?.rawValue ?? 0)
+        account: account, status: attempt.status ?? 0, errorClass: attempt.errorClass?.rawValue ?? 0
+      )
       calls[Place(time: minute, series: series), default: CallTotals()].count(
         attempt.totalMicroseconds, isLast ? totals : nil)
     }

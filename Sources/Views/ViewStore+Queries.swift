@@ -11,33 +11,47 @@ extension ViewStore {
   public func usage(
     from: Int64?, to: Int64?
   ) throws -> [(series: UsageSeries, totals: UsageTotals)] {
-    // Whole days from their table, the hours at both ends from the other.
     let all: Int64 = 1 << 40
-    let (low, high) = (max(from ?? -all, -all), min(to ?? all, all))
-    let firstDay = (low + 23).floored(by: 24)
-    let endDay = max(high.floored(by: 24), firstDay)
-    let hasDays = firstDay < endDay
-    let (head, tail) = (hasDays ? firstDay * 24 : high, hasDays ? endDay * 24 : high)
+    let low = max(from ?? -all, -all)
+    let spans = Self.spans(low..<max(low, min(to ?? all, all)))
+    let parts = spans.map { span in
+      """
+      SELECT series, \(Schema.totals) FROM usage_\(span.table)
+      WHERE \(span.table) >= \(span.range.lowerBound) AND \(span.table) < \(span.range.upperBound)
+      """
+    }
+    guard !parts.isEmpty else { return [] }
     return try read { db in
       let rows = try Row.fetchCursor(
         db,
         sql: """
-          SELECT n.kind, n.operation, n.subject, n.organisation, n.model, t.* FROM (
-            SELECT series, \(Schema.totalsSummed) FROM (
-              SELECT series, \(Schema.totals) FROM usage_day WHERE day >= ? AND day < ?
-              UNION ALL
-              SELECT series, \(Schema.totals) FROM usage_hour WHERE hour >= ? AND hour < ?
-              UNION ALL
-              SELECT series, \(Schema.totals) FROM usage_hour WHERE hour >= ? AND hour < ?)
+          SELECT n.kind, n.operation, n.subject, n.model, t.* FROM (
+            SELECT series, \(Schema.totalsSummed) FROM (\(parts.joined(separator: " UNION ALL ")))
             GROUP BY series) t
           JOIN series_named n ON n.id = t.series
-          """, arguments: [firstDay, endDay, low, head, tail, high])
+          """)
       var found: [(UsageSeries, UsageTotals)] = []
       while let row = try rows.next() {
-        found.append((try UsageSeries(row), try UsageTotals(row, at: 6)))
+        found.append((try UsageSeries(row), try UsageTotals(row, at: 5)))
       }
       return found
     }
+  }
+
+  /// Whole months and days from their tables, the hours at both ends from theirs.
+  static func spans(_ hours: Range<Int64>) -> [(table: String, range: Range<Int64>)] {
+    func cut(_ hours: Range<Int64>, _ tables: [(table: String, hours: Int64)]) -> [(
+      table: String, range: Range<Int64>
+    )] {
+      guard !hours.isEmpty, let (table, length) = tables.first else { return [] }
+      let first = (hours.lowerBound + (length - 1)).floored(by: length)
+      let end = hours.upperBound.floored(by: length)
+      let rest = Array(tables.dropFirst())
+      guard first < end else { return cut(hours, rest) }
+      return cut(hours.lowerBound..<first * length, rest) + [(table, first..<end)]
+        + cut(end * length..<hours.upperBound, rest)
+    }
+    return cut(hours, [("month", 768), ("day", 24), ("hour", 1)])
   }
 
   /// What was used, minute by minute, ascending; minutes without a request are missing.
@@ -63,26 +77,45 @@ extension ViewStore {
 
   /// Calls that ended within some minutes, by series, in no particular order.
   ///
-  /// Costs a row a minute and series: 24 hours of 50 series are 72,000 rows.
+  /// Costs a row an hour and series, and a row a minute and series at both ends.
   ///
-  /// - Parameter minutes: Minutes since the Unix epoch.
+  /// - Parameter minutes: Minutes since the Unix epoch, of those that are kept: the newest 2,880 with requests.
   public func calls(minutes: Range<Int64>) throws -> [CallSeries: CallTotals] {
-    try read { db in
-      let rows = try Row.fetchCursor(
-        db,
-        sql: """
-          SELECT account, model, status, error_class, count, input_tokens, output_tokens,
-            cost_micro_usd, latency
-          FROM calls_by_minute WHERE minute >= ? AND minute < ?
-          """, arguments: [minutes.lowerBound, minutes.upperBound])
+    let first = (minutes.lowerBound.adding(59)).floored(by: 60)
+    let end = max(first, minutes.upperBound.floored(by: 60))
+    let hasHours = first < end
+    let spans: [(String, Range<Int64>)] =
+      hasHours
+      ? [
+        ("hour", first..<end), ("minute", minutes.lowerBound..<first * 60),
+        ("minute", end * 60..<minutes.upperBound),
+      ] : [("minute", minutes)]
+    return try read { db in
+      var sums: [[Int64]: CallSum] = [:]
+      for (span, range) in spans where !range.isEmpty {
+        let rows = try Row.fetchCursor(
+          db.cachedStatement(
+            sql: """
+              SELECT account, status, error_class, \(Schema.callSums) FROM call_\(span)
+              WHERE \(span) >= ? AND \(span) < ?
+              """), arguments: [range.lowerBound, range.upperBound])
+        while let row = try rows.next() {
+          let series = [try row.integer(0), try row.integer(1), try row.integer(2)]
+          try sums[series, default: CallSum()].add(row, at: 3)
+        }
+      }
+      let name = try db.cachedStatement(sql: "SELECT text FROM name WHERE id = ?")
       var found: [CallSeries: CallTotals] = [:]
-      while let row = try rows.next() {
-        let status = try row.integer(2)
-        let series = CallSeries(
-          account: AccountID(try row.text(0) ?? ""), model: try row.text(1),
-          status: status == 0 ? nil : UInt16(clamping: status),
-          errorClass: ErrorClass(rawValue: UInt8(clamping: try row.integer(3))))
-        found[series, default: CallTotals()].add(try CallTotals(row, at: 4))
+      for (series, sum) in sums {
+        guard let text = try Row.fetchOne(name, arguments: [series[0]])?.text(0) else {
+          throw ViewFault.damaged("account \(series[0]) has no name")
+        }
+        var totals = sum.totals
+        totals.latency = sum.latency.histogram
+        let key = CallSeries(
+          account: AccountID(text), status: series[1] == 0 ? nil : UInt16(clamping: series[1]),
+          errorClass: ErrorClass(rawValue: UInt8(clamping: series[2])))
+        found[key, default: CallTotals()].add(totals)
       }
       return found
     }
@@ -166,14 +199,25 @@ extension ViewStore {
 
 // MARK: Rows
 
+/// Rows of `CallTotals` added up, the histograms in one place that has room for all buckets.
+private struct CallSum {
+  var totals = CallTotals()
+  var latency = LatencyHistogram.Sum()
+
+  mutating func add(_ row: Row, at first: Int) throws {
+    totals.add(try CallTotals(row, at: first, hasLatency: false))
+    try latency.add(try row.bytes(first + 4))
+  }
+}
+
 extension CallTotals {
-  init(_ row: Row, at first: Int) throws {
+  init(_ row: Row, at first: Int, hasLatency: Bool = true) throws {
     self.init()
     count = try row.count(first)
     inputTokens = try row.sum(first + 1)
     outputTokens = try row.sum(first + 2)
     costMicroUSD = try row.sum(first + 3)
-    latency = try LatencyHistogram(bytes: try row.bytes(first + 4))
+    if hasLatency { latency = try LatencyHistogram(bytes: try row.bytes(first + 4)) }
   }
 
   var columns: StatementArguments {
@@ -192,16 +236,14 @@ extension UsageTotals {
 }
 
 extension UsageSeries {
-  /// Of the columns kind, operation, subject, organisation and model.
+  /// Of the columns kind, operation, subject and model.
   fileprivate init(_ row: Row) throws {
-    let (kind, subject, model) = (try row.integer(0), try row.text(2), try row.text(4))
+    let (kind, subject, model) = (try row.integer(0), try row.text(2), try row.text(3))
     switch (ViewDelta.Series.Kind(rawValue: UInt8(clamping: kind)), subject) {
     case (.operation, _):
       self = .operation(Operation(rawValue: UInt8(clamping: try row.integer(1))), model: model)
     case (.account, let subject?): self = .account(AccountID(subject), model: model)
-    case (.key, let subject?):
-      self = .key(
-        KeyID(subject), try row.text(3).map { OrganisationID($0) }, model: model)
+    case (.key, let subject?): self = .key(KeyID(subject), model: model)
     case _: throw ViewFault.damaged("a series is of kind \(kind) and about nothing")
     }
   }

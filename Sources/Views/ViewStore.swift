@@ -27,7 +27,7 @@ public final class ViewStore: Sendable {
   }
 
   /// The layout: rows of another one are not read but made anew.
-  public static let version: Int64 = 2
+  public static let version: Int64 = 3
 
   let pool: DatabasePool
   private let reached: Mutex<Checkpoint>
@@ -128,6 +128,7 @@ public final class ViewStore: Sendable {
       let names = try Names(db, delta.names.texts)
       try Self.add(delta, names, db)
       try Self.addCalls(delta, names, db)
+      try Self.prune(db)
       let mark = try db.cachedStatement(
         sql: """
           INSERT INTO mark VALUES (?, ?, ?, ?)
@@ -163,19 +164,24 @@ public final class ViewStore: Sendable {
           ON CONFLICT DO UPDATE SET \(Schema.totalsAdded)
           """)
     }
-    let (hour, day) = (try upsert("usage_hour", 2), try upsert("usage_day", 2))
-    let minute = try upsert("usage_minute", 1)
+    let (month, day) = (try upsert("usage_month", 2), try upsert("usage_day", 2))
+    let (hour, minute) = (try upsert("usage_hour", 2), try upsert("usage_minute", 1))
     var series: [ViewDelta.Series: Int64] = [:]
     var days: [ViewDelta.Place<Int64>: UsageTotals] = [:]
+    var months: [ViewDelta.Place<Int64>: UsageTotals] = [:]
     for (place, totals) in delta.hours {
       let number = try series[place.series] ?? names.number(of: place.series)
       series[place.series] = number
       try hour.execute(arguments: StatementArguments([place.time, number] + totals.columns))
-      let at = ViewDelta.Place(time: place.time.floored(by: 24), series: number)
-      days[at, default: UsageTotals()].add(totals)
+      let day = place.time.floored(by: 24)
+      days[.init(time: day, series: number), default: UsageTotals()].add(totals)
+      months[.init(time: day.floored(by: 32), series: number), default: UsageTotals()].add(totals)
     }
-    for (place, totals) in days {
-      try day.execute(arguments: StatementArguments([place.time, place.series] + totals.columns))
+    for (statement, sums) in [(day, days), (month, months)] {
+      for (place, totals) in sums {
+        let place = [place.time, place.series]
+        try statement.execute(arguments: StatementArguments(place + totals.columns))
+      }
     }
     for (at, totals) in delta.minutes {
       try minute.execute(arguments: StatementArguments([at] + totals.columns))
@@ -183,20 +189,46 @@ public final class ViewStore: Sendable {
   }
 
   private static func addCalls(_ delta: ViewDelta, _ names: Names, _ db: Database) throws {
-    let select = try db.cachedStatement(
-      sql: """
-        SELECT count, input_tokens, output_tokens, cost_micro_usd, latency FROM call
-        WHERE minute = ? AND account = ? AND model = ? AND status = ? AND error_class = ?
-        """)
-    let insert = try db.cachedStatement(
-      sql: "INSERT OR REPLACE INTO call VALUES (\(Schema.places(10)))")
+    var hours: [ViewDelta.Place<ViewDelta.Calls>: CallTotals] = [:]
     for (at, totals) in delta.calls {
-      let place = StatementArguments([at.time] + names.columns(of: at.series))
-      var sum = totals
-      if let row = try Row.fetchOne(select, arguments: place) {
-        sum.add(try CallTotals(row, at: 0))
+      let place = ViewDelta.Place(time: at.time.floored(by: 60), series: at.series)
+      hours[place, default: CallTotals()].add(totals)
+    }
+    for (span, calls) in [("minute", delta.calls), ("hour", hours)] {
+      let select = try db.cachedStatement(
+        sql: """
+          SELECT \(Schema.callSums) FROM call_\(span)
+          WHERE \(span) = ? AND account = ? AND status = ? AND error_class = ?
+          """)
+      let insert = try db.cachedStatement(
+        sql: "INSERT OR REPLACE INTO call_\(span) VALUES (\(Schema.places(9)))")
+      for (at, totals) in calls {
+        let place = StatementArguments([at.time] + names.columns(of: at.series))
+        var sum = totals
+        if let row = try Row.fetchOne(select, arguments: place) {
+          sum.add(try CallTotals(row, at: 0))
+        }
+        try insert.execute(arguments: place + sum.columns)
       }
-      try insert.execute(arguments: place + sum.columns)
+    }
+  }
+
+  /// Drops minutes beyond those that are kept.
+  ///
+  /// Which they are follows from all minutes that ever were, and what is dropped once would be dropped again:
+  /// so it is the same after any run of events.
+  private static func prune(_ db: Database) throws {
+    let first = try Row.fetchOne(
+      db.cachedStatement(
+        sql: "SELECT minute FROM usage_minute ORDER BY minute DESC LIMIT 1 OFFSET ?"),
+      arguments: [Schema.minutesKept - 1])
+    guard let minute = try first?.integer(0) else { return }
+    for (table, column, end) in [
+      ("usage_minute", "minute", minute), ("call_minute", "minute", minute),
+      ("call_hour", "hour", minute.floored(by: 60)),
+    ] {
+      try db.cachedStatement(sql: "DELETE FROM \(table) WHERE \(column) < ?")
+        .execute(arguments: [end])
     }
   }
 
@@ -210,14 +242,20 @@ public final class ViewStore: Sendable {
 
   // MARK: In flight
 
-  /// Requests under way, by when they went, and the positions where the log says so.
-  public func inFlight() throws -> [(request: RequestID, position: UInt64)] {
-    try read { try Self.inFlight($0) }
+  /// Requests under way and the positions where the log says so, in the order of their ids, which is about that of
+  /// their beginnings.
+  ///
+  /// - Parameter limit: The first of them at most.
+  public func inFlight(limit: Int = .max) throws -> [(request: RequestID, position: UInt64)] {
+    try read { try Self.inFlight($0, limit: limit) }
   }
 
-  static func inFlight(_ db: Database) throws -> [(request: RequestID, position: UInt64)] {
+  static func inFlight(
+    _ db: Database, limit: Int = .max
+  ) throws -> [(request: RequestID, position: UInt64)] {
     let rows = try Row.fetchAll(
-      db, sql: "SELECT request, position FROM in_flight ORDER BY position")
+      db, sql: "SELECT request, position FROM in_flight ORDER BY request LIMIT ?",
+      arguments: [limit])
     return try rows.map { row in
       let bytes = try row.bytes(0)
       guard bytes.count == 16 else { throw ViewFault.damaged("a request under way has no id") }

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 
 from story import Story
-from support import eventually, exchange
+from support import CLIENT_KEY, eventually, exchange
 
 
 class EvidenceTests(Story):
@@ -38,6 +38,21 @@ class EvidenceTests(Story):
         self.assertEqual((metrics["request_count"], metrics["success_count"]), (5, 5))
         self.assertEqual(metrics["statuses"], {"200": 5})
         self.assertEqual(metrics["total_tokens"], 50)
+        # Lists of models are polled and use nothing: the log has them, the sums do not count them.
+        listed = exchange(self.box.port, "GET", "/v1/models", headers={"authorization": f"Bearer {CLIENT_KEY}"})
+        self.assertEqual(listed.status, 200)
+        self.assertEqual(self.history()["totalRequests"], before["totalRequests"] + 5)
+        self.assertEqual(self.box.audit(listed.header("x-request-id"))["operation"], "models.list")
+        found = exchange(self.box.port, "GET", "/v1/metrics/providers?window=24h", headers=self.box.login())
+        self.assertEqual(found.header("x-signalbox-lag"), "0")
+        self.assertGreater(int(found.header("x-signalbox-position")), 0)
+        # Page by page as text as well.
+        page = exchange(self.box.port, "GET", "/api/usage/logs?format=text&limit=2", headers=self.box.login())
+        self.assertEqual(page.header("x-signalbox-complete"), "true")
+        after = page.header("x-signalbox-next")
+        more = exchange(
+            self.box.port, "GET", f"/api/usage/logs?format=text&limit=2&after={after}", headers=self.box.login())
+        self.assertEqual(len(page.json() + more.json()), 4)
         self.assertGreater(metrics["latency_p95_ms"], 0)
 
     def test_lists_and_decisions_tell_what_the_audit_tells(self):

@@ -93,7 +93,7 @@ class RebuildTests(Spine):
                 ("UPDATE usage_hour SET requests = requests + 1", "usage_by_hour",
                  "requests=21"),
                 ("DELETE FROM usage_minute", "usage_minute", "requests="),
-                ("UPDATE name SET text = 'mock/other' WHERE text = 'mock/gpt-4o-mini'", "usage_by_day", "mock/"),
+                ("UPDATE name SET text = 'mock/other' WHERE text = 'mock/gpt-4o-mini'", "usage_by_month", "mock/"),
                 ("INSERT INTO in_flight VALUES (x'00112233445566778899aabbccddeeff', 3)", "in_flight",
                  "request=00112233445566778899aabbccddeeff position=3")]:
             shutil.copy(self.file, self.directory / "kept.sqlite")

@@ -118,19 +118,23 @@ struct DamageTests {
   func digests() throws {
     let place = try Place()
     var found: [[UInt8]] = []
-    for (key, organisation) in [
-      ("a\" organisation=\"b", "c"), ("a", "b\" organisation=\"c"),
-    ] {
+    for (key, model) in [("a\" model=\"b", "c"), ("a", "b\" model=\"c")] {
       var requests = RandomRequests(seed: 3)
       var fact = requests.finished()
-      (fact.key, fact.organisation) = (KeyID(key), OrganisationID(organisation))
+      (fact.key, fact.modelResolved) = (KeyID(key), model)
+      (fact.operation, fact.attempts) = (.chatCompletions, [])
       let event = Event.request(.finished(fact))
       var one = ViewDelta()
       try one.take(
         position: 1, time: UnixNanoseconds(0), kind: event.kind, bytes: encode(event, .system)[...])
       let views = try ViewStore(path: place.file("\(key.count)"), storeID: 7)
       try views.apply(one)
-      found.append(try views.digests()[1].digest)
+      // The row of the operation tells the two apart anyway.
+      try views.write {
+        try $0.execute(
+          sql: "DELETE FROM usage_hour WHERE series IN (SELECT id FROM series WHERE kind = 1)")
+      }
+      found.append(try #require(try views.digests().first { $0.table == "usage_by_hour" }).digest)
     }
     #expect(found[0] != found[1])
   }

@@ -79,7 +79,9 @@ struct ViewStoreTests {
 
     var more = RandomRequests(seed: seed + 1_000)
     _ = more.next(1)
-    let one = Event.request(.finished(more.finished()))
+    var fact = more.finished()
+    fact.operation = .chatCompletions
+    let one = Event.request(.finished(fact))
     var extra = ViewDelta()
     try extra.take(
       position: cut.checkpoint.position + 1, time: UnixNanoseconds(more.time), kind: one.kind,
@@ -98,7 +100,7 @@ struct ViewStoreTests {
     for part in stride(from: 0, to: events.count, by: 700) {
       try views.apply(try delta(events[part..<min(part + 700, events.count)]))
     }
-    let facts = finished(events).map(\.fact)
+    let facts = finished(events).map(\.fact).filter { UsageTotals.counts($0.operation) }
     let hours = facts.map { $0.receivedAt.rawValue.floored(by: 3_600_000_000_000) }
     let (first, last) = (hours.min() ?? 0, hours.max() ?? 0)
     var ranges: [(from: Int64?, to: Int64?)] = [
@@ -126,7 +128,7 @@ struct ViewStoreTests {
         one.lastAt = fact.receivedAt.rawValue
         let model = fact.modelResolved
         var series: [UsageSeries] = [.operation(fact.operation, model: model)]
-        if let key = fact.key { series.append(.key(key, fact.organisation, model: model)) }
+        if let key = fact.key { series.append(.key(key, model: model)) }
         if let last = fact.attempts.last { series.append(.account(last.account, model: model)) }
         for series in series { expected[series, default: UsageTotals()].add(one) }
       }
@@ -136,7 +138,7 @@ struct ViewStoreTests {
         var totals = told
         switch series {
         case .operation(nil, _): continue
-        case .key(_, _, nil):
+        case .key(_, nil):
           totals.requests -= totals.interrupted
           totals.interrupted = 0
           if totals.requests == 0 { continue }
@@ -183,10 +185,12 @@ struct ViewStoreTests {
     let (low, high) = (minutes.min() ?? 0, minutes.max() ?? 0)
     for _ in 0..<20 {
       let from = low + Int64(requests.random.int(0...Int(high - low)))
-      let span = from..<from + Int64(requests.random.int(1...60))
+      let span = from..<from + Int64(requests.random.int(1...400))
       var expected: [CallSeries: CallTotals] = [:]
       for (placed, fact) in finished(events)
-      where span.contains(placed.time.rawValue.floored(by: 60_000_000_000)) {
+      where span.contains(placed.time.rawValue.floored(by: 60_000_000_000))
+        && UsageTotals.counts(fact.operation)
+      {
         for (at, attempt) in fact.attempts.enumerated() where attempt.connectMicroseconds != nil {
           let isLast = at == fact.attempts.count - 1
           var one = CallTotals()
@@ -198,8 +202,7 @@ struct ViewStoreTests {
             one.costMicroUSD = Int64(fact.costMicroUSD ?? 0)
           }
           let series = CallSeries(
-            account: attempt.account, model: isLast ? fact.modelResolved : attempt.upstreamModel,
-            status: attempt.status, errorClass: attempt.errorClass)
+            account: attempt.account, status: attempt.status, errorClass: attempt.errorClass)
           expected[series, default: CallTotals()].add(one)
         }
       }
@@ -323,6 +326,91 @@ struct ViewStoreTests {
       try ViewStore(path: place.file("layout"), storeID: 7)
     }
     try ViewStore.remove(path: place.file("nothing there"))
+  }
+
+  @Test(
+    "keep the newest minutes and their hours, the same ones however the log is cut",
+    arguments: 1...3 as ClosedRange<UInt64>)
+  func pruning(seed: UInt64) throws {
+    let place = try Place()
+    var requests = RandomRequests(seed: seed)
+    // Two minutes and a half apart, now and then two hours back.
+    var events: [RandomRequests.Placed] = []
+    for number in 0..<4_600 {
+      var event = requests.next(1)[0]
+      event.time = UnixNanoseconds(
+        (Int64(number) * 150 - (requests.random.oneIn(100) ? 7_200 : 0)) * 1_000_000_000)
+      events.append(event)
+    }
+    // A clock far ahead for one event must not take the rest away.
+    events[1_000].time = UnixNanoseconds(4_000_000_000_000_000_000)
+    let whole = try ViewStore(path: place.file("a"), storeID: 7)
+    try whole.apply(try delta(events))
+    let cut = try ViewStore(path: place.file("b"), storeID: 7)
+    var rest = events[...]
+    while !rest.isEmpty {
+      let part = rest.prefix(requests.random.int(1...300))
+      try cut.apply(try delta(part))
+      rest = rest.dropFirst(part.count)
+    }
+    #expect(try whole.difference(from: cut) == nil, "seed \(seed)")
+    #expect(try whole.digest() == cut.digest(), "seed \(seed)")
+    let counted = events.filter { placed in
+      switch placed.event {
+      case .request(.finished(let fact)): UsageTotals.counts(fact.operation)
+      case .request(.dispatched): false
+      case .request: true
+      case _: false
+      }
+    }
+    let minutes = Set(counted.map { $0.time.rawValue.floored(by: 60_000_000_000) }).sorted()
+    let kept = try whole.usage(minutes: .min..<(.max)).map(\.minute)
+    #expect(minutes.count > Schema.minutesKept, "seed \(seed)")
+    #expect(kept == Array(minutes.suffix(Schema.minutesKept)), "seed \(seed)")
+    let first = kept[0]
+    for (table, least) in [("call_minute", first), ("call_hour", first.floored(by: 60))] {
+      let column = String(table.dropFirst(5))
+      let found = try whole.pool.read {
+        try Int64.fetchOne($0, sql: "SELECT MIN(\(column)) FROM \(table)")
+      }
+      #expect((found ?? .min) >= least)
+    }
+  }
+
+  @Test(
+    "cover any hours with months, days and hours, each hour once",
+    arguments: 1...3 as ClosedRange<UInt64>)
+  func spans(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    for _ in 0..<300 {
+      let low = Int64(random.int(-3_000...3_000))
+      let hours = low..<low + Int64(random.int(0...4_000))
+      var covered: [Int64] = []
+      for (table, range) in ViewStore.spans(hours) {
+        let length: Int64 = table == "month" ? 768 : table == "day" ? 24 : 1
+        covered += range.lowerBound * length..<range.upperBound * length
+      }
+      #expect(covered.sorted() == Array(hours), "seed \(seed), \(hours)")
+      #expect(
+        ViewStore.spans(hours).filter { $0.table == "hour" }.map(\.range.count).reduce(0, +) < 47)
+    }
+  }
+
+  @Test("do not count lists of models, and find them")
+  func models() throws {
+    let place = try Place()
+    var requests = RandomRequests(seed: 9)
+    var fact = requests.finished()
+    fact.operation = .listModels
+    let event = Event.request(.finished(fact))
+    var one = ViewDelta()
+    try one.take(
+      position: 1, time: UnixNanoseconds(0), kind: event.kind, bytes: encode(event, .system)[...])
+    let views = try ViewStore(path: place.file(), storeID: 7)
+    try views.apply(one)
+    #expect(try views.usage(from: nil, to: nil).isEmpty)
+    #expect(try views.usage(minutes: .min..<(.max)).isEmpty)
+    #expect(try views.pages(with: [[.operation(.listModels)]], through: 9, limit: 9) == [0])
   }
 
   @Test("count of one request no more than can be true")

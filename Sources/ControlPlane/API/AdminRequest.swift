@@ -1,6 +1,7 @@
 public import Domain
 public import HTTPTypes
 public import NIOCore
+import Surface
 
 /// A request that the control plane answers, whole.
 public struct AdminRequest: Sendable {
@@ -84,5 +85,10 @@ public struct AdminAnswer: Sendable {
     self.status = status
     self.headers = headers
     self.body = body
+  }
+
+  /// Sets a field that the contract names.
+  mutating func set(_ header: Contract.Header, _ value: String) {
+    if let name = HTTPField.Name(header.rawValue) { headers[name] = value }
   }
 }

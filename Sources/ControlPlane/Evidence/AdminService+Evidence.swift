@@ -89,13 +89,9 @@ extension AdminService {
     if format == "text" {
       // A list of lines has no room for more; the head has.
       var answer = AdminAnswer.json(.array(list.entries.map { JSONValue(view.line($0)) }))
-      let fields = [
-        ("x-signalbox-complete", String(list.isComplete)),
-        ("x-signalbox-scanned-to", list.scannedTo ?? ""),
-      ]
-      for (text, value) in fields {
-        if let name = HTTPField.Name(text) { answer.headers[name] = value }
-      }
+      answer.set(.complete, String(list.isComplete))
+      answer.set(.scannedTo, list.scannedTo ?? "")
+      if let next { answer.set(.next, next) }
       return answer
     }
     return .json(

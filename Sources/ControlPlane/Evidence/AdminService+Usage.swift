@@ -18,9 +18,9 @@ extension AdminService {
       return History(
         usage: try reading.views.usage(from: from, to: to),
         minutes: try reading.views.usage(minutes: minute - 9..<minute + 1),
-        inFlight: try reading.views.inFlight().prefix(1000).compactMap {
+        inFlight: try reading.views.inFlight(limit: 1000).compactMap {
           try log.dispatched(at: $0.position)
-        }, recent: try log.list(.none, limit: 20, views: reading).entries, reading: reading)
+        }, recent: try log.list(.counted, limit: 20, views: reading).entries, reading: reading)
     }
     return .json(.object(historyMembers(shown, lastMinute: minute)))
   }
@@ -142,8 +142,9 @@ extension AdminService {
     }
     let views = try self.views
     let minute = edge.now().rawValue.minutes
-    let calls = try await reads.run {
-      try views.upToDate().views.calls(minutes: minute - minutes + 1..<minute + 1)
+    let (calls, reading) = try await reads.run {
+      let reading = try views.upToDate()
+      return (try reading.views.calls(minutes: minute - minutes + 1..<minute + 1), reading)
     }
     let state = control.state
     var providers: [ProviderID: ProviderCalls] = [:]
@@ -153,9 +154,13 @@ extension AdminService {
       else { continue }
       providers[account.provider, default: ProviderCalls()].add(series, totals)
     }
-    return .json(
+    var answer = AdminAnswer.json(
       .object(
         providers.sorted { $0.key < $1.key }.map { .init($0.key.rawValue, $0.value.json) }))
+    // A map of providers has no room for more; the head has.
+    answer.set(.position, String(reading.position.rawValue))
+    answer.set(.lag, String(reading.behind))
+    return answer
   }
 
   /// `10m` or `2h`, at most a day; nil: it is neither.
@@ -288,14 +293,14 @@ private struct UsageGroups {
         Self.members(provider, model) + [
           .init("connectionId", JSONValue(id.rawValue)), .init("accountName", JSONValue(name)),
         ])
-    case .key(let id, let organisation, let resolved):
+    case .key(let id, let resolved):
       // What never got as far as a model counts too: denials above all.
       let (provider, model) = Self.parts(resolved)
       Self.add(
         totals, to: &keys, "\(id.rawValue)|\(model ?? "-")|\(provider ?? "-")",
         Self.members(provider, model) + [
           .init("keyId", JSONValue(id.rawValue)), .init("keyName", JSONValue(state.keys[id]?.name)),
-          .init("organisation", JSONValue(organisation?.rawValue)),
+          .init("organisation", JSONValue(state.keys[id]?.organisation.rawValue)),
         ])
     }
   }

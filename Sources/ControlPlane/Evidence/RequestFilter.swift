@@ -23,6 +23,14 @@ struct RequestFilter: Sendable {
   /// Everything.
   static let none = RequestFilter()
 
+  /// Nothing that sums do not count: lists of models.
+  var isCounted = false
+  static let counted: RequestFilter = {
+    var filter = RequestFilter()
+    filter.isCounted = true
+    return filter
+  }()
+
   /// More marks than this narrow nothing down that looking at the pages would not do sooner.
   private static let marksMax = 64
 
@@ -71,6 +79,7 @@ struct RequestFilter: Sendable {
         && status?.contains(fact.status) ?? true
         && (errorClass == nil || errorClass == fact.errorClass)
         && (!isFailover || fact.attempts.count > 1)
+        && (!isCounted || UsageTotals.counts(fact.operation))
     }
     guard status == nil, errorClass == nil, !isFailover else { return false }
     if let fact = story.dispatched?.fact { return mayAdmit(fact) }
@@ -169,7 +178,8 @@ struct RequestSieve {
     }
     guard filter.status?.contains(outline.status) ?? true,
       filter.errorClass == nil || filter.errorClass == outline.errorClass,
-      !filter.isFailover || outline.attempts.count > 1, holds(outline.key, key),
+      !filter.isFailover || outline.attempts.count > 1,
+      !filter.isCounted || UsageTotals.counts(outline.operation), holds(outline.key, key),
       holds(outline.organisation, organisation)
     else { return false }
     if let accounts {

@@ -64,6 +64,12 @@ public struct Contract: Sendable, Hashable {
     case complete = "x-signalbox-complete"
     /// The oldest event looked at.
     case scannedTo = "x-signalbox-scanned-to"
+    /// Where the next page begins; missing: there is none.
+    case next = "x-signalbox-next"
+    /// The last event of the log that the sums have.
+    case position = "x-signalbox-position"
+    /// Events that were acknowledged before the call and that the sums do not have yet.
+    case lag = "x-signalbox-lag"
   }
 }
 

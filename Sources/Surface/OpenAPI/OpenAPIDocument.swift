@@ -234,6 +234,9 @@ extension Contract.Header {
     case .setCookie: "SetCookie"
     case .complete: "Complete"
     case .scannedTo: "ScannedTo"
+    case .next: "Next"
+    case .position: "Position"
+    case .lag: "Lag"
     }
   }
 
@@ -258,6 +261,19 @@ extension Contract.Header {
       [
         "description": "With `format=text`: the oldest event looked at.",
         "schema": Schema.string.json,
+      ]
+    case .next:
+      [
+        "description":
+          "With `format=text`: what `after` asks for the next page; missing: there is none.",
+        "schema": Schema.string.json,
+      ]
+    case .position:
+      ["description": "The last event of the log that counts.", "schema": Schema.count.json]
+    case .lag:
+      [
+        "description": "Events acknowledged before the call and not counted yet.",
+        "schema": Schema.count.json,
       ]
     }
   }

@@ -38,7 +38,7 @@ extension Contract {
             .field("logs", .array(of: .requestRow)), .field("complete", .bool),
             .field("scannedTo", Schema.place.orNull), .next,
           ]), .array(of: .string),
-        ]), headers: [.complete, .scannedTo])
+        ]), headers: [.complete, .scannedTo, .next])
     ], errors: listErrors)
 
   static let routingDecisions = Contract(
@@ -122,7 +122,8 @@ extension Contract {
               "statuses",
               .map(of: .count).described("By upstream's status; `none`: no answer came.")),
           ])),
-        note: "By provider; a call to one that failed counts there, whoever answered in the end")
+        note: "By provider; a call to one that failed counts there, whoever answered in the end",
+        headers: [.position, .lag])
     ], errors: viewErrors)
 
   private static let viewErrors: [ErrorCode] = [.viewsUnavailable, .gatewayNotRunning]
