@@ -10,8 +10,8 @@ run: ## build, then gateway and simulated provider until Ctrl-C (LISTEN=127.0.0.
 test: ## everything that must hold: lint, boundaries, unit suites, release build, end to end
 	@Scripts/test.sh
 
-bench: ## the proxy beside nginx and LiteLLM, rows 1 to 5 and 12, about nine minutes (PAIRS=5 DURATION=4 ROWS=1,3 LITELLM=0 JSON=1)
-	@Scripts/bench.sh
+bench: ## the proxy beside nginx and LiteLLM, about nine minutes, then bench-evidence; of ROWS only these (PAIRS=5 DURATION=4 ROWS=1,3 LITELLM=0 JSON=1)
+	@code=0; Scripts/bench.sh || code=$$?; [ -n "$(ROWS)" ] || Scripts/bench-evidence.sh || code=$$?; exit $$code
 
 bench-edit: ## how long an edit of an alias takes until requests are routed by it (2,000 aliases, 200 accounts)
 	@Scripts/bench-edit.sh

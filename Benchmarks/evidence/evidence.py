@@ -2,13 +2,16 @@
 """How long lists, sums and audits take over a long log.
 
 A log of N events (nine of ten are requests' ends, of 24 accounts or more, many keys and models) is written by
-`LogBenchmark fill`; a release gateway opens it and makes its views. Then lists are asked for again and
-again over one kept connection, and requests that a rare account's pages reach are audited by their ids. The longest
-answer of each question counts, not the median.
+`LogBenchmark fill`, spread over the hours up to now; a release gateway opens it and makes its views. Then lists are
+asked for again and again over one kept connection, by everything that they can be asked by, and requests that a rare
+account's pages reach are audited by their ids. The longest answer of each question counts, not the median.
 """
 
 import argparse
+import base64
+import datetime
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -63,8 +66,8 @@ def caught_up(asker, patience):
         time.sleep(0.5)
 
 
-def questions(history):
-    """Each documented list, by what narrows it; the common and the rare of each kind."""
+def questions(history, first, last):
+    """Each documented list, by what narrows it; the common and the rare of each kind. The log has the times between."""
     accounts = sorted(history["byAccount"].items(), key=lambda row: row[1]["requests"])
     models = sorted(history["byModel"].items(), key=lambda row: row[1]["requests"])
     keys = sorted(history["byApiKey"].items(), key=lambda row: row[1]["requests"])
@@ -78,7 +81,16 @@ def questions(history):
     def key(row):
         return row[1]["keyId"]
 
+    def at(share):
+        moment = datetime.datetime.fromtimestamp(first + (last - first) * share, datetime.timezone.utc)
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
     asked = {
+        "by time, the middle": f"since={at(0.5)}&until={at(0.51)}", "by time, before the middle": f"until={at(0.5)}",
+        "by time and key, rare": f"until={at(0.3)}&key={key(keys[0])}",
+        "interrupted": "outcome=interrupted", "not delivered": "outcome=delivery_failed", "under way": "outcome=in_flight",
+        "denied": "outcome=denied", "error class": "errorClass=provider", "organisation": "organisation=team-7",
+        "provider": f"provider={accounts[0][1]['provider']}", "nobody's": "organisation=nobody",
         "newest": "", "status 2xx": "status=200", "status 4xx": "status=4xx", "status 5xx": "status=5xx",
         "failed": "outcome=failed", "model, common": f"model={model(models[-1])}", "model, rare": f"model={model(models[0])}",
         "account, common": f"account={account(accounts[-1])}", "account, rare": f"account={account(accounts[0])}",
@@ -87,7 +99,10 @@ def questions(history):
     }
     found = {f"/api/usage/logs, {name}": f"/api/usage/logs?limit=50&{query}" for name, query in asked.items()}
     found["/api/usage/history"] = "/api/usage/history"
-    found["/v1/metrics/providers"] = "/v1/metrics/providers?window=24h"
+    found["/api/usage/history, the last six hours"] = "/api/usage/history?since=-6h"
+    found["/api/usage/history, a span"] = f"/api/usage/history?since={at(0.2)}&until={at(0.8)}"
+    found["/v1/metrics/providers, 10m"] = "/v1/metrics/providers?window=10m"
+    found["/v1/metrics/providers, 24h"] = "/v1/metrics/providers?window=24h"
     found["/v1/admin/routing/decisions"] = "/v1/admin/routing/decisions?limit=50"
     found["/v1/admin/routing/decisions, failovers"] = (
         "/v1/admin/routing/decisions?limit=50&decision_type=FAILOVER")
@@ -97,14 +112,14 @@ def questions(history):
     return found
 
 
-def measure(gateway, options):
+def measure(gateway, options, first, last):
     asker = Asker(gateway)
     seconds, history = caught_up(asker, options.patience)
     requests = history["totalRequests"]
     note(f"views of {requests} requests made in {seconds:.1f} s after the start")
     rare = min(history["byAccount"].values(), key=lambda row: row["requests"])["connectionId"]
     rows = {}
-    for name, path in questions(history).items():
+    for name, path in questions(history, first, last).items():
         times = [asker.ask(path)[1] for _ in range(options.rounds)]
         rows[name] = {
             "first_ms": round(times[0], 2), "p50_ms": round(statistics.median(times), 2),
@@ -134,6 +149,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=10_000_000, help="events in the log")
+    parser.add_argument("--hours", type=int, default=24, help="over which they are spread, up to now")
     parser.add_argument("--rounds", type=int, default=30, help="how often each list is asked for")
     parser.add_argument("--audits", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
@@ -144,18 +160,20 @@ def main():
     with tempfile.TemporaryDirectory(prefix="signalbox-evidence-", dir=ROOT / ".build") as place:
         place = Path(place)
         simulator = Simulator(place, scenario())
-        # The gateway begins the log, so that its keys are beside it.
-        gateway = Gateway(place, configuration(simulator))
-        gateway.stop()
-        began = time.monotonic()
-        note(f"writing {options.n} events")
+        # The log is older than the gateway that opens it, so the key that it is begun under is told.
+        environment = {"SIGNALBOX_MASTER_KEY": base64.b64encode(os.urandom(32)).decode()}
+        began, last = time.monotonic(), time.time()
+        first = last - options.hours * 3600
+        step = round(options.hours * 3600e6 / options.n)
+        note(f"writing {options.n} events of {options.hours} hours")
         subprocess.run(
-            [options.filler, "fill", "--dir", str(gateway.data), "--count", str(options.n), "--segment",
-             str(64 << 20), "--seed", str(options.seed), "--declared", "1"], check=True, stdout=subprocess.DEVNULL)
+            [options.filler, "fill", "--dir", str(place / "data"), "--count", str(options.n), "--segment",
+             str(64 << 20), "--seed", str(options.seed), "--declared", "1", "--first", str(round(first * 1000)),
+             "--step", str(step)], check=True, stdout=subprocess.DEVNULL)
         note(f"written in {time.monotonic() - began:.0f} s")
-        gateway.start()
+        gateway = Gateway(place, configuration(simulator), environment=environment)
         try:
-            result = measure(gateway, options)
+            result = measure(gateway, options, first, last)
         finally:
             gateway.stop()
             simulator.stop()

@@ -4,10 +4,14 @@ import EventStore
 /// Events as a gateway of some tenants writes them: nine of ten are `request.finished`, the rest are other kinds.
 ///
 /// The event with a number follows from seed and number alone, so that any of them can be made again. Ids are
-/// UUIDv7, two milliseconds apart on average; names, sizes and times vary as widely as in production, and what is
+/// UUIDv7, two milliseconds apart unless asked otherwise; names, sizes and times vary as widely as in production, and what is
 /// random there (ids, client ids) is random here.
 struct Workload {
   let seed: UInt64
+  /// Milliseconds since the Unix epoch of the first event.
+  private let first: UInt64
+  /// Microseconds from each event to the next.
+  private let step: UInt64
   private let keys: [KeyID]
   private let organisations: [OrganisationID]
   private let addresses: [String]
@@ -22,8 +26,10 @@ struct Workload {
     var outputPrice: UInt64
   }
 
-  init(seed: UInt64) {
+  init(seed: UInt64, first: UInt64 = 1_795_208_019_000, step: UInt64 = 2_000) {
     self.seed = seed
+    self.first = first
+    self.step = step
     var dice = Dice(seed ^ 0x5EED)
     keys = (0..<200).map { _ in KeyID(uuidText(dice.uuid(milliseconds: 1_790_000_000_000))) }
     organisations = (0..<24).map { $0 == 0 ? .standard : OrganisationID("team-\($0)") }
@@ -136,7 +142,7 @@ struct Workload {
     Dice(seed &+ (number &+ 1) &* 0xA076_1D64_78BD_642F)
   }
 
-  private func milliseconds(_ number: UInt64) -> UInt64 { 1_795_208_019_000 + number * 2 }
+  private func milliseconds(_ number: UInt64) -> UInt64 { first + number * step / 1000 }
 
   private func event(_ time: Int64, _ dice: inout Dice) -> (Event, Provenance) {
     switch dice.below(1_000) {

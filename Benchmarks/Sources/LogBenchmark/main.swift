@@ -41,7 +41,10 @@ struct Arguments {
 }
 
 func run(_ arguments: Arguments) async throws {
-  let workload = Workload(seed: try arguments.number("seed"))
+  let workload = Workload(
+    seed: try arguments.number("seed"),
+    first: try arguments.number("first", default: 1_795_208_019_000),
+    step: try arguments.number("step", default: 2_000))
   switch arguments.verb {
   case "append", "sqlite-append":
     let batches = workload.batches(
