@@ -42,6 +42,7 @@ public struct EventView: ~Copyable {
     return StoredEvent(
       epoch: epoch, position: position, id: id, stream: String(decoding: stream, as: UTF8.self),
       revision: revision, kind: String(decoding: kind, as: UTF8.self), time: time,
-      lookupKeys: keys, payload: Array(payload)[...], sealed: Array(sealed)[...])
+      lookupKeys: keys, payload: Array(payload)[...], sealed: Array(sealed)[...],
+      sealedBytes: record.sealedBytes)
   }
 }

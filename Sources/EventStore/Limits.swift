@@ -54,6 +54,14 @@ package enum Limits {
   package static let gatherMicroseconds = 4_000
   /// Events that wake the writer while all it could do is to make a group greater.
   package static let eventsWorthWaking = 32
+  /// Bytes of a bundle; events of it, those included of which it has the leaf only; bytes of them unpacked.
+  package static let bundleBytes: UInt64 = 1 << 30
+  package static let bundleEvents: UInt64 = 1 << 23
+  package static let bundleRawBytes: UInt64 = 4 << 30
+  /// Bytes of a bundle's note.
+  package static let bundleNoteBytes = 4_096
+  /// Bytes of the pieces whose digests make the digest of a bundle's part.
+  package static let bundlePieceBytes = 1 << 20
   /// Milliseconds between a write and the start of the sync that covers it.
   package static let syncDelayMilliseconds = 20
   /// Milliseconds of quiet after which a block without events, and then the manifest, witness what is

@@ -13,6 +13,8 @@ public final class LogReader: Sendable {
   /// Reads what another process appends; nil beside the writer, which fills the index itself.
   private let follower: Mutex<LogLoader?>
   let isBesideWriter: Bool
+  /// What the bundle that this reads says of itself; nil: this reads a log's directory.
+  public let bundle: BundleFacts?
   /// What follows the last whole block, as seen at the last refresh.
   private let tail = Mutex<LogLoader.Tail?>(nil)
   private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
@@ -44,6 +46,18 @@ public final class LogReader: Sendable {
     identity = storeID
     follower = Mutex(nil)
     isBesideWriter = true
+    bundle = nil
+  }
+
+  /// Reads a bundle, of which all blocks are in `index`.
+  init(disk: any Disk, path: String, index: LogIndex, storeID: UInt128, bundle: BundleFacts) {
+    self.disk = disk
+    directory = path
+    self.index = index
+    identity = storeID
+    follower = Mutex(nil)
+    isBesideWriter = false
+    self.bundle = bundle
   }
 
   /// Reads by itself.
@@ -88,6 +102,7 @@ public final class LogReader: Sendable {
     let found = loader.tail
     follower = Mutex(loader)
     isBesideWriter = false
+    bundle = nil
     tail.withLock { $0 = found }
   }
 
@@ -128,6 +143,14 @@ public final class LogReader: Sendable {
 
   /// The store's identity.
   public var storeID: UInt128 { identity }
+
+  /// What the segment that holds `position` is packed with.
+  func dictionary(at position: Position) -> [UInt8] {
+    index.segmentList().last { $0.header.first <= position.rawValue }?.header.dictionary ?? []
+  }
+
+  /// Where ranges begin that say nothing else: 1, and in a bundle the first position of its window.
+  public var first: Position { bundle?.first ?? Position(1) }
 
   /// The segments, in order.
   public var segments: [SegmentInfo] {
@@ -410,8 +433,11 @@ public final class LogReader: Sendable {
       var at = 0
       for number in 0..<Int(header.count) {
         guard number < wanted.upperBound else { return .whole }
-        guard view.record.parse(bytes, at: &at) else { return .broken }
-        guard number >= wanted.lowerBound else { continue }
+        let isParsed =
+          header.isReduced
+          ? view.record.parseReduced(bytes, at: &at) : view.record.parse(bytes, at: &at)
+        guard isParsed else { return .broken }
+        guard number >= wanted.lowerBound, !view.record.isWithheld else { continue }
         view.position = Position(header.first + UInt64(number))
         if case .stop = try event(view) { return .stopped }
       }
@@ -501,6 +527,14 @@ public final class LogReader: Sendable {
   public func chainValue(at position: Position) throws(StoreError) -> Digest {
     settle()
     if position == .origin { return .zero }
+    if let bundle {
+      if position == bundle.base { return bundle.chainBefore }
+      guard position > bundle.base else {
+        throw StoreError(
+          .damaged, "the bundle has no chain value before position \(bundle.base)",
+          path: directory, position: position)
+      }
+    }
     guard let chain = try block(holding: position.rawValue)?.chain(through: position.rawValue)
     else {
       throw StoreError(
@@ -518,7 +552,8 @@ public final class LogReader: Sendable {
     settle()
     let endGaps = try endGaps()
     let end = min(through?.rawValue ?? .max, index.last)
-    let start = max(1, from.rawValue)
+    // What a bundle tells of the time before its base stands alone.
+    let start = max(1, from.rawValue, (bundle?.base.rawValue ?? 0) + 1)
     let decoder = BlockDecoder()
     var check = Verification(from: start, through: end, faultsMax: Bounds.revisionFaults)
     let known = index.gaps
@@ -677,7 +712,8 @@ public final class LogReader: Sendable {
   ) throws(RuleBroken) -> BlockHeader {
     let header: BlockHeader
     do throws(BlockHeader.Fault) {
-      header = try BlockHeader(bytes, seed: checksumSeed(place.header.storeID))
+      header = try BlockHeader(
+        bytes, seed: checksumSeed(place.header.storeID), isOfBundle: bundle != nil)
     } catch {
       switch error {
       case .damaged(let rule): throw RuleBroken(rule)
@@ -734,7 +770,8 @@ public final class LogReader: Sendable {
 
   /// What is wrong at the end of the log: bytes that are no block, or less than the manifest witnesses.
   private func endGaps() throws(StoreError) -> [LogGap] {
-    if isBesideWriter { return [] }
+    // A bundle was checked to its end when it was opened.
+    if isBesideWriter || bundle != nil { return [] }
     let manifest = try? StoreFiles(disk: disk, directory: directory).manifest(identity)
     // Asked before the look: a tail that is seen without a writer stays as it is.
     let hasWriter = disk.isLocked(directory + "/LOCK") ?? true

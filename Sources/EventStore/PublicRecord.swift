@@ -70,11 +70,13 @@ extension LogReader {
     settle()
     guard let block = try block(holding: position.rawValue) else { return nil }
     var found: PublicRecord?
-    let isWhole = block.forEachRecord(from: Int(position.rawValue - block.header.first)) {
-      _, view, bytes in
-      found = PublicRecord(
-        bytes: Array(bytes.slice(view.publicPart)),
-        sealedDigest: view.sealed.isEmpty ? .ofNothing : .sha256(bytes.slice(view.sealed)))
+    let wanted = Int(position.rawValue - block.header.first)
+    let isWhole = block.forEachRecord(from: wanted) { number, view, bytes in
+      // What a bundle altered is not what was recorded.
+      if number == wanted, view.givenLeaf.isEmpty {
+        found = PublicRecord(
+          bytes: Array(bytes.slice(view.publicPart)), sealedDigest: view.digestOfSealed(bytes))
+      }
       return false
     }
     return isWhole ? found : nil
@@ -91,8 +93,9 @@ extension LogReader {
       let first = at
       var isWhole = false
       if let block = try block(holding: first.rawValue) {
-        isWhole = block.forEachRecord(from: Int(first.rawValue - block.header.first)) {
-          number, view, bytes in
+        isWhole = block.forEachRecord(
+          from: Int(first.rawValue - block.header.first), includingWithheld: true
+        ) { number, view, bytes in
           guard block.header.first + UInt64(number) <= through.rawValue else { return false }
           leaves.append(view.leaf(bytes))
           return true

@@ -214,15 +214,18 @@ public struct StoredEvent: Sendable, Hashable {
   public var lookupKeys: [[UInt8]]
   /// Shares its block's buffer: copy what is kept for long.
   public var payload: ArraySlice<UInt8>
-  /// The sealed part; empty if there is none.
+  /// The sealed part; empty if there is none, and in a bundle.
   public var sealed: ArraySlice<UInt8>
+  /// Its length, which a bundle tells too.
+  public var sealedBytes: Int
 
   /// Takes the parts as they are.
   public init(
     epoch: Epoch, position: Position, id: EventID, stream: String, revision: Revision,
     kind: String, time: Int64, lookupKeys: [[UInt8]], payload: ArraySlice<UInt8>,
-    sealed: ArraySlice<UInt8>
+    sealed: ArraySlice<UInt8>, sealedBytes: Int? = nil
   ) {
+    self.sealedBytes = sealedBytes ?? sealed.count
     self.epoch = epoch
     self.position = position
     self.id = id

@@ -8,10 +8,10 @@ import Inquiry
 struct LogOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The log's directory.",
+      "The log's directory, or a bundle.",
       discussion:
         "Default: the environment variable SIGNALBOX_DATA, else ./signalbox-data. Nothing in it is "
-        + "ever written; a gateway may be writing to it meanwhile.", valueName: "dir"))
+        + "ever written; a gateway may be writing to it meanwhile.", valueName: "dir|file"))
   var log: String?
 
   @Flag(help: "Answer as JSON, with every field, instead of text.")
@@ -38,13 +38,18 @@ struct LogOptions: ParsableArguments {
     let variable = getenv("SIGNALBOX_DATA").map { String(cString: $0) } ?? ""
     let directory = log ?? (variable.isEmpty ? "./signalbox-data" : variable)
     do throws(StoreError) {
-      return try LogReader.open(directory: directory)
+      return try LogReader.open(path: directory)
     } catch {
       let isDefault = log == nil && variable.isEmpty
-      throw InquiryFault(
-        error.code == .damaged ? .damaged : .log,
-        "\(error)" + (isDefault ? " Name the directory with --log or SIGNALBOX_DATA." : ""))
+      var fault = LogOptions.fault(error)
+      if isDefault { fault.message += " Name the directory with --log or SIGNALBOX_DATA." }
+      throw fault
     }
+  }
+
+  /// What could not be opened.
+  static func fault(_ error: StoreError) -> InquiryFault {
+    InquiryFault(error.code == .damaged ? .damaged : .log, "\(error)")
   }
 
   /// Prints the answer and ends with its exit code.

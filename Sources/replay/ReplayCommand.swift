@@ -36,12 +36,13 @@ struct ReplayCommand: ParsableCommand {
         replay verify --log /var/lib/signalbox
         replay checkpoint > checkpoint.note
         replay prove 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e -o proof.json
+        replay bundle --from -1h -o incident.bundle
       """,
     subcommands: [
       WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
       WhatIfCommand.self, BisectCommand.self, DriftCommand.self, BlameCommand.self,
       HistoryCommand.self,
       VerifyCommand.self,
-      CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self,
+      CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self, BundleCommand.self,
     ])
 }

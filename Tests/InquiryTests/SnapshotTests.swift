@@ -8,7 +8,7 @@ import Testing
 /// Snapshots make answers faster, never other ones.
 @Suite struct SnapshotTests {
   /// A log of edits, requests decided on them or on what no log can have, unknown kinds and restarts.
-  private func randomLog(_ random: inout SeededRandom, steps: Int) throws -> TestLog {
+  func randomLog(_ random: inout SeededRandom, steps: Int) throws -> TestLog {
     let log = try TestLog()
     var requests: UInt64 = 0
     for _ in 0..<steps {

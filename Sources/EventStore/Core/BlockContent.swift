@@ -52,10 +52,13 @@ struct BlockContent {
     return touches[touch].lastRevision
   }
 
+  /// Notes an event of the block of which nothing is known; no id is looked for by `hash`.
+  mutating func skip(hash: UInt64) { idHashes.append(hash) }
+
   /// Notes the next event of the block, as it was read.
-  mutating func add(id: UInt128, stream: String, revision: UInt64) {
+  mutating func add(id: UInt128, hash: UInt64? = nil, stream: String, revision: UInt64) {
     let touch = touch(stream) { _ in revision - 1 }
-    idHashes.append(FingerprintTable.hash(id))
+    idHashes.append(hash ?? FingerprintTable.hash(id))
     greatestID = max(greatestID, id)
     touches[touch].lastRevision = revision
   }

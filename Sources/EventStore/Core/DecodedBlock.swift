@@ -34,19 +34,23 @@ final class DecodedBlock: Sendable {
 
   /// Calls `body` with each record from index `from` on, until it returns false.
   ///
+  /// - Parameter includingWithheld: Also with those of which a bundle has the leaf only.
   /// - Returns: false if the records break the format or are not as many as the header says.
   func forEachRecord(
-    from: Int = 0, _ body: (Int, RecordView, UnsafeRawBufferPointer) throws -> Bool
+    from: Int = 0, includingWithheld: Bool = false,
+    _ body: (Int, RecordView, UnsafeRawBufferPointer) throws -> Bool
   ) rethrows -> Bool {
     try self.body.withUnsafeBytes { bytes in
-      try header.forEachRecord(in: bytes, from: from) { try body($0, $1, bytes) }
+      try header.forEachRecord(in: bytes, from: from, includingWithheld: includingWithheld) {
+        try body($0, $1, bytes)
+      }
     }
   }
 
   /// The chain value after the events through `position`; nil if the records break the format.
   func chain(through position: UInt64) -> Digest? {
     var chain = header.chainBefore
-    let isWhole = forEachRecord { index, view, bytes in
+    let isWhole = forEachRecord(includingWithheld: true) { index, view, bytes in
       guard header.first + UInt64(index) <= position else { return false }
       chain = chain.chained(view.leaf(bytes))
       return true
@@ -64,15 +68,17 @@ final class DecodedBlock: Sendable {
       epoch: Epoch(header.epoch), position: Position(header.first + UInt64(index)),
       id: EventID(view.id), stream: names.text(bytes.slice(view.stream)),
       revision: Revision(view.revision), kind: names.text(bytes.slice(view.kind)), time: view.time,
-      lookupKeys: keys, payload: body[view.payload], sealed: body[view.sealed])
+      lookupKeys: keys, payload: body[view.payload], sealed: body[view.sealed],
+      sealedBytes: view.sealedBytes)
   }
 
   /// The event at `position`, which the block holds; nil if the records break the format.
   func event(at position: UInt64) -> StoredEvent? {
     var names = NameCache()
     var found: StoredEvent?
-    let isWhole = forEachRecord(from: Int(position - header.first)) { index, view, bytes in
-      found = event(index, view, bytes, &names)
+    let wanted = Int(position - header.first)
+    let isWhole = forEachRecord(from: wanted) { index, view, bytes in
+      if index == wanted { found = event(index, view, bytes, &names) }
       return false
     }
     return isWhole ? found : nil
@@ -84,13 +90,17 @@ extension BlockHeader {
   ///
   /// - Returns: false if the records break the format or are not as many as the header says.
   func forEachRecord(
-    in body: UnsafeRawBufferPointer, from: Int = 0, _ each: (Int, RecordView) throws -> Bool
+    in body: UnsafeRawBufferPointer, from: Int = 0, includingWithheld: Bool = false,
+    _ each: (Int, RecordView) throws -> Bool
   ) rethrows -> Bool {
     var view = RecordView()
     var at = 0
     for index in 0..<Int(count) {
-      guard view.parse(body, at: &at) else { return false }
-      if index >= from, try !each(index, view) { return true }
+      guard isReduced ? view.parseReduced(body, at: &at) : view.parse(body, at: &at) else {
+        return false
+      }
+      if index < from || (view.isWithheld && !includingWithheld) { continue }
+      if try !each(index, view) { return true }
     }
     return at == body.count
   }

@@ -44,6 +44,13 @@ struct FingerprintTable {
     return x ^ (x >> 32)
   }
 
+  /// Seeded per process, for ids that others may have made: nobody can aim at a slot.
+  static func seededHash(_ id: UInt128) -> UInt64 {
+    var hasher = Hasher()
+    hasher.combine(id)
+    return UInt64(bitPattern: Int64(hasher.finalize()))
+  }
+
   mutating func insert(hash: UInt64, number: UInt32) {
     let shard = Int(hash >> 56)
     shards[shard].growIfFull()

@@ -120,6 +120,8 @@ package final class LogIndex: Sendable {
   private let disk: any Disk
   private let directory: String
   let accepted: AcceptedLosses
+  /// Ids are found by a hash that nobody can aim at.
+  private let isOfBundle: Bool
   private let state = Mutex(State())
   let files: FileCache
   private let sections = RecentCache<SectionKey, SectionValue>(bound: Limits.indexCacheBytes)
@@ -137,7 +139,10 @@ package final class LogIndex: Sendable {
   }
 
   /// - Parameter accepted: what is found damaged is marked by it.
-  init(disk: any Disk, directory: String, accepted: AcceptedLosses) {
+  init(
+    disk: any Disk, directory: String, accepted: AcceptedLosses, isOfBundle: Bool = false
+  ) {
+    self.isOfBundle = isOfBundle
     self.disk = disk
     self.directory = directory
     self.accepted = accepted
@@ -354,7 +359,7 @@ package final class LogIndex: Sendable {
 
   /// Where the event with this id may be, most likely first.
   func candidates(id: UInt128) throws(StoreError) -> [Candidate] {
-    let weakHash = FingerprintTable.hash(id)
+    let weakHash = isOfBundle ? FingerprintTable.seededHash(id) : FingerprintTable.hash(id)
     return try asking { () throws(Fault) in
       var found: [Candidate] = []
       let segments = state.withLock { state -> [Segment] in

@@ -91,15 +91,20 @@ struct Verification {
     var running = header.chainBefore
     var counted: UInt64 = 0
     var atEnd: Digest?
-    let isWhole = header.forEachRecord(in: body) { number, view in
+    let isWhole = header.forEachRecord(in: body, includingWithheld: true) { number, view in
       let leaf = view.leaf(body)
       running = running.chained(leaf)
       rebuilt?.add(view, body, leaf: leaf)
       let position = header.first + UInt64(number)
       if position >= from, position <= through {
         counted += 1
-        revision(names.text(body.slice(view.stream)), view.revision, position)
         atEnd = running
+        // Which revision a withheld event has is not known.
+        guard !view.isWithheld else {
+          unreadableGaps += 1
+          return true
+        }
+        revision(names.text(body.slice(view.stream)), view.revision, position)
       }
       return true
     }

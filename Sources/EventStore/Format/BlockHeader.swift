@@ -16,12 +16,16 @@ struct BlockHeader: Sendable, Hashable {
   /// The last position that was on stable storage when the block was built.
   var durableUpTo: UInt64
   var isCompressed: Bool
+  /// The body is of the kind that bundles have; `ReducedRecord`.
+  var isReduced = false
 
   /// "SBLK" in the file.
   static let magic: UInt32 = 0x4B4C_4253
   static let bytes = 104
   /// Bit 0 of the incompatible flags: the body is LZ4.
   static let flagLZ4: UInt8 = 1
+  /// Bit 1: the body is reduced; never in a log's directory.
+  static let flagReduced: UInt8 = 2
 
   /// The last position of its events; `first` − 1 for a witness block.
   var last: UInt64 { first + UInt64(count) - 1 }
@@ -34,7 +38,7 @@ struct BlockHeader: Sendable, Hashable {
     room.put(Self.magic, 0)
     room.put(UInt16(Self.bytes), 4)
     room[6] = 0
-    room[7] = isCompressed ? Self.flagLZ4 : 0
+    room[7] = (isCompressed ? Self.flagLZ4 : 0) | (isReduced ? Self.flagReduced : 0)
     room.put(epoch, 8)
     room.put(first, 16)
     room.put(count, 24)
@@ -57,7 +61,11 @@ struct BlockHeader: Sendable, Hashable {
   }
 
   /// Reads the header at the beginning of `bytes`, which may hold more than that.
-  init(_ bytes: UnsafeRawBufferPointer, seed: UInt32) throws(Fault) {
+  ///
+  /// - Parameter isOfBundle: Whether the body must, or else must not, be reduced.
+  init(
+    _ bytes: UnsafeRawBufferPointer, seed: UInt32, isOfBundle: Bool = false
+  ) throws(Fault) {
     guard bytes.count >= Self.bytes else {
       // A whole magic cut short is an unfinished write; anything else never was a header.
       throw .damaged("block.incomplete-header")
@@ -70,8 +78,11 @@ struct BlockHeader: Sendable, Hashable {
       throw .damaged("block.header-crc")
     }
     let flags = bytes[7]
-    guard flags & ~Self.flagLZ4 == 0 else { throw .unknownFlags(flags) }
+    guard flags & ~Self.flagLZ4 == (isOfBundle ? Self.flagReduced : 0) else {
+      throw .unknownFlags(flags)
+    }
     isCompressed = flags & Self.flagLZ4 != 0
+    isReduced = isOfBundle
     epoch = bytes.u64(8)
     first = bytes.u64(16)
     count = bytes.u32(24)
@@ -104,7 +115,7 @@ struct BlockHeader: Sendable, Hashable {
   init(
     epoch: UInt64, first: UInt64, count: UInt32, rawBytes: UInt32, storedBytes: UInt32,
     bodyChecksum: UInt32, minTime: Int64, maxTime: Int64, chainBefore: Digest, durableUpTo: UInt64,
-    isCompressed: Bool
+    isCompressed: Bool, isReduced: Bool = false
   ) {
     self.epoch = epoch
     self.first = first
@@ -117,5 +128,6 @@ struct BlockHeader: Sendable, Hashable {
     self.chainBefore = chainBefore
     self.durableUpTo = durableUpTo
     self.isCompressed = isCompressed
+    self.isReduced = isReduced
   }
 }

@@ -79,8 +79,16 @@ struct RecordView {
   var keys: Range<Int> = 0..<0
   var payload: Range<Int> = 0..<0
   var sealed: Range<Int> = 0..<0
-  /// The public part as hashed.
+  /// The public part as hashed, or, if `givenLeaf` is not empty, as somebody altered it.
   var publicPart: Range<Int> = 0..<0
+  /// In a bundle: the digest that stands for the sealed part.
+  var sealedDigest: Range<Int> = 0..<0
+  /// In a bundle: the leaf, of an event that is left out or altered.
+  var givenLeaf: Range<Int> = 0..<0
+  /// Length of the sealed part, also of one that is not here.
+  var sealedBytes = 0
+  /// In a bundle: nothing is here but the leaf.
+  var isWithheld = false
 
   /// Parses the length and record at `at`, which moves behind them; false if they break the format.
   ///
@@ -89,11 +97,28 @@ struct RecordView {
     guard let size = Self.varint(bytes, &at, bytes.count), size <= UInt64(bytes.count - at) else {
       return false
     }
-    let start = at
     let end = at + Int(size)
-    guard end - at >= 17 else { return false }
+    guard let hasSealed = parsePublic(bytes, &at, end) else { return false }
+    sealed = at..<at
+    if hasSealed {
+      guard let sealedRange = Self.range(bytes, &at, end, Limits.partBytes), !sealedRange.isEmpty
+      else { return false }
+      sealed = sealedRange
+    }
+    sealedBytes = sealed.count
+    return at == end
+  }
+
+  /// Parses a public part at `at`, which moves behind it and never beyond `end`.
+  ///
+  /// - Returns: Whether there is a sealed part; nil if the format is broken.
+  private mutating func parsePublic(
+    _ bytes: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int
+  ) -> Bool? {
+    let start = at
+    guard end - at >= 17 else { return nil }
     let flags = bytes[at]
-    guard flags & ~(Record.flagKeys | Record.flagSealed) == 0 else { return false }
+    guard flags & ~(Record.flagKeys | Record.flagSealed) == 0 else { return nil }
     id = bytes.uuid(at + 1)
     at += 17
     guard let streamRange = Self.range(bytes, &at, end, Limits.streamBytes),
@@ -101,7 +126,7 @@ struct RecordView {
       revision < Limits.numbers,
       let kindRange = Self.range(bytes, &at, end, Limits.kindBytes), !kindRange.isEmpty,
       end - at >= 8
-    else { return false }
+    else { return nil }
     stream = streamRange
     kind = kindRange
     self.revision = revision
@@ -109,32 +134,65 @@ struct RecordView {
     at += 8
     keys = at..<at
     if flags & Record.flagKeys != 0 {
-      guard at < end, bytes[at] > 0, bytes[at] <= Limits.lookupKeys else { return false }
+      guard at < end, bytes[at] > 0, bytes[at] <= Limits.lookupKeys else { return nil }
       let count = bytes[at]
       at += 1
       let keysStart = at
       for _ in 0..<count {
-        guard at < end, bytes[at] > 0, end - at - 1 >= Int(bytes[at]) else { return false }
+        guard at < end, bytes[at] > 0, end - at - 1 >= Int(bytes[at]) else { return nil }
         at += 1 + Int(bytes[at])
       }
       keys = keysStart..<at
     }
-    guard let payloadRange = Self.range(bytes, &at, end, Limits.partBytes) else { return false }
+    guard let payloadRange = Self.range(bytes, &at, end, Limits.partBytes) else { return nil }
     payload = payloadRange
     publicPart = start..<at
-    sealed = at..<at
-    if flags & Record.flagSealed != 0 {
-      guard let sealedRange = Self.range(bytes, &at, end, Limits.partBytes), !sealedRange.isEmpty
+    return flags & Record.flagSealed != 0
+  }
+
+  /// Parses one item of a bundle's block at `at`, which moves behind it; false if it breaks the format.
+  mutating func parseReduced(_ bytes: UnsafeRawBufferPointer, at: inout Int) -> Bool {
+    guard let size = Self.varint(bytes, &at, bytes.count), size <= UInt64(bytes.count - at),
+      size > 0
+    else { return false }
+    let end = at + Int(size)
+    let form = ReducedRecord.Form(rawValue: bytes[at])
+    at += 1
+    (sealedDigest, givenLeaf, sealed, sealedBytes) = (0..<0, 0..<0, 0..<0, 0)
+    isWithheld = form == .leaf
+    if form != .whole {
+      guard end - at >= 32 else { return false }
+      let digest = at..<at + 32
+      at += 32
+      if form == .sealed { sealedDigest = digest } else { givenLeaf = digest }
+    }
+    switch form {
+    case nil: return false
+    case .leaf: return at == end
+    case .whole:
+      guard let hasSealed = parsePublic(bytes, &at, end), !hasSealed else { return false }
+    case .sealed, .altered:
+      guard let length = Self.varint(bytes, &at, end), length <= UInt64(Limits.partBytes),
+        let hasSealed = parsePublic(bytes, &at, end), hasSealed == (length > 0),
+        hasSealed || form == .altered
       else { return false }
-      sealed = sealedRange
+      sealedBytes = Int(length)
     }
     return at == end
   }
 
   /// The leaf of the record parsed from `bytes`.
   func leaf(_ bytes: UnsafeRawBufferPointer) -> Digest {
-    let sealedDigest = sealed.isEmpty ? Digest.ofNothing : Digest.sha256(bytes.slice(sealed))
-    return Digest.sha256(bytes.slice(publicPart), suffix: sealedDigest)
+    if !givenLeaf.isEmpty { return bytes.digest(givenLeaf.lowerBound) }
+    return Digest.sha256(bytes.slice(publicPart), suffix: digestOfSealed(bytes))
+  }
+
+  /// SHA-256 of the sealed part, of nothing if there is none.
+  ///
+  /// Not known of what was altered.
+  func digestOfSealed(_ bytes: UnsafeRawBufferPointer) -> Digest {
+    if !sealedDigest.isEmpty { return bytes.digest(sealedDigest.lowerBound) }
+    return sealed.isEmpty ? Digest.ofNothing : Digest.sha256(bytes.slice(sealed))
   }
 
   /// Calls `body` with the range of each lookup key.

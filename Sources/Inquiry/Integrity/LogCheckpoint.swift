@@ -147,6 +147,8 @@ struct StatementCheck {
       throw InquiryFault(error)
     }
     switch try self.root(Span(previous: fact.previous, position: fact.position)) {
+    // The chain value binds all that is behind the bundle's base, whatever stood before.
+    case nil where fact.previous < log.bundle?.base.rawValue ?? 0: return .same
     case nil: return .unreadable("positions \(fact.previous + 1)…\(position) cannot all be read")
     case root: return .same
     default:

@@ -260,6 +260,12 @@ extension Replay {
         throw try LogCheckpoint.notCovered(position, in: log)
       }
       let fact = covering.fact
+      if let bundle = log.bundle, fact.previous < bundle.base.rawValue {
+        throw InquiryFault(
+          .notCovered,
+          "A proof of position \(position) needs every position from \(fact.previous + 1), and the bundle has them "
+            + "from \(bundle.first) only. Ask the log that it was made of.")
+      }
       if leaves[fact.position] == nil {
         guard covering.signer(store: log.storeID) != nil else {
           throw InquiryFault(
@@ -271,6 +277,12 @@ extension Replay {
         proof.checkpoints.append(fact)
       }
       let record = try reading { () throws(StoreError) in try log.publicRecord(at: position) }
+      if record == nil, log.bundle != nil {
+        throw InquiryFault(
+          .notCovered,
+          "What the bundle shows at position \(position) was altered (clients' addresses), so it proves nothing. "
+            + "Ask the log that it was made of.")
+      }
       guard let span = leaves[fact.position], let record else {
         throw InquiryFault(
           .damaged, "Position \(position) cannot be read: the log is damaged there.")
@@ -310,6 +322,7 @@ extension Replay {
     of target: String, all: Bool, in log: LogReader
   ) throws(InquiryFault) -> [Position] {
     let (position, requested) = try find(target, in: log)
+    try log.requireCovered(position)
     let stored = try reading { () throws(StoreError) in try log.event(at: position) }
     guard let stored else {
       throw position > log.last || position == .origin

@@ -10,9 +10,18 @@ struct ConfigurationFold {
   /// Configuration events whose bytes could not be decoded.
   private(set) var unreadable = 0
 
-  init() {}
+  /// Whether this is of a bundle that lacks some of what was configured before its window.
+  let lacksHistory: Bool
 
-  private init(_ projection: GatewayProjection) { self.projection = projection }
+  /// Before the first event of a log.
+  init(of log: LogReader) {
+    lacksHistory = log.bundle.map { !$0.isHistoryWhole && !$0.isMinimised } ?? false
+  }
+
+  private init(_ projection: GatewayProjection) {
+    self.projection = projection
+    lacksHistory = false
+  }
 
   var state: ControlState { projection.state }
   /// Configuration events of kinds that this build does not know.
@@ -81,7 +90,7 @@ extension ConfigurationFold {
       let limit = Position(needed.min() ?? 0)
       projection = files.newest(through: limit, GatewayProjection.init).snapshot?.value
     }
-    guard let projection else { return (ConfigurationFold(), Position(1)) }
+    guard let projection else { return (ConfigurationFold(of: log), Position(1)) }
     return (ConfigurationFold(projection), Position(projection.position).next)
   }
 }

@@ -14,7 +14,7 @@ public struct InquiryFault: Error, Sendable, Hashable, CustomStringConvertible {
     case damaged
     /// What the log says of itself does not agree with what it holds.
     case differs
-    /// No checkpoint covers what was asked for, yet.
+    /// No checkpoint covers what was asked for, yet, or the bundle does not hold it.
     case notCovered = "not_covered"
   }
 

@@ -1,5 +1,5 @@
 public import Domain
-import EventStore
+public import EventStore
 
 /// What a log holds, for every answer's header and for empty answers.
 public struct LogCoverage: Sendable, Hashable {
@@ -9,6 +9,8 @@ public struct LogCoverage: Sendable, Hashable {
   public var first: Moment?
   /// The last readable event.
   public var last: Moment?
+  /// What the bundle says of itself; nil: it is a log's directory.
+  public var bundle: BundleFacts?
 
   /// An event's place and time.
   public struct Moment: Sendable, Hashable {
@@ -21,6 +23,7 @@ public struct LogCoverage: Sendable, Hashable {
   init(_ log: LogReader) throws(InquiryFault) {
     storeID = uuidText(log.storeID)
     let end = log.last
+    bundle = log.bundle
     func moment(_ position: Position) throws(InquiryFault) -> Moment? {
       guard position.rawValue > 0 else { return nil }
       let event = try reading { () throws(StoreError) in try log.event(at: position) }
@@ -28,7 +31,7 @@ public struct LogCoverage: Sendable, Hashable {
         Moment(place: "\($0.epoch):\($0.position)", time: UnixNanoseconds($0.time))
       }
     }
-    first = end.rawValue > 0 ? try moment(Position(1)) : nil
+    first = end.rawValue > 0 ? try moment(log.first) : nil
     last = try moment(end)
   }
 
@@ -36,7 +39,34 @@ public struct LogCoverage: Sendable, Hashable {
   var text: String {
     guard let last else { return "The log is empty." }
     let start = first.map { "\($0.place) (\(rfc3339($0.time)))" } ?? "a damaged beginning"
-    return "The log covers \(start) through \(last.place) (\(rfc3339(last.time)))."
+    return
+      "The \(bundle == nil ? "log" : "bundle") covers \(start) through \(last.place) (\(rfc3339(last.time)))."
+  }
+
+  /// What must be known of a bundle, a line each; empty for a log's directory.
+  var bundleLines: [String] {
+    guard let bundle else { return [] }
+    var lines: [String] = []
+    if bundle.isMinimised {
+      lines.append(
+        "only what this needs is in it, and what is not there may have been: "
+          + Shown.text(bundle.note))
+    } else if !bundle.note.isEmpty {
+      lines.append(Shown.text(bundle.note))
+    }
+    if bundle.earlier > 0 {
+      lines.append(
+        "\(Shown.count(bundle.earlier, "event")) before the window: "
+          + (bundle.isHistoryWhole
+            ? "all that was configured" : "not all that was configured")
+          + "; the chain does not reach them")
+    }
+    if bundle.altered > 0 {
+      lines.append(
+        "in \(Shown.count(bundle.altered, "event")) clients' addresses are x: the chain has what was recorded"
+      )
+    }
+    return lines
   }
 
   var json: JSONTree {
@@ -46,9 +76,36 @@ public struct LogCoverage: Sendable, Hashable {
         .init("at", .text(moment.place)), .init("time", .text(rfc3339(moment.time))),
       ])
     }
-    return .object([
+    var members: [JSONTree.Member] = [
       .init("store", .text(storeID)), .init("first", moment(first)), .init("last", moment(last)),
-    ])
+    ]
+    if let bundle {
+      members.append(
+        .init(
+          "bundle",
+          .object([
+            .init("digest", .text(bundle.digest.description)),
+            .init("isMinimised", .bool(bundle.isMinimised)),
+            .init("isHistoryWhole", .bool(bundle.isHistoryWhole)),
+            .init("withheld", .count(bundle.withheld)), .init("altered", .count(bundle.altered)),
+          ])))
+    }
+    return .object(members)
+  }
+}
+
+extension LogReader {
+  /// Refuses to tell of a position that a bundle leaves out.
+  ///
+  /// - Throws: `.notCovered`; never for a log's directory.
+  func requireCovered(_ position: Position) throws(InquiryFault) {
+    guard bundle != nil, position.rawValue > 0, position <= last else { return }
+    let event = try reading { () throws(StoreError) in try self.event(at: position) }
+    guard event == nil else { return }
+    throw InquiryFault(
+      .notCovered,
+      "Position \(position) is not in this bundle. \(try LogCoverage(self).text) Ask the log that it was made of."
+    )
   }
 }
 

@@ -44,6 +44,9 @@ struct SnapshotShelf {
   mutating func drop(_ position: UInt64) { books[position] = nil }
 
   private static func doubt(_ fold: ConfigurationFold) -> String? {
+    if fold.lacksHistory {
+      return "the bundle lacks some of what was configured before its window"
+    }
     if let gap = fold.gaps.first {
       return "the log is damaged from position \(gap.first), before the snapshot"
     }

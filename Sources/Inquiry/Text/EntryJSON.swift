@@ -10,7 +10,7 @@ extension Entry {
       .init("event", .text(uuidText(stored.id.rawValue))), .init("kind", .text(stored.kind)),
       .init("stream", .text(stored.stream)), .init("revision", .count(stored.revision.rawValue)),
       .init("payloadBytes", .count(stored.payload.count)),
-      .init("sealedBytes", .count(stored.sealed.count)),
+      .init("sealedBytes", .count(stored.sealedBytes)),
     ]
     switch content {
     case .unreadable(let failure):

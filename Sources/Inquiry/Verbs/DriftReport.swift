@@ -74,7 +74,7 @@ extension Replay {
     _ log: LogReader, from: Selector? = nil, to: Selector? = nil, stream: String? = nil,
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> DriftReport {
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? Position(1), Position(1))
+    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
     let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
     var report = DriftReport(
       coverage: try LogCoverage(log), first: first, last: last, edits: 0, findings: [], gaps: [],

@@ -77,6 +77,7 @@ extension Replay {
     _ log: LogReader, _ target: String, progress: Progress? = nil
   ) throws(InquiryFault) -> ExplainReport {
     let (position, _) = try find(target, in: log)
+    try log.requireCovered(position)
     let stored = try reading { () throws(StoreError) in try log.event(at: position) }
     guard let stored, case .request(let event) = Entry(stored).event, let id = event.requestID
     else {

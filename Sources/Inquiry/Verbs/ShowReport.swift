@@ -48,6 +48,7 @@ extension Replay {
     guard position <= log.last, position.rawValue > 0 else {
       throw InquiryFault(.notFound, "Position \(position) is not in this log. \(try coverage(log))")
     }
+    try log.requireCovered(position)
     let stored = try reading { () throws(StoreError) in try log.event(at: position) }
     guard let stored else {
       throw InquiryFault(.damaged, "Position \(position) cannot be read: the log is damaged there.")

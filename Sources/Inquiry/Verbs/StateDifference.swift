@@ -56,7 +56,9 @@ extension Replay {
     progress: Progress? = nil
   ) throws(InquiryFault) -> StateDifference {
     func position(_ selector: Selector?) throws(InquiryFault) -> Position {
-      min(try selector?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+      let position = min(try selector?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+      try log.requireCovered(position)
+      return position
     }
     func moment(_ position: Position) throws(InquiryFault) -> LogCoverage.Moment? {
       guard position.rawValue > 0 else { return nil }

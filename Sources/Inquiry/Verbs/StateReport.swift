@@ -49,6 +49,7 @@ extension Replay {
     let end = log.last
     let wanted = try selector?.resolve(in: log, now: now, edge: .to) ?? end
     let position = min(wanted, end)
+    try log.requireCovered(position)
     let fold = try ConfigurationFold.through(
       position, isEnd: wanted >= end, of: log, progress: progress)
     var at: LogCoverage.Moment?

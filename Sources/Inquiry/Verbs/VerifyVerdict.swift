@@ -70,7 +70,7 @@ extension Replay {
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> VerifyVerdict {
     let end = log.last
-    let first = max(Position(1), try from?.resolve(in: log, now: now, edge: .from) ?? Position(1))
+    let first = max(log.first, try from?.resolve(in: log, now: now, edge: .from) ?? log.first)
     let last = min(end, try to?.resolve(in: log, now: now, edge: .to) ?? end)
     let isToEnd = last == end
     // To the very end: bytes behind the last readable event are judged too.
@@ -111,7 +111,7 @@ extension Replay {
     // Second pass: every view that was routed on is kept from where it stood until its last use.
     var snapshots = SnapshotCheck(log, from: first, through: last, isToEnd: isToEnd)
     var shelf = SnapshotShelf(Set(lastUse.keys))
-    var fold = ConfigurationFold()
+    var fold = ConfigurationFold(of: log)
     shelf.look(at: 0, fold)
     let through = lastUse.isEmpty ? snapshots.through ?? .origin : last
     try log.read(from: Position(1), through: through, progress: progress) { item in
@@ -184,6 +184,7 @@ extension VerifyVerdict {
   /// For people.
   public var text: String {
     var out = "store      \(coverage.storeID)\n"
+    for line in coverage.bundleLines { out += "bundle     \(line)\n" }
     if integrity.first <= integrity.last {
       out += "range      \(integrity.first) … \(integrity.last)\n"
     } else {

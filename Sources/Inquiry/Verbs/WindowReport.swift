@@ -98,10 +98,10 @@ extension Replay {
     _ log: LogReader, _ query: WindowQuery, now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> WindowReport {
     let end = log.last
-    let first = try query.from?.resolve(in: log, now: now, edge: .from) ?? Position(1)
+    let first = try query.from?.resolve(in: log, now: now, edge: .from) ?? log.first
     let last = try query.to?.resolve(in: log, now: now, edge: .to) ?? end
     var report = WindowReport(
-      coverage: try LogCoverage(log), first: max(first, Position(1)), last: min(last, end),
+      coverage: try LogCoverage(log), first: max(first, log.first), last: min(last, end),
       epochs: [], eventsInRange: 0, gaps: [], gapsBefore: 0, filter: query.filter,
       summary: WindowSummary(), timeline: [], omitted: 0)
     // To the end of the log: bytes behind the last readable event are part of the window.

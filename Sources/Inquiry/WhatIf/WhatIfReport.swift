@@ -123,7 +123,7 @@ extension Replay {
     _ log: LogReader, _ suppositions: [Supposition], from: Selector? = nil, to: Selector? = nil,
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> WhatIfReport {
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? Position(1), Position(1))
+    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
     let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
     var comparison = WhatIfComparison(
       suppositions,

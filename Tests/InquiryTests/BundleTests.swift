@@ -1,0 +1,339 @@
+import Crypto
+import Domain
+import EventStore
+import Foundation
+import Inquiry
+import Support
+import Testing
+
+/// A bundle tells of its window what the log tells.
+@Suite struct BundleTests {
+  /// Makes a bundle beside the log and opens it.
+  private func bundle(
+    _ log: TestLog, _ first: UInt64? = nil, _ last: UInt64? = nil, isWithAddresses: Bool = true,
+    request: String? = nil
+  ) throws -> (reader: LogReader, bytes: [UInt8], report: BundleReport) {
+    let path = log.directory + "/made.bundle"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let query = BundleQuery(
+      from: first.map { .position($0, epoch: nil) }, to: last.map { .position($0, epoch: nil) },
+      request: request, isWithAddresses: isWithAddresses)
+    let report = try Replay.bundle(log.reader(), query, to: path, now: TestLog.now)
+    let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    return (try LogReader.open(bundle: MemoryFile(bytes), path: "made.bundle"), bytes, report)
+  }
+
+  /// The JSON without what it says of the whole log.
+  private func told(_ ask: () throws -> any InquiryReport) -> String {
+    do {
+      let report = try ask()
+      guard case .object(let members) = report.json else { return report.json.rendered }
+      let rest = JSONTree.object(members.filter { $0.name != "log" })
+      return "\(report.exitCode)\n\(rest.rendered)"
+    } catch let fault as InquiryFault {
+      return "\(fault.code)"
+    } catch {
+      return "\(error)"
+    }
+  }
+
+  @Test(arguments: 0..<40 as Range<UInt64>)
+  func `every verb says of a window in a bundle what it says of it in the log`(
+    _ seed: UInt64
+  ) throws {
+    var random = SeededRandom(seed: 0xB0_0D1E + seed)
+    let log = try SnapshotTests().randomLog(&random, steps: 60)
+    try #require(log.last > 4)
+    let whole = try log.reader()
+    for _ in 0..<3 {
+      let ends = [random.int(1...Int(log.last)), random.int(1...Int(log.last))].sorted()
+      let (first, last) = (UInt64(ends[0]), UInt64(ends[1]))
+      let reader = try bundle(log, first, last).reader
+      let from = UInt64(random.int(Int(first)...Int(last)))
+      let to = UInt64(random.int(Int(from)...Int(last)))
+      let range = (Selector.position(from, epoch: nil), Selector.position(to, epoch: nil))
+      func same(_ what: String, _ ask: (LogReader) throws -> any InquiryReport) {
+        #expect(
+          told { try ask(reader) } == told { try ask(whole) },
+          "seed \(seed), bundle \(first)…\(last), \(what) \(from)…\(to)")
+      }
+      let now = TestLog.now
+      same("window") { log in
+        try Replay.window(
+          log, WindowQuery(from: range.0, to: range.1, isDetailed: true), now: now)
+      }
+      same("drift") { try Replay.drift($0, from: range.0, to: range.1, now: now) }
+      same("what-if") { log in
+        try Replay.whatIf(
+          log, [Supposition.remove("alias/fast")], from: range.0, to: range.1, now: now)
+      }
+      // Of what was first configured behind the window only the log knows.
+      func isKnown(_ stream: String) throws -> Bool {
+        try whole.events(ofStream: stream, from: Revision(1)).first.map {
+          $0.position.rawValue <= last
+        } ?? true
+      }
+      for (stream, predicate) in [
+        ("alias/fast", "alias/fast exists"), ("account/a1", "account/a1 is cooling"),
+        ("settings", "errors > 5% over 5m of 1"),
+      ] where try isKnown(stream) {
+        same(predicate) { try Replay.bisect($0, predicate, from: range.0, to: range.1, now: now) }
+      }
+      for stream in ["alias/fast", "account/a1", "health/a1", "settings", "nothing/x"]
+      where try isKnown(stream) {
+        same("blame \(stream)") { try Replay.blame($0, stream, at: range.1, now: now) }
+        if last == log.last { same(stream) { try Replay.history($0, of: stream, limit: 20) } }
+      }
+      same("state") { try Replay.state($0, at: range.1, now: now) }
+      same("difference") { try Replay.difference($0, from: range.0, to: range.1, now: now) }
+      for number in from...to {
+        // What a request did behind the window only the log knows.
+        let event = try #require(try whole.event(at: Position(number)))
+        let positions = try event.lookupKeys.flatMap { try whole.positions(forKey: $0) }
+        guard positions.allSatisfy({ $0.rawValue <= last }) else { continue }
+        same("show \(number)") { try Replay.show($0, String(number)) }
+        same("explain \(number)") { try Replay.explain($0, String(number)) }
+      }
+      let verdicts = try [reader, whole].map {
+        try Replay.verify($0, from: range.0, to: range.1, now: now)
+      }
+      let (one, other) = (verdicts[0], verdicts[1])
+      #expect(one.integrity.chain == other.integrity.chain)
+      #expect(one.integrity.events == other.integrity.events)
+      #expect(one.integrity.gaps.isEmpty && one.integrity.revisionFaults.isEmpty)
+      #expect(one.completeness == other.completeness)
+      #expect(
+        [one.remade, one.differing, one.notReproducible, one.unreadableCount, one.unknownKinds]
+          == [
+            other.remade, other.differing, other.notReproducible, other.unreadableCount,
+            other.unknownKinds,
+          ], "seed \(seed), bundle \(first)…\(last), verify \(from)…\(to)")
+      #expect(one.differences == other.differences && one.reasons == other.reasons)
+    }
+  }
+
+  @Test func `the same window gives the same bytes, and a bundle of a bundle is one`() throws {
+    let log = try TestLog.story()
+    let one = try bundle(log, 9, 15)
+    #expect(try bundle(log, 9, 15).bytes == one.bytes)
+    let path = log.directory + "/again.bundle"
+    let query = BundleQuery(
+      from: .position(10, epoch: nil), to: .position(15, epoch: nil), isWithAddresses: true)
+    let again = try Replay.bundle(one.reader, query, to: path, now: TestLog.now)
+    let made = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    #expect(try bundle(log, 10, 15).bytes == made)
+    #expect(again.facts.isHistoryWhole && again.facts.events == 6)
+  }
+
+  @Test func `what is not in the window is said to be unknown, not to be absent`() throws {
+    let log = try TestLog.story()
+    let reader = try bundle(log, 12, 15).reader
+    // A request before the window, which nothing in it goes back to.
+    let absent = try #require(
+      (1..<11 as Range<UInt64>).first { try reader.event(at: Position($0)) == nil })
+    func code(_ ask: () throws -> any InquiryReport) -> InquiryFault.Code? {
+      do {
+        _ = try ask()
+        return nil
+      } catch {
+        return (error as? InquiryFault)?.code
+      }
+    }
+    let selector = Selector.position(absent, epoch: nil)
+    #expect(code { try Replay.state(reader, at: selector, now: TestLog.now) } == .notCovered)
+    #expect(code { try Replay.show(reader, String(absent)) } == .notCovered)
+    #expect(code { try Replay.explain(reader, String(absent)) } == .notCovered)
+    #expect(
+      code { try Replay.difference(reader, from: selector, to: .ago(0), now: TestLog.now) }
+        == .notCovered)
+    // Ranges begin and end with the window.
+    let report = try Replay.window(
+      reader, WindowQuery(from: .position(1, epoch: nil)), now: TestLog.now)
+    #expect(report.first == Position(12) && report.last == Position(15))
+    #expect(report.eventsInRange == 4)
+  }
+
+  @Test func `addresses are out of it unless they are asked for, and the chain holds`() throws {
+    let log = try TestLog.story()
+    func holds(_ reader: LogReader, _ text: String) throws -> Bool {
+      var isThere = false
+      try reader.scan(from: Position(1), through: nil) { entry in
+        guard case .event(let event) = entry else { return .continue }
+        #expect(event.sealed.isEmpty)
+        if String(decoding: event.payload, as: UTF8.self).contains(text) { isThere = true }
+        return .continue
+      }
+      return isThere
+    }
+    let open = try bundle(log)
+    #expect(try holds(open.reader, "127.0.0.1:50123") && holds(open.reader, "127.0.0.9"))
+    #expect(open.report.facts.altered == 0)
+    let closed = try bundle(log, isWithAddresses: false)
+    #expect(try !holds(closed.reader, "127.0.0.1:50123"))
+    #expect(try !holds(closed.reader, "127.0.0.9"))
+    // A provider's address is configuration.
+    #expect(try holds(closed.reader, "http://127.0.0.1:9001/v1"))
+    #expect(closed.report.facts.altered > 0)
+    let verdict = try Replay.verify(closed.reader, now: TestLog.now)
+    let own = try Replay.verify(log.reader(), now: TestLog.now)
+    #expect(verdict.isWhole && verdict.integrity.chain == own.integrity.chain)
+    #expect(verdict.remade == own.remade && verdict.differing == 0)
+  }
+
+  @Test func `a checkpoint in the window vouches for it, though what came before is not there`()
+    throws
+  {
+    let log = try TestLog.story()
+    let key = Curve25519.Signing.PrivateKey()
+    try log.checkpoint(key)
+    let made = try bundle(log, 12, log.last)
+    let own = key.publicKey.rawRepresentation.map { String(format: "%02x", $0) }.joined()
+    #expect(made.report.signed?.key == own)
+    let verdict = try Replay.verify(made.reader, now: TestLog.now)
+    #expect(verdict.anchoring.signers.first?.reach?.last == log.last - 1)
+    #expect(verdict.anchoring.faults.isEmpty)
+    // Of a proof it lacks the leaves before.
+    #expect(throws: InquiryFault.self) { try Replay.prove(made.reader, "13") }
+    let all = try bundle(log)
+    #expect(try Replay.prove(all.reader, "13") == Replay.prove(log.reader(), "13"))
+  }
+
+  @Test func `nothing is overwritten, and nothing is left of what failed`() throws {
+    let log = try TestLog.story()
+    let path = log.directory + "/there"
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+    #expect(throws: InquiryFault.self) {
+      try Replay.bundle(log.reader(), BundleQuery(), to: path, now: TestLog.now)
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("mine".utf8))
+    #expect(throws: InquiryFault.self) {
+      try Replay.bundle(
+        log.reader(), BundleQuery(from: .position(99, epoch: nil)), to: log.directory + "/none",
+        now: TestLog.now)
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: log.directory)
+    #expect(!names.contains { $0.hasSuffix(".tmp") || $0 == "none" })
+  }
+
+  @Test func `10,000 changed bundles are refused or say the same, and none does harm`() throws {
+    let log = try TestLog.story()
+    let made = try bundle(log, 9, 17)
+    let truth = try Replay.window(made.reader, WindowQuery(), now: TestLog.now).json.rendered
+    var random = SeededRandom(seed: 0xF1A9)
+    var (refused, opened) = (0, 0)
+    for round in 0..<10_000 {
+      var bytes = made.bytes
+      switch random.int(0...5) {
+      case 0: bytes.removeLast(random.int(1...bytes.count))
+      case 1: bytes += random.bytes(random.int(1...64))
+      case 2:
+        let at = random.int(0...bytes.count - 1)
+        bytes.removeSubrange(at..<min(bytes.count, at + random.int(1...40)))
+      case 3:
+        let (at, from) = (random.int(0...bytes.count - 9), random.int(0...bytes.count - 9))
+        bytes.replaceSubrange(at..<at + 8, with: Array(bytes[from..<from + 8]))
+      case _:
+        for _ in 0..<random.int(1...3) {
+          bytes[random.int(0...bytes.count - 1)] = UInt8(random.int(0...255))
+        }
+      }
+      // Mostly with digests and checksums that fit, so that more than they is put to the test.
+      let isMended = !random.oneIn(4)
+      if isMended { BundleMending.mend(&bytes) }
+      do {
+        let reader = try LogReader.open(bundle: MemoryFile(bytes), path: "changed")
+        let report = try Replay.window(reader, WindowQuery(), now: TestLog.now).json.rendered
+        _ = try Replay.verify(reader, now: TestLog.now)
+        #expect(isMended || report == truth, "round \(round)")
+        opened += 1
+      } catch is StoreError {
+        refused += 1
+      } catch is InquiryFault {
+        opened += 1
+      }
+    }
+    #expect(refused > 5_000 && opened > 0, "\(refused) refused, \(opened) opened")
+  }
+}
+
+/// A file in memory.
+final class MemoryFile: DiskFile {
+  private let bytes: [UInt8]
+
+  init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  func read(into room: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
+    guard offset < UInt64(bytes.count) else { return 0 }
+    let count = min(room.count, bytes.count - Int(offset))
+    room.copyBytes(from: bytes[Int(offset)..<Int(offset) + count])
+    return count
+  }
+  private var refused: StoreError { StoreError(.io, "read only") }
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StoreError) -> Int {
+    throw refused
+  }
+  func isNow(at path: String) {}
+  func sync() throws(StoreError) { throw refused }
+  func truncate(to size: UInt64) throws(StoreError) { throw refused }
+  func allocate(_ size: UInt64) throws(StoreError) { throw refused }
+  func size() throws(StoreError) -> UInt64 { UInt64(bytes.count) }
+  func forgetCache() {}
+  func close() {}
+}
+
+/// Makes the digests and checksums of a changed bundle fit what it holds, as a forger would.
+enum BundleMending {
+  private static func u32(_ bytes: [UInt8], _ at: Int) -> Int {
+    (0..<4).reduce(0) { $0 | Int(bytes[at + $1]) << (8 * $1) }
+  }
+  private static func u64(_ bytes: [UInt8], _ at: Int) -> UInt64 {
+    (0..<8).reduce(0) { $0 | UInt64(bytes[at + $1]) << (8 * UInt64($1)) }
+  }
+  private static func put(_ value: UInt32, _ bytes: inout [UInt8], _ at: Int) {
+    for index in 0..<4 { bytes[at + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+  }
+
+  private static func crc32c(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    var crc: UInt32 = ~0
+    for byte in bytes {
+      crc ^= UInt32(byte)
+      for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0x82F6_3B78 : crc >> 1 }
+    }
+    return ~crc
+  }
+
+  static func mend(_ bytes: inout [UInt8]) {
+    guard bytes.count > 248 else { return }
+    let header = u32(bytes, 12)
+    guard header >= 280, header <= bytes.count else { return }
+    let lengths = [u64(bytes, 160), u64(bytes, 200)]
+    var at = header
+    for (part, place) in zip(lengths, [168, 208]) {
+      guard part <= UInt64(bytes.count - at) else { return }
+      let end = at + Int(part)
+      mendSegment(&bytes, at, end)
+      // One piece only: these bundles are small.
+      let digest = SHA256.hash(data: [UInt8](SHA256.hash(data: bytes[at..<end])))
+      if part > 0 { bytes.replaceSubrange(place..<place + 32, with: Array(digest)) }
+      at = end
+    }
+    let digest = SHA256.hash(data: bytes[..<(header - 32)])
+    bytes.replaceSubrange((header - 32)..<header, with: Array(digest))
+  }
+
+  private static func mendSegment(_ bytes: inout [UInt8], _ start: Int, _ end: Int) {
+    guard end - start > 112 else { return }
+    let length = u32(bytes, start + 12)
+    guard length >= 112, length <= end - start else { return }
+    put(crc32c(bytes[start..<start + length - 4]), &bytes, start + length - 4)
+    var at = start + length
+    let store = Array(bytes[start + 16..<start + 32])
+    while at + 104 <= end {
+      let stored = u32(bytes, at + 32)
+      guard stored <= end - at - 104 else { return }
+      put(crc32c(bytes[at + 104..<at + 104 + stored]), &bytes, at + 36)
+      put(crc32c(store + bytes[at..<at + 100]), &bytes, at + 100)
+      at += 104 + (stored + 7) & ~7
+    }
+  }
+}
