@@ -17,9 +17,14 @@ struct BundleCommand: ParsableCommand {
       given. Names of accounts, keys, models and actors stay, and so do clients' own
       request ids: look at what you hand over with --inspect and `replay window`.
 
+      --minimize asks --keeps again and again with less, and keeps the least that gives
+      the same answer. Such a bundle says so whenever it is asked: that something is
+      not in it shows nothing.
+
       EXAMPLES
         replay bundle --from 2026-11-20T13:55:00Z --to 2026-11-20T14:20:00Z -o incident.bundle
         replay bundle --request my-own-id -o request.bundle
+        replay bundle --minimize --keeps 'drift alias/fast' -o least.bundle
         replay bundle --inspect incident.bundle
         replay window --log incident.bundle
       """)
@@ -44,9 +49,19 @@ struct BundleCommand: ParsableCommand {
 
   @Flag(help: "Leave clients' addresses readable.") var withAddresses = false
 
+  @Flag(help: "Keep the least that still shows what --keeps names.") var minimize = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What must still be shown: \(Finding.forms).", valueName: "finding"))
+  var keeps: String?
+
   func validate() throws {
     guard (output == nil) != (inspect == nil) else {
       throw ValidationError("give -o FILE to make a bundle, or --inspect FILE to look at one")
+    }
+    guard minimize == (keeps != nil) else {
+      throw ValidationError("--minimize and --keeps, which says what must be shown, go together")
     }
   }
 
@@ -60,7 +75,8 @@ struct BundleCommand: ParsableCommand {
     }
     let (from, to) = try range.selectors()
     let log = try options.open()
-    let query = BundleQuery(from: from, to: to, request: request, isWithAddresses: withAddresses)
+    let query = try BundleQuery(
+      from: from, to: to, request: request, isWithAddresses: withAddresses, keeping: keeps)
     try options.answer(
       Replay.bundle(
         log, query, to: output ?? "", now: LogOptions.now(),

@@ -26,6 +26,11 @@ struct LogOptions: ParsableArguments {
   /// Opens the log for reading.
   func open() throws -> LogReader {
     let log = try opened()
+    if let bundle = log.bundle, bundle.isMinimised {
+      Terminal.error(
+        "replay: this bundle was minimised, and what is not in it may have been: "
+          + "\(Shown.text(bundle.note))\n")
+    }
     if verbose {
       for line in try Replay.ignoredSnapshots(in: log) {
         Terminal.error("replay: not used: \(line)\n")

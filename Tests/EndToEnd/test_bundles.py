@@ -125,3 +125,28 @@ class BundleTests(Spine):
         self.assertEqual(code, 0)
         self.assertIn(told["digest"], out)
         self.assertEqual(replay("explain", "--log", file, self.identities[2], cwd="/")[0], 0)
+
+    def test_a_minimised_bundle_shows_its_finding_and_hardly_anything_else(self):
+        predicate = "alias/fast.model = mock/gpt-4o"
+        for _ in range(160):
+            self.box.chat(message(PROMPT))
+        whole, least = self.outside / "whole.bundle", self.outside / "least.bundle"
+        made = ["bundle", "--log", self.box.data, "--from", f"request:{self.identities[0]}", "--json", "-o"]
+        window = json.loads(replay(*made, whole, cwd="/")[1])
+        code, out, said = replay(*made, least, "--minimize", "--keeps", f"bisect {predicate}", cwd="/")
+        self.assertEqual(code, 0, said)
+        told = json.loads(out)
+        self.assertLessEqual((told["events"] + told["earlier"]) * 50, window["events"], told)
+        self.assertLess(least.stat().st_size, whole.stat().st_size)
+        self.box.stop()
+        _, truth = self.told(self.box.data, "bisect", "--predicate", predicate)
+        shutil.move(self.box.data, self.directory / "gone")
+        code, answer = self.told(least, "bisect", "--predicate", predicate)
+        self.assertEqual((code, answer["becameTrueAt"]), (1, truth["becameTrueAt"]))
+        self.assertEqual(answer["turns"], truth["turns"])
+        code, _, said = replay("verify", "--log", least, cwd="/")
+        self.assertEqual(code, 0)
+        self.assertIn("this bundle was minimised", said)
+        Bundle(least.read_bytes())
+        for wrong in (["--minimize"], ["--keeps", "drift alias/fast"], ["--minimize", "--keeps", "nothing"]):
+            self.assertEqual(replay(*made, self.outside / "x", *wrong, cwd="/")[0], 2)

@@ -15,12 +15,12 @@ import Testing
   ) throws -> (reader: LogReader, bytes: [UInt8], report: BundleReport) {
     let path = log.directory + "/made.bundle"
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let query = BundleQuery(
+    let query = try BundleQuery(
       from: first.map { .position($0, epoch: nil) }, to: last.map { .position($0, epoch: nil) },
       request: request, isWithAddresses: isWithAddresses)
     let report = try Replay.bundle(log.reader(), query, to: path, now: TestLog.now)
     let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
-    return (try LogReader.open(bundle: MemoryFile(bytes), path: "made.bundle"), bytes, report)
+    return (try LogReader.open(bundle: BytesFile(bytes), path: "made.bundle"), bytes, report)
   }
 
   /// The JSON without what it says of the whole log.
@@ -117,7 +117,7 @@ import Testing
     let one = try bundle(log, 9, 15)
     #expect(try bundle(log, 9, 15).bytes == one.bytes)
     let path = log.directory + "/again.bundle"
-    let query = BundleQuery(
+    let query = try BundleQuery(
       from: .position(10, epoch: nil), to: .position(15, epoch: nil), isWithAddresses: true)
     let again = try Replay.bundle(one.reader, query, to: path, now: TestLog.now)
     let made = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -203,16 +203,111 @@ import Testing
     let path = log.directory + "/there"
     try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
     #expect(throws: InquiryFault.self) {
-      try Replay.bundle(log.reader(), BundleQuery(), to: path, now: TestLog.now)
+      try Replay.bundle(log.reader(), try BundleQuery(), to: path, now: TestLog.now)
     }
     #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("mine".utf8))
     #expect(throws: InquiryFault.self) {
       try Replay.bundle(
-        log.reader(), BundleQuery(from: .position(99, epoch: nil)), to: log.directory + "/none",
+        log.reader(), try BundleQuery(from: .position(99, epoch: nil)), to: log.directory + "/none",
         now: TestLog.now)
     }
     let names = try FileManager.default.contentsOfDirectory(atPath: log.directory)
     #expect(!names.contains { $0.hasSuffix(".tmp") || $0 == "none" })
+  }
+
+  /// A busy life with one edit that undid another, and who reads of it.
+  private func busy(_ requests: UInt64) throws -> TestLog {
+    let log = try TestLog.story()
+    let other = Provenance(actor: "key:night", source: .api)
+    func set(_ target: String, _ who: Provenance) throws {
+      try log.run([.alias(.set(name: "fast", target: target, allowUnresolved: false))], who)
+    }
+    for number in 100..<100 + requests {
+      try log.append(.request(.finished(log.finished(number, "mock/gpt-4o-mini", [.ok]))))
+      if number == 120 { try set("mock/gpt-4o-mini", other) }
+      if number == 150 { try set("mock/big", TestLog.admin) }
+      if number % 40 == 0 {
+        try log.run([.settings(.change(.init(maxBodyBytes: 1 << 20 + number)))])
+      }
+    }
+    return log
+  }
+
+  @Test(
+    arguments: [
+      "drift alias/fast", "drift alias/fast.model",
+      "explain \(uuidText(TestLog.request(180).rawValue))",
+      "bisect alias/fast.model = mock/gpt-4o-mini",
+    ])
+  func `a minimised bundle shows the finding with a fiftieth of its window`(
+    _ finding: String
+  ) throws {
+    let log = try busy(700)
+    let (first, whole) = (UInt64(30), log.last)
+    let path = log.directory + "/least.bundle"
+    func make(_ path: String) throws -> [UInt8] {
+      let query = try BundleQuery(from: .position(first, epoch: nil), keeping: finding)
+      _ = try Replay.bundle(log.reader(), query, to: path, now: TestLog.now)
+      return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+    let bytes = try make(path)
+    #expect(try make(path + "2") == bytes)
+    let least = try LogReader.open(bundle: BytesFile(bytes), path: "least")
+    let facts = try #require(least.bundle)
+    #expect(facts.isMinimised && facts.note.hasPrefix(finding))
+    let kept = facts.events + facts.earlier
+    #expect(kept * 50 <= whole - first + 1, "\(kept) of \(whole - first + 1)")
+    let reader = try log.reader()
+    func same(_ ask: (LogReader, Selector?) throws -> any InquiryReport) throws {
+      let from = Selector.position(first, epoch: nil)
+      let (one, other) = (try ask(least, nil), try ask(reader, from))
+      #expect(one.exitCode == other.exitCode)
+      if let one = one as? DriftReport, let other = other as? DriftReport {
+        #expect(one.findings == other.findings && !one.findings.isEmpty)
+      } else if let one = one as? BisectReport, let other = other as? BisectReport {
+        #expect(one.turns.first == other.turns.first && !one.turns.isEmpty)
+      } else {
+        #expect(one.text == other.text)
+      }
+    }
+    let rest = String(finding.drop { $0 != " " }.dropFirst())
+    switch finding.prefix(5) {
+    case "drift":
+      try same { try Replay.drift($0, from: $1, stream: "alias/fast", now: TestLog.now) }
+    case "expla": try same { log, _ in try Replay.explain(log, rest) }
+    default: try same { try Replay.bisect($0, rest, from: $1, now: TestLog.now) }
+    }
+    #expect(try Replay.verify(least, now: TestLog.now).isWhole)
+  }
+
+  @Test func `leaves stand for what a minimised bundle leaves out of its window`() throws {
+    let log = try TestLog.story()
+    for number in UInt64(0)..<60 {
+      let isGood = number < 30 || number % 2 == 0
+      try log.append(
+        .request(
+          .finished(
+            log.finished(
+              500 + number, "mock/gpt-4o", [isGood ? .ok : .refused], status: isGood ? 200 : 502,
+              ending: isGood ? .completed : .failed))))
+    }
+    let text = "bisect errors(model=mock/gpt-4o) > 20% over 1m of 10"
+    let query = try BundleQuery(keeping: text)
+    let path = log.directory + "/rate.bundle"
+    let made = try Replay.bundle(log.reader(), query, to: path, now: TestLog.now)
+    let least = try LogReader.open(bundle: path)
+    #expect(made.facts.withheld > 0)
+    let predicate = String(text.dropFirst("bisect ".count))
+    let truth = try Replay.bisect(log.reader(), predicate, now: TestLog.now)
+    let found = try Replay.bisect(least, predicate, now: TestLog.now)
+    #expect(found.turns.first?.place == truth.turns.first?.place && !found.turns.isEmpty)
+    let verdict = try Replay.verify(least, now: TestLog.now)
+    #expect(verdict.isWhole && verdict.integrity.chain == made.facts.chain)
+    #expect(throws: InquiryFault.self) {
+      try Replay.bundle(
+        log.reader(), BundleQuery(keeping: "drift alias/nothing"), to: path + "2", now: TestLog.now)
+    }
+    #expect(throws: InquiryFault.self) { try BundleQuery(keeping: "window") }
   }
 
   @Test func `10,000 changed bundles are refused or say the same, and none does harm`() throws {
@@ -241,7 +336,7 @@ import Testing
       let isMended = !random.oneIn(4)
       if isMended { BundleMending.mend(&bytes) }
       do {
-        let reader = try LogReader.open(bundle: MemoryFile(bytes), path: "changed")
+        let reader = try LogReader.open(bundle: BytesFile(bytes), path: "changed")
         let report = try Replay.window(reader, WindowQuery(), now: TestLog.now).json.rendered
         _ = try Replay.verify(reader, now: TestLog.now)
         #expect(isMended || report == truth, "round \(round)")
@@ -257,7 +352,7 @@ import Testing
 }
 
 /// A file in memory.
-final class MemoryFile: DiskFile {
+final class BytesFile: DiskFile {
   private let bytes: [UInt8]
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }

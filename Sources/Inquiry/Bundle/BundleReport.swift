@@ -27,7 +27,7 @@ public struct BundleReport: InquiryReport, Hashable {
 }
 
 /// Which window goes into a bundle.
-public struct BundleQuery: Sendable, Hashable {
+public struct BundleQuery: Sendable {
   /// Where the window begins; nil: with the log, or with the request.
   public var from: Selector?
   /// Where it ends, inclusive; nil: with the log, or with the request.
@@ -36,12 +36,15 @@ public struct BundleQuery: Sendable, Hashable {
   public var request: String?
   /// Whether clients' addresses stay readable.
   public var isWithAddresses = false
+  /// What the least of the window is to show; nil: all of the window is kept.
+  public var finding: (what: Finding, text: String)?
 
   /// A query.
   public init(
     from: Selector? = nil, to: Selector? = nil, request: String? = nil,
-    isWithAddresses: Bool = false
-  ) {
+    isWithAddresses: Bool = false, keeping finding: String? = nil
+  ) throws(InquiryFault) {
+    self.finding = try finding.map { (text) throws(InquiryFault) in (try Finding(text), text) }
     self.from = from
     self.to = to
     self.request = request
@@ -62,7 +65,12 @@ extension Replay {
     progress: Progress? = nil
   ) throws(InquiryFault) -> BundleReport {
     let window = try window(of: query, in: log, now: now)
-    let plan = try BundlePlan(window, of: log, isWithAddresses: query.isWithAddresses, progress)
+    let plan =
+      if let (finding, text) = query.finding {
+        try least(finding, text, window, query, log, now: now, progress)
+      } else {
+        try BundlePlan(window, of: log, isWithAddresses: query.isWithAddresses, progress)
+      }
     do throws(StoreError) {
       _ = try log.writeBundle(plan, to: path, progress: progress)
     } catch {
@@ -73,6 +81,32 @@ extension Replay {
     // What was written is what somebody else will open.
     return try inspect(
       try reading { () throws(StoreError) in try LogReader.open(bundle: path) }, path: path)
+  }
+
+  /// The least of a window that shows a finding.
+  private static func least(
+    _ finding: Finding, _ text: String, _ window: ClosedRange<Position>, _ query: BundleQuery,
+    _ log: LogReader, now: UnixNanoseconds, _ progress: Progress?
+  ) throws(InquiryFault) -> BundlePlan {
+    func selector(_ position: Position) -> Selector { .position(position.rawValue, epoch: nil) }
+    let answer = try finding.answer(
+      in: log, from: selector(window.lowerBound), to: selector(window.upperBound), now: now)
+    guard window.contains(answer.first), window.contains(answer.last) else {
+      throw InquiryFault(
+        .usage,
+        "The finding lies at positions \(answer.first) to \(answer.last), outside of the window.")
+    }
+    let plan = try BundlePlan(
+      answer.first...answer.last, of: log, isWithAddresses: query.isWithAddresses, progress)
+    var minimisation = Minimisation(finding, answer, of: log, plan: plan, now: now) { _, _ in
+      progress?(answer.last)
+    }
+    var (found, kept) = try minimisation.least()
+    let count = window.upperBound.rawValue - window.lowerBound.rawValue + 1
+    found.note =
+      "\(text.prefix(1_024)): \(Shown.count(kept, "event")) kept of positions \(window.lowerBound) to "
+      + "\(window.upperBound), which are \(count)"
+    return found
   }
 
   /// Tells what a bundle is, which was checked as a whole when it was opened.
@@ -171,6 +205,9 @@ extension BundlePlan {
       if event != nil { earlier.insert(position) }
     }
     self.init(window: window, earlier: earlier.sorted(), isHistoryWhole: isWhole)
+    // What lacks something stays what it is, however it is cut.
+    isMinimised = log.bundle?.isMinimised ?? false
+    note = log.bundle?.note ?? ""
     if !isWithAddresses {
       alter = { (event, record) throws(StoreError) in
         try Redaction.withoutAddresses(event, record)

@@ -10,7 +10,7 @@ extension Replay {
   public static func range(
     _ log: LogReader, from: Selector?, to: Selector?, now: UnixNanoseconds
   ) throws(InquiryFault) -> ClosedRange<Position>? {
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? Position(1), Position(1))
+    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
     let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
     return first <= last ? first...last : nil
   }

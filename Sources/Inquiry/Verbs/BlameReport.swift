@@ -93,11 +93,13 @@ extension Replay {
             before: earlier[it.name]?.value ?? .none,
             beforeSince: earlier[it.name]?.writer.map(change))
         }
-      }, unreadable: revision - read)
+      },
+      // What a minimised bundle leaves out is not damaged.
+      unreadable: log.bundle?.isMinimised == true ? 0 : revision - read)
   }
 
   /// A stream's name may hold dots: what is a stream as it stands is one.
-  private static func split(_ target: String, in log: LogReader) -> (String, String?) {
+  static func split(_ target: String, in log: LogReader) -> (String, String?) {
     guard log.revision(of: target).rawValue == 0, let dot = target.lastIndex(of: ".") else {
       return (target, nil)
     }
