@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
+.PHONY: help run test incidents bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -9,6 +9,9 @@ run: ## build, then gateway and simulated provider until Ctrl-C (LISTEN=127.0.0.
 
 test: ## everything that must hold: lint, boundaries, unit suites, release build, end to end
 	@Scripts/test.sh
+
+incidents: ## act all kept incidents out at real gateways; does each bundle name the culprit? (NAMES='alias-moved long-reset')
+	@Scripts/incidents.sh $(NAMES)
 
 bench: ## the proxy beside nginx and LiteLLM, about nine minutes, then bench-evidence; of ROWS only these (PAIRS=5 DURATION=4 ROWS=1,3 LITELLM=0 JSON=1)
 	@code=0; Scripts/bench.sh || code=$$?; [ -n "$(ROWS)" ] || Scripts/bench-evidence.sh || code=$$?; exit $$code

@@ -224,6 +224,7 @@ class RunbookTests(Case):
         place = self.directory / "desk"
         place.mkdir()
         (place / "signalbox-data").symlink_to(box.data)
+        (place / "Fixtures").symlink_to(ROOT / "Fixtures")
         shell = Shell(place, box.port)
         printed = None
         for line, kind, text in pieces(page):

@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Acts incidents out at real gateways and asks their bundles for the culprit; ends with 1 if an answer does not name it.
+
+usage: incidents.py [--keep] [NAME...]     --keep: replace what Fixtures/incidents has of them
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bundle_reader import Bundle
+from incident_acts import INCIDENTS, SECRETS, Stage
+from support import ROOT, program
+
+KEPT = ROOT / "Fixtures" / "incidents"
+FILE = "incident.signalbox"
+#: A kept bundle's size, in bytes.
+LARGEST = 64 << 10
+
+
+def asked(directory, words):
+    """What a verb says of a directory's bundle, and its status; nothing in the environment leads to a log."""
+    done = subprocess.run(
+        [program("replay"), *words, "--log", FILE], cwd=directory, capture_output=True, text=True, timeout=60,
+        env={"PATH": os.environ["PATH"], "TZ": "UTC"})
+    if done.returncode not in (0, 1, 4):
+        raise AssertionError(f"replay {words}: exit {done.returncode}\n{done.stderr}")
+    return f"{done.stdout}exit {done.returncode}\n"
+
+
+def named(pattern, at, answer):
+    return re.search(pattern.replace("{at}", rf"(?<![\d:]){re.escape(at)}"), answer, re.M) is not None
+
+
+def leaked(path):
+    """The secrets that are in a bundle's bytes, as they are or unpacked."""
+    data = path.read_bytes()
+    everything = b"\0".join([data, *Bundle(data).unpacked])
+    return [secret for secret in SECRETS if secret.encode() in everything]
+
+
+def perform(incident, directory):
+    """Acts it out, leaves the bundle in the directory, and tells what it is to show."""
+    with tempfile.TemporaryDirectory(prefix="signalbox-incident-") as place, Stage(place) as stage:
+        incident.act(stage)
+        stage.box.stop()
+        made = subprocess.run(
+            [program("replay"), "bundle", "--log", str(stage.box.data), "-o", str(directory / FILE)],
+            capture_output=True, text=True, timeout=60)
+        if made.returncode != 0:
+            raise AssertionError(made.stderr)
+        words = {"{request}": stage.request, "{key}": getattr(stage, "key", None)}
+    questions = []
+    for question, pattern in incident.questions:
+        for word, value in words.items():
+            question = [part.replace(word, value) if word in part else part for part in question]
+        questions.append({"ask": question, "names": pattern})
+    return {"reports": incident.reports, "page": incident.page, "culprit": {"at": stage.at, **stage.event},
+            "questions": questions}
+
+
+def faults(directory, told):
+    """What is wrong with a bundle; and whether each verb names the culprit."""
+    path, verbs = directory / FILE, []
+    found = [f"{secret[:6]}… is in the bundle" for secret in leaked(path)]
+    if path.stat().st_size > LARGEST:
+        found.append(f"{path.stat().st_size} bytes, more than {LARGEST}")
+    for question in told["questions"]:
+        answer = asked(directory, question["ask"])
+        if question["names"] is not None:
+            verbs.append((question["ask"][0], named(question["names"], told["culprit"]["at"], answer)))
+            if not verbs[-1][1]:
+                found.append(f"replay {' '.join(question['ask'])} does not name {told['culprit']['at']}:\n{answer}")
+    return found, verbs
+
+
+def answers(directory, told):
+    """The golden outputs by file name."""
+    return {
+        f"{number}-{question['ask'][0]}.txt": asked(directory, question["ask"])
+        for number, question in enumerate(told["questions"], 1)}
+
+
+def least(directory, told):
+    """The questions whose answer, from the least of the bundle that still gives it, does not name the culprit."""
+    lost = []
+    for question in told["questions"]:
+        verb, words = question["ask"][0], question["ask"][1:]
+        if question["names"] is None or verb not in ("bisect", "drift", "explain"):
+            continue
+        finding = f"{verb} {words[-1] if words else told['culprit']['stream']}"
+        with tempfile.TemporaryDirectory(prefix="signalbox-least-") as place:
+            file = Path(place) / FILE
+            made = subprocess.run(
+                [program("replay"), "bundle", "--log", str(directory / FILE), "--minimize", "--keeps", finding,
+                 "-o", str(file)], capture_output=True, text=True, timeout=60)
+            if made.returncode != 0:
+                lost.append(f"bundle --minimize --keeps {finding!r}: exit {made.returncode}\n{made.stderr}")
+            elif leaked(file) or not named(question["names"], told["culprit"]["at"], asked(place, question["ask"])):
+                lost.append(f"what --minimize --keeps {finding!r} leaves does not name {told['culprit']['at']}, or leaks")
+    return lost
+
+
+def keep(name, directory, told):
+    place = KEPT / name
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "expected").mkdir(parents=True)
+    shutil.copyfile(directory / FILE, place / FILE)
+    (place / "incident.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    for file, text in answers(place, told).items():
+        (place / "expected" / file).write_text(text)
+
+
+def act_out(incident, keeps=False):
+    with tempfile.TemporaryDirectory(prefix="signalbox-bundle-") as place:
+        try:
+            told = perform(incident, Path(place))
+            found, verbs = faults(Path(place), told)
+            found += least(Path(place), told)
+        except AssertionError as error:
+            return incident, None, [str(error)], []
+        if keeps and not found:
+            keep(incident.name, Path(place), told)
+        return incident, told, found, verbs
+
+
+def act_all(incidents, keeps=False):
+    """Two at a time: each has a gateway and a provider of its own."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield from pool.map(lambda one: act_out(one, keeps), incidents)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
+    unknown = set(options.names) - {one.name for one in INCIDENTS}
+    if unknown:
+        parser.error(f"no such incident: {', '.join(sorted(unknown))}")
+    bad = 0
+    print(f"{'incident':22} {'culprit':40} verbs that name it")
+    for incident, told, found, verbs in act_all(
+            [one for one in INCIDENTS if one.name in options.names or not options.names], options.keep):
+        culprit = f"{told['culprit']['at']} {told['culprit']['stream']} {told['culprit']['kind']}" if told else "-"
+        said = ", ".join(f"{verb} {'yes' if is_named else 'NO'}" for verb, is_named in verbs)
+        print(f"{incident.name:22} {culprit:40} {said}", flush=True)
+        print(f"{'':22} {incident.page}", flush=True)
+        for fault in found:
+            bad += 1
+            print(f"  FAULT {fault}", flush=True)
+    print(f"{bad} faults")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
