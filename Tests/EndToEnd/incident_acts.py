@@ -124,10 +124,10 @@ class Stage:
         file.write_text(text)
         self.line("apply", file, "--overwrite")
 
-    def cooled(self, account):
+    def cooled(self, account, what="rateLimitedUntil"):
+        """Waits until the account cools, or with `modelCooldowns` a model of it."""
         eventually(
-            lambda: self.api("GET", f"/api/providers/{account}")["connection"]["rateLimitedUntil"],
-            f"a cooldown of {account}")
+            lambda: self.api("GET", f"/api/providers/{account}")["connection"][what], f"a cooldown of {account}")
 
     # MARK: What did it
 
@@ -198,6 +198,8 @@ def alias_moved(stage):
     stage.ask(404, 1)
     first = stage.request
     # From then on the model cools at both accounts, and the answer speaks of that alone.
+    for account in ("mock-a1", "mock-a2"):
+        stage.cooled(account, "modelCooldowns")
     stage.ask(503, 4)
     stage.request = first
 
