@@ -310,6 +310,32 @@ import Testing
     #expect(throws: InquiryFault.self) { try BundleQuery(keeping: "window") }
   }
 
+  @Test func `a bundle that an earlier build made is read as it was`() throws {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/bundles/v1.bundle")
+    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1",
+      !FileManager.default.fileExists(atPath: file.path)
+    {
+      // Made once: what is kept as evidence is never made anew.
+      try FileManager.default.createDirectory(
+        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      let log = try TestLog.story()
+      try log.checkpoint(Curve25519.Signing.PrivateKey())
+      let made = try bundle(log, 12, isWithAddresses: false)
+      try Data(made.bytes).write(to: file)
+    }
+    let reader = try LogReader.open(bundle: file.path)
+    let said = [
+      try Replay.inspect(reader, path: "v1.bundle").text,
+      try Replay.window(reader, WindowQuery(), now: TestLog.now).text,
+      try Replay.state(reader, at: nil, now: TestLog.now).text,
+      try Replay.drift(reader, now: TestLog.now).text,
+    ]
+    try expectGolden(said.joined(separator: "\n"), "bundle-v1.txt")
+    #expect(try Replay.verify(reader, now: TestLog.now).exitCode == .same)
+  }
+
   @Test func `10,000 changed bundles are refused or say the same, and none does harm`() throws {
     let log = try TestLog.story()
     let made = try bundle(log, 9, 17)

@@ -82,10 +82,13 @@ extension LogReader {
         base: base, first: first, last: last, chainBefore: try chainValue(at: base),
         chain: try chainValue(at: last), isHistoryWhole: plan.isHistoryWhole,
         isMinimised: plan.isMinimised, note: plan.note))
+    // For a few events it would be longer than they are.
+    let dictionary = plan.isMinimised ? [] : self.dictionary(at: last)
     var offset = UInt64(header.encodedBytes)
     if let beginning = plan.earlier.first {
       var part = try BundlePartWriter(
-        self, file, at: offset, beginning: beginning, through: last, ordinal: 0, chain: nil)
+        self, file, at: offset, beginning: beginning, dictionary: dictionary, ordinal: 0,
+        chain: nil)
       for position in plan.earlier {
         guard position <= base else {
           throw StoreError(
@@ -99,7 +102,7 @@ extension LogReader {
       offset += header.earlier.bytes
     }
     var part = try BundlePartWriter(
-      self, file, at: offset, beginning: base.next, through: last, ordinal: 1,
+      self, file, at: offset, beginning: base.next, dictionary: dictionary, ordinal: 1,
       chain: header.facts.chainBefore)
     for position in base.rawValue + 1...last.rawValue {
       try part.add(Position(position), plan)
@@ -153,7 +156,7 @@ private struct BundlePartWriter {
 
   init(
     _ log: LogReader, _ file: any DiskFile, at start: UInt64, beginning: Position,
-    through last: Position, ordinal: UInt64, chain: Digest?
+    dictionary: [UInt8], ordinal: UInt64, chain: Digest?
   ) throws(StoreError) {
     self.log = log
     self.file = file
@@ -163,7 +166,6 @@ private struct BundlePartWriter {
     seed = checksumSeed(log.storeID)
     source = try Self.block(log, beginning.rawValue)
     guard let source else { throw Self.unreadable(beginning.rawValue) }
-    let dictionary = log.dictionary(at: last)
     codec = BlockCodec(dictionary: dictionary, isHigh: true)
     let header = SegmentHeader(
       storeID: log.storeID, ordinal: ordinal, first: beginning.rawValue,
