@@ -39,6 +39,7 @@ if [ "$purpose" = test ]; then
   need strace command -v strace
   need jq command -v jq
   need prometheus command -v promtool
+  need chromium command -v chromium
 fi
 if [ "$purpose" = bench ] || [ "$purpose" = test ]; then
   need nginx-light command -v nginx

@@ -33,6 +33,7 @@ struct ReplayCommand: ParsableCommand {
         replay bisect --predicate 'account/mock-a1 is cooling'
         replay drift --from -1d
         replay blame alias/fast
+        replay report --from -6h -o incident.html
         replay verify --log /var/lib/signalbox
         replay checkpoint > checkpoint.note
         replay prove 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e -o proof.json
@@ -41,7 +42,7 @@ struct ReplayCommand: ParsableCommand {
     subcommands: [
       WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
       WhatIfCommand.self, BisectCommand.self, DriftCommand.self, BlameCommand.self,
-      HistoryCommand.self,
+      HistoryCommand.self, ReportCommand.self,
       VerifyCommand.self,
       CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self, BundleCommand.self,
     ])

@@ -10,19 +10,27 @@ struct WindowCommand: ParsableCommand {
       timeline shows the first --limit of them. A damaged part is printed where it
       lies, and the exit code is 3.
 
+      With --interval requests are counted by interval, the figures that jumped come
+      first, and edits, cooldowns and gaps stand between the intervals. A failure is
+      what neither the caller nor the request itself was at fault for.
+
       EXAMPLES
         replay window                          the whole log
         replay window --from -15m              the last quarter of an hour
         replay window --from request:<id> --to 2:4711
         replay window --kind alias             edits of aliases only
         replay window --account mock/a1 --status 429 --json
+        replay window --from -1h --interval 1m   counted by the minute, jumps first
+        replay window --from -1h --baseline 7d --top 5
       """)
 
   @OptionGroup var options: LogOptions
 
   @OptionGroup var range: RangeOptions
 
-  @Option(help: "Only this kind of event, or its beginning: request, request.finished, alias.")
+  @Option(
+    name: [.customLong("kind"), .customLong("type")],
+    help: "Only this kind of event, or its beginning: request, request.finished, alias.")
   var kind: String?
 
   @Option(help: "Only this account: its id, its name, or provider/name.")
@@ -30,6 +38,9 @@ struct WindowCommand: ParsableCommand {
 
   @Option(help: "Only this key: its id or name.")
   var key: String?
+
+  @Option(help: "Only this organisation, by id.")
+  var org: String?
 
   @Option(help: "Only this model: as asked, as sent upstream, or an alias's name.")
   var model: String?
@@ -43,18 +54,38 @@ struct WindowCommand: ParsableCommand {
   @Option(help: "Events in the timeline; 0 shows all.")
   var limit = 1_000
 
+  @Option(
+    help: ArgumentHelp(
+      "Counts requests by intervals of this length: 1m, 15s.", valueName: "time"))
+  var interval: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Compares with what was so long before: 7d takes the seven days before the window, and of each the window's time of day.",
+      valueName: "time"))
+  var baseline: String?
+
+  @Option(help: "Shows so many of the slowest requests and most frequent failures.")
+  var top: Int?
+
   func validate() throws {
     guard limit >= 0 else { throw ValidationError("--limit must not be negative.") }
+    guard (0...1_000).contains(top ?? 0) else {
+      throw ValidationError("--top must be 0 to 1000.")
+    }
   }
 
   func run() throws {
     let (from, to) = try range.selectors()
-    let query = WindowQuery(
+    var query = WindowQuery(
       from: from, to: to,
       filter: WindowFilter(
-        kind: kind, account: account, key: key, model: model, provider: provider,
-        status: try status.map { try WindowFilter.StatusRange($0) }),
+        kind: kind, account: account, key: key, organisation: org, model: model,
+        provider: provider, status: try status.map { try WindowFilter.StatusRange($0) }),
       limit: limit, isDetailed: options.json)
+    query.interval = try interval.map { try LogOptions.length($0, "interval") }
+    query.baseline = try baseline.map { try LogOptions.length($0, "baseline") }
+    query.top = top ?? 0
     let log = try options.open()
     let progress = LogOptions.progress(of: log)
     try options.answer(Replay.window(log, query, now: LogOptions.now(), progress: progress))

@@ -73,6 +73,9 @@ final class TestLog {
         reason: "a test"))
   }
 
+  /// Lets time go by before the next event.
+  func wait(seconds: Int64) { time += seconds * 1_000_000_000 }
+
   func close() throws {
     try store?.close()
     store = nil

@@ -8,6 +8,8 @@ public struct WindowFilter: Sendable, Hashable {
   public var account: String?
   /// A key's id or name.
   public var key: String?
+  /// An organisation's id.
+  public var organisation: String?
   /// A model as asked, as resolved, an alias's name or target.
   public var model: String?
   /// A provider's id.
@@ -40,12 +42,14 @@ public struct WindowFilter: Sendable, Hashable {
 
   /// Matches everything that is not narrowed.
   public init(
-    kind: String? = nil, account: String? = nil, key: String? = nil, model: String? = nil,
-    provider: String? = nil, status: StatusRange? = nil
+    kind: String? = nil, account: String? = nil, key: String? = nil,
+    organisation: String? = nil, model: String? = nil, provider: String? = nil,
+    status: StatusRange? = nil
   ) {
     self.kind = kind
     self.account = account
     self.key = key
+    self.organisation = organisation
     self.model = model
     self.provider = provider
     self.status = status
@@ -54,15 +58,18 @@ public struct WindowFilter: Sendable, Hashable {
   /// The given filters, in a fixed order.
   var given: [(name: String, value: String)] {
     [
-      ("kind", kind), ("account", account), ("key", key), ("model", model),
-      ("provider", provider), ("status", status?.text),
+      ("kind", kind), ("account", account), ("key", key), ("org", organisation),
+      ("model", model), ("provider", provider), ("status", status?.text),
     ].compactMap { name, value in value.map { (name, $0) } }
   }
 
   /// - Parameter state: the configuration just after the event, so that what it adds has a name.
   func matches(_ entry: Entry, kind stored: String, _ state: ControlState) -> Bool {
     if let kind, stored != kind, !stored.hasPrefix(kind + ".") { return false }
-    if account == nil, key == nil, model == nil, provider == nil, status == nil { return true }
+    if account == nil, key == nil, organisation == nil, model == nil, provider == nil, status == nil
+    {
+      return true
+    }
     guard let event = entry.event else { return false }
     let subject = Subject(event, state)
     if let account, !subject.accounts.contains(where: { isAccount($0, account, state) }) {
@@ -71,6 +78,9 @@ public struct WindowFilter: Sendable, Hashable {
     if let key {
       let isMeant = subject.keys.contains { $0.rawValue == key || state.keys[$0]?.name == key }
       if !isMeant { return false }
+    }
+    if let organisation, !subject.organisations.contains(OrganisationID(organisation)) {
+      return false
     }
     if let model, !subject.models.contains(model) { return false }
     if let provider, !subject.providers.contains(ProviderID(provider)) { return false }
@@ -90,6 +100,7 @@ public struct WindowFilter: Sendable, Hashable {
   private struct Subject {
     var accounts: [AccountID] = []
     var keys: [KeyID] = []
+    var organisations: Set<OrganisationID> = []
     var providers: Set<ProviderID> = []
     var models: Set<String> = []
     var status: UInt16?
@@ -107,13 +118,18 @@ public struct WindowFilter: Sendable, Hashable {
       case .combo(.removed(let name)): models = [name]
       case .policy(let event):
         models = [event.id.model]
+        organisations = [event.id.organisation]
         if case .set(let it) = event { for share in it.accounts { add(share.account, state) } }
       case .alias(.set(let it)): models = [it.name, it.target]
       case .alias(.removed(let name)): models = [name]
-      case .key(let event): keys = [event.id]
+      case .organisation(let event): organisations = [event.id]
+      case .key(let event):
+        keys = [event.id]
+        if let key = state.keys[event.id] { organisations = [key.organisation] }
       case .request(.finished(let it)):
         for attempt in it.attempts { add(attempt.account, state) }
         keys = it.key.map { [$0] } ?? []
+        if let organisation = it.organisation { organisations = [organisation] }
         models = [it.modelAsked]
         if let resolved = it.modelResolved {
           models.insert(resolved)
@@ -127,9 +143,12 @@ public struct WindowFilter: Sendable, Hashable {
       case .request(.dispatched(let it)):
         if let account = it.account { add(account, state) }
         keys = it.key.map { [$0] } ?? []
+        if let organisation = it.organisation { organisations = [organisation] }
         models = [it.modelAsked]
-      case .request(.interrupted(let it)): keys = it.key.map { [$0] } ?? []
-      case .request(.deliveryFailed), .request(.deniedSummary), .organisation, .settings, .pricing,
+      case .request(.interrupted(let it)):
+        keys = it.key.map { [$0] } ?? []
+        if let organisation = it.organisation { organisations = [organisation] }
+      case .request(.deliveryFailed), .request(.deniedSummary), .settings, .pricing,
         .access, .gateway:
         break
       }

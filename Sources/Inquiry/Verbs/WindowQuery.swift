@@ -13,6 +13,13 @@ public struct WindowQuery: Sendable, Hashable {
   /// Whether each line of the timeline carries all fields, as JSON shows them; text needs none.
   public var isDetailed: Bool
 
+  /// Length of the intervals in which requests are counted, in nanoseconds, from a second on; nil: each event is told.
+  public var interval: Int64?
+  /// How long before the window what it is held against begins, in nanoseconds, from a second on; nil: nothing is.
+  public var baseline: Int64?
+  /// So many slow requests and kinds of failures are told, 0…1,000.
+  public var top = 0
+
   /// Without arguments: everything, and the first 1,000 events of it in the timeline.
   public init(
     from: Selector? = nil, to: Selector? = nil, filter: WindowFilter = WindowFilter(),

@@ -31,6 +31,12 @@ public struct WindowReport: InquiryReport, Hashable {
   public var timeline: [Line]
   /// Matching events that the limit left out.
   public var omitted: UInt64
+  /// What was asked for besides; each nil if it was not.
+  var series: IntervalSeries?
+  var baseline: Baseline?
+  var top: TopRequests?
+  /// Of all requests that match; what a baseline is held against.
+  var figures: RequestFigures?
 
   /// Times in which the log could not take requests' records.
   public struct Unrecorded: Sendable, Hashable {
@@ -109,10 +115,11 @@ extension Replay {
     guard report.first <= report.last || isToEnd else { return report }
 
     let (from, through) = (report.first, report.last)
+    try report.prepare(log, query, now, progress)
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
     try log.read(
       from: start, through: isToEnd ? nil : through, progress: progress
-    ) { item in
+    ) { (item) throws(InquiryFault) in
       switch item {
       case .gap(let gap):
         fold.apply(gap)
@@ -135,7 +142,7 @@ extension Replay {
         let before = fold.state
         fold.apply(entry)
         report.unrecorded.apply(entry.recorded?.event)
-        report.take(entry, before, fold.state, query)
+        try report.take(entry, before, fold.state, query)
       }
     }
     report.unrecorded.openSince = fold.openGap
@@ -146,7 +153,7 @@ extension Replay {
 extension WindowReport {
   fileprivate mutating func take(
     _ entry: Entry, _ before: ControlState, _ after: ControlState, _ query: WindowQuery
-  ) {
+  ) throws(InquiryFault) {
     eventsInRange += 1
     let epoch = entry.stored.epoch.rawValue
     if epochs.last != epoch { epochs.append(epoch) }
@@ -155,6 +162,11 @@ extension WindowReport {
     lastRead = moment
     guard filter.matches(entry, kind: entry.stored.kind, after) else { return }
     summary.add(entry, after)
+    if case .request(.finished(let fact)) = entry.event {
+      try count(fact, moment, entry.stored.position.rawValue, after)
+    }
+    // Among intervals requests are counted, and only what else happened is told.
+    if series != nil, entry.stored.kind.hasPrefix("request.") { return }
     if query.limit > 0, timeline.count >= query.limit {
       omitted += 1
       return
@@ -200,7 +212,8 @@ extension WindowReport {
         : coverage.text
       return out + "\nNothing to show. \(why)\n"
     }
-    out += "\n" + summary.text + "\n"
+    out += "\n" + summary.text + besides + "\n"
+    if let series { return out + text(of: series) }
     let width = timeline.map(\.place.count).max() ?? 0
     for line in timeline {
       guard let time = line.time else {
@@ -218,24 +231,25 @@ extension WindowReport {
 
   /// For machines.
   public var json: JSONTree {
-    .object([
-      .init("replay", .text("window")), .init("log", coverage.json),
-      .init(
-        "window",
-        .object([
-          .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
-          .init("firstAt", .text(firstRead?.place)), .init("lastAt", .text(lastRead?.place)),
-          .init("firstTime", .text(firstRead.map { rfc3339($0.time) })),
-          .init("lastTime", .text(lastRead.map { rfc3339($0.time) })),
-          .init("epochs", .array(epochs.map { .count($0) })),
-          .init("events", .count(eventsInRange)),
-        ])),
-      .init("gaps", .array(gaps.map(\.json))), .init("gapsBefore", .count(gapsBefore)),
-      .init("unrecorded", unrecorded.json),
-      .init("filter", .object(filter.given.map { .init($0.name, .text($0.value)) })),
-      .init("summary", summary.json),
-      .init("timeline", .array(timeline.map { .object($0.members) })),
-      .init("omitted", .count(omitted)),
-    ])
+    .object(
+      [
+        .init("replay", .text("window")), .init("log", coverage.json),
+        .init(
+          "window",
+          .object([
+            .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
+            .init("firstAt", .text(firstRead?.place)), .init("lastAt", .text(lastRead?.place)),
+            .init("firstTime", .text(firstRead.map { rfc3339($0.time) })),
+            .init("lastTime", .text(lastRead.map { rfc3339($0.time) })),
+            .init("epochs", .array(epochs.map { .count($0) })),
+            .init("events", .count(eventsInRange)),
+          ])),
+        .init("gaps", .array(gaps.map(\.json))), .init("gapsBefore", .count(gapsBefore)),
+        .init("unrecorded", unrecorded.json),
+        .init("filter", .object(filter.given.map { .init($0.name, .text($0.value)) })),
+        .init("summary", summary.json),
+        .init("timeline", .array(timeline.map { .object($0.members) })),
+        .init("omitted", .count(omitted)),
+      ] + besidesJSON)
   }
 }

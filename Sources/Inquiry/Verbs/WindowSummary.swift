@@ -24,6 +24,8 @@ public struct WindowSummary: Sendable, Hashable {
   public private(set) var models: [String: Row] = [:]
   private var open: Set<RequestID> = []
   private static let unresolved = "(none)"
+  private static let other = "(other)"
+  private static let namesMax = 1_000
 
   /// Requests seen in flight whose end is not in the window.
   public var inFlightAtEnd: Int { open.count }
@@ -38,21 +40,23 @@ public struct WindowSummary: Sendable, Hashable {
     public private(set) var tokensIn: UInt64 = 0
     /// As reported.
     public private(set) var tokensOut: UInt64 = 0
-    private var microseconds: [UInt64] = []
+    private var times = LatencyFigures()
 
     mutating func add(isFailure: Bool, usage: TokenUsage?, microseconds total: UInt64) {
       count += 1
       if isFailure { failures += 1 }
       tokensIn = tokensIn.clamped(adding: usage?.input ?? 0)
       tokensOut = tokensOut.clamped(adding: usage?.output ?? 0)
-      microseconds.append(total)
+      times.record(total)
     }
 
-    /// The least total time that at least `percent` of the calls did not exceed (nearest rank).
-    public func percentile(_ percent: Int) -> UInt64? {
-      guard !microseconds.isEmpty else { return nil }
-      let rank = (microseconds.count * min(100, max(1, percent)) + 99) / 100
-      return microseconds.sorted()[rank - 1]
+    /// The least total time that at least `percent` of the calls did not exceed (nearest rank); beyond 4,096 calls the
+    /// end of its bucket, which is less than 0.8 % wide.
+    public func percentile(_ percent: Int) -> UInt64? { times.percentile(percent) }
+
+    /// As shown: `≤` where it is the end of a bucket.
+    fileprivate func shown(_ percent: Int) -> String {
+      percentile(percent).map { (times.isExact ? "" : "≤ ") + Shown.duration($0) } ?? "–"
     }
   }
 
@@ -79,15 +83,22 @@ public struct WindowSummary: Sendable, Hashable {
     if let errorClass = it.errorClass { errorClasses[errorClass.name, default: 0] += 1 }
     for (index, attempt) in it.attempts.enumerated() {
       let isLast = index + 1 == it.attempts.count
-      accounts[EventLine.name(attempt.account, state), default: Row()].add(
+      accounts[kept(EventLine.name(attempt.account, state), accounts), default: Row()].add(
         isFailure: attempt.errorClass != nil, usage: isLast ? it.usage : nil,
         microseconds: attempt.totalMicroseconds)
     }
     guard it.operation.isInference else { return }
     // Names that clients made up share a row: there is no end of them.
-    models[it.modelResolved ?? WindowSummary.unresolved, default: Row()].add(
+    models[kept(it.modelResolved ?? WindowSummary.unresolved, models), default: Row()].add(
       isFailure: it.ending != .completed || it.status >= 400, usage: it.usage,
       microseconds: it.totalMicroseconds)
+  }
+}
+
+extension WindowSummary {
+  /// The name under which a row is kept: beyond so many they share one.
+  private func kept(_ name: String, _ rows: [String: Row]) -> String {
+    rows[name] == nil && rows.count >= Self.namesMax ? Self.other : name
   }
 }
 
@@ -137,8 +148,7 @@ extension WindowSummary {
     for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
       table.add(
         Shown.text(name), String(row.count), String(row.failures), String(row.tokensIn),
-        String(row.tokensOut), row.percentile(50).map(Shown.duration) ?? "–",
-        row.percentile(95).map(Shown.duration) ?? "–")
+        String(row.tokensOut), row.shown(50), row.shown(95))
     }
     return "\n" + table.rendered()
   }

@@ -1,0 +1,278 @@
+import Domain
+import EventStore
+
+// What may have contributed, by rules over what was counted; each says its rule and its numbers.
+extension IncidentPass {
+  private static let contributionsMax = 12
+  private static let timelineMax = 300
+  private static let minute: Int64 = 60_000_000_000
+
+  /// The report with all that follows from what was read.
+  func finish(_ log: LogReader, _ progress: Progress?) throws(InquiryFault) -> IncidentReport {
+    var report = report
+    let drift = try Replay.drift(
+      log, from: .position(lookFrom.rawValue, epoch: nil),
+      to: .position(report.impactLast.rawValue, epoch: nil), now: to, progress: progress)
+    let fought = Dictionary(
+      drift.findings.map { ($0.edit.position, $0) }, uniquingKeysWith: { a, _ in a })
+    let changes = ChangePoint.find(in: report.series)
+    if report.main != nil {
+      var found: [IncidentReport.Contribution] = []
+      for edit in edits {
+        if let it = contribution(edit, fought[edit.position]) { found.append(it) }
+      }
+      found += calls(report) + lifeEvents(report) + loads(changes) + credentials()
+      report.contributions = Array(
+        found.sorted { ($1.score, $0.time, $0.what) < ($0.score, $1.time, $1.what) }
+          .prefix(Self.contributionsMax))
+      report.helped = Array(
+        edits.compactMap { helped($0) }.sorted { $0.time < $1.time }.prefix(
+          Self.contributionsMax))
+    }
+    tell(&report, changes)
+    return report
+  }
+
+  // MARK: Edits
+
+  private func contribution(
+    _ edit: Edit, _ drift: DriftReport.Finding?
+  ) -> IncidentReport.Contribution? {
+    let place = edit.position
+    guard place <= report.impactLast.rawValue, !edit.who.isEmpty else { return nil }
+    let isBefore = place <= report.impactFirst.rawValue
+    var turned: (share: (before: Share, after: Share), part: String)?
+    var used = false
+    for (at, part) in edit.parts.enumerated() {
+      let start = isBefore ? Share.none : (atBegan[part] ?? .none)
+      let before = edit.atEdit[at] - start
+      let after = (edit.atNext?[at] ?? atLast[part] ?? .none) - edit.atEdit[at]
+      if ((atLast[part] ?? .none) - (atBegan[part] ?? .none)).part > 0 { used = true }
+      let differs =
+        after.isAbove(before)
+        && (after.differs(from: before)
+          || before.whole < 5 && after.part >= 3 && after.isOver(500_000))
+      if differs, turned == nil { turned = ((before, after), part) }
+    }
+    let distance = began.time.rawValue - edit.moment.time.rawValue
+    let minutes = Int(distance.magnitude / UInt64(Self.minute))
+    var (score, rule, evidence): (Int, IncidentReport.Contribution.Rule, String)
+    if let turned {
+      (score, rule) = (isBefore ? 200 - min(100, minutes) : 110, .editTurned)
+      evidence =
+        "of \(Self.name(turned.part)) \(turned.share.before.text) failed before it, "
+        + "\(turned.share.after.text) after it"
+    } else if isBefore, used, minutes < 15 {
+      (score, rule) = (40 - minutes, .editNear)
+      evidence =
+        "it touched what failed; what failed before and after it does not differ by more than chance"
+    } else if drift != nil {
+      (score, rule, evidence) = (25, .drift, "nothing that failed speaks for it")
+    } else {
+      return nil
+    }
+    evidence += "; " + Self.distance(distance)
+    var places = [edit.moment.place]
+    if let drift {
+      score += 20
+      places += [drift.replaced.place] + (drift.original.map { [$0.place] } ?? [])
+      evidence +=
+        "; it was \(drift.rules.map(\.rawValue).joined(separator: ", ")) against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name)"
+    }
+    return .init(
+      rule: rule, score: score, time: edit.moment.time, places: places, what: edit.what,
+      who: edit.who, evidence: evidence)
+  }
+
+  private func helped(_ edit: Edit) -> IncidentReport.Contribution? {
+    guard edit.position > report.impactFirst.rawValue, !edit.who.isEmpty else { return nil }
+    for (at, part) in edit.parts.enumerated() {
+      let before = edit.atEdit[at] - (atBegan[part] ?? .none)
+      let after = (edit.atNext?[at] ?? counted[part] ?? .none) - edit.atEdit[at]
+      guard before.isAbove(after), after.differs(from: before) else { continue }
+      return .init(
+        rule: .editHelped, score: 0, time: edit.moment.time, places: [edit.moment.place],
+        what: edit.what, who: edit.who,
+        evidence: "of \(Self.name(part)) \(before.text) failed before it, \(after.text) after it")
+    }
+    return nil
+  }
+
+  /// `requests for fast`, `calls of mock-a1`.
+  private static func name(_ part: String) -> String {
+    guard let slash = part.firstIndex(of: "/") else { return "all requests" }
+    let name = Shown.text(String(part[part.index(after: slash)...]))
+    return switch part[..<slash] {
+    case "model": "requests for \(name)"
+    case "sent": "requests sent as \(name)"
+    case "key": "requests of key \(name)"
+    case "organisation": "requests of \(name)"
+    case "account": "calls of account \(name)"
+    case "provider": "calls of provider \(name)"
+    default: "all requests"
+    }
+  }
+
+  private static func distance(_ nanoseconds: Int64) -> String {
+    Shown.length(nanoseconds) + (nanoseconds >= 0 ? " before the first failure" : " after it began")
+  }
+
+  // MARK: What nobody edited
+
+  private func calls(_ report: IncidentReport) -> [IncidentReport.Contribution] {
+    let all = report.impact.figures.failedCalls
+    return report.impact.accounts.rows.prefix(20).compactMap { row in
+      guard row.failed >= 3, let first = firstFailedCall[row.name] else { return nil }
+      let ids = report.lanes.lanes.filter { $0.value.name == row.name }.keys.sorted()
+      let part = ids.first.map { "account/\($0.rawValue)" } ?? ""
+      let before = atBegan[part] ?? .none
+      guard row.share.isAbove(before), row.share.differs(from: before) || before.whole < 5 else {
+        return nil
+      }
+      return .init(
+        rule: .callsFailed, score: 60 + Int(min(30, row.failed * 30 / max(1, all))),
+        time: first.time, places: [first.place], what: "calls of \(row.name) failed", who: "",
+        evidence:
+          "\(row.share.text) failed in the incident, \(before.text) in the hour before; "
+          + "\(Share(part: row.failed, whole: all).percent) of all failed calls")
+    }
+  }
+
+  private func lifeEvents(_ report: IncidentReport) -> [IncidentReport.Contribution] {
+    var found: [IncidentReport.Contribution] = []
+    for (at, start) in starts.enumerated() where start.moment.time <= (report.main?.last.time ?? to)
+    {
+      let last = at > 0 ? starts[at - 1].fact.version : report.builds.first?.version
+      let before = start.counted
+      let after = (atLast["all"] ?? .none) - before
+      let distance = began.time.rawValue - start.moment.time.rawValue
+      if let last, last != start.fact.version, distance < 60 * Self.minute {
+        let isTurn = after.isAbove(before) && after.differs(from: before)
+        found.append(
+          .init(
+            rule: .newBuild, score: isTurn ? 150 : 45, time: start.moment.time,
+            places: [start.moment.place],
+            what: "build \(Shown.text(start.fact.version)) started, behind \(Shown.text(last))",
+            who: "",
+            evidence:
+              "of all requests \(before.text) failed before it, \(after.text) after it; "
+              + Self.distance(distance)))
+      }
+      if !start.fact.previousStopWasClean {
+        found.append(
+          .init(
+            rule: .notRunning, score: 95, time: start.moment.time, places: [start.moment.place],
+            what: "the gateway had ended without stopping, and was started again", who: "",
+            evidence:
+              "\(Shown.count(start.fact.interruptedRequests, "request")) in flight had no end"))
+      }
+    }
+    for episode in report.main?.episodes ?? [] where episode.rule == .notRunning {
+      found.append(
+        .init(
+          rule: .notRunning, score: 120, time: episode.began.time,
+          places: [episode.began.place, episode.last.place], what: "the gateway did not run",
+          who: "",
+          evidence: "no event for "
+            + Shown.length(episode.last.time.rawValue - episode.began.time.rawValue)
+            + ", then it started"))
+    }
+    for doubt in report.doubts where doubt.what.hasPrefix("from here on") {
+      found.append(
+        .init(
+          rule: .notRecorded, score: 50, time: began.time, places: [doubt.place],
+          what: "the log could not take requests' outcomes", who: "", evidence: doubt.what))
+    }
+    return found
+  }
+
+  private func loads(_ changes: [ChangePoint]) -> [IncidentReport.Contribution] {
+    changes.compactMap { change in
+      guard change.figure == .rate, change.isRise, let moment = change.moment else { return nil }
+      let distance = began.time.rawValue - moment.time.rawValue
+      guard distance < 15 * Self.minute, distance > -Self.minute else { return nil }
+      return .init(
+        rule: .load, score: 55, time: moment.time, places: [moment.place], what: change.text,
+        who: "", evidence: Self.distance(distance))
+    }
+  }
+
+  private func credentials() -> [IncidentReport.Contribution] {
+    expired.sorted { $0.key < $1.key }.compactMap { id, it in
+      guard let first = firstFailedCall[it.name] else { return nil }
+      return .init(
+        rule: .credentialExpired, score: 130, time: it.at, places: [first.place],
+        what: "the credential of \(it.name) ended at \(rfc3339(it.at))", who: "",
+        evidence: "calls of it failed from \(first.place) on")
+    }
+  }
+
+  // MARK: The timeline
+
+  private func tell(_ report: inout IncidentReport, _ changes: [ChangePoint]) {
+    var rows = report.timeline
+    if let main = report.main {
+      // Conditions that share a moment share a row.
+      func add(
+        _ time: (Episode) -> UnixNanoseconds, _ place: (Episode) -> String, _ what: String,
+        _ episodes: [Episode]
+      ) {
+        let groups = Dictionary(grouping: episodes, by: { place($0) + "\(time($0).rawValue)" })
+        for group in groups.values {
+          rows.append(
+            .init(
+              kind: .ladder, time: time(group[0]), place: place(group[0]),
+              what: what + group.map(\.name).joined(separator: ", "), who: ""))
+        }
+      }
+      add({ $0.began.time }, { $0.began.place }, "begins to hold: ", main.episodes)
+      add({ $0.rang }, { _ in "" }, "has held long enough to ring: ", main.episodes)
+      add(
+        { $0.last.time }, { $0.last.place }, "last event of: ",
+        main.episodes.filter { !$0.goesOn })
+    }
+    // The jumps of single classes of errors are those of failures again.
+    for change in changes where [.rate, .failed, .firstByte].contains(change.figure) {
+      rows.append(
+        .init(
+          kind: .change, time: change.moment?.time ?? change.start,
+          place: change.moment?.place ?? "", what: change.text, who: ""))
+    }
+    for gap in report.gaps where gap.first <= report.impactLast {
+      guard let time = gap.minTime else { continue }
+      rows.append(
+        .init(kind: .gap, time: UnixNanoseconds(time), place: "", what: gap.text, who: ""))
+    }
+    let sorted = rows.enumerated().sorted {
+      ($0.element.time, $0.element.kind.rawValue, $0.element.what, $0.offset)
+        < ($1.element.time, $1.element.kind.rawValue, $1.element.what, $1.offset)
+    }.map(\.element)
+    guard sorted.count > Self.timelineMax else {
+      report.timeline = sorted
+      return
+    }
+    // What people did and what the ladder says stay longest; health and jumps go first.
+    let order: [IncidentReport.TimelineRow.Kind] = [
+      .ladder, .gap, .gateway, .edit, .change, .health,
+    ]
+    var room = Self.timelineMax
+    var kept: Set<Int> = []
+    for kind in order {
+      for (at, row) in sorted.enumerated() where row.kind == kind && room > 0 {
+        kept.insert(at)
+        room -= 1
+      }
+    }
+    report.timeline = sorted.enumerated().filter { kept.contains($0.offset) }.map(\.element)
+    report.timelineOmitted += UInt64(sorted.count - report.timeline.count)
+  }
+}
+
+extension Share {
+  /// What came after an earlier reading.
+  static func - (a: Share, b: Share) -> Share {
+    Share(
+      part: a.part >= b.part ? a.part - b.part : 0,
+      whole: a.whole >= b.whole ? a.whole - b.whole : 0)
+  }
+}
