@@ -12,6 +12,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from shifted_clock import ShiftedClock
 from support import ADMIN_PASSWORD, CLIENT_KEY, PATIENCE, Gateway, Simulator, eventually, message, program
 
 PROMPT = "the canary sang of the 7.40 from Didcot"
@@ -46,8 +47,12 @@ pricing: {{mock: {{gpt-4o-mini: {{input: 0.15, output: 0.6}}, gpt-4o: {{input: 2
 """
 
 
+#: When every act begins: 2026-11-20T13:30:00Z.
+START = 1_795_181_400
+
+
 class Stage:
-    """One gateway and one simulated provider in a directory, and what an act does to them."""
+    """One gateway, whose clock the act sets, and one simulated provider in a directory; what an act does to them."""
 
     def __init__(self, directory):
         self.directory = Path(directory)
@@ -57,7 +62,9 @@ class Stage:
         self.upstream = Simulator(self.directory)
         self.children.append(self.upstream.child)
         self.play()
-        self.box = Gateway(self.directory, CONFIGURATION.format(base=self.upstream.base_url))
+        self.clock = ShiftedClock(self.directory, START)
+        self.box = Gateway(
+            self.directory, CONFIGURATION.format(base=self.upstream.base_url), environment=self.clock.environment)
         self.children.append(self.box.child)
         return self
 
@@ -79,6 +86,12 @@ class Stage:
             answer = self.box.chat(message(PROMPT, model=model), key=key)
             require(answer.status == expected, f"{model}: {answer.status}, not {expected}: {answer.body!r}")
             self.request = answer.header("x-request-id")
+
+    def minutes(self, count, expected, each=4, **more):
+        """So many minutes go by, in each of which so many clients ask."""
+        for _ in range(count):
+            self.ask(expected, each, **more)
+            self.clock.forward(60)
 
     def hang_up(self, model="fast"):
         """A client that reads the beginning of a stream, and leaves."""
@@ -187,6 +200,12 @@ EXPLAIN = (["explain", "{request}"], r"{at} ")
 STRATEGY = "settings.fallbackStrategy"
 
 
+def report(places="1"):
+    """Among the contributing events, at one of these places."""
+    return ["report"], r"^\| [%s] \| [^|]* \| `{at}`" % places
+
+
+
 # MARK: Names
 
 @incident("A1 A2", "Everything that asks for `fast` fails since a few minutes.",
@@ -237,11 +256,11 @@ def prefix_made_room(stage):
     stage.ask(404, model="spare/gpt-4o-mini")
 
 
-@incident("A5", "503 for `fast`: no account. All accounts are well.", EXPLAIN, blame("provider/mock.isActive"))
+@incident("A5", "503 for `fast`: no account. All accounts are well.", EXPLAIN, blame("provider/mock.isActive"), report())
 def provider_switched_off(stage):
-    stage.ask(200, 4)
+    stage.minutes(10, 200)
     stage.culprit("provider/mock", "provider.", stage.api, "PUT", "/api/provider-nodes/mock", {"isActive": False})
-    stage.ask(503, 4)
+    stage.minutes(10, 503)
 
 
 @incident("R25", "404 for a model that is in the contract.",
@@ -269,7 +288,7 @@ def wrong_credential(stage):
 @incident("C5 C13", "429 for everybody, and it does not pass.",
           bisect("account/mock-a2 is cooling"), EXPLAIN, blame("health/mock-a2.cooldownRule"))
 def long_reset(stage):
-    stage.ask(200)
+    stage.minutes(10, 200)
     late = {"status": 429, "reset": {"form": "retry-after", "in": "55m"}}
     stage.play(a1=late)
     stage.ask(200, 1)
@@ -277,21 +296,21 @@ def long_reset(stage):
     stage.play(a1=late, a2=late)
     stage.culprit("health/mock-a2", "health.cooldown_started", stage.ask, 429, 1)
     stage.cooled("mock-a2")
-    stage.ask(429)
+    stage.minutes(10, 429)
 
 
 @incident("C13", "One account's limit took the whole model down, though there are two.",
-          EXPLAIN, blame("account/mock-a1.degraded"))
+          EXPLAIN, blame("account/mock-a1.degraded"), report())
 def degrade_forgotten(stage):
     stage.ask(200)
     stage.culprit(
         "account/mock-a1", "account.", stage.api, "POST", "/v1/admin/routing/backends/mock-a1/degrade",
         {"reason": "slow, looking at it"})
-    stage.ask(200)
+    stage.minutes(10, 200)
     stage.play(a2={"status": 429, "reset": {"form": "retry-after", "in": "20m"}})
     stage.ask(429, 1)
     stage.cooled("mock-a2")
-    stage.ask(429)
+    stage.minutes(10, 429)
 
 
 @incident("C8", "An account is put aside for every single hiccup since the new policy.",
@@ -400,30 +419,33 @@ def form_of_yesterday(stage):
 
 @incident("A2", "Errors for some minutes, over by themselves. Cause unknown.",
           (["window", "--status", "5xx"], None), (["bisect", "--predicate", "errors > 20% over 5m of 10"], None),
-          EXPLAIN, DRIFT)
+          EXPLAIN, DRIFT,
+          # An edit of the same moment to an account whose calls all failed stands beside it.
+          report("12"))
 def errors_of_an_afternoon(stage):
     stage.apply(("fast: mock/gpt-4o-mini", f"fast: {LARGE}"))
-    stage.ask(200, 4)
+    stage.minutes(2, 200)
     stage.point(MINI)
-    stage.ask(200, 10)
-    stage.ask(200, 3, model="smart")
+    stage.minutes(8, 200)
     stage.api("PATCH", "/api/pricing", {"mock": {"gpt-4o": {"input": 2.25, "output": 9}}})
+    stage.minutes(2, 200, model="smart")
     stage.point("spare/gpt-4o-mini", alias="nightly")
     # Nobody asks for it but by the combo, which has another.
     stage.play(models=["gpt-4o-mini", {"name": "gpt-4o", "behaviour": {"status": 500}}])
-    stage.ask(200, 4, model="nightly")
+    stage.minutes(4, 200, model="nightly")
     stage.line("accounts", "change", "mock-a2", "--priority", 3)
-    stage.ask(200, 6)
+    stage.minutes(9, 200)
     stage.culprit(
         "alias/fast", "alias.set", stage.apply, ("fast: mock/gpt-4o-mini", f"fast: {LARGE}"), ("rpm: 100000", "rpm: 50000"))
     stage.ask(200, 1, model="nightly")
     stage.ask(500, 1)
     first = stage.request
-    stage.ask(500, 7)
+    stage.minutes(8, 500)
     stage.ask(200, 2, model="nightly")
     stage.api("POST", "/api/keys", {"name": "loadtest", "organisation": "acme"}, 201)
+    stage.minutes(6, 500)
     stage.api("PATCH", "/api/settings", {"maxAttempts": 3})
-    stage.ask(500, 4)
+    stage.minutes(11, 500)
     stage.point(MINI)
-    stage.ask(200, 8)
+    stage.minutes(10, 200)
     stage.request = first
