@@ -237,6 +237,96 @@ struct EvidenceTests {
     }
   }
 
+  @Test func `what came before a time is found behind events of a clock that was ahead`()
+    async throws
+  {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      let began = box.clock.now.rawValue
+      // A moment in which the clock is forty days ahead.
+      box.clock.advance(seconds: 40 * 86_400)
+      try append(finished(id(1)), box)
+      box.clock.advance(seconds: -40 * 86_400)
+      for minute in 0..<4 {
+        let requests = (1...1100).map { finished(id(minute * 10_000 + 10 + $0)) }
+        try append(requests.map { .request($0) }, box)
+        box.clock.advance(seconds: 60)
+      }
+      func found(_ path: String, _ rows: String, _ query: String) async throws -> Int {
+        var (count, cursor) = (0, "")
+        while true {
+          let page = try await box.call(.get, "\(path)?limit=1000&\(query)\(cursor)", as: token)
+          #expect(page.json["complete"]?.bool == true, "\(page.text.prefix(200))")
+          count += page.json[rows]?.array?.count ?? 0
+          guard let next = page.json["next"]?.string else { return count }
+          cursor = (rows == "logs" ? "&after=" : "&before=") + next
+        }
+      }
+      for minute in 0...4 {
+        let end = rfc3339(UnixNanoseconds(began + Int64(minute) * 60_000_000_000 - 1_000_000_000))
+        #expect(
+          try await found("/api/usage/logs", "logs", "since=2000-01-01T00:00:00Z&until=\(end)")
+            == 1100 * minute)
+        #expect(
+          try await found("/api/events", "events", "type=request.finished&to=\(end)")
+            == 1100 * minute)
+      }
+      let late = rfc3339(UnixNanoseconds(began + 41 * 86_400 * 1_000_000_000))
+      #expect(try await found("/api/usage/logs", "logs", "until=\(late)") == 4401)
+    }
+  }
+
+  @Test func `sums of an account that is gone are not those of its namesake`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      _ = try await box.call(.post, "/api/provider-nodes", ConfigurationTests.node, as: token)
+      var ids: [String] = []
+      for requests in [3, 2] {
+        if let gone = ids.last {
+          #expect(try await box.call(.delete, "/api/providers/\(gone)", as: token).status == 200)
+        }
+        let made = try await box.call(
+          .post, "/api/providers", #"{"provider":"mock","apiKey":"sk-1","name":"a1"}"#, as: token)
+        let id = try #require(made.json["connection"]?["id"]?.string, "\(made.text)")
+        for number in 1...requests {
+          try append(finished(self.id(ids.count * 10 + number), account: id), box)
+        }
+        ids.append(id)
+      }
+      #expect(ids[0] != ids[1])
+      let history = try await box.call(.get, "/api/usage/history", as: token)
+      let shown = try #require(history.json["byAccount"]?.members)
+      #expect(
+        shown.map(\.name) == ["a1", ids[0]].sorted().map { "gpt-4o-mini (mock - \($0))" })
+      for (id, requests) in zip(ids, [3, 2]) {
+        let row = shown.first { $0.value["connectionId"]?.string == id }
+        #expect(row?.value["requests"]?.int == Int64(requests), "\(history.text)")
+        #expect(row?.value["accountName"]?.string == "a1")
+      }
+    }
+  }
+
+  @Test func `two words for one filter agree, or are refused`() async throws {
+    try await TestBox.with { box in
+      let token = try await box.signIn()
+      try append(finished(id(1)), box)
+      for (query, field) in [
+        ("organisation=acme&organization=other", "organization"),
+        ("organization=acme&organization_id=other", "organization_id"),
+        ("account=a&backend_id=b", "backend_id"),
+      ] {
+        for path in ["/api/usage/logs", "/v1/admin/routing/decisions"] {
+          let reply = try await box.call(.get, "\(path)?\(query)", as: token)
+          #expect(reply.status == 400, "\(path)?\(query): \(reply.text)")
+          #expect(reply.text.contains("\"field\":\"\(field)\""), "\(reply.text)")
+        }
+      }
+      let same = try await box.call(
+        .get, "/api/usage/logs?organisation=acme&organization_id=acme", as: token)
+      #expect(same.json["logs"]?.array?.count == 1, "\(same.text)")
+    }
+  }
+
   @Test func `the list is newest first, bounded, and shows what is under way`() async throws {
     try await TestBox.with { box in
       let token = try await box.signIn()

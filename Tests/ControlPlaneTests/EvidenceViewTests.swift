@@ -197,6 +197,10 @@ struct EvidenceViewTests {
       }
       let facts = story.facts.map(\.fact)
       let attempts = facts.flatMap(\.attempts)
+      // A filter by outcome holds beside the type, as all others do.
+      let limited = try await rows("&decision_type=RATE_LIMIT").count
+      #expect(try await rows("&decision_type=RATE_LIMIT&outcome=denied").count == limited)
+      #expect(try await rows("&decision_type=RATE_LIMIT&outcome=completed").isEmpty)
       let all = try await rows("")
       #expect(all.count == attempts.count + facts.filter { $0.attempts.isEmpty }.count)
       let failovers = try await rows("&decision_type=FAILOVER")

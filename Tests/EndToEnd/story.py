@@ -133,9 +133,9 @@ class Story(unittest.TestCase):
 
     # MARK: Clients
 
-    def ask(self, model, times=1, key=CLIENT_KEY, text="How long is a block section?", **more):
+    def ask(self, model, times=1, key=CLIENT_KEY, text="How long is a block section?", patience=PATIENCE, **more):
         """The statuses of so many requests, on one connection."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.box.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.box.port, timeout=patience)
         body = json.dumps(message(text, model=model, **more))
         statuses = []
         try:

@@ -29,7 +29,7 @@ PAGE = ROOT / "docs" / "runbooks" / "alerts.md"
 #: What operators' runbooks expect to be called for, and what we add.
 EXPECTED = {
     "HighErrorRate", "HighLatencyP95", "HighLatencyP99", "HighFailoverRate", "BackendUnhealthy",
-    "RequestHanging",
+    "RequestHanging", "ClientsGiveUp",
     "RateLimitDenialsHigh", "BufferStoreSizeHigh", "BufferStoreSizeEscalate", "BufferStoreAgeHigh",
     "BudgetDenialsHigh", "QuotaDenialsHigh", "ProviderSuccessLow", "ProviderRefusesCredentials", "ProviderLimitsUs",
     "PingFailing", "SloBurnSev1", "SloBurnSev2", "SloBurnBackToSev3", "MostRequestsFailing", "LatencyFarOverSlo",
@@ -454,17 +454,21 @@ class DashboardTests(Watched):
             self.key(name="tokens", budgets=[{"period": "day", "tokens": 1}])]
 
         def badly():
-            # The first account fails and cools, a stream breaks off, everything is asked that is refused, nothing is left.
-            fresh, cut, barred = self.pool(2), self.pool(1), self.pool(1)
+            # The first account fails and cools, a stream breaks off, everything is asked that is refused, nothing is left,
+            # and one says nothing until its client leaves.
+            fresh, cut, barred, silent = self.pool(2), self.pool(1), self.pool(1), self.pool(1)
             self.play(
                 {"status": 503},
                 accounts={
                     fresh.accounts[0]: {"behaviour": {"status": 429}}, fresh.accounts[1]: {"behaviour": {"status": 200}},
                     barred.accounts[0]: {"behaviour": {"status": 401}},
+                    silent.accounts[0]: {"behaviour": {"head-latency": "60s"}},
                     cut.accounts[0]: {"behaviour": {"fault": "close-mid-stream", "at-chunk": 3, "chunk-pace": "20ms"}}})
             for model in (fresh.model, barred.model, pool.model, pool.model, pool.model, "nobody/offers"):
                 self.chat(model)
             self.chat(cut.model, stream=True)
+            with self.assertRaises(TimeoutError):
+                self.ask(silent.model, patience=0.3)
             self.ask(fresh.model, 2, key=slow)
             for key in spent:
                 # The one whose tokens have a price.

@@ -110,7 +110,8 @@ extension AdminService {
     var filter = try requestFilter(call)
     let type = try call.query.choice("decision_type", of: RoutingDecisionRow.types)
     if type == "FAILOVER" { filter.isFailover = true }
-    if type == "RATE_LIMIT" { filter.outcome = .ended(.denied) }
+    // Nothing else is refused for a limit; another outcome that is asked for has none of them.
+    if type == "RATE_LIMIT", filter.outcome == nil { filter.outcome = .ended(.denied) }
     let (list, next) = try await list(filter, call, standard: 100)
     let view = RequestView(state: control.state, detail: .everything)
     let rows = list.entries.flatMap { entry in
@@ -160,7 +161,7 @@ extension AdminService {
   func requestFilter(_ call: AdminCall) throws -> RequestFilter {
     let (query, state) = (call.query, control.state)
     var filter = RequestFilter()
-    if let text = try query.text("account") ?? query.text("backend_id") {
+    if let text = try Self.one(of: ["account", "backend_id"], query) {
       filter.accounts = [try Self.everKnown(account: text, state)]
     }
     if let text = try query.text("provider") {
@@ -175,9 +176,9 @@ extension AdminService {
     filter.model = try query.text("model")
     if let text = try query.text("key") { filter.key = try Self.everKnown(key: text, state) }
     filter.organisation =
-      try
-      (query.text("organisation") ?? query.text("organization")
-      ?? query.text("organization_id")).map { OrganisationID($0) }
+      try Self.one(of: ["organisation", "organization", "organization_id"], query).map {
+        OrganisationID($0)
+      }
     if let text = query["status"] {
       do {
         filter.status = try WindowFilter.StatusRange(text).range
@@ -195,6 +196,18 @@ extension AdminService {
     filter.since = try time("since", call)
     filter.until = try time("until", call)
     return filter
+  }
+
+  /// The parameter of which these are the names; two of them that differ are refused.
+  private static func one(of names: [String], _ query: Query) throws -> String? {
+    let given = try names.compactMap { name in try query.text(name).map { (name, $0) } }
+    if let other = given.first(where: { $0.1 != given[0].1 }) {
+      throw APIFault(
+        .invalidField, "The parameters \(given[0].0) and \(other.0) mean the same and differ.",
+        field: other.0, remedy: "Send one of them.",
+        details: [.init("value", JSONValue(Refusal.bounded(other.1)))])
+    }
+    return given.first?.1
   }
 
   /// An account by id, or by name where only one ever had it; also one that was removed.

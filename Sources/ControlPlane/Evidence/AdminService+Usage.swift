@@ -37,7 +37,7 @@ extension AdminService {
     let state = control.state
     let view = RequestView(state: state, detail: .everything)
     var all = UsageTotals()
-    var groups = UsageGroups()
+    var groups = UsageGroups(state)
     for (series, totals) in shown.usage {
       if case .operation = series { all.add(totals) }
       groups.add(series, totals, state)
@@ -270,6 +270,22 @@ private struct UsageGroups {
   var keys: [String: Group] = [:]
   var endpoints: [String: Group] = [:]
 
+  private struct Name: Hashable {
+    var provider: ProviderID
+    var name: String
+
+    init(_ account: Account) { (provider, name) = (account.provider, account.name) }
+  }
+
+  /// How many accounts have, or had, a name.
+  private var names: [Name: Int] = [:]
+
+  init(_ state: ControlState) {
+    for account in [state.accounts, state.removedAccounts].joined() {
+      names[Name(account.value), default: 0] += 1
+    }
+  }
+
   mutating func add(_ series: UsageSeries, _ totals: UsageTotals, _ state: ControlState) {
     switch series {
     case .operation(let operation, let resolved):
@@ -287,9 +303,13 @@ private struct UsageGroups {
       let account = state.accounts[id] ?? state.removedAccounts[id]
       let (told, model) = Self.parts(resolved)
       let provider = told ?? account?.provider.rawValue
+      // Who is gone may have left the name to another.
+      let isAlone =
+        state.accounts[id] != nil || account.map { names[Name($0), default: 0] < 2 } ?? true
       let name = account?.name ?? id.rawValue
       Self.add(
-        totals, to: &accounts, "\(model ?? "-") (\(provider ?? "-") - \(name))",
+        totals, to: &accounts,
+        "\(model ?? "-") (\(provider ?? "-") - \(isAlone ? name : id.rawValue))",
         Self.members(provider, model) + [
           .init("connectionId", JSONValue(id.rawValue)), .init("accountName", JSONValue(name)),
         ])

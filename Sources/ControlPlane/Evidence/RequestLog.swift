@@ -1,5 +1,6 @@
 import Domain
 import EventStore
+import Inquiry
 import Views
 
 /// Reads requests back from the log.
@@ -102,9 +103,8 @@ struct RequestLog: Sendable {
   ) throws -> List {
     var end = min(before.map { $0 - 1 } ?? .max, reader.last.rawValue)
     if let until = filter.until {
-      let behind = try reader.firstPosition(atOrAfter: until.rawValue).rawValue
-      // Clocks may have been set back: what is later is passed over one by one.
-      end = min(end, max(behind, 1) - 1)
+      // What is later all the same is passed over one by one.
+      end = min(end, try reader.searchEnd(before: until.rawValue).rawValue)
     }
     let begin =
       try filter.since.map { try reader.firstPosition(atOrAfter: $0.rawValue).rawValue } ?? 1
