@@ -16,7 +16,7 @@ extension IncidentPass {
     let fought = Dictionary(
       drift.findings.map { ($0.edit.position, $0) }, uniquingKeysWith: { a, _ in a })
     let changes = ChangePoint.find(in: report.series)
-    if report.main != nil {
+    if report.main != nil || report.failedSpan != nil {
       var found: [IncidentReport.Contribution] = []
       for edit in edits {
         if let it = contribution(edit, fought[edit.position]) { found.append(it) }

@@ -35,7 +35,11 @@ extension IncidentReport {
         guard isInside else { return }
         if ends == nil { ends = Ends(first: moment, last: moment) }
         switch entry.event {
-        case .request(.finished(let fact)): watch.add(fact, at: moment, fold.state)
+        case .request(.finished(let fact)):
+          watch.add(fact, at: moment, fold.state)
+          if fact.verdict == .failed {
+            failedSpan = Ends(first: failedSpan?.first ?? moment, last: moment)
+          }
         case .gateway(.started):
           if let before, moment.time.rawValue - before.time.rawValue >= 45_000_000_000 {
             let rang = UnixNanoseconds(before.time.rawValue + 45_000_000_000)
@@ -86,7 +90,8 @@ extension IncidentReport {
   /// Second reading: the incident with what surrounds it.
   mutating func look(_ log: LogReader, _ progress: Progress?) throws(InquiryFault) {
     guard let ends else { return }
-    let began = main?.began ?? ends.first
+    // Failures too few or too short for a rung have their causes too.
+    let began = main?.began ?? failedSpan?.first ?? ends.first
     let over = main?.goesOn ?? true ? ends.last : main?.last ?? ends.last
     if main != nil {
       impactFirst = max(first, try Self.position(began.place))
@@ -94,7 +99,7 @@ extension IncidentReport {
     }
     let pad =
       main == nil
-      ? 0
+      ? max(began.time.rawValue - ends.first.time.rawValue, 0)
       : min(
         60 * Self.minute,
         max(5 * Self.minute, (over.time.rawValue - began.time.rawValue) / 3))

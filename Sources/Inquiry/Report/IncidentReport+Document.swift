@@ -123,14 +123,7 @@ extension IncidentReport {
         line.append(.code(code.name))
       }
       line.append(.text(". "))
-      if let likely = contributions.first {
-        line += [
-          .text("The likeliest contribution is "), .place(likely.places.first ?? ""),
-          .text(likely.who.isEmpty ? ": \(likely.what). " : " by \(likely.who): \(likely.what). "),
-        ]
-      } else {
-        line.append(.text("Nothing in the log stands out as a contribution. "))
-      }
+      line += likeliest
       if let last = helped.last {
         line += [
           .text("It got better after "), .place(last.places.first ?? ""),
@@ -142,8 +135,15 @@ extension IncidentReport {
     } else {
       line = [
         .text("\(Shown.grouped(impact.figures.requests)) requests ended in the window, "),
-        .text("\(failed.text) failed, and no condition of the ladder held for as long as it must."),
+        .text("\(failed.text) failed, and no condition of the ladder held long enough. "),
       ]
+      if let span = failedSpan, span.first != span.last {
+        line += [
+          .text("They failed between "), .place(span.first.place), .text(" and "),
+          .place(span.last.place), .text(". "),
+        ]
+      }
+      line += likeliest
     }
     var blocks: [Document.Block] = [
       .heading("What happened", id: "what-happened"), .paragraph(line),
@@ -168,6 +168,17 @@ extension IncidentReport {
             }, note: Self.more(others.count, "incident"))))
     }
     return blocks
+  }
+
+  private var likeliest: [Inline] {
+    guard let likely = contributions.first else {
+      return failedSpan == nil
+        ? [] : [.text("Nothing in the log stands out as a contribution. ")]
+    }
+    return [
+      .text("The likeliest contribution is "), .place(likely.places.first ?? ""),
+      .text(likely.who.isEmpty ? ": \(likely.what). " : " by \(likely.who): \(likely.what). "),
+    ]
   }
 
   static func more(_ count: Int, _ noun: String, of most: Int = rowsMax) -> String {

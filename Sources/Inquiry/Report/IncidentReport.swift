@@ -36,6 +36,8 @@ public struct IncidentReport: InquiryReport, Hashable {
   public var incidents: [Incident] = []
   /// The one that is told: the worst, of those the longest, of those the first; nil: no rung was reached.
   public var main: Incident?
+  /// The window's first and last failed request; nil: none failed.
+  public var failedSpan: Ends?
   /// Where the incident lies, or the window if there is none: figures of impact are of exactly these positions.
   public var impactFirst: Position
   /// The last of them.
