@@ -40,7 +40,8 @@ struct ReplayCommand: ParsableCommand {
         replay bundle --from -1h -o incident.bundle
       """,
     subcommands: [
-      WindowCommand.self, ShowCommand.self, ExplainCommand.self, StateCommand.self,
+      WindowCommand.self, TailCommand.self, ShowCommand.self, ExplainCommand.self,
+      StateCommand.self,
       WhatIfCommand.self, BisectCommand.self, DriftCommand.self, BlameCommand.self,
       HistoryCommand.self, ReportCommand.self,
       VerifyCommand.self,

@@ -10,6 +10,22 @@ enum Terminal {
     }
   }
 
+  /// Writes to standard output; false if nobody reads it any more.
+  static func put(_ text: String) -> Bool {
+    if write(text, to: STDOUT_FILENO) { return true }
+    if errno != EPIPE {
+      error("replay: standard output: \(String(cString: strerror(errno)))\n")
+      exit(2)
+    }
+    return false
+  }
+
+  /// Whether somebody may still read standard output.
+  static var isRead: Bool {
+    var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+    return poll(&output, 1, 0) <= 0 || output.revents & Int16(POLLERR | POLLNVAL) == 0
+  }
+
   /// Writes to standard error; what cannot be written is dropped.
   static func error(_ text: String) { _ = write(text, to: STDERR_FILENO) }
 

@@ -39,6 +39,28 @@ struct RequestOutlineTests {
     }
   }
 
+  /// What is checked is read or refused exactly as decoding it whole does.
+  @Test(arguments: 1...300 as ClosedRange<UInt64>)
+  func changedBytesAreRefusedAsDecodingRefusesThem(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let event = Event.request(.finished(Self.finished(&random)))
+    var outline = RequestOutline()
+    let kinds = [WireKind.requestFinished, .requestFinishedV2, .requestFinishedV3].map(\.rawValue)
+    for _ in 0..<200 {
+      var bytes = encode(event, .system)
+      for _ in 0..<random.int(0...2) {
+        bytes[random.int(0...bytes.count - 1)] = UInt8(truncatingIfNeeded: random.next())
+      }
+      let kind = random.oneIn(8) ? kinds[random.int(0...2)] : event.kind
+      let whole = try? Recorded(
+        position: 1, time: UnixNanoseconds(0), kind: kind, bytes: bytes[...])
+      let isRead = try? outline.read(kind: kind, bytes: bytes[...], isChecked: true)
+      #expect((isRead == true) == (whole != nil), "seed \(seed), \(kind), \(bytes)")
+      guard isRead == true, case .request(.finished(let fact))? = whole?.event else { continue }
+      try expect(outline, is: fact, bytes)
+    }
+  }
+
   private func expect(
     _ outline: RequestOutline, is fact: RequestEvent.Finished, _ bytes: [UInt8]
   ) throws {
@@ -64,10 +86,13 @@ struct RequestOutlineTests {
     #expect(outline.trace == fact.trace)
     #expect(outline.usage == fact.usage)
     #expect(outline.costMicroUSD == fact.costMicroUSD)
+    #expect(outline.session == fact.session)
     try #require(outline.attempts.count == fact.attempts.count)
     for (short, whole) in zip(outline.attempts, fact.attempts) {
       #expect(text(short.account) == whole.account.rawValue)
       #expect(short.rule == whole.rule)
+      #expect(short.snapshot == whole.snapshot && short.now == whole.now)
+      #expect(short.seed == whole.seed && short.local == whole.local)
       #expect(short.firstByteMicroseconds == whole.firstByteMicroseconds)
       #expect(text(short.upstreamModel) == whole.upstreamModel)
       #expect(short.status == whole.status)

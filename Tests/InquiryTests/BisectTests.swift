@@ -130,6 +130,18 @@ import Testing
       isTrue = now
     }
     #expect(try turns(log, "errors > 33% over 15s of 8") == expected)
+    // A window that begins later knows what ended before it.
+    for _ in 0..<20 {
+      let from = UInt64.random(in: 2...log.last, using: &random)
+      let report = try Replay.bisect(
+        log.reader(), "errors > 33% over 15s of 8", from: Selector("\(from)"), now: TestLog.now)
+      let beginning = try #require(try log.reader().event(at: Position(from - 1))).time
+      let inside = ended.filter { $0.position < from && $0.time > beginning - 15_000_000_000 }
+      let wasTrue = inside.count >= 8 && inside.count { $0.isBad } * 100 > inside.count * 33
+      #expect(report.wasTrue == wasTrue, "from \(from)")
+      let found = report.turns.map { $0.position?.rawValue ?? 0 }
+      #expect(found == expected.filter { $0 >= from }, "from \(from)")
+    }
   }
 
   @Test(arguments: [

@@ -73,6 +73,10 @@ func run(_ arguments: Arguments) async throws {
       directory: try arguments.text("dir"), workload: workload,
       count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")),
       isDeclared: try arguments.number("declared", default: 0) > 0)
+  case "decisions":
+    try Decisions.fill(
+      directory: try arguments.text("dir"), seed: try arguments.number("seed"),
+      count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")))
   case "sqlite-fill":
     try SQLiteSlices.fill(
       file: try arguments.text("file"), workload: workload, count: try arguments.number("count"))
@@ -123,7 +127,7 @@ func run(_ arguments: Arguments) async throws {
       payloads[payloads.count / 2].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
   default:
     throw Failure(
-      "verbs: append, sqlite-append, fill, sqlite-fill, weigh, export, scan, verify, lookup, "
+      "verbs: append, sqlite-append, fill, decisions, sqlite-fill, weigh, export, scan, verify, lookup, "
         + "sqlite-lookup, victim, payload; Benchmarks/log/log.py calls them")
   }
 }

@@ -110,6 +110,31 @@ struct RecordReader {
     return place..<place + Int(length)
   }
 
+  /// The same, with or without a look whether it is a text.
+  mutating func textPlace(isChecked: Bool) throws(DecodingFailure) -> Range<Int> {
+    let place = try textPlace()
+    if isChecked, !isText(place) { throw failure(.invalidText) }
+    return place
+  }
+
+  private func isText(_ place: Range<Int>) -> Bool {
+    let taken = bytes[bytes.startIndex + place.lowerBound..<bytes.startIndex + place.upperBound]
+    let isASCII = taken.withUnsafeBytes { bytes in
+      var high: UInt64 = 0
+      var at = 0
+      while at + 8 <= bytes.count {
+        high |= bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+        at += 8
+      }
+      while at < bytes.count {
+        high |= UInt64(bytes[at])
+        at += 1
+      }
+      return high & 0x8080_8080_8080_8080 == 0
+    }
+    return isASCII || String(decoding: taken, as: UTF8.self).utf8.elementsEqual(taken)
+  }
+
   mutating func data() throws(DecodingFailure) -> [UInt8] {
     let length = try varint()
     guard length <= UInt64(remaining) else { throw failure(.truncated) }

@@ -69,28 +69,34 @@ extension Attempt {
 }
 
 extension RequestOutline.Attempt {
+  /// Whether it could be written as the first version had it.
+  var fitsFirstVersion: Bool { upstreamModel == nil && local == .none }
+
   /// Reads the fields of `Attempt` in the order in which they are written.
   init(
-    from reader: inout RecordReader, after base: UnixNanoseconds, isFirstVersion: Bool
+    from reader: inout RecordReader, after base: UnixNanoseconds, isFirstVersion: Bool,
+    isChecked: Bool
   ) throws(DecodingFailure) {
     typealias Flag = Attempt.Flag
     let flags = try reader.flags(known: isFirstVersion ? Flag.first : Flag.second)
-    _ = try reader.varint()
-    _ = try reader.zigzag()
-    _ = try reader.varint()
-    account = try reader.textPlace()
+    snapshot = try reader.varint()
+    now = UnixNanoseconds(base.rawValue &+ (try reader.zigzag()))
+    seed = try reader.varint()
+    account = try reader.textPlace(isChecked: isChecked)
     rule = try reader.one(of: ChoiceRule.self)
     status = try reader.optional(flags, Flag.status)
     errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
-    if flags & Flag.errorCode != 0 { try reader.skipText() }
+    if flags & Flag.errorCode != 0 { _ = try reader.textPlace(isChecked: isChecked) }
     wasConnected = flags & Flag.connect != 0
     if wasConnected { _ = try reader.varint() }
     firstByteMicroseconds = try reader.optional(flags, Flag.firstByte)
     totalMicroseconds = try reader.varint()
-    upstreamModel = flags & Flag.upstreamModel == 0 ? nil : try reader.textPlace()
-    if flags & Flag.cursor != 0 { _ = try reader.varint() }
-    let _: [AccountID] = try reader.filledList(flags, Flag.heldProbes)
-    let _: [LocalInputs.Figure] = try reader.filledList(flags, Flag.latencies)
+    upstreamModel =
+      flags & Flag.upstreamModel == 0 ? nil : try reader.textPlace(isChecked: isChecked)
+    local = LocalInputs(
+      cursor: try reader.optional(flags, Flag.cursor),
+      heldProbes: try reader.filledList(flags, Flag.heldProbes),
+      latencies: try reader.filledList(flags, Flag.latencies))
   }
 }
 

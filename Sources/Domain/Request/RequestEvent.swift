@@ -141,10 +141,23 @@ public struct Attempt: Sendable, Hashable {
   /// What the request's later attempts do not choose again: the account as a whole where the failure was not
   /// about one model of it, the model at all accounts of the provider where the request could not be told to it.
   public var tried: Tried {
+    Tried(account, model: upstreamModel, endedWith: errorClass, status: status)
+  }
+}
+
+extension Tried {
+  /// What is out for the rest of a request after an attempt that ended so.
+  ///
+  /// - Parameters:
+  ///   - errorClass: nil: it succeeded.
+  ///   - status: Upstream's; nil: no answer came.
+  public init(
+    _ account: AccountID, model: String?, endedWith errorClass: ErrorClass?, status: UInt16?
+  ) {
     switch errorClass {
-    case .request where status == nil: Tried(account, model: upstreamModel, isUntold: true)
-    case .model, .provider, .request, nil: Tried(account, model: upstreamModel)
-    case .account, .network, .gateway, .client: Tried(account, model: nil)
+    case .request where status == nil: self.init(account, model: model, isUntold: true)
+    case .model, .provider, .request, nil: self.init(account, model: model)
+    case .account, .network, .gateway, .client: self.init(account, model: nil)
     }
   }
 }

@@ -178,23 +178,26 @@ extension RequestEvent.Finished {
 
 extension RequestOutline {
   /// Reads the fields of `RequestEvent.Finished` in the order in which they are written.
-  mutating func read(_ reader: inout RecordReader, as kind: WireKind) throws(DecodingFailure) {
+  mutating func read(
+    _ reader: inout RecordReader, as kind: WireKind, isChecked: Bool
+  ) throws(DecodingFailure) {
     typealias Flag = RequestEvent.Finished.Flag
     let isFirst = kind == .requestFinished
     let flags = try reader.flags(known: Flag.known(kind))
     id = RequestID(try reader.id())
     receivedAt = try reader.time()
     isStream = flags & Flag.isStream != 0
-    if flags & Flag.clientRequestID != 0 { try reader.skipText() }
-    organisation = flags & Flag.organisation == 0 ? nil : try reader.textPlace()
-    key = flags & Flag.key == 0 ? nil : try reader.textPlace()
-    try reader.skipText()
+    if flags & Flag.clientRequestID != 0 { _ = try reader.textPlace(isChecked: isChecked) }
+    organisation = flags & Flag.organisation == 0 ? nil : try reader.textPlace(isChecked: isChecked)
+    key = flags & Flag.key == 0 ? nil : try reader.textPlace(isChecked: isChecked)
+    _ = try reader.textPlace(isChecked: isChecked)
     operation = try reader.one(of: Operation.self)
-    modelAsked = try reader.textPlace()
-    modelResolved = flags & Flag.modelResolved == 0 ? nil : try reader.textPlace()
+    modelAsked = try reader.textPlace(isChecked: isChecked)
+    modelResolved =
+      flags & Flag.modelResolved == 0 ? nil : try reader.textPlace(isChecked: isChecked)
     status = try reader.uint16()
     ending = try reader.one(of: Ending.self)
-    errorCode = flags & Flag.errorCode == 0 ? nil : try reader.textPlace()
+    errorCode = flags & Flag.errorCode == 0 ? nil : try reader.textPlace(isChecked: isChecked)
     errorClass = flags & Flag.errorClass == 0 ? nil : try reader.one(of: ErrorClass.self)
     usage = TokenUsage(
       input: try reader.optional(flags, Flag.input),
@@ -211,13 +214,20 @@ extension RequestOutline {
     let count = try reader.count()
     attempts.removeAll(keepingCapacity: true)
     for _ in 0..<count {
-      attempts.append(try Attempt(from: &reader, after: receivedAt, isFirstVersion: isFirst))
+      attempts.append(
+        try Attempt(
+          from: &reader, after: receivedAt, isFirstVersion: isFirst, isChecked: isChecked))
     }
-    if flags & Flag.session != 0 { _ = try reader.varint() }
+    session = try reader.optional(flags, Flag.session)
     limits = try reader.filledList(flags, Flag.limits)
     if flags & Flag.reserve != 0 { _ = try Reserve(from: &reader) }
     if flags & Flag.idempotency != 0 { _ = try IdempotencyMark(from: &reader) }
     trace = try reader.optional(flags, Flag.trace)
+    guard isChecked else { return }
+    let fitsFirst = flags & ~Flag.first == 0 && attempts.allSatisfy(\.fitsFirstVersion)
+    let least: WireKind =
+      trace != nil ? .requestFinishedV3 : fitsFirst ? .requestFinished : .requestFinishedV2
+    guard least == kind else { throw reader.failure(.notCanonical) }
   }
 }
 

@@ -1,4 +1,5 @@
-/// What sums over requests need of a finished one, read without making anything: texts are places in the record.
+/// What sums over requests and decisions made again need of a finished one, read without making anything: texts are
+/// places in the record.
 ///
 /// Most of a log is this; decoding it whole takes several times as long.
 public struct RequestOutline: Sendable {
@@ -42,9 +43,19 @@ public struct RequestOutline: Sendable {
   public internal(set) var limits: [LimitReading] = []
   /// The trace that it is part of.
   public internal(set) var trace: TraceContext?
+  /// A hash of the session that the client named; nil: none.
+  public internal(set) var session: UInt64?
 
   /// One upstream call.
   public struct Attempt: Sendable {
+    /// Position of the routing view that it was decided on.
+    public var snapshot: UInt64
+    /// The decision's clock.
+    public var now: UnixNanoseconds
+    /// The decision's dice.
+    public var seed: UInt64
+    /// What the decision asked beside the view, and was told.
+    public var local: LocalInputs
     /// The account concerned.
     public var account: Range<Int>
     /// The rule that chose the account.
@@ -71,10 +82,12 @@ public struct RequestOutline: Sendable {
 
   /// Reads a record's payload; places are counted from its first byte.
   ///
+  /// - Parameter isChecked: whether it must throw wherever decoding the record whole would; else texts that are none
+  ///   and versions that are too high pass.
   /// - Returns: false if it is no record of a finished request that this build knows; nothing is to be read then.
   /// - Throws: where the record is none; what was read is of no use then.
   public mutating func read(
-    kind: String, bytes: ArraySlice<UInt8>
+    kind: String, bytes: ArraySlice<UInt8>, isChecked: Bool = false
   ) throws(DecodingFailure) -> Bool {
     let known: WireKind
     switch kind {
@@ -85,7 +98,7 @@ public struct RequestOutline: Sendable {
     }
     var reader = RecordReader(bytes, kind: kind)
     _ = try Provenance(from: &reader)
-    try read(&reader, as: known)
+    try read(&reader, as: known, isChecked: isChecked)
     try reader.end()
     return true
   }

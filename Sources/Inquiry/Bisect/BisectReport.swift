@@ -143,24 +143,43 @@ extension Replay {
     _ rate: Predicate.Rate, _ log: LogReader, _ report: inout BisectReport, _ progress: Progress?
   ) throws(InquiryFault) {
     var window = RateWindow(rate)
-    var isTrue = false
     var found = report
-    var (fold, start) = ConfigurationFold.start(
-      in: log, through: Position(report.first.rawValue - 1))
+    // What ended within the span before the first position counts at it.
+    let before = Position(report.first.rawValue - 1)
+    var beginning: UnixNanoseconds?
+    var feed = report.first
+    if before > .origin {
+      let event = try reading { () throws(StoreError) -> StoredEvent? in
+        // Of what is damaged there the time of the first position is the nearest.
+        if let event = try log.event(at: before) { return event }
+        return try log.event(at: report.first)
+      }
+      beginning = event.map { UnixNanoseconds($0.time) }
+      if let event {
+        let (start, isBeforeAll) = event.time.subtractingReportingOverflow(rate.span - 1)
+        feed = try reading { () throws(StoreError) in
+          try log.firstPosition(atOrAfter: isBeforeAll ? .min : start)
+        }
+        feed = min(feed, report.first)
+      }
+    }
+    var isTrue: Bool?
+    var (fold, start) = ConfigurationFold.start(in: log, through: Position(feed.rawValue - 1))
     try log.read(from: start, through: report.last, progress: progress) {
       (item) throws(InquiryFault) in
       guard case .event(let stored) = item, stored.position <= found.last else { return }
       if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
-      guard stored.position >= found.first, stored.kind.hasPrefix("request.finished.") else {
-        return
-      }
+      guard stored.position >= feed, stored.kind.hasPrefix("request.finished.") else { return }
       let entry = Entry(stored)
       guard case .request(.finished(let fact)) = entry.event,
         rate.filter.matches(entry, kind: stored.kind, fold.state)
       else { return }
+      guard stored.position >= found.first else { return window.add(fact, at: entry.time) }
+      if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
       found.looked += 1
-      let now = window.isTrue(behind: fact, at: entry.time)
-      if now != isTrue {
+      window.add(fact, at: entry.time)
+      let now = window.isTrue(at: entry.time)
+      if now != isTrue ?? found.wasTrue {
         found.add(
           .init(
             isTrue: now, entry,
@@ -169,6 +188,7 @@ extension Replay {
       }
       isTrue = now
     }
+    if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
     report = found
   }
 }
@@ -187,12 +207,11 @@ extension BisectReport.Turn {
 }
 
 extension Predicate.Rate {
-  fileprivate func text(of reading: (count: Int, failures: Int, figure: UInt64)) -> String {
+  fileprivate func text(of reading: (count: Int, over: Int)) -> String {
     switch figure {
-    case .errors:
-      "\(reading.failures) of \(Shown.count(reading.count, "request")) failed"
+    case .errors: "\(reading.over) of \(Shown.count(reading.count, "request")) failed"
     case .latency(_, let bound):
-      "\(reading.figure) of \(Shown.count(reading.count, "request")) took more than "
+      "\(reading.over) of \(Shown.count(reading.count, "request")) took more than "
         + Shown.duration(bound)
     }
   }

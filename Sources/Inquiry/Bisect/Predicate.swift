@@ -180,25 +180,35 @@ struct PredicateState {
   }
 }
 
-/// Follows a figure over requests in the order of their ends.
+/// Follows a figure over requests in the order of their ends; each costs the same, however many the time holds.
 struct RateWindow {
   private let rate: Predicate.Rate
-  private var ended: [(time: Int64, isFailure: Bool, total: UInt64)] = []
+  /// Whether each failed, or took longer than the bound.
+  private var ended: [(time: Int64, isOver: Bool)] = []
   private var first = 0
-  private var failures = 0
+  private var over = 0
 
   init(_ rate: Predicate.Rate) { self.rate = rate }
 
-  /// Requests within the time, those that failed, and the figure: per million, or microseconds.
-  private(set) var reading: (count: Int, failures: Int, figure: UInt64) = (0, 0, 0)
+  /// Requests within the time, and those of them that failed or took longer than the bound.
+  var reading: (count: Int, over: Int) { (ended.count - first, over) }
 
-  /// Takes in a request's end; whether it is true then.
-  mutating func isTrue(behind fact: RequestEvent.Finished, at time: UnixNanoseconds) -> Bool {
-    let isFailure = fact.ending != .completed || fact.status >= 400
-    ended.append((time.rawValue, isFailure, fact.totalMicroseconds))
-    if isFailure { failures += 1 }
-    while first < ended.count, ended[first].time <= time.rawValue - rate.span {
-      if ended[first].isFailure { failures -= 1 }
+  /// Takes in a request's end.
+  mutating func add(_ fact: RequestEvent.Finished, at time: UnixNanoseconds) {
+    let isOver =
+      switch rate.figure {
+      case .errors: fact.ending != .completed || fact.status >= 400
+      case .latency(_, let bound): fact.totalMicroseconds > bound
+      }
+    ended.append((time.rawValue, isOver))
+    if isOver { over += 1 }
+  }
+
+  /// Whether it is true at a time; what lies further back than the span is forgotten.
+  mutating func isTrue(at time: UnixNanoseconds) -> Bool {
+    let (start, isBeforeAll) = time.rawValue.subtractingReportingOverflow(rate.span)
+    while !isBeforeAll, first < ended.count, ended[first].time <= start {
+      if ended[first].isOver { over -= 1 }
       first += 1
     }
     if first > 4_096, first * 2 > ended.count {
@@ -206,17 +216,11 @@ struct RateWindow {
       first = 0
     }
     let count = ended.count - first
-    reading = (count, failures, 0)
     guard count >= rate.minimum else { return false }
     switch rate.figure {
-    case .errors(let bound):
-      reading.figure = UInt64(failures) * 1_000_000 / UInt64(count)
-      return reading.figure > bound
-    case .latency(let percentile, let bound):
-      // How many lie above the bound decides, without sorting.
-      let above = ended[first...].count { $0.total > bound }
-      reading.figure = UInt64(above)
-      return above * 100 > count * (100 - percentile)
+    case .errors(let bound): return UInt64(over) * 1_000_000 / UInt64(count) > bound
+    // How many lie above the bound decides, without sorting.
+    case .latency(let percentile, _): return over * 100 > count * (100 - percentile)
     }
   }
 }

@@ -67,6 +67,9 @@ struct CompletenessCheck {
   private var inFlight = InFlight()
   private var opened: Set<UInt64> = []
 
+  /// A request's end, by its id alone.
+  mutating func end(_ request: RequestID) { inFlight.end(request) }
+
   mutating func apply(_ entry: Entry) {
     guard let recorded = entry.recorded, let event = recorded.event else { return }
     switch event {

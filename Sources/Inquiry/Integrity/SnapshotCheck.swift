@@ -15,6 +15,8 @@ struct SnapshotCheck {
   /// A person accepted a loss before: a snapshot that was made of more may hold more.
   private var isWithLoss = false
   private var verdict = SnapshotVerdict()
+  /// In which payloads are read.
+  private var room: [UInt8] = []
 
   /// - Parameter isToEnd: whether `last` is the log's end, so that snapshots behind it count.
   init(_ log: LogReader, from first: Position, through last: Position, isToEnd: Bool) {
@@ -30,27 +32,29 @@ struct SnapshotCheck {
   /// The last event that is asked about; nil: none.
   var through: Position? { waiting.last { $0 <= last } }
 
-  /// To be called with every entry from the log's beginning.
-  mutating func apply(_ entry: LogEntry) {
-    guard !isBroken, !waiting.isEmpty else { return }
-    switch entry {
-    case .gap(let gap):
-      if gap.isAccepted { isWithLoss = true } else { isBroken = true }
-    case .event(let stored):
-      guard stored.position <= last else { return }
-      do throws(DecodingFailure) {
-        try projection.apply(
-          position: stored.position.rawValue, epoch: stored.epoch.rawValue,
-          time: UnixNanoseconds(stored.time), kind: stored.kind,
-          revision: stored.revision.rawValue, bytes: stored.payload)
-      } catch {
-        isBroken = true
-        return
-      }
-      while let next = waiting.first, next <= stored.position {
-        waiting.removeFirst()
-        if next == stored.position { compare(next) } else { lost.append(next) }
-      }
+  /// To be called with every damaged range from the log's beginning.
+  mutating func apply(_ gap: LogGap) {
+    if gap.isAccepted { isWithLoss = true } else { isBroken = true }
+  }
+
+  /// To be called with every event from the log's beginning.
+  mutating func apply(_ event: borrowing EventView, _ kind: String) {
+    guard !isBroken, let next = waiting.first, event.position <= last else { return }
+    room.removeAll(keepingCapacity: true)
+    room.append(contentsOf: event.payload)
+    do throws(DecodingFailure) {
+      try projection.apply(
+        position: event.position.rawValue, epoch: event.epoch.rawValue,
+        time: UnixNanoseconds(event.time), kind: kind, revision: event.revision.rawValue,
+        bytes: room[...])
+    } catch {
+      isBroken = true
+      return
+    }
+    guard next <= event.position else { return }
+    while let next = waiting.first, next <= event.position {
+      waiting.removeFirst()
+      if next == event.position { compare(next) } else { lost.append(next) }
     }
   }
 

@@ -66,4 +66,63 @@ extension LogReader {
       throw InquiryFault(.log, "The log could not be read.")
     }
   }
+
+  /// Reads a range in order without copying it: each event is lent for one call.
+  ///
+  /// - Parameter through: as for `read`.
+  func readViews(
+    from: Position, through: Position?, progress: Progress?,
+    gap: (LogGap) throws(InquiryFault) -> Void,
+    event: (borrowing EventView) throws(InquiryFault) -> Void
+  ) throws(InquiryFault) {
+    if let through, through < from { return }
+    var count = 0
+    do {
+      try scanViews(
+        from: from, through: through,
+        gap: { found in
+          try gap(found)
+          return .continue
+        },
+        event: { view in
+          try event(view)
+          count += 1
+          if count % 4_096 == 0 { progress?(view.position) }
+          return .continue
+        })
+    } catch let fault as InquiryFault {
+      throw fault
+    } catch let error as StoreError {
+      throw InquiryFault(error)
+    } catch {
+      throw InquiryFault(.log, "The log could not be read.")
+    }
+  }
+}
+
+/// What a kind has to do with decisions, found without making a text of it.
+struct KindTable {
+  /// What is to be done with an event of a kind.
+  struct Row {
+    var kind: String
+    /// Whether it can change the configuration, or whether requests are recorded.
+    var isRelevant: Bool
+    /// Whether it is the end of a request, in a version that may be of a later build.
+    var isEnd: Bool
+  }
+
+  /// Kinds are few; a log of endlessly many is not worth memory.
+  private var numbers = Interner(limit: 1 << 12)
+  private var rows: [Row] = []
+
+  mutating func row(of kind: UnsafeRawBufferPointer) -> Row {
+    let number = numbers.number(of: kind)
+    if number < rows.count { return rows[number] }
+    let kind = String(decoding: kind, as: UTF8.self)
+    let row = Row(
+      kind: kind, isRelevant: ConfigurationFold.isRelevant(kind),
+      isEnd: kind.hasPrefix("request.finished."))
+    if number < numbers.texts.count { rows.append(row) }
+    return row
+  }
 }

@@ -16,6 +16,10 @@ struct SnapshotShelf {
 
   private let wanted: Set<UInt64>
   private(set) var books: [UInt64: Book] = [:]
+  /// Of the books that nothing is wrong with, the views alone.
+  private var views: [UInt64: RoutingSnapshot] = [:]
+  /// The view made last: it holds until an event that routing sees.
+  private var view: RoutingSnapshot?
 
   init(_ wanted: Set<UInt64>) { self.wanted = wanted }
 
@@ -32,8 +36,22 @@ struct SnapshotShelf {
 
   private mutating func take(_ position: UInt64, _ fold: ConfigurationFold, unknown: Int) {
     guard wanted.contains(position), books[position] == nil else { return }
-    books[position] = Book(
-      snapshot: RoutingSnapshot(fold.state), state: fold.state, changes: fold.changes,
+    let book = book(fold, unknown: unknown)
+    books[position] = book
+    if book.doubt == nil { views[position] = book.snapshot }
+  }
+
+  /// The configuration as it is now; its view is made once, however often it is asked for.
+  mutating func current(_ fold: ConfigurationFold) -> Book {
+    book(fold, unknown: fold.unknownBeforeState)
+  }
+
+  private mutating func book(_ fold: ConfigurationFold, unknown: Int) -> Book {
+    let known = view.flatMap { $0.position == fold.state.position ? $0 : nil }
+    let snapshot = known ?? RoutingSnapshot(fold.state)
+    view = snapshot
+    return Book(
+      snapshot: snapshot, state: fold.state, changes: fold.changes,
       doubt: SnapshotShelf.doubt(fold),
       caveat: unknown == 0
         ? nil
@@ -41,7 +59,13 @@ struct SnapshotShelf {
           + "does not know")
   }
 
-  mutating func drop(_ position: UInt64) { books[position] = nil }
+  mutating func drop(_ position: UInt64) {
+    books[position] = nil
+    views[position] = nil
+  }
+
+  /// The view at a position, if decisions on it can be made again for certain.
+  func certainView(at position: UInt64) -> RoutingSnapshot? { views[position] }
 
   private static func doubt(_ fold: ConfigurationFold) -> String? {
     if fold.lacksHistory {

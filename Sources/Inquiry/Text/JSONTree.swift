@@ -31,6 +31,13 @@ public indirect enum JSONTree: Sendable, Hashable {
     return out
   }
 
+  /// The document on one line, without a line break.
+  public var line: String {
+    var out = ""
+    writeLine(to: &out)
+    return out
+  }
+
   static func count(_ value: UInt64) -> JSONTree {
     value <= 1 << 53 ? .number(Int64(value)) : .text(String(value))
   }

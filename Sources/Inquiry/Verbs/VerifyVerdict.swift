@@ -91,14 +91,21 @@ extension Replay {
     var lastUse: [UInt64: UInt64] = [:]
     var anchoring = AnchoringCheck()
     var completeness = CompletenessCheck()
-    try log.read(from: first, through: last, progress: progress) { item in
-      guard case .event(let stored) = item else { return }
-      let entry = Entry(stored)
+    var kinds = KindTable()
+    var record = RequestRecord()
+    try log.readViews(from: first, through: last, progress: progress, gap: { _ in }) { view in
+      let kind = kinds.row(of: view.kind)
+      if kind.isEnd, record.read(kind.kind, view.payload) {
+        completeness.end(record.outline.id)
+        for attempt in record.outline.attempts {
+          lastUse[attempt.snapshot] = view.position.rawValue
+        }
+        return
+      }
+      let entry = Entry(view.copied())
       verdict.count(entry)
       anchoring.apply(entry)
       completeness.apply(entry)
-      guard case .request(.finished(let finished)) = entry.event else { return }
-      for attempt in finished.attempts { lastUse[attempt.snapshot] = stored.position.rawValue }
     }
     verdict.anchoring = try anchoring.judge(
       log, range: first.rawValue..<max(first.rawValue, last.next.rawValue), isToEnd: isToEnd,
@@ -112,30 +119,34 @@ extension Replay {
     var snapshots = SnapshotCheck(log, from: first, through: last, isToEnd: isToEnd)
     var shelf = SnapshotShelf(Set(lastUse.keys))
     var fold = ConfigurationFold(of: log)
+    var decisions = DecisionCheck()
     shelf.look(at: 0, fold)
     let through = lastUse.isEmpty ? snapshots.through ?? .origin : last
-    try log.read(from: Position(1), through: through, progress: progress) { item in
-      snapshots.apply(item)
-      guard !lastUse.isEmpty else { return }
-      switch item {
-      case .gap(let gap): fold.apply(gap)
-      case .event(let stored):
-        let position = stored.position.rawValue
-        let isRelevant = ConfigurationFold.isRelevant(stored.kind)
-        let mayDecide = stored.position >= first && stored.kind.hasPrefix("request.finished.")
-        if isRelevant || mayDecide {
-          let entry = Entry(stored)
-          fold.apply(entry)
-          if mayDecide, case .request(.finished(let finished)) = entry.event {
-            verdict.judge(finished, entry, shelf)
-            for attempt in finished.attempts where lastUse[attempt.snapshot] == position {
-              shelf.drop(attempt.snapshot)
-            }
+    try log.readViews(
+      from: Position(1), through: through, progress: progress,
+      gap: { gap in
+        snapshots.apply(gap)
+        fold.apply(gap)
+      },
+      event: { view in
+        let position = view.position.rawValue
+        let kind = kinds.row(of: view.kind)
+        snapshots.apply(view, kind.kind)
+        if kind.isRelevant {
+          fold.apply(Entry(view.copied()))
+        } else if kind.isEnd, view.position >= first, record.read(kind.kind, view.payload) {
+          let attempts = record.outline.attempts
+          if decisions.isReproduced(record.outline, view.payload, at: position, on: shelf) {
+            verdict.remade += UInt64(attempts.count)
+          } else {
+            verdict.judge(Entry(view.copied()), shelf)
+          }
+          for attempt in attempts where lastUse[attempt.snapshot] == position {
+            shelf.drop(attempt.snapshot)
           }
         }
         shelf.look(at: position, fold)
-      }
-    }
+      })
     verdict.snapshots = snapshots.finish()
     return verdict
   }
@@ -156,9 +167,8 @@ extension VerifyVerdict {
     }
   }
 
-  fileprivate mutating func judge(
-    _ finished: RequestEvent.Finished, _ entry: Entry, _ shelf: SnapshotShelf
-  ) {
+  fileprivate mutating func judge(_ entry: Entry, _ shelf: SnapshotShelf) {
+    guard case .request(.finished(let finished)) = entry.event else { return }
     for (index, attempt) in finished.attempts.enumerated() {
       let decision = RemadeDecision(
         finished, index, at: entry.stored.position.rawValue, on: shelf.books[attempt.snapshot],

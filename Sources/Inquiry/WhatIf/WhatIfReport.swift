@@ -132,19 +132,20 @@ extension Replay {
         changes: suppositions.map(\.text)))
     // First pass: which configurations are needed, and until where each of them.
     var lastUse: [UInt64: UInt64] = [:]
+    var hasEnds = false
     try log.read(from: first, through: last, progress: progress) { (item) throws(InquiryFault) in
       guard case .event(let stored) = item, stored.kind.hasPrefix("request.finished."),
         case .request(.finished(let fact)) = Entry(stored).event
       else { return }
-      let position = stored.position.rawValue
-      lastUse[fact.attempts.first?.snapshot ?? position - 1] = position
+      hasEnds = true
+      if let attempt = fact.attempts.first { lastUse[attempt.snapshot] = stored.position.rawValue }
     }
     let wanted = Set(lastUse.keys)
     var (fold, from) = ConfigurationFold.start(
       in: log, through: Position(first.rawValue - 1), needed: wanted)
     var shelf = SnapshotShelf(wanted)
     shelf.begin(fold, from: from)
-    if lastUse.isEmpty { from = last.next }
+    if !hasEnds { from = last.next }
     try log.read(from: from, through: last, progress: progress) { (item) throws(InquiryFault) in
       switch item {
       case .gap(let gap):
@@ -156,12 +157,14 @@ extension Replay {
         if stored.position >= first, stored.kind.hasPrefix("request.finished."),
           case .request(.finished(let fact)) = Entry(stored).event
         {
-          let snapshot = fact.attempts.first?.snapshot ?? position - 1
-          try comparison.look(fact, at: position, on: shelf.books[snapshot], snapshot)
-          if lastUse[snapshot] == position {
-            shelf.drop(snapshot)
-            comparison.drop(snapshot)
+          if let snapshot = fact.attempts.first?.snapshot {
+            try comparison.look(fact, on: shelf.books[snapshot])
+            if lastUse[snapshot] == position { shelf.drop(snapshot) }
+          } else {
+            // Of what no account was asked for, the configuration just before its record decided.
+            try comparison.look(fact, on: shelf.current(fold))
           }
+          comparison.forget { $0 != fold.state.position && shelf.books[$0] == nil }
         }
         shelf.look(at: position, fold)
       }
@@ -192,7 +195,7 @@ private struct WhatIfComparison {
 
   var report: WhatIfReport
   private let suppositions: [Supposition]
-  /// The changed configurations; nil: they cannot be changed so.
+  /// The changed configurations, by the position of what was changed; nil: it cannot be changed so.
   private var changed: [UInt64: (state: ControlState, snapshot: RoutingSnapshot)?] = [:]
   private var tallies: [Path: Tally] = [:]
   private var loads: [String: WhatIfReport.Load] = [:]
@@ -204,11 +207,14 @@ private struct WhatIfComparison {
     self.report = report
   }
 
-  mutating func drop(_ snapshot: UInt64) { changed[snapshot] = nil }
+  /// Drops the changed configurations of those that are not asked for again.
+  mutating func forget(_ isOver: (UInt64) -> Bool) {
+    guard changed.count > 1 else { return }
+    changed = changed.filter { !isOver($0.key) }
+  }
 
   mutating func look(
-    _ fact: RequestEvent.Finished, at position: UInt64, on book: SnapshotShelf.Book?,
-    _ snapshot: UInt64
+    _ fact: RequestEvent.Finished, on book: SnapshotShelf.Book?
   ) throws(InquiryFault) {
     let attempt = fact.attempts.first
     guard attempt != nil || RoutingEffect.routingCodes.contains(fact.errorCode ?? "") else {
@@ -243,11 +249,12 @@ private struct WhatIfComparison {
       }
     }
     note(fact, book.state, before)
-    if changed[snapshot] == nil {
+    let position = book.snapshot.position
+    if changed[position] == nil {
       let state = try book.state.supposing(suppositions)
-      changed[snapshot] = .some(state.map { ($0, RoutingSnapshot($0)) })
+      changed[position] = .some(state.map { ($0, RoutingSnapshot($0)) })
     }
-    guard let other = changed[snapshot] ?? nil else {
+    guard let other = changed[position] ?? nil else {
       report.notApplicable += 1
       return
     }

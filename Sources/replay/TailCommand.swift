@@ -1,0 +1,116 @@
+import ArgumentParser
+import Glibc
+import Inquiry
+
+struct TailCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tail",
+    abstract: "Shows the newest events, and with -f each further one as it comes.",
+    discussion: """
+      The lines are those of `replay window`. With --json each event is an object on
+      one line. Following goes on over new segments and over restarts of the gateway,
+      and ends at Ctrl-C or when nobody reads any more.
+
+      EXAMPLES
+        replay tail
+        replay tail -f
+        replay tail -f --kind request.finished --status 5xx
+        replay tail -f --json | jq .fields.errorCode
+      """)
+
+  @OptionGroup var options: LogOptions
+
+  @OptionGroup var filters: FilterOptions
+
+  @Flag(name: .shortAndLong, help: "Go on with what is appended.")
+  var follow = false
+
+  @Option(
+    name: [.customShort("n"), .long],
+    help: "How many of the matching events that are there already, up to 100000.")
+  var lines = 20
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Where to begin, instead of -n.", valueName: "selector"))
+  var from: String?
+
+  func validate() throws {
+    guard (0...100_000).contains(lines) else {
+      throw ValidationError("--lines: \(lines) is not from 0 to 100000")
+    }
+  }
+
+  func run() throws {
+    let (selector, filter) = (try from.map { try Selector($0) }, try filters.filter())
+    let log = try options.open()
+    var tail = try LogTail(
+      log, filter: filter, lines: lines, from: selector, now: LogOptions.now(),
+      isDetailed: options.json)
+    let interruption = follow ? Interruption() : nil
+    let isJSON = options.json
+    var isDamaged = false
+    while true {
+      var text = ""
+      let isRead = try tail.read { item in
+        if item.isGap { isDamaged = true }
+        text += isJSON ? item.json : item.text
+        if text.utf8.count >= 1 << 16 {
+          guard Terminal.put(text) else { return false }
+          text = ""
+        }
+        return interruption?.isThere != true
+      }
+      guard isRead, text.isEmpty || Terminal.put(text) else { break }
+      guard let interruption else { break }
+      try tail.wait(milliseconds: 200)
+      guard !interruption.isThere, Terminal.isRead else { break }
+    }
+    if isDamaged { throw ArgumentParser.ExitCode(Inquiry.ExitCode.damaged.rawValue) }
+  }
+}
+
+/// Which events are shown; shared by the verbs that list them.
+struct FilterOptions: ParsableArguments {
+  @Option(help: "Only this kind of event, or its beginning: request, request.finished, alias.")
+  var kind: String?
+
+  @Option(help: "Only this account: its id, its name, or provider/name.")
+  var account: String?
+
+  @Option(help: "Only this key: its id or name.")
+  var key: String?
+
+  @Option(help: "Only this model: as asked, as sent upstream, or an alias's name.")
+  var model: String?
+
+  @Option(help: "Only this provider, by id.")
+  var provider: String?
+
+  @Option(help: "Only requests answered so: 429, 5xx.")
+  var status: String?
+
+  func filter() throws -> WindowFilter {
+    WindowFilter(
+      kind: kind, account: account, key: key, model: model, provider: provider,
+      status: try status.map { try WindowFilter.StatusRange($0) })
+  }
+}
+
+/// Ctrl-C and SIGTERM, as something to be asked for instead of an end: held back from now on.
+struct Interruption {
+  init() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    sigprocmask(SIG_BLOCK, &signals, nil)
+  }
+
+  /// Whether one has come.
+  var isThere: Bool {
+    var signals = sigset_t()
+    sigpending(&signals)
+    return sigismember(&signals, SIGINT) == 1 || sigismember(&signals, SIGTERM) == 1
+  }
+}
