@@ -74,7 +74,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "Inquiry",
-      dependencies: ["Domain", "EventStore", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: [
+        "Domain", "EventStore", "Views", "ConfigFile",
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
       swiftSettings: strict),
     .target(
       name: "ControlPlane",

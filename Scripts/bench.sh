@@ -6,6 +6,13 @@
 Scripts/setup.sh bench >&2
 build_release >&2
 arguments=()
+wanted=${ROWS:-}
+case " ${wanted//,/ } " in
+  "  " | *" 12 "*)
+    swift build "${RELEASE_FLAGS[@]}" --package-path Benchmarks --product LogBenchmark >&2
+    arguments+=(--filler "$(swift build "${RELEASE_FLAGS[@]}" --package-path Benchmarks --show-bin-path)/LogBenchmark")
+    ;;
+esac
 [ -z "${PAIRS:-}" ] || arguments+=(--pairs "$PAIRS")
 [ -z "${DURATION:-}" ] || arguments+=(--duration "$DURATION")
 [ "${JSON:-0}" != 1 ] || arguments+=(--json)

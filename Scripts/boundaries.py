@@ -23,7 +23,7 @@ ALLOWED = {
     "Telemetry": {"Domain"},
     "Views": {"Domain", "Crypto", "Foundation", "GRDB", "Synchronization"},
     "ConfigFile": {"Domain", "Yams"},
-    "Inquiry": {"Domain", "EventStore", "Crypto"},
+    "Inquiry": {"Domain", "EventStore", "Views", "ConfigFile", "Crypto"},
     "DataPlane": {
         "Domain", "EventStore", "Surface", "Translation", "CFast", "Glibc", "Synchronization", "HTTPTypes",
         "Logging", "NIOCore", "NIOPosix", "NIOSSL", "NIOConcurrencyHelpers"},

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rows 1 to 5 of the targets: Signalbox beside nginx as bare reverse proxy, and LiteLLM, in one run on one machine.
+"""Rows 1 to 5 and 12 of the targets: Signalbox beside nginx as bare reverse proxy, and LiteLLM, in one run on one machine.
 
 Row 15 is beside the targets: what it costs to translate, compared with forwarding within one protocol.
 
@@ -20,10 +20,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from programs import (
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "replay"))
+import replay as decisions  # noqa: E402
+from programs import (  # noqa: E402
     BODY, MODEL, ROOT, TRANSLATED, Bench, Failed, Program, Skipped, chat, litellm_program, note, wrk)
 
-ROWS = ["1", "2", "3", "4", "5", "15"]
+ROWS = ["1", "2", "3", "4", "5", "12", "15"]
 #: By how much nginx may move between its slices.
 MOVED = 2.0
 #: Row 2 wants a machine that is left alone: the upstream's own p99 as a multiple of its p50.
@@ -341,6 +343,30 @@ class Run:
         self.extra["5"]["startAgainMilliseconds"] = round(middle(self.starts["signalbox", "again"]), 1)
         self.finish("5", {"memory": memory, "start": start})
 
+    # --- Row 12: decisions made again --------------------------------------------------------------------------
+
+    def row_12(self):
+        note("── row 12")
+        count = 20_000 if self.options.quick else self.options.decisions
+        log = self.bench.directory / "decisions"
+        try:
+            events = decisions.fill(self.options.filler, log, count)
+            found, opening = decisions.measure(self.options.bin / "replay", log, max(2, self.options.pairs))
+            check = json.loads(decisions.run(
+                [self.options.filler, "verify", "--seed", "1", "--dir", log, "--through", str(events)])[0])
+        except decisions.Broken as reason:
+            raise Failed(str(reason)) from reason
+        part = Part(
+            "decisions made again a second and core, all checks of `verify` included", "/s",
+            "the log's own check of the same bytes, events a second", 200_000, 1_000_000, judge="ours")
+        for one in found:
+            part.pair(one["rate"], check["events"] / check["seconds"])
+        self.extra["12"] = {
+            "decisions": found[0]["decisions"], "openMilliseconds": round(opening, 1),
+            "peakMegabytes": round(max(one["memory"] for one in found) / 1e6, 1)}
+        self.finish("12", {"decisions": part})
+        shutil.rmtree(log, ignore_errors=True)
+
     # --- Row 15: translation -----------------------------------------------------------------------------------
 
     def row_15(self):
@@ -454,7 +480,9 @@ def table(rows):
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", type=Path, default=ROOT / ".build" / "release", help="where signalbox lies")
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--rows", nargs="+", choices=ROWS, help="default: all that can be measured")
+    parser.add_argument("--filler", type=Path, help="the program LogBenchmark, for row 12")
+    parser.add_argument("--decisions", type=int, default=1_000_000, help="requests in row 12's log")
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--duration", type=int, default=4, help="seconds of a slice")
     parser.add_argument("--rate", type=int, default=1_000, help="requests a second of each in row 2")
@@ -463,6 +491,10 @@ def options():
     parser.add_argument("--json", action="store_true", help="one JSON object keyed by row instead of the table")
     parser.add_argument("--quick", action="store_true", help="tiny and meaningless, to see that everything runs")
     found = parser.parse_args()
+    if found.rows is None:
+        found.rows = [name for name in ROWS if name != "12" or found.filler]
+    elif "12" in found.rows and not found.filler:
+        parser.error("row 12 needs --filler")
     if found.quick:
         found.pairs, found.duration, found.streams, found.litellm = 1, 1, 16, False
     if min(found.pairs, found.duration, found.rate, found.streams) < 1 or found.streams & (found.streams - 1):
@@ -490,7 +522,7 @@ def main():
         run = Run(asked, Bench(asked.bin, directory))
         rows = run.rows
         steps = [(run.cold_starts, ["5"]), (run.rows_1_to_3, ["1", "2", "3", "5"]), (run.row_4, ["4", "5"]),
-                 (run.row_5, ["5"]), (run.row_15, ["15"])]
+                 (run.row_5, ["5"]), (run.row_12, ["12"]), (run.row_15, ["15"])]
         for step, names in steps:
             concerned = [name for name in names if name in asked.rows and name not in rows]
             if not concerned:

@@ -39,9 +39,12 @@ struct LogOptions: ParsableArguments {
     return log
   }
 
+  private var variable: String { getenv("SIGNALBOX_DATA").map { String(cString: $0) } ?? "" }
+
+  /// Where the log is.
+  var directory: String { log ?? (variable.isEmpty ? "./signalbox-data" : variable) }
+
   private func opened() throws -> LogReader {
-    let variable = getenv("SIGNALBOX_DATA").map { String(cString: $0) } ?? ""
-    let directory = log ?? (variable.isEmpty ? "./signalbox-data" : variable)
     do throws(StoreError) {
       return try LogReader.open(path: directory)
     } catch {

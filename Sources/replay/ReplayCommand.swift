@@ -38,13 +38,15 @@ struct ReplayCommand: ParsableCommand {
         replay checkpoint > checkpoint.note
         replay prove 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e -o proof.json
         replay bundle --from -1h -o incident.bundle
+        replay tail -f --status 5xx
+        replay export --csv --from -1d -o requests.csv
+        replay run --against ./next/replay --from -1d
       """,
     subcommands: [
       WindowCommand.self, TailCommand.self, ShowCommand.self, ExplainCommand.self,
-      StateCommand.self,
-      WhatIfCommand.self, BisectCommand.self, DriftCommand.self, BlameCommand.self,
-      HistoryCommand.self, ReportCommand.self,
-      VerifyCommand.self,
-      CheckpointCommand.self, ProveCommand.self, CheckProofCommand.self, BundleCommand.self,
+      StateCommand.self, WhatIfCommand.self, BisectCommand.self, DriftCommand.self,
+      BlameCommand.self, HistoryCommand.self, VerifyCommand.self, RunCommand.self,
+      DecisionsCommand.self, ExportCommand.self, CheckpointCommand.self, ProveCommand.self,
+      CheckProofCommand.self, BundleCommand.self, ReportCommand.self,
     ])
 }

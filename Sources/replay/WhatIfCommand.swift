@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Inquiry
 
 struct WhatIfCommand: ParsableCommand {
@@ -11,11 +12,16 @@ struct WhatIfCommand: ParsableCommand {
       failures that would have avoided or added, with bounds. What is recorded, what
       is decided, what is modelled and what cannot be known stands at its end.
 
+      --config takes the file's word also for what was edited elsewhere, as
+      `signalbox apply --overwrite` does; what it does not mention stays. Secrets in
+      it are not needed: leave their variables unset.
+
       A field is written as `replay blame STREAM` shows it; lists with commas.
 
       EXAMPLES
         replay what-if --from -1h --remove account/mock-a1
         replay what-if --from -1d --set account/mock-a1.priority=9
+        replay what-if --from -1d --config gateway.yaml
         replay what-if --set settings.fallbackStrategy=round-robin --json
       """)
 
@@ -34,15 +40,31 @@ struct WhatIfCommand: ParsableCommand {
       "A resource that is supposed not to be there; may be given again.", valueName: "stream"))
   var remove: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A file for `signalbox apply` that is supposed to be applied, before all else.",
+      valueName: "file"))
+  var config: String?
+
   func validate() throws {
-    guard !set.isEmpty || !remove.isEmpty else {
-      throw ValidationError("nothing is supposed: give --set or --remove")
+    guard !set.isEmpty || !remove.isEmpty || config != nil else {
+      throw ValidationError("nothing is supposed: give --set, --remove or --config")
     }
   }
 
   func run() throws {
     let (from, to) = try range.selectors()
     var suppositions: [Supposition] = []
+    if let config {
+      let file = try SupposedFile(
+        name: config, text: InputFile.text(config, limit: SupposedFile.bytesMax)
+      ) { name in getenv(name).map { String(cString: $0) } }
+      if !file.unset.isEmpty {
+        Terminal.error(
+          "replay: not set, so taken as some secret: \(file.unset.joined(separator: ", "))\n")
+      }
+      suppositions.append(.file(file))
+    }
     for text in set { suppositions.append(try Supposition.set(text)) }
     for text in remove { suppositions.append(try Supposition.remove(text)) }
     let log = try options.open()

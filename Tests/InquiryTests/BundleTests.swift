@@ -77,6 +77,12 @@ import Testing
         ("alias/fast", "alias/fast exists"), ("account/a1", "account/a1 is cooling"),
         ("settings", "errors > 5% over 5m of 1"),
       ] where try isKnown(stream) {
+        // Requests that ended before the bundle are not in it, and it says so.
+        let bisected = try? Replay.bisect(reader, predicate, from: range.0, to: range.1, now: now)
+        if let bisected, bisected.isCut {
+          #expect(bisected.exitCode == .notReproducible)
+          continue
+        }
         same(predicate) { try Replay.bisect($0, predicate, from: range.0, to: range.1, now: now) }
       }
       for stream in ["alias/fast", "account/a1", "health/a1", "settings", "nothing/x"]

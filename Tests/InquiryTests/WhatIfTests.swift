@@ -63,6 +63,46 @@ import Testing
     try expectGolden(golden.json, "what-if.json")
   }
 
+  @Test func `a file moves what its fields would, and needs none of its secrets`() throws {
+    let log = try story()
+    let text = """
+      providers:
+        - id: p
+          protocol: openai
+          base-url: http://127.0.0.1:9000
+          accounts:
+            - {name: p1, api-key: "${ONE}", priority: 9}
+            - {name: p2, api-key: "${TWO}"}
+      settings: {fallback-strategy: fill-first}
+
+      """
+    let file = try SupposedFile(name: "gateway.yaml", text: text) { $0 == "TWO" ? "known" : nil }
+    #expect(file.unset == ["ONE"])
+    let report = try Replay.whatIf(log.reader(), [.file(file)], now: TestLog.now)
+    let fields = try suppose(log, set: ["account/p1.priority=9"])
+    #expect(report.groups == fields.groups && report.loads == fields.loads && report.moved == 10)
+    #expect(report.changes == ["gateway.yaml"])
+    // What the file adds can be gone to as well.
+    let more = text.replacing("priority: 9}", with: "priority: 9}\n      - {name: p0, api-key: x}")
+    let added = try SupposedFile(name: "more.yaml", text: more) { _ in nil }
+    let moved = try Replay.whatIf(log.reader(), [.file(added)], now: TestLog.now)
+    #expect(moved.groups.map(\.after) == [.account("p/p0", model: "m")])
+  }
+
+  @Test(arguments: [
+    ("providers: 3\n", "providers"), ("aliases: {fast: nobody/has-this}\n", "nobody/has-this"),
+    ("policies: [{organisation: default, model: m, accounts: [{name: nobody}]}]\n", "bad.yaml"),
+    ("nonsense: 1\n", "nonsense"),
+  ])
+  func `a file that cannot be applied is refused`(_ text: String, _ word: String) throws {
+    let log = try story()
+    let fault = try #require(throws: InquiryFault.self) {
+      let file = try SupposedFile(name: "bad.yaml", text: text) { _ in nil }
+      return try Replay.whatIf(log.reader(), [.file(file)], now: TestLog.now)
+    }
+    #expect(fault.code == .usage && "\(fault)".contains(word), "\(fault)")
+  }
+
   @Test func `without any account all is refused, which is a failure`() throws {
     let report = try suppose(story(), set: ["provider/p.isActive=false"])
     #expect(report.moved == 10 && report.groups[0].after == .refused("no_account"))

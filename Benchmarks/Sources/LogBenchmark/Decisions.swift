@@ -77,6 +77,8 @@ enum Decisions {
           name: "best", models: ["gemini/gemini-2.5-pro", "openai/gpt-4o"], allowUnresolved: false))
     )
     commands.append(
+      .organisation(.create(.init(id: OrganisationID("team-1"), name: "team-1"))))
+    commands.append(
       .policy(
         .set(
           PolicyID(organisation: OrganisationID("team-1"), model: "gpt-4o"),

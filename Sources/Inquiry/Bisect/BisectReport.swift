@@ -27,6 +27,9 @@ public struct BisectReport: InquiryReport, Hashable {
   public var last: Position
   /// Just before the first position.
   public var wasTrue: Bool
+  /// A bundle begins within the time before the first position, so that requests of that time are not in it and are
+  /// not counted.
+  public var isCut = false
   /// In order.
   public var turns: [Turn]
   /// Turns that were left out: after so many the last one only is kept.
@@ -36,9 +39,10 @@ public struct BisectReport: InquiryReport, Hashable {
   /// Damaged ranges up to the window's end.
   public var gaps: [LogGap]
 
-  /// 1 if it became true, 3 if something up to the window's end is damaged.
+  /// 1 if it became true, 3 if something up to the window's end is damaged, 4 if a bundle lacks what is to be counted.
   public var exitCode: ExitCode {
     if !gaps.isEmpty { return .damaged }
+    if isCut { return .notReproducible }
     return turns.contains { $0.isTrue } ? .differs : .same
   }
 
@@ -157,6 +161,10 @@ extension Replay {
       beginning = event.map { UnixNanoseconds($0.time) }
       if let event {
         let (start, isBeforeAll) = event.time.subtractingReportingOverflow(rate.span - 1)
+        if log.first > Position(1) {
+          let beginning = try reading { () throws(StoreError) in try log.event(at: log.first) }
+          found.isCut = isBeforeAll || beginning.map { $0.time >= start } ?? true
+        }
         feed = try reading { () throws(StoreError) in
           try log.firstPosition(atOrAfter: isBeforeAll ? .min : start)
         }
@@ -228,6 +236,10 @@ extension BisectReport {
     out += "\(Shown.count(looked, "event")) that could change it\n"
     out += "predicate \(Shown.text(predicate))\n"
     for gap in gaps { out += "gap       \(gap.text)\n" }
+    if isCut {
+      out +=
+        "note      the bundle begins within the time before: what ended before it is not counted\n"
+    }
     out += "before    \(wasTrue)\n"
     guard let turn = turns.first(where: \.isTrue) else {
       return out + "found     it never became true\(turns.isEmpty ? "" : "; it ceased to be")\n"
@@ -255,6 +267,7 @@ extension BisectReport {
       .init("predicate", .text(predicate)), .init("first", .count(first.rawValue)),
       .init("last", .count(last.rawValue)), .init("gaps", .array(gaps.map(\.json))),
       .init("looked", .count(looked)), .init("wasTrue", .bool(wasTrue)),
+      .init("isCut", .bool(isCut)),
       .init("becameTrueAt", .text(turns.first(where: \.isTrue)?.place)),
       .init(
         "turns",

@@ -13,7 +13,7 @@ public struct LogTail {
   private let log: LogReader
   private let filter: WindowFilter
   private let isDetailed: Bool
-  private var fold = ConfigurationFold()
+  private var fold: ConfigurationFold
   /// The next one to be read.
   private var next: Position
   /// Lines below it are not shown: they only tell the configuration.
@@ -33,7 +33,7 @@ public struct LogTail {
     self.isDetailed = isDetailed
     first =
       if let from {
-        max(try from.resolve(in: log, now: now, edge: .from), Position(1))
+        max(try from.resolve(in: log, now: now, edge: .from), log.first)
       } else {
         try Self.begin(of: min(max(0, lines), 100_000), filter, in: log)
       }
@@ -48,7 +48,8 @@ public struct LogTail {
     guard lines > 0 else { return last.next }
     var portion = UInt64(max(lines, 1_024))
     while true {
-      let from = Position(last.rawValue > portion ? last.rawValue - portion + 1 : 1)
+      let from = max(
+        log.first, Position(last.rawValue > portion ? last.rawValue - portion + 1 : 1))
       var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
       // The places of the last ones, in a ring.
       var found: [Position] = []
@@ -70,7 +71,7 @@ public struct LogTail {
         count += 1
       }
       if count >= lines { return found[count % lines] }
-      if from == Position(1) { return found.first ?? last.next }
+      if from <= log.first { return found.first ?? last.next }
       portion = portion.multipliedReportingOverflow(by: 4).partialValue
     }
   }

@@ -6,6 +6,8 @@ public enum Supposition: Sendable, Hashable {
   case set(Subject, field: String, text: String)
   /// A resource is not there.
   case remove(Subject)
+  /// A declarative file is applied, also over what was edited elsewhere.
+  case file(SupposedFile)
 
   /// Reads `STREAM.FIELD=VALUE`, for example `account/mock-a1.priority=5`.
   ///
@@ -45,10 +47,11 @@ public enum Supposition: Sendable, Hashable {
 
   private static func shown(_ text: String) -> String { Shown.text(String(text.prefix(128))) }
 
-  /// What it is about.
-  public var subject: Subject {
+  /// What must be there for it, in words.
+  var needed: String {
     switch self {
-    case .set(let subject, _, _), .remove(let subject): subject
+    case .set(let subject, _, _), .remove(let subject): "`\(Shown.text(subject.stream))`"
+    case .file(let file): "all that \(file.name) names"
     }
   }
 
@@ -57,6 +60,7 @@ public enum Supposition: Sendable, Hashable {
     switch self {
     case .set(let subject, let field, let text): "\(subject.stream).\(field)=\(text)"
     case .remove(let subject): "without \(subject.stream)"
+    case .file(let file): file.name
     }
   }
 }
@@ -69,19 +73,24 @@ extension ControlState {
   func supposing(_ suppositions: [Supposition]) throws(InquiryFault) -> ControlState? {
     var state = self
     for supposition in suppositions {
-      let subject = supposition.subject
-      var wanted: Image?
+      let commands: [Command]
       switch supposition {
-      case .remove:
+      case .file(let file):
+        guard let found = try file.commands(on: state) else { return nil }
+        commands = found
+      case .remove(let subject):
         guard state.image(of: subject) != nil else { return nil }
-      case .set(_, let field, let text):
+        commands = state.reversal(toward: [(subject, nil)], allowUnresolved: true).commands
+      case .set(let subject, let field, let text):
         guard let image = state.image(of: subject) else { return nil }
-        wanted = try image.supposing(field, text, supposition)
+        let wanted = try image.supposing(field, text, supposition)
+        commands = state.reversal(toward: [(subject, wanted)], allowUnresolved: true).commands
       }
-      let reversal = state.reversal(toward: [(subject, wanted)], allowUnresolved: true)
-      do throws(Refusal) { state = try state.after(reversal.commands) } catch {
+      do throws(Refusal) { state = try state.after(commands) } catch {
         throw InquiryFault(
-          .usage, "`\(Shown.text(supposition.text))` is refused: \(Shown.text("\(error)"))")
+          .usage,
+          "`\(Shown.text(supposition.text))` is refused, at \(error.field) `\(Shown.text(error.value))`: "
+            + "\(Shown.text(error.message)). \(Shown.text(error.remedy))")
       }
     }
     return state

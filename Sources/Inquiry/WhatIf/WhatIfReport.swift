@@ -334,7 +334,7 @@ private struct WhatIfComparison {
       throw InquiryFault(
         .usage,
         "Nothing of the window can be supposed so: at no request of it was "
-          + suppositions.map { "`\(Shown.text($0.subject.stream))`" }.joined(separator: " and ")
+          + suppositions.map(\.needed).joined(separator: " and ")
           + " there. `replay state --at` lists what was.")
     }
     report.groups = tallies.map { path, tally in

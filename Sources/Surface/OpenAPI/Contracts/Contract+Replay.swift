@@ -212,7 +212,8 @@ extension Contract {
         [
           .field("log", .logCoverage), .field("predicate", .string), .field("first", .count),
           .field("last", .count), .field("gaps", .array(of: .logGap)), .field("looked", .count),
-          .field("wasTrue", .bool), .field("becameTrueAt", Schema.place.orNull),
+          .field("wasTrue", .bool), .field("isCut", .bool),
+          .field("becameTrueAt", Schema.place.orNull),
           .field(
             "turns",
             .array(
