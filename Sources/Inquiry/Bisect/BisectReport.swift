@@ -262,12 +262,11 @@ extension BisectReport {
 
   /// For machines.
   public var json: JSONTree {
-    .object([
+    var members: [JSONTree.Member] = [
       .init("replay", .text("bisect")), .init("log", coverage.json),
       .init("predicate", .text(predicate)), .init("first", .count(first.rawValue)),
       .init("last", .count(last.rawValue)), .init("gaps", .array(gaps.map(\.json))),
       .init("looked", .count(looked)), .init("wasTrue", .bool(wasTrue)),
-      .init("isCut", .bool(isCut)),
       .init("becameTrueAt", .text(turns.first(where: \.isTrue)?.place)),
       .init(
         "turns",
@@ -279,6 +278,8 @@ extension BisectReport {
               .init("time", .text(rfc3339($0.time))), .init("what", .text($0.what)),
             ])
           })), .init("omitted", .count(omitted)),
-    ])
+    ]
+    if isCut { members.append(.init("isCut", .bool(true))) }
+    return .object(members)
   }
 }

@@ -212,7 +212,7 @@ extension Contract {
         [
           .field("log", .logCoverage), .field("predicate", .string), .field("first", .count),
           .field("last", .count), .field("gaps", .array(of: .logGap)), .field("looked", .count),
-          .field("wasTrue", .bool), .field("isCut", .bool),
+          .field("wasTrue", .bool), .optional("isCut", .bool),
           .field("becameTrueAt", Schema.place.orNull),
           .field(
             "turns",
