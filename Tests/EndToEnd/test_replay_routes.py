@@ -75,5 +75,10 @@ class ReplayRouteTests(Story):
                 error = got.json()["error"]
                 self.assertEqual(error.get("field"), field, error)
                 self.assertIn(word, error["message"])
+        for verb, field in (("show", "id"), ("explain", "id"), ("blame", "stream"), ("bisect", "predicate"), ("diff", "from")):
+            with self.subTest(verb, asked="without a query"):
+                got = self.box.admin("GET", f"/api/replay/{verb}")
+                self.assertEqual(got.status, 400, got.body)
+                self.assertEqual(got.json()["error"].get("field"), field)
         for verb, query in (("explain", {"id": "none"}), ("blame", {"stream": "alias/none"})):
             self.assertEqual(self.inquire(verb, **query).status, 404)

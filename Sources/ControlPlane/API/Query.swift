@@ -16,8 +16,8 @@ struct Query: Sendable {
   /// - Parameter contract: which parameters mean something here, and what they may be; nil: nothing is
   ///   refused, and of a repeated one the first counts.
   init(target: String, _ contract: Contract?) throws {
-    guard let mark = target.firstIndex(of: "?") else { return }
-    let pairs = target[target.index(after: mark)...].split(separator: "&")
+    let text = target.firstIndex(of: "?").map { target[target.index(after: $0)...] } ?? ""
+    let pairs = text.split(separator: "&")
     guard pairs.count <= Self.maximumCount else {
       throw APIFault(
         .unsupportedParameter,
