@@ -176,21 +176,27 @@ extension AdminService {
 
   private struct ProviderCalls {
     private var good: Int64 = 0
+    private var failed: Int64 = 0
     private var all = CallTotals()
     private var statuses: [String: Int64] = [:]
 
     mutating func add(_ series: CallSeries, _ totals: CallTotals) {
       all.add(totals)
-      if series.errorClass == nil { good += totals.count }
+      switch series.errorClass {
+      case nil: good += totals.count
+      // Clients that hung up, or asked for what no provider serves, say nothing of this one.
+      case .client, .request: break
+      case .account, .model, .provider, .network, .gateway: failed += totals.count
+      }
       statuses[series.status.map { String($0) } ?? "none", default: 0] += totals.count
     }
 
     var json: JSONValue {
       let rate =
-        all.count == 0
+        good + failed == 0
         ? JSONValue.null
         : JSONValue(
-          millionths: UInt64(all.count).dividingFullWidth(
+          millionths: UInt64(good + failed).dividingFullWidth(
             UInt64(good).multipliedFullWidth(by: 1_000_000)
           ).quotient)
       func milliseconds(_ permille: UInt64) -> JSONValue {
@@ -198,7 +204,7 @@ extension AdminService {
       }
       return [
         "request_count": JSONValue(all.count), "success_count": JSONValue(good),
-        "failure_count": JSONValue(all.count - good), "success_rate": rate,
+        "failure_count": JSONValue(failed), "success_rate": rate,
         "total_tokens": JSONValue(all.tokens),
         "cost_usd": .usd(all.costMicroUSD), "latency_p50_ms": milliseconds(500),
         "latency_p95_ms": milliseconds(950),
