@@ -37,6 +37,8 @@ package enum Limits {
   package static let headroomBytes: UInt64 = 64 << 20
   /// Bytes of sections of indexes that are kept in memory.
   package static let indexCacheBytes = 64 << 20
+  /// Bytes of blocks that a reader keeps decompressed, and at least one block.
+  package static let blockCacheBytes = 8 << 20
   /// Files that are kept open for reading.
   package static let openFiles = 256
   /// How often a file that was replaced is looked for before its absence is an error.

@@ -17,7 +17,7 @@ public final class LogReader: Sendable {
   public let bundle: BundleFacts?
   /// What follows the last whole block, as seen at the last refresh.
   private let tail = Mutex<LogLoader.Tail?>(nil)
-  private let blocks = Mutex<[(key: BlockKey, block: DecodedBlock)]>([])
+  private let blocks = RecentCache<BlockKey, DecodedBlock>(bound: Limits.blockCacheBytes)
   /// Waits until everything that was answered is written; set by the store for `queued` appends.
   private let barrier = Mutex<Barrier?>(nil)
 
@@ -34,7 +34,6 @@ public final class LogReader: Sendable {
   }
 
   private enum Bounds {
-    static let blocks = 8
     static let revisionFaults = 100
   }
 
@@ -420,6 +419,28 @@ public final class LogReader: Sendable {
     }
   }
 
+  /// Calls `body` with the events from `from` through `through`, in order.
+  ///
+  /// For short ranges near each other: their blocks are kept for the next call, where `scan` reads them anew. Events in
+  /// damaged blocks are missing.
+  ///
+  /// - Throws: what `body` throws, or `StoreError` (`.io`).
+  public func events(
+    from: Position, through: Position, _ body: (StoredEvent) throws -> Void
+  ) throws {
+    settle()
+    var names = NameCache()
+    var at = max(1, from.rawValue)
+    let last = min(through.rawValue, index.last)
+    while let (block, first) = try nextBlock(&at, through: last) {
+      _ = try block.forEachRecord(from: first) { number, view, bytes in
+        guard block.header.first + UInt64(number) <= last else { return false }
+        try body(block.event(number, view, bytes, &names))
+        return true
+      }
+    }
+  }
+
   /// Reads in order like `scan`, without copying: each event is lent to `event` for one call.
   ///
   /// - Parameter gap: called with each damaged range, where it lies between the events.
@@ -687,8 +708,7 @@ public final class LogReader: Sendable {
     _ place: LogIndex.Place
   ) throws(StoreError) -> Result<DecodedBlock, RuleBroken>? {
     let key = BlockKey(path: place.path, generation: place.generation, offset: place.offset)
-    let known = blocks.withLock { cache in cache.first { $0.key == key }?.block }
-    if let known { return .success(known) }
+    if let known = blocks.value(key) { return .success(known) }
     guard let file = try file(place) else { return nil }
     let buffer = RawBuffer(capacity: max(1, place.extent))
     buffer.count = try file.read(
@@ -696,10 +716,7 @@ public final class LogReader: Sendable {
       at: place.offset)
     switch decode(place, buffer.bytes) {
     case .success(let block):
-      blocks.withLock { cache in
-        if cache.count >= Bounds.blocks { cache.removeFirst() }
-        cache.append((key, block))
-      }
+      blocks.insert(key, block, cost: block.body.count)
       return .success(block)
     case .failure(let broken):
       return try index.place(atOrAfter: place.first) == place ? .failure(broken) : nil

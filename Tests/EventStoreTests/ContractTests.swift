@@ -149,6 +149,64 @@ struct ContractTests {
   }
 
   @Test(arguments: DiskKind.allCases)
+  func eventsOfGreatBlocksAreReadAloneAndInShortRangesAsAScanReadsThem(kind: DiskKind) throws {
+    let (disk, directory) = try kind.make()
+    let store = try EventStore.small(disk, directory)
+    var random = SeededRandom(seed: 11)
+    var number: UInt64 = 1
+    for count in [300, 1, 16, 17, 33, 250] as [UInt64] {
+      _ = try store.appendAndWait(
+        AppendBatch(events: (number..<number + count).map { draft($0, size: Int($0 % 90)) }),
+        durability: .written)
+      number += count
+    }
+    for reader in [store.reader, try LogReader(disk: disk, directory: directory)] {
+      let events = try everything(reader).events
+      for _ in 0..<300 {
+        let first = random.int(1...events.count)
+        let last = min(events.count + 5, first + random.int(0...40))
+        #expect(try reader.event(at: Position(UInt64(first))) == events[first - 1])
+        var found: [StoredEvent] = []
+        try reader.events(from: Position(UInt64(first)), through: Position(UInt64(last))) {
+          found.append($0)
+        }
+        #expect(found == Array(events[(first - 1)..<min(last, events.count)]))
+      }
+      var count = 0
+      try reader.events(from: .origin, through: Position(.max)) { _ in count += 1 }
+      #expect(count == events.count)
+      try reader.events(from: Position(9), through: Position(8)) { _ in count += 1 }
+      #expect(count == events.count)
+    }
+    try store.close()
+  }
+
+  @Test func recordsBeforeABreakAreReadAloneAndNoneBehindIt() throws {
+    let records = RawBuffer(capacity: 64 << 10)
+    var ends: [Int] = []
+    for number in UInt64(1)...100 {
+      _ = try Record.append(draft(number, size: 20), revision: number, to: records)
+      ends.append(records.count)
+    }
+    for broken in [0, 15, 16, 17, 40, 99] {
+      var body = Array(records.bytes)
+      // Flags that no record has.
+      let begin = broken == 0 ? 0 : ends[broken - 1]
+      body[begin + (body[begin] < 0x80 ? 1 : 2)] = 0xFF
+      let header = BlockHeader(
+        epoch: 1, first: 1, count: 100, rawBytes: UInt32(body.count),
+        storedBytes: UInt32(body.count), bodyChecksum: 0, minTime: 0, maxTime: 0,
+        chainBefore: .zero, durableUpTo: 0, isCompressed: false)
+      let block = DecodedBlock(header: header, body: body)
+      for position in (UInt64(1)...100).reversed() {
+        let event = block.event(at: position)
+        #expect((event != nil) == (position <= broken), "record \(broken) broken, \(position) read")
+        if let event { #expect(event.id == draft(position).id) }
+      }
+    }
+  }
+
+  @Test(arguments: DiskKind.allCases)
   func everyWayOfFindingAnEventAgreesWithAScan(kind: DiskKind) throws {
     let (disk, directory) = try kind.make()
     let store = try EventStore.small(disk, directory)

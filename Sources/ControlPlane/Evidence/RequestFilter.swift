@@ -81,7 +81,7 @@ struct RequestFilter: Sendable {
         && (!isFailover || fact.attempts.count > 1)
         && (!isCounted || UsageTotals.counts(fact.operation))
     }
-    guard status == nil, errorClass == nil, !isFailover else { return false }
+    guard !isOfEnds else { return false }
     if let fact = story.dispatched?.fact { return mayAdmit(fact) }
     // Its beginning is lost.
     return accounts == nil && model == nil
@@ -90,10 +90,21 @@ struct RequestFilter: Sendable {
 
   /// Whether a request that begins like this is wanted as long as it has no end.
   func mayAdmit(_ fact: RequestEvent.Dispatched) -> Bool {
-    status == nil && errorClass == nil && !isFailover && isOf(fact.key, fact.organisation)
+    !isOfEnds && isOf(fact.key, fact.organisation)
       && accounts.map { wanted in fact.account.map { wanted.contains($0) } ?? false } ?? true
       && (model == nil || model == fact.modelAsked)
   }
+
+  /// Whether a request that was found without an end may be wanted; its beginning tells its account and model.
+  func mayAdmit(_ fact: RequestEvent.Interrupted) -> Bool {
+    (outcome == nil || outcome == .interrupted) && !isOfEnds && isOf(fact.key, fact.organisation)
+  }
+
+  /// Whether it asks for what only a request's end tells.
+  private var isOfEnds: Bool { status != nil || errorClass != nil || isFailover }
+
+  /// Whether it asks for what a request's beginning tells and the finding that it has no end does not.
+  var isOfBeginnings: Bool { accounts != nil || model != nil }
 
   private func isOf(_ key: KeyID?, _ organisation: OrganisationID?) -> Bool {
     (self.key == nil || self.key == key)
@@ -129,6 +140,8 @@ struct RequestSieve {
   enum Find {
     /// The request may be listed here.
     case candidate(RequestID)
+    /// The request, which began there and was found without an end, may be listed here.
+    case interruption(RequestID, beginning: UInt64)
     /// The request is not listed here, for it has its end there.
     case end(RequestID)
     case beginning(RequestID)
@@ -154,8 +167,8 @@ struct RequestSieve {
     guard case .request(let event) = try recorded(event).event else { return .nothing }
     switch event {
     case .interrupted(let fact):
-      let isWanted = filter.outcome == nil || filter.outcome == .interrupted
-      return isInTime && isWanted ? .candidate(fact.id) : .end(fact.id)
+      return isInTime && filter.mayAdmit(fact)
+        ? .interruption(fact.id, beginning: fact.dispatchedAt) : .end(fact.id)
     case .deliveryFailed(let fact):
       return isInTime && filter.outcome == .deliveryFailed ? .candidate(fact.id) : .nothing
     case .dispatched(let fact):

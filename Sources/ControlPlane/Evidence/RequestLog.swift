@@ -122,17 +122,18 @@ struct RequestLog: Sendable {
       let from = max(ViewDelta.positions(ofPage: page).lowerBound, max(1, begin))
       let through = min(ViewDelta.positions(ofPage: page).upperBound, end)
       looked = from
-      for (position, id) in try candidates(filter, from: from, through: through).reversed() {
+      for candidate in try candidates(filter, from: from, through: through).reversed() {
         guard list.entries.count < limit else {
-          looked = position + 1
+          looked = candidate.position + 1
           list.next = looked
           break
         }
-        let entry = try entry(id)
+        guard try mayBegin(candidate, filter) else { continue }
+        let entry = try entry(candidate.id)
         // What has its end further on is listed there, once.
-        guard filter.place(of: entry.story)?.position == position, filter.admits(entry.story) else {
-          continue
-        }
+        guard filter.place(of: entry.story)?.position == candidate.position,
+          filter.admits(entry.story)
+        else { continue }
         list.entries.append(entry)
       }
       if list.next == nil, list.entries.count == limit, from > max(1, begin) { list.next = from }
@@ -148,29 +149,48 @@ struct RequestLog: Sendable {
     return list
   }
 
+  /// An event at which a request may be listed.
+  private struct Candidate {
+    var position: UInt64
+    var id: RequestID
+    /// Where the request began that was found without an end here.
+    var beginning: UInt64?
+  }
+
   /// Events in a range at which a request may be listed, ascending.
   private func candidates(
     _ filter: RequestFilter, from: UInt64, through: UInt64
-  ) throws -> [(position: UInt64, id: RequestID)] {
+  ) throws -> [Candidate] {
     guard through >= from else { return [] }
-    var found: [(position: UInt64, id: RequestID)] = []
+    var found: [Candidate] = []
     // Begun in the range and not ended in it.
     var open: [RequestID: UInt64] = [:]
     var sieve = RequestSieve(filter)
-    try reader.scan(from: Position(from), through: Position(through)) { entry in
-      guard case .event(let stored) = entry else { return .continue }
+    try reader.events(from: Position(from), through: Position(through)) { stored in
+      let position = stored.position.rawValue
       switch try sieve.look(at: stored) {
       case .candidate(let id):
         open[id] = nil
-        found.append((stored.position.rawValue, id))
+        found.append(Candidate(position: position, id: id))
+      case .interruption(let id, let beginning):
+        open[id] = nil
+        found.append(Candidate(position: position, id: id, beginning: beginning))
       case .end(let id): open[id] = nil
-      case .beginning(let id): open[id] = open[id] ?? stored.position.rawValue
+      case .beginning(let id): open[id] = open[id] ?? position
       case .nothing: break
       }
-      return .continue
     }
-    for (id, position) in open { found.append((position, id)) }
+    for (id, position) in open { found.append(Candidate(position: position, id: id)) }
     return found.sorted { $0.position < $1.position }
+  }
+
+  /// Whether a candidate's beginning, where one is told and matters, is as wanted: after a crash a page is full of
+  /// those, and what all the log has of each would take too long to read.
+  private func mayBegin(_ candidate: Candidate, _ filter: RequestFilter) throws -> Bool {
+    guard filter.isOfBeginnings, let beginning = candidate.beginning,
+      let fact = try dispatched(at: beginning), fact.id == candidate.id
+    else { return true }
+    return filter.mayAdmit(fact)
   }
 
   /// The pages of the log to look at, newest first.

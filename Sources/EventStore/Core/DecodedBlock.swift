@@ -1,7 +1,13 @@
+internal import Synchronization
+
 /// A block, checked and decompressed.
 final class DecodedBlock: Sendable {
   let header: BlockHeader
   let body: [UInt8]
+  /// Where every `stride`-th record begins, as far as anybody asked: single events are looked up without parsing all
+  /// records before them again.
+  private let places = Mutex<[Int]>([0])
+  private static let stride = 16
 
   init(header: BlockHeader, body: [UInt8]) {
     self.header = header
@@ -41,9 +47,26 @@ final class DecodedBlock: Sendable {
     _ body: (Int, RecordView, UnsafeRawBufferPointer) throws -> Bool
   ) rethrows -> Bool {
     try self.body.withUnsafeBytes { bytes in
-      try header.forEachRecord(in: bytes, from: from, includingWithheld: includingWithheld) {
-        try body($0, $1, bytes)
+      try header.forEachRecord(
+        in: bytes, from: from, beginning: place(before: from, bytes),
+        includingWithheld: includingWithheld
+      ) { try body($0, $1, bytes) }
+    }
+  }
+
+  /// A record at or before `index` and where it begins; an earlier one if what follows it breaks the format.
+  private func place(before index: Int, _ bytes: UnsafeRawBufferPointer) -> (index: Int, at: Int) {
+    guard index >= Self.stride else { return (0, 0) }
+    return places.withLock { places in
+      var view = RecordView()
+      while places.count <= index / Self.stride {
+        var at = places[places.count - 1]
+        for _ in 0..<Self.stride where !header.parse(&view, bytes, at: &at) {
+          return ((places.count - 1) * Self.stride, places[places.count - 1])
+        }
+        places.append(at)
       }
+      return (index / Self.stride * Self.stride, places[index / Self.stride])
     }
   }
 
@@ -86,19 +109,23 @@ final class DecodedBlock: Sendable {
 }
 
 extension BlockHeader {
+  /// Parses the record at `at`, which moves behind it; false if it breaks the format.
+  func parse(_ view: inout RecordView, _ body: UnsafeRawBufferPointer, at: inout Int) -> Bool {
+    isReduced ? view.parseReduced(body, at: &at) : view.parse(body, at: &at)
+  }
+
   /// Calls `each` with every record of `body` from index `from` on, until it returns false.
   ///
+  /// - Parameter beginning: A record at or before that one and where it begins, as parsing found it.
   /// - Returns: false if the records break the format or are not as many as the header says.
   func forEachRecord(
-    in body: UnsafeRawBufferPointer, from: Int = 0, includingWithheld: Bool = false,
-    _ each: (Int, RecordView) throws -> Bool
+    in body: UnsafeRawBufferPointer, from: Int = 0, beginning: (index: Int, at: Int) = (0, 0),
+    includingWithheld: Bool = false, _ each: (Int, RecordView) throws -> Bool
   ) rethrows -> Bool {
     var view = RecordView()
-    var at = 0
-    for index in 0..<Int(count) {
-      guard isReduced ? view.parseReduced(body, at: &at) : view.parse(body, at: &at) else {
-        return false
-      }
+    var at = beginning.at
+    for index in min(beginning.index, Int(count))..<Int(count) {
+      guard parse(&view, body, at: &at) else { return false }
       if index < from || (view.isWithheld && !includingWithheld) { continue }
       if try !each(index, view) { return true }
     }
