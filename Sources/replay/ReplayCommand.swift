@@ -5,8 +5,15 @@ struct ReplayCommand: ParsableCommand {
     commandName: "replay",
     abstract: "Reads a Signalbox log: what the gateway knew, what it did, and why.",
     discussion: """
-      Everything is read-only and works while the gateway runs, or on a copied
-      directory. The same log and arguments give the same bytes. Times are UTC.
+      Everything is read-only and works while the gateway runs, on a copied
+      directory, or on a bundle: --log incident.bundle. The same log and arguments
+      give the same bytes. Times are UTC.
+
+      WHERE TO BEGIN
+        replay report --log incident.bundle     what failed, and what may have contributed,
+                                                the likeliest first
+        replay window --interval 1m --top 5     the same by the minute, with requests to look at
+        replay state --at 215 --diff 522        what is not any more as it was, and who did it
 
       SELECTORS  --from, --to and --at take
         123, 2:123               a position, or epoch:position

@@ -421,7 +421,7 @@ def form_of_yesterday(stage):
           (["window", "--status", "5xx"], None), (["bisect", "--predicate", "errors > 20% over 5m of 10"], None),
           EXPLAIN, DRIFT,
           # An edit of the same moment to an account whose calls all failed stands beside it.
-          report("12"))
+          report())
 def errors_of_an_afternoon(stage):
     stage.apply(("fast: mock/gpt-4o-mini", f"fast: {LARGE}"))
     stage.minutes(2, 200)

@@ -18,16 +18,17 @@ extension IncidentPass {
     let changes = ChangePoint.find(in: report.series)
     if report.main != nil || report.failedSpan != nil {
       var found: [IncidentReport.Contribution] = []
+      let cures = edits.compactMap { edit in helped(edit).map { (edit, $0) } }
       for edit in edits {
-        if let it = contribution(edit, fought[edit.position]) { found.append(it) }
+        guard let it = contribution(edit, fought[edit.position]) else { continue }
+        found.append(weighed(it, edit, cures.map(\.0)))
       }
       found += calls(report) + lifeEvents(report) + loads(changes) + credentials()
       report.contributions = Array(
         found.sorted { ($1.score, $0.time, $0.what) < ($0.score, $1.time, $1.what) }
           .prefix(Self.contributionsMax))
       report.helped = Array(
-        edits.compactMap { helped($0) }.sorted { $0.time < $1.time }.prefix(
-          Self.contributionsMax))
+        cures.map(\.1).sorted { $0.time < $1.time }.prefix(Self.contributionsMax))
     }
     tell(&report, changes)
     return report
@@ -77,11 +78,29 @@ extension IncidentPass {
       score += 20
       places += [drift.replaced.place] + (drift.original.map { [$0.place] } ?? [])
       evidence +=
-        "; it was \(drift.rules.map(\.rawValue).joined(separator: ", ")) against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name)"
+        "; against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name) it is \(drift.rules.map(\.rawValue).joined(separator: ", "))"
     }
     return .init(
       rule: rule, score: score, time: edit.moment.time, places: places, what: edit.what,
       who: edit.who, evidence: evidence)
+  }
+
+  /// Moved up if the same resource was changed again and it got better, down if it got better though nobody touched
+  /// it: edits of one moment have the same figures behind them.
+  private func weighed(
+    _ it: IncidentReport.Contribution, _ edit: Edit, _ cures: [Edit]
+  ) -> IncidentReport.Contribution {
+    var it = it
+    let next = edits.first { $0.stream == edit.stream && $0.position > edit.position }
+    if let next, let cure = cures.first(where: { $0.position == next.position }) {
+      it.score += 60
+      it.places.append(cure.moment.place)
+      it.evidence += "; it got better when this was changed again at \(cure.moment.place)"
+    } else if next == nil, cures.contains(where: { $0.position > edit.position }) {
+      it.score -= 60
+      it.evidence += "; it got better while this was still in force"
+    }
+    return it
   }
 
   private func helped(_ edit: Edit) -> IncidentReport.Contribution? {
@@ -89,7 +108,10 @@ extension IncidentPass {
     for (at, part) in edit.parts.enumerated() {
       let before = edit.atEdit[at] - (atBegan[part] ?? .none)
       let after = (edit.atNext?[at] ?? counted[part] ?? .none) - edit.atEdit[at]
-      guard before.isAbove(after), after.differs(from: before) else { continue }
+      // By half at least: what another edit ended later lowers the share behind this one too.
+      guard before.isAbove(Share(part: 2 * after.part, whole: after.whole)),
+        after.differs(from: before)
+      else { continue }
       return .init(
         rule: .editHelped, score: 0, time: edit.moment.time, places: [edit.moment.place],
         what: edit.what, who: edit.who,
@@ -243,10 +265,13 @@ extension IncidentPass {
       rows.append(
         .init(kind: .gap, time: UnixNanoseconds(time), place: "", what: gap.text, who: ""))
     }
-    let sorted = rows.enumerated().sorted {
-      ($0.element.time, $0.element.kind.rawValue, $0.element.what, $0.offset)
-        < ($1.element.time, $1.element.kind.rawValue, $1.element.what, $1.offset)
-    }.map(\.element)
+    func position(_ row: IncidentReport.TimelineRow) -> UInt64 {
+      row.place.split(separator: ":").last.flatMap { UInt64($0) } ?? 0
+    }
+    let sorted = rows.sorted {
+      ($0.time, $0.kind.rawValue, position($0), $0.what)
+        < ($1.time, $1.kind.rawValue, position($1), $1.what)
+    }
     guard sorted.count > Self.timelineMax else {
       report.timeline = sorted
       return
