@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "EndToEnd"))
 sys.path.insert(0, str(ROOT / "Benchmarks" / "edit"))
 from edit import Connection, request  # noqa: E402
-from support import Gateway, Simulator, configuration, scenario  # noqa: E402
+from support import Gateway, Simulator, configuration, eventually, exchange, scenario  # noqa: E402
 
 #: Milliseconds that no answer may take.
 LIST_MUST, AUDIT_MUST = 100, 5
@@ -33,6 +33,13 @@ LIST_MUST, AUDIT_MUST = 100, 5
 
 def note(text):
     print(text, file=sys.stderr, flush=True)
+
+
+def answers(port):
+    try:
+        return exchange(port, "GET", "/health").status == 200
+    except OSError:
+        return False
 
 
 class Asker:
@@ -171,8 +178,11 @@ def main():
              str(64 << 20), "--seed", str(options.seed), "--declared", "1", "--first", str(round(first * 1000)),
              "--step", str(step)], check=True, stdout=subprocess.DEVNULL)
         note(f"written in {time.monotonic() - began:.0f} s")
-        gateway = Gateway(place, configuration(simulator), environment=environment)
+        gateway = Gateway(place, configuration(simulator), environment=environment, wait=False)
         try:
+            began = time.monotonic()
+            eventually(lambda: answers(gateway.port), "/health of the gateway", options.patience)
+            note(f"started in {time.monotonic() - began:.1f} s")
             result = measure(gateway, options, first, last)
         finally:
             gateway.stop()

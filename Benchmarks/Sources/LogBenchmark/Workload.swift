@@ -12,6 +12,8 @@ struct Workload {
   private let first: UInt64
   /// Microseconds from each event to the next.
   private let step: UInt64
+  /// Whether each beginning is followed by its end; else beginnings stay without.
+  private let endsAll: Bool
   private let keys: [KeyID]
   private let organisations: [OrganisationID]
   private let addresses: [String]
@@ -26,8 +28,10 @@ struct Workload {
     var outputPrice: UInt64
   }
 
-  init(seed: UInt64, first: UInt64 = 1_795_208_019_000, step: UInt64 = 2_000) {
+  init(seed: UInt64, first: UInt64 = 1_795_208_019_000, step: UInt64 = 2_000, endsAll: Bool = false)
+  {
     self.seed = seed
+    self.endsAll = endsAll
     self.first = first
     self.step = step
     var dice = Dice(seed ^ 0x5EED)
@@ -83,10 +87,24 @@ struct Workload {
     var dice = dice(number)
     let id = EventID(dice.uuid(milliseconds: milliseconds(number)))
     let time = Int64(milliseconds(number)) * 1_000_000 + Int64(dice.below(1_000_000))
-    let (event, provenance) = event(time, &dice)
+    var (event, provenance) = event(time, &dice)
+    if endsAll, number > 0, let begun = beginning(number - 1) {
+      (event, provenance) = (.request(.finished(finished(time, &dice, of: begun))), .system)
+    }
     return EventDraft(
       id: id, stream: event.stream, kind: event.kind, time: time, lookupKeys: event.lookupKeys,
       payload: encode(event, provenance))
+  }
+
+  /// What the event with this number begins; nil: it begins nothing, or is an end.
+  private func beginning(_ number: UInt64) -> RequestEvent.Dispatched? {
+    var dice = dice(number)
+    _ = dice.uuid(milliseconds: milliseconds(number))
+    let time = Int64(milliseconds(number)) * 1_000_000 + Int64(dice.below(1_000_000))
+    guard case (.request(.dispatched(let it)), _) = event(time, &dice),
+      number == 0 || beginning(number - 1) == nil
+    else { return nil }
+    return it
   }
 
   func drafts(_ numbers: Range<UInt64>) -> [EventDraft] { numbers.map(draft) }
@@ -210,6 +228,19 @@ struct Workload {
       organisation: dice.one(of: organisations), key: dice.one(of: keys),
       operation: .chatCompletions, modelAsked: asked(model, &dice),
       receivedAt: UnixNanoseconds(received), account: account(model.provider, &dice))
+  }
+
+  private func finished(
+    _ time: Int64, _ dice: inout Dice, of begun: RequestEvent.Dispatched
+  ) -> RequestEvent.Finished {
+    var it = finished(time, &dice)
+    it.id = begun.id
+    it.clientRequestID = begun.clientRequestID
+    it.organisation = begun.organisation
+    it.key = begun.key
+    it.modelAsked = begun.modelAsked
+    it.receivedAt = begun.receivedAt
+    return it
   }
 
   private func finished(_ time: Int64, _ dice: inout Dice) -> RequestEvent.Finished {

@@ -44,7 +44,8 @@ func run(_ arguments: Arguments) async throws {
   let workload = Workload(
     seed: try arguments.number("seed"),
     first: try arguments.number("first", default: 1_795_208_019_000),
-    step: try arguments.number("step", default: 2_000))
+    step: try arguments.number("step", default: 2_000),
+    endsAll: try arguments.number("declared", default: 0) == 1)
   switch arguments.verb {
   case "append", "sqlite-append":
     let batches = workload.batches(
