@@ -70,33 +70,6 @@ struct TailCommand: ParsableCommand {
   }
 }
 
-/// Which events are shown; shared by the verbs that list them.
-struct FilterOptions: ParsableArguments {
-  @Option(help: "Only this kind of event, or its beginning: request, request.finished, alias.")
-  var kind: String?
-
-  @Option(help: "Only this account: its id, its name, or provider/name.")
-  var account: String?
-
-  @Option(help: "Only this key: its id or name.")
-  var key: String?
-
-  @Option(help: "Only this model: as asked, as sent upstream, or an alias's name.")
-  var model: String?
-
-  @Option(help: "Only this provider, by id.")
-  var provider: String?
-
-  @Option(help: "Only requests answered so: 429, 5xx.")
-  var status: String?
-
-  func filter() throws -> WindowFilter {
-    WindowFilter(
-      kind: kind, account: account, key: key, model: model, provider: provider,
-      status: try status.map { try WindowFilter.StatusRange($0) })
-  }
-}
-
 /// Ctrl-C and SIGTERM, as something to be asked for instead of an end: held back from now on.
 struct Interruption {
   init() {

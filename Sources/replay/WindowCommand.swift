@@ -28,28 +28,7 @@ struct WindowCommand: ParsableCommand {
 
   @OptionGroup var range: RangeOptions
 
-  @Option(
-    name: [.customLong("kind"), .customLong("type")],
-    help: "Only this kind of event, or its beginning: request, request.finished, alias.")
-  var kind: String?
-
-  @Option(help: "Only this account: its id, its name, or provider/name.")
-  var account: String?
-
-  @Option(help: "Only this key: its id or name.")
-  var key: String?
-
-  @Option(help: "Only this organisation, by id.")
-  var org: String?
-
-  @Option(help: "Only this model: as asked, as sent upstream, or an alias's name.")
-  var model: String?
-
-  @Option(help: "Only this provider, by id.")
-  var provider: String?
-
-  @Option(help: "Only requests answered so: 429, 5xx.")
-  var status: String?
+  @OptionGroup var filters: FilterOptions
 
   @Option(help: "Events in the timeline; 0 shows all.")
   var limit = 1_000
@@ -78,11 +57,7 @@ struct WindowCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     var query = WindowQuery(
-      from: from, to: to,
-      filter: WindowFilter(
-        kind: kind, account: account, key: key, organisation: org, model: model,
-        provider: provider, status: try status.map { try WindowFilter.StatusRange($0) }),
-      limit: limit, isDetailed: options.json)
+      from: from, to: to, filter: try filters.filter(), limit: limit, isDetailed: options.json)
     query.interval = try interval.map { try LogOptions.length($0, "interval") }
     query.baseline = try baseline.map { try LogOptions.length($0, "baseline") }
     query.top = top ?? 0
