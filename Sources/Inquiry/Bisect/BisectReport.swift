@@ -68,8 +68,7 @@ extension Replay {
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> BisectReport {
     let predicate = try Predicate(text)
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
-    let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+    let (first, last) = try bounds(of: log, from: from, to: to, now: now)
     var report = BisectReport(
       coverage: try LogCoverage(log), predicate: text, first: first, last: last, wasTrue: false,
       turns: [], omitted: 0, looked: 0, gaps: [])

@@ -74,8 +74,7 @@ extension Replay {
     _ log: LogReader, from: Selector? = nil, to: Selector? = nil, stream: String? = nil,
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> DriftReport {
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
-    let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+    let (first, last) = try bounds(of: log, from: from, to: to, now: now)
     var report = DriftReport(
       coverage: try LogCoverage(log), first: first, last: last, edits: 0, findings: [], gaps: [],
       unreadable: 0)

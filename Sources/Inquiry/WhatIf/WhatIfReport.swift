@@ -123,8 +123,7 @@ extension Replay {
     _ log: LogReader, _ suppositions: [Supposition], from: Selector? = nil, to: Selector? = nil,
     now: UnixNanoseconds, progress: Progress? = nil
   ) throws(InquiryFault) -> WhatIfReport {
-    let first = max(try from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
-    let last = min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+    let (first, last) = try bounds(of: log, from: from, to: to, now: now)
     var comparison = WhatIfComparison(
       suppositions,
       WhatIfReport(
