@@ -8,7 +8,7 @@ internal import Synchronization
 public final class LogReader: Sendable {
   let disk: any Disk
   let directory: String
-  private let index: LogIndex
+  let index: LogIndex
   private let identity: UInt128
   /// Reads what another process appends; nil beside the writer, which fills the index itself.
   private let follower: Mutex<LogLoader?>
@@ -17,7 +17,7 @@ public final class LogReader: Sendable {
   public let bundle: BundleFacts?
   /// What follows the last whole block, as seen at the last refresh.
   private let tail = Mutex<LogLoader.Tail?>(nil)
-  private let blocks = RecentCache<BlockKey, DecodedBlock>(bound: Limits.blockCacheBytes)
+  let blocks: BlockReader
   /// Waits until everything that was answered is written; set by the store for `queued` appends.
   private let barrier = Mutex<Barrier?>(nil)
 
@@ -25,16 +25,6 @@ public final class LogReader: Sendable {
   /// slows down for ever (Swift 6.3.1); within a type of its own it is not.
   private struct Barrier {
     let wait: @Sendable () -> Void
-  }
-
-  private struct BlockKey: Hashable {
-    var path: String
-    var generation: UInt64
-    var offset: UInt64
-  }
-
-  private enum Bounds {
-    static let revisionFaults = 100
   }
 
   /// Shares the index of the writer in this process.
@@ -46,6 +36,7 @@ public final class LogReader: Sendable {
     follower = Mutex(nil)
     isBesideWriter = true
     bundle = nil
+    blocks = BlockReader(index, isOfBundle: false)
   }
 
   /// Reads a bundle, of which all blocks are in `index`.
@@ -57,6 +48,7 @@ public final class LogReader: Sendable {
     follower = Mutex(nil)
     isBesideWriter = false
     self.bundle = bundle
+    blocks = BlockReader(index, isOfBundle: true)
   }
 
   /// Reads by itself.
@@ -102,6 +94,7 @@ public final class LogReader: Sendable {
     follower = Mutex(loader)
     isBesideWriter = false
     bundle = nil
+    blocks = BlockReader(index, isOfBundle: false)
     tail.withLock { $0 = found }
   }
 
@@ -206,7 +199,7 @@ public final class LogReader: Sendable {
   /// The event at `position`; nil if there is none or it lies in a damaged range.
   public func event(at position: Position) throws(StoreError) -> StoredEvent? {
     settle()
-    return try block(holding: position.rawValue)?.event(at: position.rawValue)
+    return try blocks.block(holding: position.rawValue)?.event(at: position.rawValue)
   }
 
   /// Where the event with this id stands.
@@ -219,7 +212,7 @@ public final class LogReader: Sendable {
   func find(_ id: UInt128) throws(StoreError) -> UInt64? {
     for candidate in try index.candidates(id: id) {
       var found: UInt64?
-      try forEachRecord(of: candidate) { position, view, _ in
+      try blocks.forEachRecord(of: candidate) { position, view, _ in
         if view.id == id { found = position }
         return found == nil
       }
@@ -230,7 +223,7 @@ public final class LogReader: Sendable {
 
   /// The epoch of the event at `position`.
   func epoch(at position: UInt64) throws(StoreError) -> UInt64? {
-    try block(holding: position)?.header.epoch
+    try blocks.block(holding: position)?.header.epoch
   }
 
   /// Positions of all events that carry this lookup key, ascending.
@@ -241,7 +234,7 @@ public final class LogReader: Sendable {
       // What was sealed between two candidates may give the same events again.
       let last = found.last?.rawValue ?? 0
       if case .event(let position) = candidate, position <= last { continue }
-      try forEachRecord(of: candidate) { position, view, bytes in
+      try blocks.forEachRecord(of: candidate) { position, view, bytes in
         if position > last, view.carries(key, bytes) { found.append(Position(position)) }
         return true
       }
@@ -260,7 +253,9 @@ public final class LogReader: Sendable {
     for key in keys {
       var events: [StoredEvent] = []
       for position in try newest(count, ofKey: key).reversed() {
-        if let event = try block(holding: position)?.event(at: position) { events.append(event) }
+        if let event = try blocks.block(holding: position)?.event(at: position) {
+          events.append(event)
+        }
       }
       found.append(events)
     }
@@ -276,7 +271,7 @@ public final class LogReader: Sendable {
       let first = found.last ?? .max
       if case .event(let position) = candidate, position >= first { continue }
       var here: [UInt64] = []
-      try forEachRecord(of: candidate) { position, view, bytes in
+      try blocks.forEachRecord(of: candidate) { position, view, bytes in
         guard position < first else { return false }
         if view.carries(key, bytes) { here.append(position) }
         return true
@@ -293,7 +288,7 @@ public final class LogReader: Sendable {
     while let here = place {
       var found: UInt64?
       var last = here.last
-      if let block = try block(holding: here.first) {
+      if let block = try blocks.block(holding: here.first) {
         _ = block.forEachRecord { number, view, _ in
           if view.time >= time { found = block.header.first + UInt64(number) }
           return found == nil
@@ -304,319 +299,6 @@ public final class LogReader: Sendable {
       place = try index.place(atOrAfter: last + 1)
     }
     return Position(index.last).next
-  }
-
-  // MARK: Streams
-
-  /// The last revision of `stream`; `.none` if it has no event.
-  public func revision(of stream: String) -> Revision {
-    settle()
-    return Revision(index.revision(of: stream))
-  }
-
-  /// Streams whose name begins with `prefix`, sorted by name.
-  public func streams(withPrefix prefix: String) -> [(stream: String, revision: Revision)] {
-    settle()
-    return index.streams(withPrefix: prefix).map { ($0.0, Revision($0.1)) }
-      .sorted { $0.stream < $1.stream }
-  }
-
-  /// Events of one stream in order, from revision `from` on.
-  ///
-  /// Events in damaged blocks are missing: compare revisions, or ask `verify`.
-  public func events(
-    ofStream stream: String, from: Revision
-  ) throws(StoreError) -> [StoredEvent] {
-    var events: [StoredEvent] = []
-    try forwards(ofStream: stream, from: from) {
-      events.append($0)
-      return true
-    }
-    return events
-  }
-
-  /// Calls `body` with the events of one stream in order, from revision `from` on, until it returns false.
-  ///
-  /// Costs the index and the blocks that are looked at. Events in damaged blocks are missing, as in
-  /// `events(ofStream:from:)`.
-  public func forwards(
-    ofStream stream: String, from: Revision, _ body: (StoredEvent) -> Bool
-  ) throws(StoreError) {
-    settle()
-    var names = NameCache()
-    let name = Array(stream.utf8)
-    var at: UInt64 = 1
-    for run in try index.runs(ofStream: stream, from: from.rawValue) {
-      at = max(at, run.lowerBound)
-      while let (block, first) = try nextBlock(&at, through: run.upperBound) {
-        var isWanted = true
-        _ = block.forEachRecord(from: first) { number, view, bytes in
-          if view.revision >= from.rawValue, bytes.slice(view.stream).elementsEqual(name) {
-            isWanted = body(block.event(number, view, bytes, &names))
-          }
-          return isWanted
-        }
-        guard isWanted else { return }
-      }
-    }
-  }
-
-  /// Calls `body` with a stream's events behind a position, in order, until it returns false.
-  ///
-  /// Costs the index and the blocks that are looked at. Events in damaged blocks are missing, as in
-  /// `events(ofStream:from:)`.
-  ///
-  /// - Throws: what `body` throws, or `StoreError` (`.io`).
-  public func forwards(
-    ofStream stream: String, behind position: Position, _ body: (StoredEvent) throws -> Bool
-  ) throws {
-    settle()
-    var names = NameCache()
-    let name = Array(stream.utf8)
-    let runs = try index.runs(ofStream: stream, from: 1)
-    // The block that begins at or before the position may reach beyond it.
-    let beginning = runs.lastIndex { $0.lowerBound <= position.rawValue } ?? 0
-    var at: UInt64 = 1
-    for run in runs[beginning...] {
-      at = max(at, run.lowerBound)
-      while let (block, first) = try nextBlock(&at, through: run.upperBound) {
-        var isWanted = true
-        _ = try block.forEachRecord(from: first) { number, view, bytes in
-          if block.header.first + UInt64(number) > position.rawValue,
-            bytes.slice(view.stream).elementsEqual(name)
-          {
-            isWanted = try body(block.event(number, view, bytes, &names))
-          }
-          return isWanted
-        }
-        guard isWanted else { return }
-      }
-    }
-  }
-
-  // MARK: Ranges
-
-  /// Reads in order, from `from` through `through` (nil: to the end); damaged ranges come as `.gap`.
-  ///
-  /// The end is the last readable position at the time of the call.
-  ///
-  /// - Throws: what `body` throws, or `StoreError` (`.io`).
-  public func scan(
-    from: Position, through: Position?, _ body: (LogEntry) throws -> ScanStep
-  ) throws {
-    var names = NameCache()
-    try forEachBlock(from: from, through: through, gap: { try body(.gap($0)) }) {
-      header, bytes, wanted in
-      // The events share an array of their block.
-      let block = DecodedBlock(header: header, body: Array(bytes))
-      var isStopped = false
-      let isWhole = try block.forEachRecord(from: wanted.lowerBound) { number, view, bytes in
-        guard number < wanted.upperBound else { return false }
-        isStopped = try body(.event(block.event(number, view, bytes, &names))) == .stop
-        return !isStopped
-      }
-      return isStopped ? .stopped : isWhole ? .whole : .broken
-    }
-  }
-
-  /// Calls `body` with the events from `from` through `through`, in order.
-  ///
-  /// For short ranges near each other: their blocks are kept for the next call, where `scan` reads them anew. Events in
-  /// damaged blocks are missing.
-  ///
-  /// - Throws: what `body` throws, or `StoreError` (`.io`).
-  public func events(
-    from: Position, through: Position, _ body: (StoredEvent) throws -> Void
-  ) throws {
-    settle()
-    var names = NameCache()
-    var at = max(1, from.rawValue)
-    let last = min(through.rawValue, index.last)
-    while let (block, first) = try nextBlock(&at, through: last) {
-      _ = try block.forEachRecord(from: first) { number, view, bytes in
-        guard block.header.first + UInt64(number) <= last else { return false }
-        try body(block.event(number, view, bytes, &names))
-        return true
-      }
-    }
-  }
-
-  /// Reads in order like `scan`, without copying: each event is lent to `event` for one call.
-  ///
-  /// - Parameter gap: called with each damaged range, where it lies between the events.
-  /// - Throws: what `gap` and `event` throw, or `StoreError` (`.io`).
-  public func scanViews(
-    from: Position, through: Position?, gap: (LogGap) throws -> ScanStep,
-    event: (borrowing EventView) throws -> ScanStep
-  ) throws {
-    try forEachBlock(from: from, through: through, gap: gap) { header, bytes, wanted in
-      var view = EventView(bytes, epoch: Epoch(header.epoch))
-      var at = 0
-      for number in 0..<Int(header.count) {
-        guard number < wanted.upperBound else { return .whole }
-        let isParsed =
-          header.isReduced
-          ? view.record.parseReduced(bytes, at: &at) : view.record.parse(bytes, at: &at)
-        guard isParsed else { return .broken }
-        guard number >= wanted.lowerBound, !view.record.isWithheld else { continue }
-        view.position = Position(header.first + UInt64(number))
-        if case .stop = try event(view) { return .stopped }
-      }
-      return at == bytes.count ? .whole : .broken
-    }
-  }
-
-  /// What came of a block's records.
-  private enum Visit {
-    case whole, broken, stopped
-  }
-
-  /// Reads, checks and decompresses the blocks of a range in order, and calls `block` with header, body
-  /// and the numbers of those records that lie in the range.
-  private func forEachBlock(
-    from: Position, through: Position?, gap report: (LogGap) throws -> ScanStep,
-    block visit: (BlockHeader, UnsafeRawBufferPointer, Range<Int>) throws -> Visit
-  ) throws {
-    settle()
-    let endGaps = try endGaps()
-    let end = min(through?.rawValue ?? .max, index.last)
-    var known = index.gaps
-    var gaps = Self.gaps(known + endGaps, from: from, through: through)[...]
-    let decoder = BlockDecoder()
-    var open: (place: LogIndex.Place, window: WindowedFile)?
-    var at = max(1, from.rawValue)
-    var epoch: UInt64 = 0
-    while at <= end {
-      let next = try index.place(atOrAfter: at)
-      // Reading itself may show that more is damaged: when an index is broken its segment is read anew.
-      let all = index.gaps
-      if all.count > known.count {
-        let more = Self.gaps(
-          Array(all[known.count...]), from: Position(at), through: through)
-        gaps = (gaps + more).sorted { $0.first < $1.first }[...]
-        known = all
-      }
-      guard let place = next, place.first <= end else { break }
-      while let gap = gaps.first, gap.first.rawValue <= place.first {
-        gaps.removeFirst()
-        if case .stop = try report(gap) { return }
-      }
-      if open?.place.path != place.path || open?.place.generation != place.generation {
-        guard let file = try file(place) else { continue }
-        open = (place, WindowedFile(file))
-      }
-      guard let window = open?.window else { return }
-      let bytes = try window.bytes(at: place.offset, count: place.extent)
-      let found: (header: BlockHeader, body: UnsafeRawBufferPointer)
-      do throws(RuleBroken) {
-        found.header = try header(place, bytes)
-        guard found.header.epoch >= epoch else { throw RuleBroken("block.epoch") }
-        found.body = try decoder.body(found.header, bytes, dictionary: place.header.dictionary)
-      } catch {
-        // Read again if the segment was sealed, or its index found broken, since the block was looked up.
-        if try index.place(atOrAfter: at) != place { continue }
-        if case .stop = try report(gap(place, error)) { return }
-        at = place.last + 1
-        continue
-      }
-      epoch = found.header.epoch
-      let wanted = max(at, place.first) - place.first..<min(end, place.last) - place.first + 1
-      switch try visit(found.header, found.body, Int(wanted.lowerBound)..<Int(wanted.upperBound)) {
-      case .whole: break
-      case .broken:
-        if case .stop = try report(gap(place, RuleBroken("block.record"))) { return }
-      case .stopped: return
-      }
-      at = place.last + 1
-    }
-    for gap in gaps {
-      if case .stop = try report(gap) { return }
-    }
-  }
-
-  /// Those of `gaps` that touch a range, in the order of positions.
-  private static func gaps(_ gaps: [LogGap], from: Position, through: Position?) -> [LogGap] {
-    gaps.filter { gap in
-      (gap.last ?? Position(.max)) >= from && gap.first <= (through ?? Position(.max))
-    }
-    .sorted { $0.first < $1.first }
-  }
-
-  /// The chain value at `position` (`.origin`: zero).
-  ///
-  /// - Throws: `.damaged` if the position cannot be read or does not exist.
-  public func chainValue(at position: Position) throws(StoreError) -> Digest {
-    settle()
-    if position == .origin { return .zero }
-    if let bundle {
-      if position == bundle.base { return bundle.chainBefore }
-      guard position > bundle.base else {
-        throw StoreError(
-          .damaged, "the bundle has no chain value before position \(bundle.base)",
-          path: directory, position: position)
-      }
-    }
-    guard let chain = try block(holding: position.rawValue)?.chain(through: position.rawValue)
-    else {
-      throw StoreError(
-        .damaged, "there is no readable event at \(position)", path: directory, position: position)
-    }
-    return chain
-  }
-
-  /// Reads every byte of the range and checks checksums, epochs, density, revisions and the chain.
-  ///
-  /// Damage does not throw: it is in the report.
-  public func verify(
-    from: Position, through: Position?, progress: ((Position) -> Void)?
-  ) throws(StoreError) -> VerifyReport {
-    settle()
-    let endGaps = try endGaps()
-    let end = min(through?.rawValue ?? .max, index.last)
-    // What a bundle tells of the time before its base stands alone.
-    let start = max(1, from.rawValue, (bundle?.base.rawValue ?? 0) + 1)
-    let decoder = BlockDecoder()
-    var check = Verification(from: start, through: end, faultsMax: Bounds.revisionFaults)
-    let known = index.gaps
-    check.gaps = Self.gaps(known + endGaps, from: from, through: through)
-    var at = start
-    while at <= end, let segment = try index.segment(atOrAfter: at),
-      let head = segment.places.first, head.first <= end
-    {
-      guard let file = try file(head) else { continue }
-      let window = WindowedFile(file)
-      check.segment(head, try window.bytes(at: 0, count: SegmentHeader.maxBytes))
-      if segment.index != nil, start <= head.header.first, segment.last <= end {
-        check.rebuildIndex(head.header)
-      }
-      for place in segment.places where place.last >= at && place.first <= end {
-        let bytes = try window.bytes(at: place.offset, count: place.extent)
-        do throws(RuleBroken) {
-          let header = try header(place, bytes)
-          check.block(
-            header, try decoder.body(header, bytes, dictionary: place.header.dictionary), place)
-        } catch {
-          check.unreadable(gap(place, error))
-        }
-        progress?(Position(min(place.last, end)))
-      }
-      if let tables = segment.index, let last = segment.places.last {
-        let blocksEnd = tables.isFooter ? last.offset + UInt64(last.extent) : try file.size()
-        let handle = tables.isFooter ? file : try? index.files.open(tables)
-        if let built = check.rebuiltIndex(endOfBlocks: blocksEnd), let handle,
-          let rule = try tables.difference(from: built, handle)
-        {
-          try index.distrust(tables, rule)
-        }
-      }
-      at = segment.last + 1
-    }
-    // What was found while reading, of which only the index knows.
-    for gap in Self.gaps(Array(index.gaps[known.count...]), from: from, through: through)
-    where !check.gaps.contains(where: { $0.isSame(as: gap) }) { check.gaps.append(gap) }
-    check.gaps += index.faults
-    check.gaps = check.gaps.map(index.accepted.marked)
-    return check.report
   }
 
   // MARK: Following
@@ -648,145 +330,10 @@ public final class LogReader: Sendable {
     }
   }
 
-  // MARK: Blocks
-
-  /// The block that holds `position`; nil if that cannot be read.
-  func block(holding position: UInt64) throws(StoreError) -> DecodedBlock? {
-    while let place = try index.place(atOrAfter: position), place.first <= position {
-      switch try block(place) {
-      case .success(let block)?: return block
-      case .failure?: return nil
-      // Sealed meanwhile, where other blocks begin at other positions.
-      case nil: continue
-      }
-    }
-    return nil
-  }
-
-  /// Calls `body` with the records in which something may be found, until it returns false.
-  private func forEachRecord(
-    of candidate: LogIndex.Candidate,
-    _ body: (UInt64, RecordView, UnsafeRawBufferPointer) -> Bool
-  ) throws(StoreError) {
-    var (at, last): (UInt64, UInt64)
-    switch candidate {
-    case .event(let position): (at, last) = (position, position)
-    case .block(let place): (at, last) = (place.first, place.last)
-    }
-    while let (block, first) = try nextBlock(&at, through: last) {
-      var isWanted = true
-      _ = block.forEachRecord(from: first) { number, view, bytes in
-        let position = block.header.first + UInt64(number)
-        isWanted = position <= last && body(position, view, bytes)
-        return isWanted
-      }
-      guard isWanted else { return }
-    }
-  }
-
-  /// The next readable block that holds a position from `at` through `last`, and which of its records is
-  /// the first to count; moves `at` behind it.
-  ///
-  /// What was one block when it was looked up may be several, cut elsewhere, once the segment is sealed.
-  private func nextBlock(
-    _ at: inout UInt64, through last: UInt64
-  ) throws(StoreError) -> (block: DecodedBlock, first: Int)? {
-    while at <= last {
-      if let block = try block(holding: at) {
-        let first = Int(at - block.header.first)
-        at = block.header.last + 1
-        return (block, first)
-      }
-      guard let place = try index.place(atOrAfter: at) else { return nil }
-      at = place.first > at ? place.first : place.last + 1
-    }
-    return nil
-  }
-
-  /// The block at `place`; nil if that is not where the index has it any more.
-  private func block(
-    _ place: LogIndex.Place
-  ) throws(StoreError) -> Result<DecodedBlock, RuleBroken>? {
-    let key = BlockKey(path: place.path, generation: place.generation, offset: place.offset)
-    if let known = blocks.value(key) { return .success(known) }
-    guard let file = try file(place) else { return nil }
-    let buffer = RawBuffer(capacity: max(1, place.extent))
-    buffer.count = try file.read(
-      into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<place.extent]),
-      at: place.offset)
-    switch decode(place, buffer.bytes) {
-    case .success(let block):
-      blocks.insert(key, block, cost: block.body.count)
-      return .success(block)
-    case .failure(let broken):
-      return try index.place(atOrAfter: place.first) == place ? .failure(broken) : nil
-    }
-  }
-
-  /// Checks again what the index was built from: it may have changed on the disk since.
-  private func header(
-    _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
-  ) throws(RuleBroken) -> BlockHeader {
-    let header: BlockHeader
-    do throws(BlockHeader.Fault) {
-      header = try BlockHeader(
-        bytes, seed: checksumSeed(place.header.storeID), isOfBundle: bundle != nil)
-    } catch {
-      switch error {
-      case .damaged(let rule): throw RuleBroken(rule)
-      case .unknownFlags: throw RuleBroken("block.flags")
-      }
-    }
-    guard header.first == place.first, header.last == place.last else {
-      throw RuleBroken("block.position")
-    }
-    return header
-  }
-
-  private func decode(
-    _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
-  ) -> Result<DecodedBlock, RuleBroken> {
-    do throws(RuleBroken) {
-      return DecodedBlock.decode(
-        try header(place, bytes), bytes, dictionary: place.header.dictionary)
-    } catch {
-      return .failure(error)
-    }
-  }
-
-  private func gap(_ place: LogIndex.Place, _ broken: RuleBroken) -> LogGap {
-    index.accepted.marked(
-      LogGap(
-        path: place.path, offset: place.offset, first: Position(place.first),
-        last: Position(place.last), minTime: time(at: place.first - 1),
-        maxTime: time(at: place.last + 1), rule: broken.rule,
-        message: "a block breaks the format", isUnprovenTail: false))
-  }
-
-  /// The time of an event beside damage; nil if that cannot be read either.
-  private func time(at position: UInt64) -> Int64? {
-    do throws(StoreError) {
-      return try block(holding: position)?.event(at: position)?.time
-    } catch {
-      return nil
-    }
-  }
-
-  /// The file of `place`; nil if it is gone and the index knows another place now.
-  private func file(_ place: LogIndex.Place) throws(StoreError) -> (any DiskFile)? {
-    do throws(StoreError) {
-      return try index.files.open(place.path, generation: place.generation)
-    } catch {
-      guard error.errno == Limits.noSuchFile else { throw error }
-      try index.renew(place)
-      return nil
-    }
-  }
-
   // MARK: The end
 
   /// What is wrong at the end of the log: bytes that are no block, or less than the manifest witnesses.
-  private func endGaps() throws(StoreError) -> [LogGap] {
+  func endGaps() throws(StoreError) -> [LogGap] {
     // A bundle was checked to its end when it was opened.
     if isBesideWriter || bundle != nil { return [] }
     let manifest = try? StoreFiles(disk: disk, directory: directory).manifest(identity)

@@ -68,7 +68,7 @@ extension LogReader {
   /// The public part of the event at `position`; nil if there is none or it lies in a damaged range.
   public func publicRecord(at position: Position) throws(StoreError) -> PublicRecord? {
     settle()
-    guard let block = try block(holding: position.rawValue) else { return nil }
+    guard let block = try blocks.block(holding: position.rawValue) else { return nil }
     var found: PublicRecord?
     let wanted = Int(position.rawValue - block.header.first)
     let isWhole = block.forEachRecord(from: wanted) { number, view, bytes in
@@ -92,7 +92,7 @@ extension LogReader {
     while at <= through {
       let first = at
       var isWhole = false
-      if let block = try block(holding: first.rawValue) {
+      if let block = try blocks.block(holding: first.rawValue) {
         isWhole = block.forEachRecord(
           from: Int(first.rawValue - block.header.first), includingWithheld: true
         ) { number, view, bytes in

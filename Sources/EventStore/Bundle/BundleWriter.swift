@@ -178,7 +178,7 @@ private struct BundlePartWriter {
   private static func block(
     _ log: LogReader, _ position: UInt64
   ) throws(StoreError) -> DecodedBlock? {
-    try log.block(holding: position)
+    try log.blocks.block(holding: position)
   }
 
   private static func unreadable(_ position: UInt64) -> StoreError {
