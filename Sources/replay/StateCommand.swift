@@ -4,12 +4,13 @@ import Inquiry
 struct StateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "state",
-    abstract: "Shows the configuration at a moment, or what differs between two.",
+    abstract: "Shows all that was known at a moment, or what differs between two.",
     discussion: """
       EXAMPLES
         replay state                                 now, as far as the log tells
         replay state --at -1d
-        replay state --at request:<id> --part accounts
+        replay state --at request:<id> --part accounts    with their health
+        replay state --part usage                    what was spent of which budget
         replay state --at 2:57 --json
         replay state --at -1d --diff -5m             what changed in between, and who did it
       """)

@@ -90,7 +90,11 @@ import Testing
         same("blame \(stream)") { try Replay.blame($0, stream, at: range.1, now: now) }
         if last == log.last { same(stream) { try Replay.history($0, of: stream, limit: 20) } }
       }
-      same("state") { try Replay.state($0, at: range.1, now: now) }
+      for part in StateReport.Part.allCases where part != .usage || first == 1 {
+        same("state of \(part)") { try Replay.state($0, at: range.1, part: part, now: now) }
+      }
+      let usage = try Replay.state(reader, at: range.1, part: .usage, now: now)
+      #expect(first == 1 || usage.usage == nil && usage.exitCode != .same)
       same("difference") { try Replay.difference($0, from: range.0, to: range.1, now: now) }
       for number in from...to {
         // What a request did behind the window only the log knows.

@@ -51,6 +51,34 @@ import Testing
     }
   }
 
+  @Test func `every part of the state is shown`() throws {
+    let log = try TestLog.furnished()
+    let report = try Replay.state(log.reader(), at: nil, now: TestLog.now)
+    let golden = try report.golden(log)
+    try expectGolden(golden.text, "state-furnished.txt")
+    try expectGolden(golden.json, "state-furnished.json")
+    for part in StateReport.Part.allCases {
+      let one = try Replay.state(log.reader(), at: nil, part: part, now: TestLog.now)
+      // A part alone is what the whole has of it, behind the same head.
+      let body = try #require(one.text.firstRange(of: "\n\n")).lowerBound
+      #expect(one.text[..<body] == report.text[..<body] && report.text.contains(one.text[body...]))
+    }
+  }
+
+  @Test func `what was spent is what the log's own fold says, at every position`() throws {
+    let log = try TestLog.furnished()
+    for snapshots in [[], [log.last / 2]] as [Set<UInt64>] {
+      try log.makeSnapshots(at: snapshots)
+      for position in 1...log.last {
+        let told = try Replay.state(
+          log.reader(), at: .position(position, epoch: nil), now: TestLog.now)
+        let fold = try log.projection(through: position)
+        #expect(told.usage?.ledger == fold.ledger && told.state == fold.state)
+        #expect(told.usage?.underWay == fold.inFlight.open.count)
+      }
+    }
+  }
+
   @Test func `the same log gives the same bytes, through any reader, also beside the writer`()
     throws
   {

@@ -32,6 +32,10 @@ struct ConfigurationFold {
   var changes: [String: LastChange] { projection.changes }
   /// Since where requests are not recorded; nil: they are.
   var openGap: UInt64? { projection.life.openGap }
+  /// What was spent; only of a fold that took in requests.
+  var ledger: Ledger { projection.ledger }
+  /// Requests dispatched and not ended; only of a fold that took in requests.
+  var underWay: Int { projection.inFlight.open.count }
 
   mutating func apply(_ gap: LogGap) { gaps.append(gap) }
 
@@ -45,6 +49,18 @@ struct ConfigurationFold {
       recorded, epoch: entry.stored.epoch.rawValue, revision: entry.stored.revision.rawValue)
   }
 
+  /// Takes in an event of whatever kind, decoding no more of a request than its charge.
+  mutating func applyWhole(_ stored: StoredEvent) {
+    do {
+      try projection.apply(
+        position: stored.position.rawValue, epoch: stored.epoch.rawValue,
+        time: UnixNanoseconds(stored.time), kind: stored.kind, revision: stored.revision.rawValue,
+        bytes: stored.payload[...])
+    } catch {
+      unreadable += 1
+    }
+  }
+
   /// Whether events of this kind can change the configuration, or whether requests are recorded; spares
   /// decoding the many that cannot.
   static func isRelevant(_ kind: String) -> Bool {
@@ -54,9 +70,12 @@ struct ConfigurationFold {
 
   /// Folds the log through a position.
   ///
-  /// - Parameter isEnd: whether the position is the log's end, so that damage behind it counts.
+  /// - Parameters:
+  ///   - isEnd: whether the position is the log's end, so that damage behind it counts.
+  ///   - withRequests: whether what they spent, and which are under way, is wanted too.
   static func through(
-    _ position: Position, isEnd: Bool = false, of log: LogReader, progress: Progress?
+    _ position: Position, isEnd: Bool = false, withRequests: Bool = false, of log: LogReader,
+    progress: Progress?
   ) throws(InquiryFault) -> ConfigurationFold {
     var (fold, from) = start(in: log, through: position)
     let through = isEnd ? nil : position
@@ -66,7 +85,11 @@ struct ConfigurationFold {
       case .event(let stored):
         // The log may have grown meanwhile.
         guard stored.position <= position else { return }
-        if isRelevant(stored.kind) { fold.apply(Entry(stored)) }
+        if withRequests {
+          fold.applyWhole(stored)
+        } else if isRelevant(stored.kind) {
+          fold.apply(Entry(stored))
+        }
       }
     }
     return fold

@@ -81,7 +81,7 @@ extension EventLine {
     }
   }
 
-  private static func shares(_ accounts: [PolicyAccount], _ state: ControlState) -> String {
+  static func shares(_ accounts: [PolicyAccount], _ state: ControlState) -> String {
     accounts.map { "\(name($0.account, state)) \($0.weight)" }.joined(separator: ", ")
   }
 

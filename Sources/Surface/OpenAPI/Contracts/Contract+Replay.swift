@@ -107,24 +107,6 @@ extension Contract {
         ])
     ], errors: [.notFound, .logUnreadable, .overloaded])
 
-  static let replayState = Contract(
-    query: [
-      .moment("at", "The moment, inclusive; the log's end if it is left out."),
-      .init(name: "part", schema: .text(1...32), note: "Only one part of it, as `accounts`."),
-    ],
-    answers: [
-      .report(
-        "state",
-        [
-          .field("log", .logCoverage), .field("at", Schema.place.orNull),
-          .field("time", Schema.time.orNull), .field("gaps", .array(of: .logGap)),
-          .field(
-            "openGap",
-            Schema.count.orNull.described("Since where requests are not recorded; null: they are.")
-          ), .field("unreadable", .count), .field("unknown", .count),
-        ], note: "The configuration by its parts", isOpen: true)
-    ], errors: [.notFound, .logUnreadable, .overloaded])
-
   static let replayDiff = Contract(
     query: [
       .moment("from", "One moment, inclusive.", isRequired: true),
@@ -274,7 +256,7 @@ extension Contract {
 }
 
 extension Contract.Parameter {
-  fileprivate static func moment(
+  static func moment(
     _ name: String, _ note: String, isRequired: Bool = false
   ) -> Self {
     .init(
@@ -295,7 +277,7 @@ extension Contract.Parameter {
 
 extension Contract.Answer {
   /// A document of `replay`: the verb's name, the documents' version, and what it tells.
-  fileprivate static func report(
+  static func report(
     _ verb: String, _ fields: [Schema.Field], note: String = "What `replay --json` prints",
     isOpen: Bool = false
   ) -> Self {
@@ -307,18 +289,18 @@ extension Contract.Answer {
 }
 
 extension Schema {
-  fileprivate static let logMoment = object([.field("at", .place), .field("time", .time)]).orNull
+  static let logMoment = object([.field("at", .place), .field("time", .time)]).orNull
 
-  fileprivate static let logCoverage = object([
+  static let logCoverage = object([
     .field("store", .string), .field("first", .logMoment), .field("last", .logMoment),
   ]).described("What the log holds altogether.")
 
-  fileprivate static let logGap = open([
+  static let logGap = open([
     .field("first", .count), .field("last", Schema.count.orNull), .field("rule", .string),
     .field("message", .string),
   ]).described("A range that cannot be read.")
 
-  fileprivate static let streamChange = object([
+  static let streamChange = object([
     .field("at", .place), .field("time", .time), .field("stream", .string),
     .field("kind", .string), .field("actor", .string),
     .field("source", choice(Source.allCases.map(\.name))),
