@@ -14,4 +14,8 @@ enum Step {
   case reset
   /// Nothing more happens until the client goes away.
   case silence
+  /// Nothing happens until a test releases the ticket.
+  case hold(Holds.Ticket)
+  /// What follows is settled only when this step's turn comes.
+  case later(@Sendable () -> [Step])
 }

@@ -25,14 +25,41 @@ struct ControlEndpoint {
           throw ScenarioFault(description: "more than 10,000 entries would wait")
         }
       }
+    case (.GET, "/_control/oauth"):
+      return JSONResponse(status: .ok, text: OAuthControl(stage: stage).report().text)
+    case (.GET, "/_control/clock"):
+      return JSONResponse(status: .ok, text: OAuthControl(stage: stage).clockReport.text)
     case (.POST, "/_control/reset"):
       stage.reset()
       return JSONResponse(status: .ok, text: #"{"ok":true}"#)
+    case (.POST, _):
+      return control(path.dropFirst("/_control/".count), body) ?? unknown
     default:
-      return JSONResponse(
-        status: .notFound,
-        text: #"{"error":"GET state, GET requests, POST scenario, POST next and POST reset exist"}"#
-      )
+      return unknown
+    }
+  }
+
+  private var unknown: JSONResponse {
+    var answer = encode([
+      "error": "no such control; `simulator serve --help` names those that exist"
+    ])
+    answer.status = .notFound
+    return answer
+  }
+
+  /// The controls of the small servers beside the model endpoints.
+  private func control(_ name: Substring, _ body: ByteBuffer) -> JSONResponse? {
+    let text = String(decoding: body.readableBytesView, as: UTF8.self)
+    let document = { () throws(ScenarioFault) -> Fields in
+      try ScenarioReader.document(text, String(name))
+    }
+    do {
+      guard let value = try OAuthControl(stage: stage).respond(String(name), document) else {
+        return nil
+      }
+      return JSONResponse(status: .ok, text: value.text)
+    } catch {
+      return refusal(error.description)
     }
   }
 

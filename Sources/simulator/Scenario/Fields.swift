@@ -88,6 +88,37 @@ struct Fields {
     throw wrong(name, node, "a time such as 250us, 20ms, 2s or 1m")
   }
 
+  /// In nanoseconds, hours and days too, at most 400 days either way; `-` only where `signed`.
+  mutating func span(_ name: String, signed: Bool = false) throws(ScenarioFault) -> Int64? {
+    guard let node = take(name) else { return nil }
+    let units: [(String, Int64)] = [
+      ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000), ("h", 3_600_000_000_000),
+      ("d", 86_400_000_000_000),
+    ]
+    if let text = node.scalar?.string {
+      if text == "0" { return 0 }
+      for (suffix, scale) in units where text.hasSuffix(suffix) {
+        guard let count = Int64(text.dropLast(suffix.utf8.count)), signed || count >= 0 else {
+          continue
+        }
+        let (value, overflow) = count.multipliedReportingOverflow(by: scale)
+        if !overflow, value.magnitude <= 400 * 86_400_000_000_000 { return value }
+      }
+    }
+    throw wrong(name, node, "a time such as 500ms, 20s, 15m, 2h or 7d" + (signed ? ", or -2h" : ""))
+  }
+
+  /// A list of texts.
+  mutating func texts(_ name: String) throws(ScenarioFault) -> [String]? {
+    guard let nodes = try list(name) else { return nil }
+    var texts: [String] = []
+    for node in nodes {
+      guard let text = node.scalar?.string else { throw wrong(name, node, "a list of texts") }
+      texts.append(text)
+    }
+    return texts
+  }
+
   mutating func choice<Choice: RawRepresentable & CaseIterable>(
     _ name: String, _: Choice.Type
   ) throws(ScenarioFault) -> Choice? where Choice.RawValue == String {

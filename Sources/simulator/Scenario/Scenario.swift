@@ -8,8 +8,9 @@ struct Scenario: Sendable, Equatable {
   /// Of `GET /v1/models`.
   var modelList = Behaviour()
   var models: [Model] = [Model(name: "gpt-4o-mini"), Model(name: "gpt-4o")]
-  /// Empty: any key is good, and requests count under the account `any`.
+  /// Empty: any key is good (unless `oauth` is strict), and requests count under the account `any`.
   var accounts: [Account] = []
+  var oauth = OAuthScenario()
 
   /// A model that is offered; others answer 404.
   struct Model: Sendable, Equatable {

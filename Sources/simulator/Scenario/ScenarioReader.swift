@@ -26,6 +26,7 @@ enum ScenarioReader {
         scenario.accounts.append(try account(node, "accounts[\(index)]"))
       }
     }
+    if let inner = try fields.object("oauth") { scenario.oauth = try OAuthScenario.read(inner) }
     try fields.refuseRest()
     let names = scenario.accounts.map(\.name)
     let keys = scenario.accounts.map(\.key)
@@ -183,9 +184,12 @@ enum ScenarioReader {
     return Refusal.Reset(form: form, after: after)
   }
 
-  private static func document(_ text: String) throws(ScenarioFault) -> Fields {
-    guard let root = try compose(text) else { return Fields(empty: "scenario") }
-    return try Fields(root, "scenario")
+  /// One mapping; an empty text is one without fields.
+  static func document(
+    _ text: String, _ path: String = "scenario"
+  ) throws(ScenarioFault) -> Fields {
+    guard let root = try compose(text) else { return Fields(empty: path) }
+    return try Fields(root, path)
   }
 
   private static func compose(_ text: String) throws(ScenarioFault) -> Node? {

@@ -27,6 +27,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     var account: String?
     var status: Int?
     var timer: Scheduled<Void>?
+    var held: Holds.Ticket?
   }
 
   init(stage: Stage) {
@@ -85,6 +86,11 @@ final class ConnectionHandler: ChannelInboundHandler {
       play(response.steps(), head, isCounted: false, context: context)
       return
     }
+    if path.hasPrefix("/oauth/") {
+      let steps = OAuthEndpoint(stage: stage).steps(HTTPCall(head, body: body))
+      play(steps, head, isCounted: false, context: context)
+      return
+    }
     let key = bearer(head)
     if head.method == .GET, path == "/v1/models" || path.hasPrefix("/v1/models/") {
       play(models(path, key: key), head, isCounted: false, context: context)
@@ -116,6 +122,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     let cue = stage.begin(key: key, path: path, request: try? read.get(), body: body)
     let steps: [Step]
     switch (cue.verdict, read) {
+    case (.deadToken(let answer), _):
+      steps = answer.steps()
     case (.unknownKey, _):
       steps = OpenAIError.upstream(401).steps(ordinal: cue.ordinal)
     case (.unknownModel, _):
@@ -132,13 +140,13 @@ final class ConnectionHandler: ChannelInboundHandler {
           ).steps(ordinal: cue.ordinal)
         } else {
           Answer(
-            request: placeholder, act: act, ordinal: cue.ordinal, now: wallNanoseconds(),
+            request: placeholder, act: act, ordinal: cue.ordinal, now: SimulatorClock.wall,
             allocator: context.channel.allocator
           ).steps()
         }
     case (.act(let act), .success(let request)):
       steps = Answer(
-        request: request, act: act, ordinal: cue.ordinal, now: wallNanoseconds(),
+        request: request, act: act, ordinal: cue.ordinal, now: SimulatorClock.wall,
         allocator: context.channel.allocator
       ).steps()
     }
@@ -146,13 +154,14 @@ final class ConnectionHandler: ChannelInboundHandler {
   }
 
   private func models(_ path: String, key: String?) -> [Step] {
+    if let dead = stage.oauth.deadAnswer(to: key) { return dead.steps() }
     guard stage.knows(key: key) else { return OpenAIError.upstream(401).steps(ordinal: 0) }
     let rows = stage.models.map { name in
       #"{"id":"\#(name)","object":"model","created":1763640000,"owned_by":"simulator"}"#
     }
     let asked = path.dropFirst("/v1/models".count).dropFirst()
     if asked.isEmpty {
-      return ModelListAnswer(rows: rows, act: stage.modelListAct, now: wallNanoseconds()).steps()
+      return ModelListAnswer(rows: rows, act: stage.modelListAct, now: SimulatorClock.wall).steps()
     }
     guard let index = stage.models.firstIndex(of: String(asked)) else {
       return OpenAIError.upstream(404).steps(ordinal: 0)
@@ -196,6 +205,17 @@ final class ConnectionHandler: ChannelInboundHandler {
       case .silence:
         context.flush()
         return
+      case .hold(let ticket):
+        guard stage.holds.isWaiting(ticket) else { continue }
+        context.flush()
+        playing?.next -= 1
+        playing?.held = ticket
+        playing?.timer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(2)) {
+          self.resume(context: context)
+        }
+        return
+      case .later(let make):
+        playing?.steps += make()
       case .end:
         finish(.played)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -232,13 +252,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     guard let current = playing else { return }
     playing = nil
     current.timer?.cancel()
+    if let held = current.held { stage.holds.drop(held) }
     if current.isCounted { stage.end(ending, status: current.status, account: current.account) }
   }
-}
-
-/// Unix time.
-private func wallNanoseconds() -> Int64 {
-  var now = timespec()
-  clock_gettime(CLOCK_REALTIME, &now)
-  return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
 }

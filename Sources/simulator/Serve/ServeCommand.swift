@@ -8,9 +8,15 @@ struct ServeCommand: ParsableCommand {
     commandName: "serve",
     abstract: "Plays an OpenAI-shaped provider that misbehaves on command.",
     discussion: """
-      Answers POST /v1/chat/completions and GET /v1/models[/{id}]. Tests look and steer under
-      /_control/ on the same port: GET state, GET requests?last=N, POST scenario, POST next,
-      POST reset. Fixtures/scenarios/README.md names every field of a scenario.
+      Answers POST /v1/chat/completions and GET /v1/models[/{id}], and is an OAuth server under
+      /oauth/{name}/ (authorize, token, device/code, revoke, userinfo, jwks,
+      .well-known/openid-configuration), whose tokens the model endpoints take.
+
+      Tests look and steer under /_control/ on the same port:
+        GET  state, requests?last=N, oauth, clock
+        POST scenario, reset, next, clock, release,
+             oauth/next, oauth/session, oauth/approve, oauth/deny, oauth/revoke, oauth/expire
+      Fixtures/scenarios/README.md names every field of a scenario and of a control.
       """)
 
   @Option(help: ArgumentHelp("Where to listen; port 0 takes any free one.", valueName: "host:port"))

@@ -3,10 +3,14 @@ import Synchronization
 
 /// The scenario in force and everything that was counted since the last reset; shared by all connections.
 final class Stage: Sendable {
+  let clock = SimulatorClock()
+  let holds = Holds()
+  let oauth: OAuthServers
   private let state: Mutex<State>
 
   init(_ scenario: Scenario) {
     state = Mutex(State(scenario: scenario))
+    oauth = OAuthServers(scenario.oauth, clock: clock)
   }
 
   /// What was decided about one request when its last byte had been read.
@@ -15,6 +19,10 @@ final class Stage: Sendable {
     /// nil: no account has the request's key.
     var account: String?
     var verdict: Verdict
+
+    static func dead(_ ordinal: UInt64, _ answer: JSONResponse) -> Cue {
+      Cue(ordinal: ordinal, account: nil, verdict: .deadToken(answer))
+    }
   }
 
   /// Answer, or refuse as a provider would.
@@ -22,6 +30,8 @@ final class Stage: Sendable {
     case act(Act)
     case unknownKey
     case unknownModel
+    /// An OAuth token that was good once.
+    case deadToken(JSONResponse)
   }
 
   /// How a response came to its end.
@@ -35,8 +45,9 @@ final class Stage: Sendable {
   /// Counts a request, keeps its body and settles how it is answered.
   func begin(key: String?, path: String, request: ChatRequest?, body: ByteBuffer) -> Cue {
     let model = request?.model
+    let standing = oauth.standing(of: key)
     return state.withLock { state in
-      state.begin(key: key, path: path, model: model, body: body)
+      state.begin(key: key, standing: standing, path: path, model: model, body: body)
     }
   }
 
@@ -67,11 +78,22 @@ final class Stage: Sendable {
   /// Another scenario from now on; counters, sequences and the queue start afresh, open connections stay.
   func replace(_ scenario: Scenario) {
     state.withLock { $0.restart(with: scenario) }
+    restartServers(scenario)
   }
 
   /// The same scenario from its beginning.
   func reset() {
-    state.withLock { $0.restart(with: $0.scenario) }
+    let scenario = state.withLock { state in
+      state.restart(with: state.scenario)
+      return state.scenario
+    }
+    restartServers(scenario)
+  }
+
+  private func restartServers(_ scenario: Scenario) {
+    clock.reset()
+    _ = holds.release(.max, part: "")
+    oauth.restart(with: scenario.oauth)
   }
 
   /// Appends entries that win over every other layer; false if more than 10,000 would wait.
@@ -95,7 +117,8 @@ final class Stage: Sendable {
 
   /// True if the key is good, or every key is.
   func knows(key: String?) -> Bool {
-    state.withLock { $0.account(of: key) != nil }
+    let standing = oauth.standing(of: key)
+    return state.withLock { $0.account(of: key, standing) != nil }
   }
 
   /// A consistent look at all counters.
@@ -181,22 +204,38 @@ private struct State {
   }
 
   /// The account's name and row; nil if the key is not good.
-  func account(of key: String?) -> (name: String, row: Scenario.Account?)? {
-    guard !scenario.accounts.isEmpty else { return ("any", nil) }
+  func account(
+    of key: String?, _ standing: OAuthLedger.Standing
+  ) -> (name: String, row: Scenario.Account?)? {
+    if case .live(let subject) = standing {
+      return (subject, scenario.accounts.first { $0.name == subject })
+    }
+    guard !scenario.accounts.isEmpty else {
+      return scenario.oauth.isStrict ? nil : ("any", nil)
+    }
     guard let key, let row = scenario.accounts.first(where: { $0.key == key }) else { return nil }
     return (row.name, row)
   }
 
   mutating func begin(
-    key: String?, path: String, model: String?, body: ByteBuffer
+    key: String?, standing: OAuthLedger.Standing, path: String, model: String?, body: ByteBuffer
   ) -> Stage.Cue {
     ordinal += 1
     inFlight += 1
-    let account = account(of: key)
+    let account = account(of: key, standing)
     keep(
       KeptRequest(ordinal: ordinal, account: account?.name, path: path, model: model, body: body))
     if let model, byModel[model] != nil || byModel.count < 1024 {
       byModel[model, default: 0] += 1
+    }
+    switch standing {
+    case .unknown, .live: break
+    case .expired(let dialect):
+      unknownKeys += 1
+      return .dead(ordinal, dialect.refusal(isRevoked: false))
+    case .revoked(let dialect):
+      unknownKeys += 1
+      return .dead(ordinal, dialect.refusal(isRevoked: true))
     }
     guard let account else {
       unknownKeys += 1
