@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Acts incidents out at real gateways and asks their bundles for the culprit; ends with 1 if an answer does not name it.
 
+Beside each stands what the older gateways' rule makes of the cases that it is about, by a model of that rule.
+
 usage: incidents.py [--keep] [NAME...]     --keep: replace what Fixtures/incidents has of them
 """
 
@@ -15,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cases
 from bundle_reader import Bundle
 from incident_acts import INCIDENTS, SECRETS, Stage
 from support import ROOT, program
@@ -51,23 +54,27 @@ def perform(incident, directory):
     with tempfile.TemporaryDirectory(prefix="signalbox-incident-") as place, Stage(place) as stage:
         incident.act(stage)
         stage.box.stop()
+        if not incident.questions:
+            return {"reports": incident.reports, "page": incident.page, "outcome": stage.outcome}
         made = subprocess.run(
-            [program("replay"), "bundle", "--log", str(stage.box.data), "-o", str(directory / FILE)],
+            [program("replay"), "bundle", "--log", str(stage.box.data), "-o", str(directory / FILE), *stage.range],
             capture_output=True, text=True, timeout=60)
         if made.returncode != 0:
             raise AssertionError(made.stderr)
-        words = {"{request}": stage.request, "{key}": getattr(stage, "key", None)}
+        words = {**stage.words, "{request}": stage.request, "{key}": getattr(stage, "key", None)}
     questions = []
     for question, pattern in incident.questions:
         for word, value in words.items():
             question = [part.replace(word, value) if word in part else part for part in question]
         questions.append({"ask": question, "names": pattern})
-    return {"reports": incident.reports, "page": incident.page, "culprit": {"at": stage.at, **stage.event},
-            "questions": questions}
+    return {"reports": incident.reports, "page": incident.page, "outcome": stage.outcome,
+            "culprit": {"at": stage.at, **stage.event}, "questions": questions}
 
 
 def faults(directory, told):
     """What is wrong with a bundle; and whether each verb names the culprit."""
+    if "questions" not in told:
+        return [], []
     path, verbs = directory / FILE, []
     found = [f"{secret[:6]}… is in the bundle" for secret in leaked(path)]
     if path.stat().st_size > LARGEST:
@@ -81,6 +88,11 @@ def faults(directory, told):
     return found, verbs
 
 
+def names(verbs):
+    """The verbs that name the culprit, each once."""
+    return list(dict.fromkeys(verb for verb, is_named in verbs if is_named))
+
+
 def answers(directory, told):
     """The golden outputs by file name."""
     return {
@@ -91,7 +103,7 @@ def answers(directory, told):
 def least(directory, told):
     """The questions whose answer, from the least of the bundle that still gives it, does not name the culprit."""
     lost = []
-    for question in told["questions"]:
+    for question in told.get("questions", []):
         verb, words = question["ask"][0], question["ask"][1:]
         if question["names"] is None or verb not in ("bisect", "drift", "explain"):
             continue
@@ -113,7 +125,8 @@ def keep(name, directory, told):
     shutil.rmtree(place, ignore_errors=True)
     (place / "expected").mkdir(parents=True)
     shutil.copyfile(directory / FILE, place / FILE)
-    (place / "incident.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    kept = {key: value for key, value in told.items() if key != "outcome"}
+    (place / "incident.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
     for file, text in answers(place, told).items():
         (place / "expected" / file).write_text(text)
 
@@ -124,9 +137,11 @@ def act_out(incident, keeps=False):
             told = perform(incident, Path(place))
             found, verbs = faults(Path(place), told)
             found += least(Path(place), told)
+            for case in cases.of_act(incident.name):
+                found += cases.act_faults(case, told["outcome"], names(verbs))
         except AssertionError as error:
             return incident, None, [str(error)], []
-        if keeps and not found:
+        if keeps and not found and "questions" in told:
             keep(incident.name, Path(place), told)
         return incident, told, found, verbs
 
@@ -146,16 +161,28 @@ def main():
     if unknown:
         parser.error(f"no such incident: {', '.join(sorted(unknown))}")
     bad = 0
-    print(f"{'incident':22} {'culprit':40} verbs that name it")
+    print(f"{'incident':27} {'culprit':40} verbs that name it")
     for incident, told, found, verbs in act_all(
             [one for one in INCIDENTS if one.name in options.names or not options.names], options.keep):
-        culprit = f"{told['culprit']['at']} {told['culprit']['stream']} {told['culprit']['kind']}" if told else "-"
+        event = told.get("culprit") if told else None
+        culprit = f"{event['at']} {event['stream']} {event['kind']}" if event else "-"
         said = ", ".join(f"{verb} {'yes' if is_named else 'NO'}" for verb, is_named in verbs)
-        print(f"{incident.name:22} {culprit:40} {said}", flush=True)
-        print(f"{'':22} {incident.page}", flush=True)
+        print(f"{incident.name:27} {culprit:40} {said}", flush=True)
+        print(f"     {incident.page}", flush=True)
+        for case in cases.of_act(incident.name) if told else []:
+            print("\n".join(cases.told(case, told["outcome"], names(verbs))), flush=True)
         for fault in found:
             bad += 1
             print(f"  FAULT {fault}", flush=True)
+    if not options.names:
+        print()
+        for case in cases.cases():
+            if case["act"] is None:
+                print("\n".join(cases.told(case)))
+            for fault in cases.faults(case):
+                bad += 1
+                print(f"  FAULT {fault}")
+        print(f"\n{cases.LEGEND}")
     print(f"{bad} faults")
     return 1 if bad else 0
 
