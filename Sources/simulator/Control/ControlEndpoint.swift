@@ -7,9 +7,18 @@ import NIOHTTP1
 struct ControlEndpoint {
   let stage: Stage
 
-  func respond(to head: HTTPRequestHead, body: ByteBuffer) -> JSONResponse {
+  func steps(to head: HTTPRequestHead, body: ByteBuffer) -> [Step] {
     let (path, query) = split(head.uri)
-    switch (head.method, path) {
+    if head.method == .POST, let steps = peer(path.dropFirst("/_control/".count), body) {
+      return steps
+    }
+    return respond(head.method, path, query, body).steps()
+  }
+
+  private func respond(
+    _ method: HTTPMethod, _ path: String, _ query: String, _ body: ByteBuffer
+  ) -> JSONResponse {
+    switch (method, path) {
     case (.GET, "/_control/state"):
       return encode(StateAnswer(report: stage.report(), last: stage.kept(last: 16)))
     case (.GET, "/_control/requests"):
@@ -27,6 +36,8 @@ struct ControlEndpoint {
       }
     case (.GET, "/_control/oauth"):
       return JSONResponse(status: .ok, text: OAuthControl(stage: stage).report().text)
+    case (.GET, "/_control/sync"):
+      return JSONResponse(status: .ok, text: PeerControl(stage: stage).report().text)
     case (.GET, "/_control/clock"):
       return JSONResponse(status: .ok, text: OAuthControl(stage: stage).clockReport.text)
     case (.POST, "/_control/reset"):
@@ -47,20 +58,31 @@ struct ControlEndpoint {
     return answer
   }
 
-  /// The controls of the small servers beside the model endpoints.
+  /// The controls of the OAuth servers, the clock and held calls.
   private func control(_ name: Substring, _ body: ByteBuffer) -> JSONResponse? {
-    let text = String(decoding: body.readableBytesView, as: UTF8.self)
-    let document = { () throws(ScenarioFault) -> Fields in
-      try ScenarioReader.document(text, String(name))
-    }
     do {
-      guard let value = try OAuthControl(stage: stage).respond(String(name), document) else {
-        return nil
-      }
+      let control = OAuthControl(stage: stage)
+      guard let value = try control.respond(String(name), document(name, body)) else { return nil }
       return JSONResponse(status: .ok, text: value.text)
     } catch {
       return refusal(error.description)
     }
+  }
+
+  /// The controls of the old sync peer.
+  private func peer(_ name: Substring, _ body: ByteBuffer) -> [Step]? {
+    do {
+      return try PeerControl(stage: stage).respond(String(name), document(name, body))
+    } catch {
+      return refusal(error.description).steps()
+    }
+  }
+
+  private func document(
+    _ name: Substring, _ body: ByteBuffer
+  ) -> () throws(ScenarioFault) -> Fields {
+    let text = String(decoding: body.readableBytesView, as: UTF8.self)
+    return { () throws(ScenarioFault) in try ScenarioReader.document(text, String(name)) }
   }
 
   private func change(

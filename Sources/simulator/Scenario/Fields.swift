@@ -141,6 +141,9 @@ struct Fields {
     return Array(items)
   }
 
+  /// Whatever stands there.
+  mutating func node(_ name: String) throws(ScenarioFault) -> Node? { take(name) }
+
   private mutating func take(_ name: String) -> Node? {
     guard let index = rest.firstIndex(where: { $0.name == name }) else { return nil }
     return rest.remove(at: index).node

@@ -11,6 +11,7 @@ struct Scenario: Sendable, Equatable {
   /// Empty: any key is good (unless `oauth` is strict), and requests count under the account `any`.
   var accounts: [Account] = []
   var oauth = OAuthScenario()
+  var sync = PeerScenario()
 
   /// A model that is offered; others answer 404.
   struct Model: Sendable, Equatable {

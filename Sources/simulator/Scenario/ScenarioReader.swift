@@ -27,6 +27,7 @@ enum ScenarioReader {
       }
     }
     if let inner = try fields.object("oauth") { scenario.oauth = try OAuthScenario.read(inner) }
+    if let inner = try fields.object("sync") { scenario.sync = try PeerScenario.read(inner) }
     try fields.refuseRest()
     let names = scenario.accounts.map(\.name)
     let keys = scenario.accounts.map(\.key)

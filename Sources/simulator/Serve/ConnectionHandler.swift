@@ -82,12 +82,17 @@ final class ConnectionHandler: ChannelInboundHandler {
   private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
     let path = String(head.uri.prefix { $0 != "?" })
     if path.hasPrefix("/_control/") {
-      let response = ControlEndpoint(stage: stage).respond(to: head, body: body)
-      play(response.steps(), head, isCounted: false, context: context)
+      let steps = ControlEndpoint(stage: stage).steps(to: head, body: body)
+      play(steps, head, isCounted: false, context: context)
       return
     }
     if path.hasPrefix("/oauth/") {
       let steps = OAuthEndpoint(stage: stage).steps(HTTPCall(head, body: body))
+      play(steps, head, isCounted: false, context: context)
+      return
+    }
+    if let place = PeerEndpoint.Place(path) {
+      let steps = PeerEndpoint(stage: stage).steps(HTTPCall(head, body: body), place)
       play(steps, head, isCounted: false, context: context)
       return
     }

@@ -11,11 +11,13 @@ struct ServeCommand: ParsableCommand {
       Answers POST /v1/chat/completions and GET /v1/models[/{id}], and is an OAuth server under
       /oauth/{name}/ (authorize, token, device/code, revoke, userinfo, jwks,
       .well-known/openid-configuration), whose tokens the model endpoints take.
+      /sync/{machine}, /{machine}/v1/verify and /health play the old whole-record sync peer.
 
       Tests look and steer under /_control/ on the same port:
-        GET  state, requests?last=N, oauth, clock
+        GET  state, requests?last=N, oauth, sync, clock
         POST scenario, reset, next, clock, release,
-             oauth/next, oauth/session, oauth/approve, oauth/deny, oauth/revoke, oauth/expire
+             oauth/next, oauth/session, oauth/approve, oauth/deny, oauth/revoke, oauth/expire,
+             sync/next, sync/rules, sync/act
       Fixtures/scenarios/README.md names every field of a scenario and of a control.
       """)
 

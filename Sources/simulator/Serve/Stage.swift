@@ -6,11 +6,13 @@ final class Stage: Sendable {
   let clock = SimulatorClock()
   let holds = Holds()
   let oauth: OAuthServers
+  let peer: OldPeer
   private let state: Mutex<State>
 
   init(_ scenario: Scenario) {
     state = Mutex(State(scenario: scenario))
     oauth = OAuthServers(scenario.oauth, clock: clock)
+    peer = OldPeer(scenario.sync, clock: clock)
   }
 
   /// What was decided about one request when its last byte had been read.
@@ -94,6 +96,7 @@ final class Stage: Sendable {
     clock.reset()
     _ = holds.release(.max, part: "")
     oauth.restart(with: scenario.oauth)
+    peer.restart(with: scenario.sync)
   }
 
   /// Appends entries that win over every other layer; false if more than 10,000 would wait.
