@@ -182,7 +182,7 @@ let package = Package(
     .testTarget(
       name: "InquiryTests",
       dependencies: [
-        "Inquiry", "Domain", "EventStore", "Support",
+        "Inquiry", "Domain", "EventStore", "Support", "Views",
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: strict),

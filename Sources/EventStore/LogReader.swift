@@ -7,7 +7,8 @@ internal import Synchronization
 /// method may be called from any thread; reads block the calling thread on the file system.
 public final class LogReader: Sendable {
   let disk: any Disk
-  let directory: String
+  /// Where the log is: its directory, or a bundle's file.
+  public let directory: String
   let index: LogIndex
   private let identity: UInt128
   /// Reads what another process appends; nil beside the writer, which fills the index itself.
@@ -123,6 +124,11 @@ public final class LogReader: Sendable {
 
   /// Nanoseconds of a clock that never goes back.
   package func monotonic() -> Int64 { disk.monotonic() }
+
+  /// Whether a process may have the log open for writing now; also where that cannot be told.
+  public var hasWriter: Bool {
+    isBesideWriter || (bundle == nil && disk.isLocked(directory + "/LOCK") ?? true)
+  }
 
   func setBarrier(_ wait: (@Sendable () -> Void)?) {
     barrier.withLock { $0 = wait.map { Barrier(wait: $0) } }
@@ -338,7 +344,7 @@ public final class LogReader: Sendable {
     if isBesideWriter || bundle != nil { return [] }
     let manifest = try? StoreFiles(disk: disk, directory: directory).manifest(identity)
     // Asked before the look: a tail that is seen without a writer stays as it is.
-    let hasWriter = disk.isLocked(directory + "/LOCK") ?? true
+    let hasWriter = self.hasWriter
     try refresh()
     var seen = tail.withLock { $0 }
     // An append in progress is over in a moment; a torn one stays as it is.

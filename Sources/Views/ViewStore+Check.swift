@@ -7,15 +7,13 @@ extension ViewStore {
   public struct Difference: Sendable, Hashable, CustomStringConvertible {
     /// The table, as people can read it.
     public var table: String
-    /// The row, column by column, as only one of them has it.
-    public var row: String
-    /// Whether this one has it; else the other.
-    public var isHere: Bool
+    /// The row here, column by column; nil: there is none of that name and time.
+    public var here: String?
+    /// The other's; nil: as for `here`.
+    public var there: String?
 
     /// For a person.
-    public var description: String {
-      "\(table): \(isHere ? "only the first" : "only the second") has \(row)"
-    }
+    public var description: String { "\(table): \(here ?? "no row") against \(there ?? "no row")" }
   }
 
   /// One table's rows in one number.
@@ -45,7 +43,7 @@ extension ViewStore {
   /// Of every table that follows from the log, as of one moment.
   public func digests() throws -> [TableDigest] {
     try read { db in
-      try Schema.compared.map { table in
+      try Schema.compared.map { table, _ in
         var hash = SHA256()
         let columns = try Self.columns(of: table, db)
         let rows = try Row.fetchCursor(
@@ -61,24 +59,6 @@ extension ViewStore {
     }
   }
 
-  /// Copies the tables at `path`, as of one moment, also while somebody writes to them; changes nothing of them.
-  ///
-  /// - Throws: `ViewFault.missing`, `.damaged`, or `DatabaseError` where the disk does not do what it should.
-  public static func copy(path: String, to copy: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { throw ViewFault.missing }
-    var configuration = Configuration()
-    // Only one connection may write pages back into the file, and that is the gateway's.
-    configuration.readonly = true
-    configuration.label = "views-copied"
-    try ViewFault.telling {
-      let source = try DatabaseQueue(path: path, configuration: configuration)
-      let destination = try DatabaseQueue(path: copy)
-      try source.backup(to: destination)
-      try destination.close()
-      try source.close()
-    }
-  }
-
   /// Compares everything with the tables of another file; nil: they are equal.
   ///
   /// - Parameter other: Of a file that was closed, or to which nothing is being written.
@@ -87,14 +67,25 @@ extension ViewStore {
     try writeAlone { db in
       try db.execute(sql: "ATTACH DATABASE ? AS other", arguments: [other.pool.path])
       defer { try? db.execute(sql: "DETACH DATABASE other") }
-      for table in Schema.compared {
+      for (table, keys) in Schema.compared {
+        let places = try Self.columns(of: table, db).prefix(keys)
+        let order = places.joined(separator: ", ")
+        let sameKey = places.map { "\($0) IS ?" }.joined(separator: " AND ")
         for (left, right) in [("main", "other"), ("other", "main")] {
           let row = try Row.fetchOne(
             db,
-            sql: "SELECT * FROM \(left).\(table) EXCEPT SELECT * FROM \(right).\(table) LIMIT 1")
-          if let row {
-            return Difference(table: table, row: Self.text(row), isHere: left == "main")
-          }
+            sql: """
+              SELECT * FROM (SELECT * FROM \(left).\(table) EXCEPT SELECT * FROM \(right).\(table))
+              ORDER BY \(order) LIMIT 1
+              """)
+          guard let row else { continue }
+          let opposite = try Row.fetchOne(
+            db, sql: "SELECT * FROM \(right).\(table) WHERE \(sameKey) LIMIT 1",
+            arguments: StatementArguments(row.databaseValues.prefix(keys)))
+          let texts = [row, opposite].map { row in row.map { Self.text($0) } }
+          return left == "main"
+            ? Difference(table: table, here: texts[0], there: texts[1])
+            : Difference(table: table, here: texts[1], there: texts[0])
         }
       }
       return nil

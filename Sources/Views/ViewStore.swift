@@ -284,7 +284,7 @@ public final class ViewStore: Sendable {
       throw ViewFault.damaged("their checkpoint cannot be read")
     }
     guard version == Self.version else {
-      throw ViewFault.damaged("they have layout \(version), this build \(Self.version)")
+      throw ViewFault.layout(version)
     }
     guard store == text(storeID) else { throw ViewFault.astray("they are of store \(store)") }
     return Checkpoint(position: UInt64(position), chain: chain)

@@ -15,14 +15,18 @@ struct VerifyCommand: ParsableCommand {
       recorded in the range is made again and compared.
 
       Besides, every snapshot in the range is made again from the log's beginning.
-      A wrong one is named; the log is not damaged by it.
+      A wrong one is named; the log is not damaged by it. And the tables in SQLite
+      (DIR/views) are made anew in TMPDIR, of the log through where they are, and
+      compared row by row; the first row that differs is shown as the file has it
+      and as the log gives it. Of the live file nothing is changed, also while a
+      gateway writes to it. Views that are behind the log are not wrong.
 
       A log that nobody anchored elsewhere cannot show that it was made anew as a
       whole, or that events were cut off its end: keep a checkpoint elsewhere.
 
       Ends with 3 if bytes are damaged, else with 1 if an anchor, a checkpoint, a
-      signature, a decision or a snapshot in use does not agree with the log, else
-      with 4 if a decision cannot be made again. What the log itself says is missing
+      signature, a decision, a snapshot in use or a view does not agree with the log,
+      else with 4 if a decision cannot be made again. What the log itself says is missing
       changes nothing.
 
       EXAMPLES

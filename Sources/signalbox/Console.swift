@@ -5,6 +5,7 @@ import Domain
 import EventStore
 import Foundation
 
+import struct Inquiry.InquiryFault
 import enum Inquiry.Shown
 
 /// What the program says to people: answers on standard output, troubles on standard error.
@@ -73,6 +74,9 @@ enum Console {
     case ControlError.log(let error): return explain(error)
     case ControlError.unreadable, ControlError.damaged:
       warn("signalbox: \(error)")
+      return ExitStatus.damaged
+    case let fault as InquiryFault where fault.code == .damaged:
+      warn("signalbox: \(fault)")
       return ExitStatus.damaged
     case let refusal as Refusal:
       warn("signalbox: refused (\(refusal.code.rawValue)): \(refusal.message)")

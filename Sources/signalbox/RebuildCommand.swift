@@ -38,9 +38,12 @@ struct RebuildCommand: AsyncParsableCommand {
     do {
       let directory = try data.existingLog()
       if check {
-        let report = try ViewCheck.run(directory: directory, progress: Self.progress())
-        try Console.say(json ? report.json.rendered.trimmed : report.text)
-        guard report.isSame else { throw ExitStatus.failed }
+        let log = try LogReader.open(directory: directory)
+        let progress = Self.progress()
+        let verdict = try Replay.compareViews(log) { progress($0.rawValue, log.last.rawValue) }
+        try Console.say(json ? verdict.json.rendered.trimmed : "views " + verdict.text)
+        if case .logDamaged = verdict.finding { throw ExitStatus.damaged }
+        guard verdict.isSame else { throw ExitStatus.failed }
       } else {
         try await rebuild(directory)
       }
@@ -70,13 +73,13 @@ struct RebuildCommand: AsyncParsableCommand {
   }
 
   private static func made(_ store: EventStore, _ directory: String) throws -> Position {
-    try ViewCheck.rebuild(
+    try ViewRebuild.run(
       store, directory: directory,
       provenance: Provenance(actor: "local:\(getuid())", source: .cli), progress: progress())
   }
 
   /// Tells on standard error, once a second, how far reading is.
-  private static func progress() -> ViewCheck.Progress {
+  private static func progress() -> (_ position: UInt64, _ end: UInt64) -> Void {
     let clock = ContinuousClock()
     var next = clock.now + .seconds(1)
     return { position, end in

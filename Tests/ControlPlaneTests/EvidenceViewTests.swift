@@ -2,6 +2,7 @@ import Domain
 import EventStore
 import Foundation
 import HTTPTypes
+import Inquiry
 import Logging
 import Support
 import Surface
@@ -320,8 +321,8 @@ struct EvidenceViewTests {
       }
       try Data("nothing like it".utf8).write(to: URL(fileURLWithPath: path))
       try await life([.missing, .missing, .damaged])
-      let report = try ViewCheck.run(directory: directory) { _, _ in }
-      #expect(report.isSame && report.place != nil, "\(report.text)")
+      let verdict = try Replay.compareViews(LogReader.open(directory: directory))
+      #expect(verdict.isSame && verdict.through != nil, "\(verdict.text)")
     }
   }
 

@@ -2,6 +2,7 @@ import Domain
 import EventStore
 import Foundation
 import HTTPTypes
+import Inquiry
 import Support
 import Surface
 import Testing
@@ -140,14 +141,5 @@ struct ViewDamageTests {
       // Nothing is left open beside the file.
       #expect(!FileManager.default.fileExists(atPath: box.directory + "/views/usage.sqlite-wal"))
     }
-  }
-
-  @Test func `a comparison is only good if every table has the same rows as often`() {
-    let one = ViewStore.TableDigest(table: "t", rows: 1, digest: [1])
-    var report = ViewCheck.Report(place: "1:1", tables: [(one, one)])
-    #expect(report.isSame)
-    report.tables.append((one, ViewStore.TableDigest(table: "t", rows: 2, digest: [2])))
-    #expect(!report.isSame)
-    #expect(!ViewCheck.Report(place: "1:1").isSame)
   }
 }

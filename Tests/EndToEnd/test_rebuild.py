@@ -23,6 +23,16 @@ class RebuildTests(Spine):
         self.assertEqual(found, code, out + said)
         return json.loads(out)
 
+    def verified(self):
+        done = subprocess.run(
+            [program("replay"), "verify", "--json", "--log", str(self.box.data)], capture_output=True, text=True, timeout=120)
+        return done.returncode, json.loads(done.stdout), done.stderr
+
+    def looks(self):
+        """Every file of the directory, as it is and when it was changed."""
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns)
+                for path in sorted(self.box.data.rglob("*")) if path.is_file()}
+
     @property
     def file(self):
         return self.box.data / "views" / "usage.sqlite"
@@ -65,12 +75,17 @@ class RebuildTests(Spine):
                 time.sleep(dice.uniform(0.2, 2.2))
                 # Beside the gateway that writes.
                 self.assertTrue(self.checked()["isSame"])
+                code, verdict, said = self.verified()
+                self.assertEqual((code, verdict["views"]["verdict"]), (0, "same"), said)
                 self.box.kill()
                 stop.set()
                 for thread in threads:
                     thread.join()
+                before = self.looks()
                 dead = self.checked()
                 self.assertTrue(dead["isSame"], dead)
+                # Nothing is healed or tidied up by who only looks, though SQLite's files are as the kill left them.
+                self.assertEqual(self.looks(), before)
                 self.again()
                 history = self.box.admin("GET", "/api/usage/history").json()
                 self.assertEqual(history["lag"], 0)
@@ -92,7 +107,7 @@ class RebuildTests(Spine):
         for statement, table, words in [
                 ("UPDATE usage_hour SET requests = requests + 1", "usage_by_hour",
                  "requests=21"),
-                ("DELETE FROM usage_minute", "usage_minute", "requests="),
+                ("DELETE FROM usage_minute", "usage_minute", ""),
                 ("UPDATE name SET text = 'mock/other' WHERE text = 'mock/gpt-4o-mini'", "usage_by_month", "mock/"),
                 ("INSERT INTO in_flight VALUES (x'00112233445566778899aabbccddeeff', 3)", "in_flight",
                  "request=00112233445566778899aabbccddeeff position=3")]:
@@ -101,14 +116,23 @@ class RebuildTests(Spine):
                 database.execute(statement)
             database.close()
             found = self.checked(code=1)
-            self.assertEqual(found["difference"]["table"], table)
-            self.assertIn(words, found["difference"]["row"])
+            self.assertEqual((found["verdict"], found["difference"]["table"]), ("differ", table))
+            self.assertIn(words, found["difference"]["file" if words else "log"] or "")
+            self.assertNotEqual(found["difference"]["file"], found["difference"]["log"])
             self.assertIn(False, [row["isSame"] for row in found["tables"] if row["table"] == table])
             code, out, _ = self.rebuild("--check")
             self.assertEqual(code, 1)
-            self.assertIn(f"first difference, in {table}:", out)
+            self.assertIn(f"  first    in {table}\n", out)
+            # The other door to the same, which tells it beside what it says of the log.
+            code, verdict, said = self.verified()
+            self.assertEqual((code, verdict["views"]), (1, found), said)
+            self.assertEqual((verdict["integrity"]["isIntact"], verdict["decisions"]["differing"]), (True, 0))
             shutil.copy(self.directory / "kept.sqlite", self.file)
         self.assertTrue(self.checked()["isSame"])
+        before = self.looks()
+        code, verdict, said = self.verified()
+        self.assertEqual((code, verdict["views"]["verdict"]), (0, "same"), said)
+        self.assertEqual(self.looks(), before, "verify changed something beside the log")
         with sqlite3.connect(self.file) as database:
             database.execute("UPDATE usage_hour SET requests = 7")
         database.close()
@@ -144,7 +168,10 @@ class RebuildTests(Spine):
             harm()
             found = self.checked(code=1)
             self.assertEqual(found["tables"], [])
-            self.assertIn(reason if reason != "astray" else "not of this log", found["fault"])
+            self.assertIn(reason if reason != "astray" else "not of this log", found["why"].replace("has none", "missing"))
+            # Views that are missing are no fault of the directory; what is no view, or of another log, is.
+            code, verdict, said = self.verified()
+            self.assertEqual((code, verdict["views"]), (0 if reason == "missing" else 1, found), said)
             self.again()
             deadline = time.monotonic() + 20
             while len(self.rebuilt()) < number and time.monotonic() < deadline:

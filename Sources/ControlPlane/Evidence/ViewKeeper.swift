@@ -2,6 +2,7 @@ import CFast
 import Domain
 public import EventStore
 import Foundation
+import Inquiry
 public import Logging
 import Synchronization
 import Telemetry
@@ -44,6 +45,7 @@ public final class ViewKeeper: Sendable {
   private let store: EventStore
   private let reader: LogReader
   private let fold: ViewFold
+  private let metrics: MetricsKeeper?
   private let directory: String
   private let logger: Logger
   /// The tables while they are open.
@@ -67,7 +69,8 @@ public final class ViewKeeper: Sendable {
   ) {
     self.store = store
     reader = store.reader
-    fold = ViewFold(reader: store.reader, metrics: metrics)
+    fold = ViewFold(reader: store.reader)
+    self.metrics = metrics
     self.directory = directory + "/views"
     self.logger = logger
   }
@@ -190,7 +193,7 @@ public final class ViewKeeper: Sendable {
       if Position(open.checkpoint.position) < min(end, reader.last) {
         // Space that appends are about to need is not for what can wait.
         try reader.requireHeadroom()
-        hasMore = try fold.step(into: open)
+        hasMore = try fold.step(into: open, for: metrics)
       }
       status.withLock { status in
         status.position = open.checkpoint.position
@@ -276,7 +279,7 @@ extension ViewFault {
   fileprivate var reason: GatewayEvent.ViewRebuilt.Reason {
     switch self {
     case .missing, .closed: .missing
-    case .damaged: .damaged
+    case .damaged, .layout: .damaged
     case .astray: .astray
     }
   }

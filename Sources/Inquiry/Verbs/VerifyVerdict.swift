@@ -2,7 +2,7 @@ public import Domain
 public import EventStore
 
 /// Whether the log is whole, what outside of it vouches for it, what it lacks, whether its decisions can be
-/// made again, and whether the snapshots beside it are what it gives: separate verdicts.
+/// made again, and whether the snapshots and views beside it are what it gives: separate verdicts.
 public struct VerifyVerdict: InquiryReport, Hashable {
   /// What the log holds altogether.
   public var coverage: LogCoverage
@@ -14,6 +14,8 @@ public struct VerifyVerdict: InquiryReport, Hashable {
   public var completeness = Completeness()
   /// Whether the snapshots in the range are what the log gives.
   public var snapshots = SnapshotVerdict()
+  /// Whether the tables in SQLite are what the log gives, whatever the range.
+  public var views = ViewVerdict(.none("nobody looked"))
   /// Places of records whose bytes are not what their kind says; at most 10 are named.
   public var unreadable: [String]
   /// How many there are.
@@ -47,18 +49,21 @@ public struct VerifyVerdict: InquiryReport, Hashable {
   public var isWhole: Bool { integrity.isIntact && unreadableCount == 0 }
 
   /// 3 before 1 before 4; what the log states to be missing is no fault of it, nor is a snapshot that
-  /// nothing uses.
+  /// nothing uses, nor are views that nobody made.
   public var exitCode: ExitCode {
     if !isWhole { return .damaged }
-    if differing > 0 || anchoring.verdict == .failed || snapshots.wrong > 0 { return .differs }
+    if differing > 0 || anchoring.verdict == .failed || snapshots.wrong > 0 || views.isWrong {
+      return .differs
+    }
     return notReproducible > 0 ? .notReproducible : .same
   }
 }
 
 extension Replay {
-  /// Checks a range: every byte of it, what vouches for it, every routing decision and snapshot in it.
+  /// Checks a range: every byte of it, what vouches for it, every routing decision and snapshot in it; and the views
+  /// of the whole log.
   ///
-  /// No snapshot is trusted: what they hold is made again from the log's beginning.
+  /// No snapshot is trusted: what they hold is made again from the log's beginning, as are the views.
   ///
   /// - Parameters:
   ///   - anchors: Checkpoints that were kept elsewhere, each with its file's name.
@@ -148,6 +153,8 @@ extension Replay {
         shelf.look(at: position, fold)
       })
     verdict.snapshots = snapshots.finish()
+    // Last, since it may have to read what was appended meanwhile.
+    verdict.views = try compareViews(log, progress: progress)
     return verdict
   }
 }
@@ -223,6 +230,7 @@ extension VerifyVerdict {
     for it in differences { out += "  differs  \(it.text)\n" }
     for it in reasons { out += "  unknown  \(it.text)\n" }
     out += "\n" + snapshots.text
+    out += "\nviews      \(views.text)\n"
     out += "\nlimits     \(anchoring.limits)\n"
     return out
   }
@@ -253,6 +261,7 @@ extension VerifyVerdict {
           .init("differences", .array(differences.map(\.json))),
           .init("reasons", .array(reasons.map(\.json))),
         ])), .init("snapshots", snapshots.json),
+      .init("views", views.json),
       .init("limits", .text(anchoring.limits)),
     ])
   }
