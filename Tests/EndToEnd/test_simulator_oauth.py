@@ -118,9 +118,15 @@ class RefreshTests(OAuthCase):
         first = self.refresh("rt-1").json()
         second = self.refresh("rt-1").json()
         self.assertEqual(first["refresh_token"], second["refresh_token"])
+        self.assertEqual(self.outcomes(), ["refreshed", "repeated"])
         self.sim.control("POST", "clock", {"advance": "11s"})
         self.assertEqual(self.refresh("rt-1").status, 400)
         self.assertTrue(self.report()["families"][0]["revoked"])
+
+    def test_without_grace_even_the_same_instant_is_reuse(self):
+        self.serve()
+        self.sim.control("POST", "clock", {"stopped": True})
+        self.assertEqual([self.refresh("rt-1").status for _ in range(2)], [200, 400])
 
     def test_rotation_may_be_rolling_or_none(self):
         self.serve(rotation="reusable")

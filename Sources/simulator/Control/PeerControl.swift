@@ -75,7 +75,8 @@ struct PeerControl {
   func report() -> JSONValue {
     let held = JSONValue.array(stage.holds.labels.map(JSONValue.string))
     return stage.peer.withState { state, now in
-      OAuthWords.object([
+      state.purge(now: now)
+      return OAuthWords.object([
         "now": .string(UnixTime.text(now)), "held": held,
         "machines": .object(
           state.blobs.mapValues { blob in

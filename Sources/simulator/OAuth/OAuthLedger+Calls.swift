@@ -302,7 +302,7 @@ extension OAuthLedger {
     row.family = issued.family
     row.generation = issued.generation
     row.subject = issued.subject.name
-    row.outcome = issued.isRefresh ? "refreshed" : "issued"
+    row.outcome = issued.isRepeat ? "repeated" : issued.isRefresh ? "refreshed" : "issued"
   }
 
   /// Keeps a finished row.

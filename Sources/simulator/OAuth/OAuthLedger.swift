@@ -109,6 +109,8 @@ struct OAuthLedger: Sendable {
     var refreshToken: String?
     var at: Int64
     var isRefresh: Bool
+    /// Given before, and again in the time of grace.
+    var isRepeat = false
     /// Asked for with the authorization, told in the id token.
     var nonce: String?
   }
@@ -232,7 +234,10 @@ struct OAuthLedger: Sendable {
     guard family.server == server.name, !family.isBound || client == nil || client == family.client
     else { throw .unknownToken }
     if let usedAt = known.usedAt, server.rules.rotation == .singleUse {
-      if let brought = known.brought, family.revoked == nil, now - usedAt <= server.rules.grace {
+      if var brought = known.brought, family.revoked == nil, server.rules.grace > 0,
+        now - usedAt <= server.rules.grace
+      {
+        brought.isRepeat = true
         return brought
       }
       families[known.family - 1].reuses += 1

@@ -63,7 +63,7 @@ struct PeerState: Sendable {
   }
 
   /// What the old peer's clock work drops; caches notice when they are too old.
-  private mutating func purge(now: Int64) {
+  mutating func purge(now: Int64) {
     for (machine, blob) in blobs where now - blob.savedAt >= rules.purgeAfter {
       blobs[machine] = nil
       note(PeerDeed(what: "purge", machine: machine, outcome: "forgotten"), now: now)
