@@ -66,14 +66,6 @@ struct LogOptions: ParsableArguments {
     guard report.exitCode == .same else { throw ArgumentParser.ExitCode(report.exitCode.rawValue) }
   }
 
-  /// A length of time in nanoseconds, from its option.
-  static func length(_ text: String, _ option: String) throws -> Int64 {
-    guard let length = parseDuration(text), length > 0 else {
-      throw ValidationError("--\(option) takes a length of time such as 30s, 15m or 7d.")
-    }
-    return length
-  }
-
   /// The edge where time enters: what `-15m` counts from.
   static func now() -> UnixNanoseconds {
     var time = timespec()

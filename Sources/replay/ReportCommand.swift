@@ -62,9 +62,9 @@ struct ReportCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     let objectives = Objectives(
-      servedPerMillion: try Self.perMillion(availability, "availability"),
-      inTimePerMillion: try Self.perMillion(inTime, "in-time"),
-      firstByteMicroseconds: UInt64(try LogOptions.length(firstByte, "first-byte")) / 1_000)
+      servedPerMillion: try Objectives.perMillion(availability, "availability"),
+      inTimePerMillion: try Objectives.perMillion(inTime, "in-time"),
+      firstByteMicroseconds: UInt64(try Replay.length(firstByte, "first-byte")) / 1_000)
     let log = try options.open()
     let report = try Replay.report(
       log, ReportQuery(from: from, to: to, objectives: objectives), now: LogOptions.now(),
@@ -73,20 +73,5 @@ struct ReportCommand: ParsableCommand {
     try OutputFile.write(output.hasSuffix(".html") ? report.html : report.text, to: output)
     Terminal.output("\(report.headline)\nwritten to \(Shown.text(output))\n")
     guard report.exitCode == .same else { throw ArgumentParser.ExitCode(report.exitCode.rawValue) }
-  }
-
-  /// Of a million, from a percentage with up to four decimals.
-  private static func perMillion(_ text: String, _ option: String) throws -> UInt64 {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    let decimals = parts.count == 2 ? String(parts[1]) : ""
-    guard (1...2).contains(parts.count), parts.count == 1 || (1...4).contains(decimals.count),
-      parts.allSatisfy({ part in part.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
-      let whole = UInt64(parts[0]),
-      let fraction = UInt64(decimals + String(repeating: "0", count: 4 - decimals.count)),
-      whole < 100
-    else {
-      throw ValidationError("--\(option) takes a percentage below 100, such as 99.95.")
-    }
-    return whole * 10_000 + fraction
   }
 }

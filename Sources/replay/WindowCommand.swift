@@ -58,8 +58,8 @@ struct WindowCommand: ParsableCommand {
     let (from, to) = try range.selectors()
     var query = WindowQuery(
       from: from, to: to, filter: try filters.filter(), limit: limit, isDetailed: options.json)
-    query.interval = try interval.map { try LogOptions.length($0, "interval") }
-    query.baseline = try baseline.map { try LogOptions.length($0, "baseline") }
+    query.interval = try interval.map { try Replay.length($0, "interval") }
+    query.baseline = try baseline.map { try Replay.length($0, "baseline") }
     query.top = top ?? 0
     let log = try options.open()
     let progress = LogOptions.progress(of: log)

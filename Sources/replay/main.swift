@@ -9,7 +9,7 @@ do {
   var command = try ReplayCommand.parseAsRoot()
   try command.run()
 } catch let fault as InquiryFault {
-  Terminal.error("replay: \(fault.message)\n")
+  Terminal.error("replay: \(fault)\n")
   exit(fault.exitCode.rawValue)
 } catch {
   let code = ReplayCommand.exitCode(for: error)

@@ -30,6 +30,17 @@ struct InquiryRouteTests {
           #expect(reply.status == 200, "\(verb)\(range): \(reply.text)")
         }
       }
+      // What is looked at before the range counts too: the hour before a report, a baseline.
+      for query in [
+        "report", "report?from=\(last - 3)", "report?from=\(last - 3)&format=html",
+        "window?from=\(last - 3)&baseline=1h",
+      ] {
+        let reply = try await ask(query)
+        #expect(reply.status == 400, "\(query)")
+        #expect(reply.text.contains("before the range, are more than 20") || query == "report")
+      }
+      let reply = try await ask("window?from=\(last - 3)&interval=1m&top=2")
+      #expect(reply.status == 200, "\(reply.text)")
       // What a stream or a snapshot tells has no range to be bounded.
       for query in [
         "bisect?predicate=alias/a1+exists", "state", "diff?from=1", "blame?stream=alias/a1",

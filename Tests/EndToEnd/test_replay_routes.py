@@ -1,9 +1,11 @@
 """`/api/replay/…`: a gateway answers with the documents that `replay --json` prints of its log."""
 
 import json
+import subprocess
 from urllib.parse import urlencode
 
 from story import Story
+from support import program
 
 
 class ReplayRouteTests(Story):
@@ -42,6 +44,14 @@ class ReplayRouteTests(Story):
              ["bisect", "--predicate", f"{account}.isActive = false"]),
             ("bisect", {"predicate": "errors > 1% over 5m of 2"},
              ["bisect", "--predicate", "errors > 1% over 5m of 2"]),
+            ("window", {"from": f"request:{ids[1]}", "interval": "1s", "baseline": "1h", "top": 3, "type": "request",
+                        "model": "swift"},
+             ["window", "--from", f"request:{ids[1]}", "--interval", "1s", "--baseline", "1h", "--top", 3, "--type", "request",
+              "--model", "swift"]),
+            ("window", {"org": "default", "interval": "5s"}, ["window", "--org", "default", "--interval", "5s"]),
+            ("report", {}, ["report"]),
+            ("report", {"from": f"request:{ids[0]}", "availability": "99.95", "firstByte": "2s", "inTime": "90"},
+             ["report", "--from", f"request:{ids[0]}", "--availability", "99.95", "--first-byte", "2s", "--in-time", "90"]),
             ("what-if", {"remove": account, "from": f"request:{ids[0]}"},
              ["what-if", "--remove", account, "--from", f"request:{ids[0]}"]),
             ("what-if", {"set": f"{account}.isActive=false; settings.maxAttempts=1"},
@@ -56,6 +66,44 @@ class ReplayRouteTests(Story):
                 self.assertEqual(got.json(), printed)
                 self.assertEqual(printed["version"], 1)
 
+    def test_a_report_is_also_a_page_and_a_text(self):
+        self.world()
+        self.box.login()
+        last = self.inquire("report").json()["last"]
+        page = self.inquire("report", to=last, format="html")
+        self.assertEqual((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"))
+        policy = page.header("content-security-policy")
+        for part in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
+            self.assertIn(part, policy)
+        self.assertNotIn("script", policy)
+        self.assertEqual(page.header("x-content-type-options"), "nosniff")
+        written = self.box.data.parent / "incident.html"
+        self.box.replay("report", "--to", last, "-o", str(written))
+        self.assertEqual(page.body, written.read_bytes())
+        text = self.inquire("report", to=last, format="md")
+        self.assertEqual((text.status, text.header("content-type")), (200, "text/markdown; charset=utf-8"))
+        self.assertEqual(text.body.decode(), self.box.replay("report", "--to", last))
+        refused = self.inquire("report", format="pdf")
+        self.assertEqual((refused.status, refused.json()["error"]["field"]), (400, "format"))
+
+    def test_a_name_that_nobody_has_is_no_silence(self):
+        pool, _ = self.world()
+        self.box.login()
+        near = pool.accounts[0] + "x"
+        for name, value, word in (("account", near, pool.accounts[0]), ("key", "nobody", "key"),
+                                  ("org", "nobody", "default"), ("provider", "nobody", "provider")):
+            with self.subTest(name):
+                got = self.inquire("window", **{name: value})
+                self.assertEqual(got.status, 404, got.body)
+                error = got.json()["error"]
+                self.assertEqual(error["field"], name)
+                self.assertIn(f"`{value}`", error["message"])
+                self.assertIn(word, error["message"])
+                result = subprocess.run(
+                    [program("replay"), "window", "--log", str(self.box.data), f"--{name}", value], capture_output=True, text=True)
+                self.assertEqual((result.returncode, result.stdout), (2, ""))
+                self.assertEqual(result.stderr, f"replay: --{name}: {error['message']}\n")
+
     def test_what_is_asked_wrongly_is_refused_by_name(self):
         for verb, query, field, word in (
             ("window", {"from": "yesterday"}, "from", "yesterday"),
@@ -68,6 +116,18 @@ class ReplayRouteTests(Story):
             ("what-if", {}, "set", "supposed"),
             ("what-if", {"set": "weather.sun=1"}, "set", "weather"),
             ("window", {"baseline_": "7d"}, "baseline_", "means nothing"),
+            ("window", {"interval": "soon"}, "interval", "soon"),
+            ("window", {"interval": "1ms"}, "interval", "too short"),
+            ("window", {"baseline": "1000000h"}, "baseline", "1970"),
+            ("window", {"top": "1001"}, "top", "1000"),
+            ("window", {"kind": "alias", "type": "key"}, "type", "the same"),
+            ("report", {"availability": "100"}, "availability", "percentage"),
+            ("report", {"firstByte": "fast"}, "firstByte", "length of time"),
+            ("what-if", {"set": "settings.maxAttempts=lots"}, "set", "a whole number"),
+            ("what-if", {"set": "settings.nothing=1"}, "set", "has no field"),
+            ("what-if", {"set": "settings.maxAttempts=0"}, "set", "refused"),
+            ("what-if", {"remove": "settings"}, "remove", "removed"),
+            ("what-if", {"remove": "account/none"}, "remove", "account/none"),
         ):
             with self.subTest(verb, **query):
                 got = self.inquire(verb, **query)
@@ -75,6 +135,7 @@ class ReplayRouteTests(Story):
                 error = got.json()["error"]
                 self.assertEqual(error.get("field"), field, error)
                 self.assertIn(word, error["message"])
+                self.assertNotIn("--", error["message"])
         for verb, field in (("show", "id"), ("explain", "id"), ("blame", "stream"), ("bisect", "predicate"), ("diff", "from")):
             with self.subTest(verb, asked="without a query"):
                 got = self.box.admin("GET", f"/api/replay/{verb}")

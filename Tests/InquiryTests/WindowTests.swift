@@ -62,7 +62,7 @@ import Testing
     (.init(kind: "request"), 10), (.init(kind: "request.finished"), 6),
     (.init(kind: "request.finished.v1"), 5), (.init(kind: "reque"), 0),
     (.init(kind: "combo.set.v9"), 1), (.init(account: "mock-a1"), 7),
-    (.init(account: "a1"), 7), (.init(account: "mock/a1"), 7), (.init(account: "nobody"), 0),
+    (.init(account: "a1"), 7), (.init(account: "mock/a1"), 7),
     (.init(key: "default"), 10), (.init(key: "key-default"), 10), (.init(model: "fast"), 6),
     (.init(model: "gpt-4o-mini"), 1), (.init(provider: "mock"), 14),
     (.init(kind: "request.finished", provider: "mock"), 5),
@@ -78,6 +78,50 @@ import Testing
       log.reader(), WindowQuery(filter: row.filter), now: TestLog.now)
     #expect(report.summary.events == row.events, "\(row.filter) \(report.text)")
     #expect(report.timeline.count == Int(row.events))
+  }
+
+  @Test
+  func `a name that nobody has is refused with those that there are, one that somebody had is not`()
+    throws
+  {
+    let log = try TestLog.story()
+    let reader = try log.reader()
+    func fault(_ filter: WindowFilter, from: String = "1") throws -> InquiryFault? {
+      let query = WindowQuery(from: try Selector(from), filter: filter)
+      do throws(InquiryFault) {
+        _ = try Replay.window(reader, query, now: TestLog.now)
+        return nil
+      } catch { return error }
+    }
+    for (filter, parameter, name) in [
+      (WindowFilter(account: "mock/a3"), "account", "mock/a1"),
+      (.init(key: "nobody"), "key", "key-default"), (.init(organisation: "acne"), "org", "acme"),
+      (.init(provider: "nobody"), "provider", "mock"),
+    ] {
+      let found = try #require(try fault(filter))
+      #expect(found.code == .notFound && found.parameter == parameter)
+      #expect(found.message.contains(name), "\(found)")
+    }
+    for known in [
+      WindowFilter(kind: "alias", account: "a1"), .init(kind: "alias", key: "default"),
+      .init(kind: "alias", organisation: "acme"), .init(kind: "key", provider: "mock"),
+      .init(model: "nobody"),
+    ] {
+      #expect(try fault(known) == nil, "\(known)")
+    }
+    // Removed before the window, and not forgotten.
+    try log.run([
+      .account(.remove(AccountID("mock-a1"))), .account(.remove(AccountID("mock-a2"))),
+      .provider(.remove(ProviderID("mock"))),
+    ])
+    try log.append(.gateway(.stopped(.init(reason: "SIGTERM", cutRequests: 0))))
+    let later = try log.reader()
+    for filter in [
+      WindowFilter(account: "mock-a1"), .init(account: "mock/a2"), .init(provider: "mock"),
+    ] {
+      let query = WindowQuery(from: .position(log.last, epoch: nil), filter: filter)
+      #expect(try Replay.window(later, query, now: TestLog.now).summary.events == 0)
+    }
   }
 
   @Test func `statuses are filtered by number and by hundred`() throws {

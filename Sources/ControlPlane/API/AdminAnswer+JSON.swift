@@ -1,5 +1,6 @@
 import Domain
 import HTTPTypes
+import Inquiry
 import NIOCore
 import Surface
 
@@ -11,6 +12,21 @@ extension AdminAnswer {
     var answer = AdminAnswer(status: status, body: ByteBuffer(bytes: value.bytes))
     answer.headers[.contentType] = "application/json"
     if let revision { answer.headers[.eTag] = "\"\(revision)\"" }
+    return answer
+  }
+
+  /// A text of another type.
+  static func text(_ text: String, _ type: String) -> AdminAnswer {
+    var answer = AdminAnswer(status: .ok, body: ByteBuffer(string: text))
+    answer.headers[.contentType] = type
+    return answer
+  }
+
+  /// A page that loads nothing, runs nothing and stands in no other page.
+  static func page(_ html: String) -> AdminAnswer {
+    var answer = text(html, "text/html; charset=utf-8")
+    answer.headers[.contentSecurityPolicy] =
+      IncidentReport.pagePolicy + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return answer
   }
 

@@ -172,6 +172,7 @@ struct AdminService: Sendable {
     case .replayBlame: try await replayBlame(call)
     case .replayBisect: try await replayBisect(call)
     case .replayWhatIf: try await replayWhatIf(call)
+    case .replayReport: try await replayReport(call)
     case .revertStream: try await revertStream(call)
     case .restoreConfiguration: try await restoreConfiguration(call)
     case .configurationDrift: try await configurationDrift()

@@ -11,20 +11,61 @@ extension AdminService {
 
   func replayWindow(_ call: AdminCall) async throws -> AdminAnswer {
     let query = call.query
-    let limit = try query.int("limit", in: 1...Self.timelineMax) ?? Self.timelineMax
+    let kinds = [try query.text("kind"), try query.text("type")].compactMap(\.self)
+    guard kinds.count < 2 else {
+      throw APIFault(
+        .invalidField, "`kind` and `type` are the same.", field: "type", remedy: "Send one of them."
+      )
+    }
     let filter = WindowFilter(
-      kind: try query.text("kind"), account: try query.text("account"),
-      key: try query.text("key"), model: try query.text("model"),
+      kind: kinds.first, account: try query.text("account"), key: try query.text("key"),
+      organisation: try query.text("org"), model: try query.text("model"),
       provider: try query.text("provider"),
       status: try Self.told("status") { () throws(InquiryFault) in
         try query["status"].map { text throws(InquiryFault) in
           try WindowFilter.StatusRange(text)
         }
       })
-    return try await ranged(call) { log, from, to, now throws(InquiryFault) in
-      try Replay.window(
-        log, WindowQuery(from: from, to: to, filter: filter, limit: limit), now: now)
+    var asked = WindowQuery(
+      filter: filter, limit: try query.int("limit", in: 1...Self.timelineMax) ?? Self.timelineMax)
+    asked.interval = try Self.length("interval", call)
+    asked.baseline = try Self.length("baseline", call)
+    asked.top = try query.int("top", in: 0...1_000) ?? 0
+    let window = asked
+    return try await ranged(call, back: window.baseline ?? 0) {
+      log, from, to, now throws(InquiryFault) in
+      var window = window
+      (window.from, window.to) = (from, to)
+      return try Replay.window(log, window, now: now)
     }
+  }
+
+  func replayReport(_ call: AdminCall) async throws -> AdminAnswer {
+    let format = try call.query.choice("format", of: ["json", "html", "md"]) ?? "json"
+    var objectives = Objectives.standard
+    if let text = try call.query.text("availability") {
+      objectives.servedPerMillion = try Objectives.perMillion(text, "availability")
+    }
+    if let text = try call.query.text("inTime") {
+      objectives.inTimePerMillion = try Objectives.perMillion(text, "inTime")
+    }
+    if let length = try Self.length("firstByte", call) {
+      objectives.firstByteMicroseconds = UInt64(length) / 1_000
+    }
+    let promised = objectives
+    return try await ranged(
+      call, back: IncidentReport.lookBack,
+      { log, from, to, now throws(InquiryFault) in
+        try Replay.report(
+          log, ReportQuery(from: from, to: to, objectives: promised), now: now)
+      },
+      as: { report in
+        switch format {
+        case "html": .page(report.html)
+        case "md": .text(report.text, "text/markdown; charset=utf-8")
+        default: .json(JSONValue(report.document))
+        }
+      })
   }
 
   func replayShow(_ call: AdminCall) async throws -> AdminAnswer {
@@ -106,44 +147,63 @@ extension AdminService {
 }
 
 extension AdminService {
-  private typealias Verb =
-    @Sendable (LogReader, UnixNanoseconds) throws(InquiryFault) -> any InquiryReport
-  private typealias RangedVerb =
-    @Sendable (LogReader, Selector?, Selector?, UnixNanoseconds) throws(InquiryFault) ->
-    any InquiryReport
+  private typealias Verb<Report> =
+    @Sendable (LogReader, UnixNanoseconds) throws(InquiryFault) -> Report
+  private typealias RangedVerb<Report> =
+    @Sendable (LogReader, Selector?, Selector?, UnixNanoseconds) throws(InquiryFault) -> Report
 
   /// Answers with the report's document.
-  private func inquiry(_ verb: @escaping Verb) async throws -> AdminAnswer {
+  private func inquiry(_ verb: @escaping Verb<any InquiryReport>) async throws -> AdminAnswer {
+    try await inquiry(verb, as: { .json(JSONValue($0.document)) })
+  }
+
+  /// Answers with what is made of the report.
+  private func inquiry<Report: Sendable>(
+    _ verb: @escaping Verb<Report>, as form: @escaping @Sendable (Report) -> AdminAnswer
+  ) async throws -> AdminAnswer {
     let log = control.store.reader
     let now = control.edge.now()
-    return try await inquiries.run {
-      .json(JSONValue(try verb(log, now).document))
-    }
+    return try await inquiries.run { form(try verb(log, now)) }
   }
 
   /// The same for a verb that reads all events of a range.
   private func ranged(
-    _ call: AdminCall, isBounded: Bool = true, _ verb: @escaping RangedVerb
+    _ call: AdminCall, isBounded: Bool = true, back: Int64 = 0,
+    _ verb: @escaping RangedVerb<any InquiryReport>
+  ) async throws -> AdminAnswer {
+    try await ranged(
+      call, isBounded: isBounded, back: back, verb, as: { .json(JSONValue($0.document)) })
+  }
+
+  /// - Parameter back: how long before the range it looks too, in nanoseconds.
+  private func ranged<Report: Sendable>(
+    _ call: AdminCall, isBounded: Bool = true, back: Int64 = 0,
+    _ verb: @escaping RangedVerb<Report>, as form: @escaping @Sendable (Report) -> AdminAnswer
   ) async throws -> AdminAnswer {
     let from = try Self.selector("from", call)
     let to = try Self.selector("to", call)
     let most = options.inquiryEvents
-    return try await inquiry { log, now throws(InquiryFault) in
-      guard isBounded else { return try verb(log, from, to, now) }
-      let range = try Replay.range(log, from: from, to: to, now: now)
-      if let range, range.upperBound.rawValue - range.lowerBound.rawValue >= most {
-        throw InquiryFault(
-          .usage,
-          "Positions \(range.lowerBound) through \(range.upperBound) are more than \(most) events, "
-            + "which is what one call reads. Narrow `from` and `to`, or ask `replay`, which has no such bound."
-        )
-      }
-      // The log grows meanwhile: what was measured is what is read.
-      guard let range else { return try verb(log, from, to, now) }
-      return try verb(
-        log, .position(range.lowerBound.rawValue, epoch: nil),
-        .position(range.upperBound.rawValue, epoch: nil), now)
-    }
+    return try await inquiry(
+      { log, now throws(InquiryFault) in
+        guard isBounded, let range = try Replay.range(log, from: from, to: to, now: now) else {
+          return try verb(log, from, to, now)
+        }
+        let begin = try Replay.reach(log, from: from, range.lowerBound, back: back, now: now)
+        guard range.upperBound.rawValue - begin.rawValue < most else {
+          let before = begin < range.lowerBound ? ", with what is looked at before the range," : ""
+          throw InquiryFault(
+            .usage,
+            "Positions \(begin) through \(range.upperBound)\(before) are more than \(most) events, "
+              + "which is what one call reads. Narrow `from` and `to`, or ask `replay`, which has no such bound."
+          )
+        }
+        // The log grows meanwhile: what was measured is what is read.
+        return try verb(log, from, .position(range.upperBound.rawValue, epoch: nil), now)
+      }, as: form)
+  }
+
+  private static func length(_ name: String, _ call: AdminCall) throws -> Int64? {
+    try call.query.text(name).map { try Replay.length($0, name) }
   }
 
   private static func selector(_ name: String, _ call: AdminCall) throws -> Selector? {

@@ -93,8 +93,8 @@ extension APIFault {
   /// A question to the log that cannot be answered as asked.
   init(inquiry fault: InquiryFault, field: String? = nil) {
     switch fault.code {
-    case .usage: self.init(.invalidField, fault.message, field: field)
-    case .notFound: self.init(.notFound, fault.message)
+    case .usage: self.init(.invalidField, fault.message, field: fault.parameter ?? field)
+    case .notFound: self.init(.notFound, fault.message, field: fault.parameter)
     case .log, .damaged, .differs, .notCovered: self.init(.logUnreadable, fault.message)
     }
   }

@@ -66,7 +66,8 @@ public struct IntervalSeries: Sendable, Hashable {
       throw InquiryFault(
         .usage,
         "The window has more than \(Self.intervalsMax) intervals of \(Shown.span(length)): choose "
-          + "`--interval \(Shown.span(least))` or longer, or a shorter window.")
+          + "intervals of \(Shown.span(least)) or longer, or a shorter window.",
+        parameter: "interval")
     }
     // The clock of a second process may be behind that of the first.
     if distance.partialValue < 0 {

@@ -22,19 +22,22 @@ public struct InquiryFault: Error, Sendable, Hashable, CustomStringConvertible {
   public var code: Code
   /// One or more sentences for a person, with what to do instead.
   public var message: String
+  /// The option or parameter whose value is meant, by its name in both; nil: none, or the asker knows.
+  public var parameter: String?
 
   /// A fault.
-  public init(_ code: Code, _ message: String) {
+  public init(_ code: Code, _ message: String, parameter: String? = nil) {
     self.code = code
     self.message = message
+    self.parameter = parameter
   }
 
   init(_ error: StoreError) {
     self.init(error.code == .damaged ? .damaged : .log, error.description)
   }
 
-  /// The message.
-  public var description: String { message }
+  /// For a command line: the message, behind the option that is meant.
+  public var description: String { parameter.map { "--\($0): \(message)" } ?? message }
 
   /// How `replay` ends with this fault.
   public var exitCode: ExitCode {

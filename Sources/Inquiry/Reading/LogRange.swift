@@ -14,6 +14,23 @@ extension Replay {
     return first <= last ? first...last : nil
   }
 
+  /// Where reading begins for a verb that also looks at what was up to so long before its range.
+  ///
+  /// - Parameter length: in nanoseconds, by the author's clock; 0: it looks at nothing else.
+  public static func reach(
+    _ log: LogReader, from: Selector?, _ first: Position, back length: Int64, now: UnixNanoseconds
+  ) throws(InquiryFault) -> Position {
+    guard length > 0 else { return first }
+    var begin = from?.time(now: now)
+    if begin == nil { begin = try log.time(atOrAfter: first) }
+    guard let begin else { return first }
+    let (early, isTooEarly) = begin.rawValue.subtractingReportingOverflow(length)
+    let found = try reading { () throws(StoreError) in
+      try log.firstPosition(atOrAfter: isTooEarly ? 0 : max(0, early))
+    }
+    return min(found, first)
+  }
+
   /// The same as its ends; the first one is greater than the last if there is nothing between.
   static func bounds(
     of log: LogReader, from: Selector?, to: Selector?, now: UnixNanoseconds

@@ -19,6 +19,11 @@ enum Page {
   }
 }
 
+extension IncidentReport {
+  /// What the page says that it may load, and so all that it needs: its own style.
+  public static let pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+}
+
 extension Document {
   /// As a page of its own, valid without scripts; nothing is loaded from anywhere.
   var html: String {
@@ -32,7 +37,7 @@ extension Document {
       <html lang="en">
       <head>
       <meta charset="utf-8">
-      <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+      <meta http-equiv="Content-Security-Policy" content="\(IncidentReport.pagePolicy)">
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <meta name="color-scheme" content="light dark">
       <meta name="referrer" content="no-referrer">

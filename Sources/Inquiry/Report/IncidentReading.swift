@@ -5,7 +5,7 @@ extension IncidentReport {
   private static let minute: Int64 = 60_000_000_000
   private static let incidentsMax = 200
   /// How long before the incident edits are looked at.
-  static let lookBack: Int64 = 60 * minute
+  public static let lookBack: Int64 = 60 * minute
 
   /// First reading: which rungs of the ladder were reached, when.
   mutating func climb(_ log: LogReader, _ progress: Progress?) throws(InquiryFault) {

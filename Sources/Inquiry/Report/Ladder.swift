@@ -20,6 +20,28 @@ public struct Objectives: Sendable, Hashable {
     self.firstByteMicroseconds = firstByteMicroseconds
   }
 
+  /// Of a million, from a percentage with up to four decimals.
+  ///
+  /// - Parameter parameter: whose value it is, for the fault.
+  public static func perMillion(
+    _ text: String, _ parameter: String
+  ) throws(InquiryFault) -> UInt64 {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    let decimals = parts.count == 2 ? String(parts[1]) : ""
+    guard (1...2).contains(parts.count), parts.count == 1 || (1...4).contains(decimals.count),
+      parts.allSatisfy({ part in part.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+      let whole = UInt64(parts[0]),
+      let fraction = UInt64(decimals + String(repeating: "0", count: 4 - decimals.count)),
+      whole < 100
+    else {
+      throw InquiryFault(
+        .usage,
+        "`\(Shown.text(String(text.prefix(32))))` is no percentage below 100: write for example 99.95.",
+        parameter: parameter)
+    }
+    return whole * 10_000 + fraction
+  }
+
   /// Of a million requests those that may fail; at least 1, so that something burns it.
   var failuresPerMillion: UInt64 { max(1, 1_000_000 - min(1_000_000, servedPerMillion)) }
   /// Of a million requests those that may be late.

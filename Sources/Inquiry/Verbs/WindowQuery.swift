@@ -1,3 +1,5 @@
+import Domain
+
 /// What `window` shows: a range and what within it.
 public struct WindowQuery: Sendable, Hashable {
   /// nil: from the log's beginning.
@@ -30,5 +32,20 @@ public struct WindowQuery: Sendable, Hashable {
     self.filter = filter
     self.limit = limit
     self.isDetailed = isDetailed
+  }
+}
+
+extension Replay {
+  /// A length of time such as `30s`, `15m` or `7d`, in nanoseconds.
+  ///
+  /// - Parameter parameter: whose value it is, for the fault.
+  public static func length(_ text: String, _ parameter: String) throws(InquiryFault) -> Int64 {
+    guard let length = parseDuration(text), length > 0 else {
+      throw InquiryFault(
+        .usage,
+        "`\(Shown.text(String(text.prefix(32))))` is no length of time: write for example 30s, 15m or 7d.",
+        parameter: parameter)
+    }
+    return length
   }
 }

@@ -10,7 +10,7 @@ extension WindowReport {
     for (name, length) in [("interval", query.interval), ("baseline", query.baseline)] {
       guard let length, length < second else { continue }
       throw InquiryFault(
-        .usage, "--\(name) \(Shown.span(length)) is too short: a second is the least.")
+        .usage, "\(Shown.span(length)) is too short: a second is the least.", parameter: name)
     }
     if query.top > 0 { top = TopRequests(min(query.top, 1_000)) }
     if query.interval == nil, query.baseline == nil { return }
@@ -31,7 +31,8 @@ extension WindowReport {
     let early = begin.rawValue.subtractingReportingOverflow(length)
     guard !early.overflow, early.partialValue >= 0 else {
       throw InquiryFault(
-        .usage, "--baseline \(Shown.span(length)) would begin before 1970: choose a shorter one.")
+        .usage, "\(Shown.span(length)) before the window is before 1970: choose a shorter time.",
+        parameter: "baseline")
     }
     var found = Baseline(
       length: length, from: begin, to: max(end ?? begin, begin),

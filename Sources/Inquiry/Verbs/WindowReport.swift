@@ -117,6 +117,7 @@ extension Replay {
     let (from, through) = (report.first, report.last)
     try report.prepare(log, query, now, progress)
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
+    var atBegin: ControlState?
     try log.read(
       from: start, through: isToEnd ? nil : through, progress: progress
     ) { (item) throws(InquiryFault) in
@@ -140,12 +141,17 @@ extension Replay {
         }
         let entry = Entry(stored)
         let before = fold.state
+        if atBegin == nil { atBegin = before }
         fold.apply(entry)
         report.unrecorded.apply(entry.recorded?.event)
         try report.take(entry, before, fold.state, query)
       }
     }
     report.unrecorded.openSince = fold.openGap
+    let isTold = report.gaps.isEmpty && report.gapsBefore == 0 && !fold.lacksHistory
+    if let atBegin, report.summary.events == 0, isTold, log.bundle?.isMinimised != true {
+      try query.filter.requireNames(in: [atBegin, fold.state])
+    }
     return report
   }
 }

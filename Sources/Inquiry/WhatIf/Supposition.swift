@@ -20,10 +20,10 @@ public enum Supposition: Sendable, Hashable {
     else {
       throw InquiryFault(
         .usage,
-        "--set: `\(shown(text))` is not STREAM.FIELD=VALUE. Write for example `account/<id>.priority=5`, "
+        "`\(shown(text))` is not STREAM.FIELD=VALUE. Write for example `account/<id>.priority=5`, "
           + "`provider/<id>.isActive=false`, `alias/fast.model=mock/gpt-4o`, `combo/smart.models=mock/a,mock/b`, "
-          + "`settings.fallbackStrategy=round-robin`. `replay blame STREAM` lists a resource's fields."
-      )
+          + "`settings.fallbackStrategy=round-robin`. `replay blame STREAM` lists a resource's fields.",
+        parameter: "set")
     }
     return .set(
       subject, field: String(text[text.index(after: dot)..<equals]),
@@ -39,8 +39,9 @@ public enum Supposition: Sendable, Hashable {
     else {
       throw InquiryFault(
         .usage,
-        "--remove: `\(shown(text))` is nothing that can be removed. Write a stream, for example `account/<id>`, "
-          + "`provider/<id>`, `alias/fast`, `combo/smart`, `policy/acme/gpt-4o`.")
+        "`\(shown(text))` is nothing that can be removed. Write a stream, for example `account/<id>`, "
+          + "`provider/<id>`, `alias/fast`, `combo/smart`, `policy/acme/gpt-4o`.",
+        parameter: "remove")
     }
     return .remove(subject)
   }
@@ -52,6 +53,15 @@ public enum Supposition: Sendable, Hashable {
     switch self {
     case .set(let subject, _, _), .remove(let subject): "`\(Shown.text(subject.stream))`"
     case .file(let file): "all that \(file.name) names"
+    }
+  }
+
+  /// By which option or parameter it is written.
+  var parameter: String {
+    switch self {
+    case .set: "set"
+    case .remove: "remove"
+    case .file: "config"
     }
   }
 
@@ -90,7 +100,8 @@ extension ControlState {
         throw InquiryFault(
           .usage,
           "`\(Shown.text(supposition.text))` is refused, at \(error.field) `\(Shown.text(error.value))`: "
-            + "\(Shown.text(error.message)). \(Shown.text(error.remedy))")
+            + "\(Shown.text(error.message)). \(Shown.text(error.remedy))",
+          parameter: supposition.parameter)
       }
     }
     return state
@@ -105,14 +116,14 @@ extension Image {
       let names = fields.filter(\.isSettable).map(\.name).joined(separator: ", ")
       throw InquiryFault(
         .usage,
-        "--set: `\(Shown.text(subject.stream))` has no field `\(Shown.text(name))` that can be set. It has "
-          + "\(names).")
+        "`\(Shown.text(subject.stream))` has no field `\(Shown.text(name))` that can be set. It has "
+          + "\(names).", parameter: "set")
     }
     func wrong(_ what: String) -> InquiryFault {
       InquiryFault(
         .usage,
-        "--set: `\(Shown.text(supposition.text))`: \(name) is \(what); it is \(field.value.shown) now."
-      )
+        "`\(Shown.text(supposition.text))`: \(name) is \(what); it is \(field.value.shown) now.",
+        parameter: "set")
     }
     switch field.value {
     case .flag:
@@ -125,12 +136,12 @@ extension Image {
       return replacing(name, with: .number(number))
     case .list(let old):
       guard old.allSatisfy({ $0.text != nil }) else {
-        throw wrong("a list of records, which --set cannot write")
+        throw wrong("a list of records, which cannot be written so")
       }
       let words = text.split(separator: ",").map { Value.text(String($0)) }
       return replacing(name, with: .list(words))
     case .text, .none: return replacing(name, with: text.isEmpty ? .none : .text(text))
-    case .time, .record: throw wrong("a value that --set cannot write")
+    case .time, .record: throw wrong("a value that cannot be written so")
     }
   }
 }

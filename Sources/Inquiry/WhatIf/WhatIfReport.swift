@@ -334,7 +334,8 @@ private struct WhatIfComparison {
         .usage,
         "Nothing of the window can be supposed so: at no request of it was "
           + suppositions.map(\.needed).joined(separator: " and ")
-          + " there. `replay state --at` lists what was.")
+          + " there. `state` at a moment of the window lists what was.",
+        parameter: suppositions.first?.parameter)
     }
     report.groups = tallies.map { path, tally in
       WhatIfReport.Group(

@@ -88,6 +88,7 @@ extension Endpoint {
     case .replayBlame: .replayBlame
     case .replayBisect: .replayBisect
     case .replayWhatIf: .replayWhatIf
+    case .replayReport: .replayReport
     case .revertStream: .revertStream
     case .restoreConfiguration: .restoreConfiguration
     case .configurationDrift: .configurationDrift

@@ -86,6 +86,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case replayBlame
   case replayBisect
   case replayWhatIf
+  case replayReport
   case revertStream
   case restoreConfiguration
   case configurationDrift

@@ -197,6 +197,7 @@ public enum Routes {
     inquiry(.replayBisect, "bisect", "Find the event at which something became true"),
     inquiry(
       .replayWhatIf, "what-if", "Decide requests of the past on a configuration with changes"),
+    inquiry(.replayReport, "report", "Draft the postmortem of the worst incident of a range"),
   ]
 
   private static let state: [RouteRow] = [

@@ -7,9 +7,11 @@ extension Contract {
       .init(
         name: "kind", schema: .text(1...127),
         note: "Only this kind of event, or its beginning: `request`, `alias.set`."),
+      .init(name: "type", schema: .text(1...127), note: "The same as `kind`."),
       .init(
         name: "account", schema: .text(1...128), note: "Its id, its name, or `provider/name`."),
       .init(name: "key", schema: .text(1...128), note: "Its id or its name."),
+      .init(name: "org", schema: .text(1...64), note: "An organisation's id."),
       .init(
         name: "model", schema: .text(1...256),
         note: "As asked, as sent upstream, or an alias's name."),
@@ -20,6 +22,15 @@ extension Contract {
       .init(
         name: "limit", schema: .integer(1...1000).byDefault(1000),
         note: "Events in the timeline; the figures count all."),
+      .init(
+        name: "interval", schema: .text(1...32).example("1m"),
+        note: "Count requests by intervals of this length, and find the figures that jumped."),
+      .init(
+        name: "baseline", schema: .text(1...32).example("1d"),
+        note: "Hold the window against what was so long before it; counts as read."),
+      .init(
+        name: "top", schema: .integer(0...1000),
+        note: "Tell so many of the slowest requests and most frequent failures."),
     ],
     answers: [
       .report(
@@ -53,6 +64,21 @@ extension Contract {
                 + ["endings", "statuses", "errorClasses"].map { .field($0, .map(of: .count)) }
                 + ["accounts", "models"].map { .field($0, .array(of: .open([]))) })),
           .field("timeline", .array(of: .open([]), atMost: 1000)), .field("omitted", .count),
+          .optional("baseline", .baseline), .optional("top", .topRequests),
+          .optional("changes", .array(of: .changePoint)),
+          .optional(
+            "intervals",
+            .object([
+              .field("length", .string),
+              .field(
+                "rows",
+                .array(
+                  of: .object([
+                    .field("start", .time), .field("firstAt", Schema.place.orNull),
+                    .field("firstFailedAt", Schema.place.orNull),
+                    .field("figures", .requestFigures),
+                  ]))),
+            ])),
         ])
     ], errors: [.notFound, .logUnreadable, .overloaded])
 
@@ -265,7 +291,7 @@ extension Contract.Parameter {
         + " `request:<id>` or `event:<id>`.")
   }
 
-  fileprivate static let range: [Self] = [
+  static let range: [Self] = [
     moment("from", "Where the range begins; at the log's beginning if it is left out."),
     moment("to", "Where it ends, inclusive; at the log's end if it is left out."),
   ]
