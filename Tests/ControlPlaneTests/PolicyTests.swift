@@ -132,6 +132,22 @@ struct PolicyTests {
     }
   }
 
+  @Test func `an account that was removed is named, also when one of its name is there again`()
+    async throws
+  {
+    try await prepared { box, token in
+      _ = try await box.call(.post, Self.path, Self.body(), as: token)
+      let id = try #require(box.control.state.accounts.values.first { $0.name == "a2" }?.id)
+      let whole = try await box.call(.get, "\(Self.path)/acme/gpt-4o", as: token)
+      #expect(whole.json["removed_backends"] == [])
+      _ = try await box.call(.delete, "/api/providers/\(id.rawValue)", as: token)
+      _ = try await box.call(
+        .post, "/api/providers", #"{"provider":"mock","name":"a2","apiKey":"sk-2"}"#, as: token)
+      let shown = try await box.call(.get, "\(Self.path)/acme/gpt-4o", as: token)
+      #expect(shown.json["removed_backends"] == [JSONValue(id.rawValue)])
+    }
+  }
+
   static let refused: [(String, Int, String, String?)] = [
     (#"{"model":"gpt-4o","backends":[]}"#, 400, "missing_field", "organization_id"),
     (#"{"organization_id":"acme","backends":[]}"#, 400, "missing_field", "model"),

@@ -5,7 +5,7 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from incident_stage import (
-    LARGE, MINI, WRONG_KEY, bisect, blame, incident, require)
+    EXPLAIN, LARGE, MINI, WRONG_KEY, bisect, blame, incident, require)
 from log_reader import Log
 from support import eventually, exchange
 
@@ -270,3 +270,27 @@ def restored_without_restrictions(stage):
     stage.outcome = (
         f"Moved by file, or set back to a moment, the key keeps its {len(before)} restrictions and the large model is {status}; a "
         "misspelt restriction is refused by name.")
+
+
+@incident("S18", "503 for one organisation's model since its account was made anew.",
+          EXPLAIN, (["history", "account/mock-a2"], r"^\d+ +{at} "))
+def account_made_anew(stage):
+    policies = "/v1/admin/routing/policies"
+    policy = {"organization_id": "acme", "model": "gpt-4o-mini", "backends": [{"backend_id": "mock-a2", "weight": 1}]}
+    stage.api("POST", policies, policy)
+    stage.ask(200, model="gpt-4o-mini")
+    stage.culprit("account/mock-a2", "account.removed", stage.api, "DELETE", "/api/providers/mock-a2")
+    made = stage.api("POST", "/api/providers", {"provider": "mock", "name": "a2", "apiKey": "sk-upstream-2"}, 201)
+    stage.ask(503, model="gpt-4o-mini")
+    named = stage.api("GET", f"{policies}/acme/gpt-4o-mini")["removed_backends"]
+    require(named == ["mock-a2"], named)
+    missed = stage.request
+    policy["backends"][0]["backend_id"] = made["connection"]["id"]
+    stage.api("PUT", f"{policies}/acme/gpt-4o-mini", policy)
+    stage.ask(200, model="gpt-4o-mini")
+    named = stage.api("GET", f"{policies}/acme/gpt-4o-mini")["removed_backends"]
+    require(named == [], named)
+    stage.request = missed
+    stage.outcome = (
+        "The policy shows the account that it names and that was removed, and explain the event that did it; requests get 503 "
+        "until the policy is set, and never an account that it does not name.")

@@ -133,9 +133,9 @@ extension AdminService {
   private static func shown(_ id: PolicyID) -> String { "\(id.organisation.rawValue)-\(id.model)" }
 
   private static func json(_ policy: Policy, _ state: ControlState) -> JSONValue {
-    let degraded = policy.accounts.map(\.account).filter {
-      state.accounts[$0]?.degradation != nil
-    }
+    let accounts = policy.accounts.map(\.account)
+    let degraded = accounts.filter { state.accounts[$0]?.degradation != nil }
+    let removed = accounts.filter { state.accounts[$0] == nil }
     return [
       "policy_id": JSONValue(shown(policy.id)),
       "organization_id": JSONValue(policy.id.organisation.rawValue),
@@ -147,6 +147,7 @@ extension AdminService {
           ]
         }), "failover_threshold": JSONValue(policy.failoverThreshold),
       "degraded_backends": .array(degraded.map { JSONValue($0.rawValue) }),
+      "removed_backends": .array(removed.map { JSONValue($0.rawValue) }),
       "allow_unresolved": JSONValue(policy.isUnresolved),
       "created_at": JSONValue(policy.createdAt), "updated_at": JSONValue(policy.updatedAt),
       "version": JSONValue(policy.revision),
@@ -182,7 +183,9 @@ private struct WantedPolicy: Sendable {
       .map { UInt32($0) }
     allowUnresolved = try fields.optionalBool("allow_unresolved") ?? false
     // Parts of answers: so an earlier answer can be sent as it is to go back to it.
-    for name in ["policy_id", "degraded_backends", "created_at", "updated_at", "version"] {
+    for name in [
+      "policy_id", "degraded_backends", "removed_backends", "created_at", "updated_at", "version",
+    ] {
       _ = fields.raw(name)
     }
     try fields.finish()

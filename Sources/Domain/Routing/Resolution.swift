@@ -28,6 +28,9 @@ public struct Resolution: Sendable, Hashable {
 }
 
 extension RoutingSnapshot {
+  /// The policy that says which accounts serve a request; nil: none does.
+  public func policy(of facts: RequestFacts) -> PolicyID? { (try? resolve(facts).get())?.policy }
+
   /// What a name means to a client.
   ///
   /// - Parameter state: of which this is the snapshot.

@@ -185,6 +185,15 @@ extension Replay {
           otherwise: isExamined
             ? OtherChoice.find(candidate.account, book.state, inputs) : nil))
     }
+    // What is not there any more is no candidate of a decision; that it is missed is often the answer.
+    let policy = book.snapshot.policy(of: inputs.facts).flatMap { book.state.policies[$0] }
+    for share in policy?.accounts ?? [] where book.state.accounts[share.account] == nil {
+      out.append(
+        ExplainReport.Candidate(
+          account: share.account, name: Shown.text(share.account.rawValue), rejection: "removed",
+          reason: "removed, and the policy still names it",
+          since: try writers.writer(of: [], in: .account(share.account)), otherwise: nil))
+    }
     return out
   }
 }

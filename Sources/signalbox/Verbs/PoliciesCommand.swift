@@ -25,6 +25,7 @@ enum PolicyResource: AdminResource {
   static let columns = [
     Column("ORGANISATION", "organization_id"), Column("MODEL", "model"),
     Column("BACKENDS", "backends"), Column("DEGRADED", "degraded_backends"),
+    Column("REMOVED", "removed_backends"),
     Column(">FAILOVER", "failover_threshold"), Column(">REVISION", "version"),
   ]
 }

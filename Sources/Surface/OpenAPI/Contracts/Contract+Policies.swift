@@ -35,7 +35,7 @@ extension Contract {
     Schema.bool.orNull.described("Take backends that do not offer the model.").byDefault(false))
   /// What answers hold beside it, so that an earlier answer can be sent to go back to it.
   private static let answered: [Schema.Field] = [
-    "policy_id", "degraded_backends", "created_at", "updated_at", "version",
+    "policy_id", "degraded_backends", "removed_backends", "created_at", "updated_at", "version",
   ].map { .optional($0, Schema.any.described("Part of answers; means nothing here.")) }
   private static let policyErrors: [ErrorCode] = [
     .unknownOrganisation, .unknownAccount, .unknownTarget,
@@ -56,6 +56,9 @@ extension Schema {
     .field(
       "degraded_backends",
       .array(of: .identifier).described("Those that an operator has set aside.")),
+    .field(
+      "removed_backends",
+      .array(of: .identifier).described("Those whose account is not there any more.")),
     .field(
       "allow_unresolved",
       Schema.bool.described("true: some backend did not offer the model when it was set.")),
