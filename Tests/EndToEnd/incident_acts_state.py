@@ -25,7 +25,7 @@ def calls(stage):
 
 @incident("D1", "The disk had a hiccup, and the gateway does not start.",
           (["window", "--kind", "gateway.loss_accepted"], r"^\S+ +{at} +loss of positions \d+…\d+ accepted"),
-          (["blame", "alias/fast.model"], None), (["state"], None))
+          (["blame", "alias/fast.model"], None))
 def damaged_log(stage):
     stage.ask(200, 2)
     stage.point(LARGE)
