@@ -8,6 +8,11 @@ import threading
 import unittest
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
 from support import Case, eventually, exchange, message
 
 REDIRECT = "http://127.0.0.1:1455/auth/callback"
@@ -17,9 +22,12 @@ CHALLENGE = base64.urlsafe_b64encode(
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
+def plain(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
 def claims(token):
-    part = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return json.loads(plain(token.split(".")[1]))
 
 
 class OAuthCase(Case):
@@ -266,16 +274,18 @@ class MishapTests(OAuthCase):
         self.assertEqual(self.outcomes(), ["not committed"])
         self.assertEqual(self.refresh("rt-1").status, 200)
 
-    def test_hanging_answers_hang(self):
-        for fault, generation in (("hang-before-commit", 1), ("hang-after-commit", 2)):
+    def test_hanging_and_slow_answers_keep_the_caller_waiting(self):
+        for behaviour, generation in (
+                ({"fault": "hang-before-commit"}, 1), ({"fault": "hang-after-commit"}, 2),
+                ({"before": "1m"}, 1), ({"latency": "1m"}, 2)):
             self.serve()
-            self.befall({"fault": fault})
+            self.befall(behaviour)
             with self.assertRaises(TimeoutError):
                 exchange(
                     self.sim.port, "POST", "/oauth/oidc/token",
                     urlencode({"grant_type": "refresh_token", "refresh_token": "rt-1"}).encode(),
                     {"content-type": "application/x-www-form-urlencoded"}, timeout=0.3)
-            self.assertEqual(self.generation(), generation, fault)
+            self.assertEqual(self.generation(), generation, behaviour)
 
     def test_answers_that_say_nothing(self):
         for fault, expected in (("garbage", b"not json {"), ("empty", b""), ("html", b"<!DOCTYPE")):
@@ -612,8 +622,16 @@ class ShapeTests(OAuthCase):
         base = f"http://127.0.0.1:{self.sim.port}/oauth/oidc"
         self.assertEqual(found["issuer"], base)
         self.assertEqual(found["token_endpoint"], base + "/token")
-        self.assertEqual(self.get("oidc/jwks").json()["keys"][0]["crv"], "P-256")
+        key = self.get("oidc/jwks").json()["keys"][0]
+        self.assertEqual((key["crv"], key["alg"]), ("P-256", "ES256"))
         tokens = self.exchange_code("oidc", self.code("oidc")).json()
+        signed, _, signature = tokens["id_token"].rpartition(".")
+        x, y = (int.from_bytes(plain(key[name]), "big") for name in "xy")
+        r, s = (int.from_bytes(half, "big") for half in (plain(signature)[:32], plain(signature)[32:]))
+        public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        public.verify(encode_dss_signature(r, s), signed.encode(), ec.ECDSA(hashes.SHA256()))
+        with self.assertRaises(InvalidSignature):
+            public.verify(encode_dss_signature(r, s), b"other", ec.ECDSA(hashes.SHA256()))
         told = claims(tokens["id_token"])
         self.assertEqual((told["iss"], told["aud"], told["sub"]), (base, "abc", "u1"))
         self.assertEqual(self.get("oidc/userinfo", tokens["access_token"]).json()["sub"], "u1")
