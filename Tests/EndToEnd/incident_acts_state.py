@@ -5,7 +5,7 @@ import shlex
 from concurrent.futures import ThreadPoolExecutor
 
 from incident_stage import (
-    EXPLAIN, LARGE, MINI, WRONG_KEY, bisect, blame, incident, require)
+    EXPLAIN, LARGE, MINI, SERVICE_KEY, WRONG_KEY, bisect, blame, incident, require)
 from log_reader import Log
 from support import eventually, exchange
 
@@ -294,3 +294,57 @@ def account_made_anew(stage):
     stage.outcome = (
         "The policy shows the account that it names and that was removed, and explain the event that did it; requests get 503 "
         "until the policy is set, and never an account that it does not name.")
+
+
+@incident("S5", "An alias, an account and a key that were changed while an account was put aside: is all of it there?",
+          blame("alias/fast.model"), bisect(f"alias/fast.model = {LARGE}"),
+          (["window", "--kind", "health.cooldown_started"], None), (["window", "--kind", "key.revoked"], None))
+def edits_during_a_cooldown(stage):
+    stage.ask(200, 2)
+    late = {"status": 429, "head-latency": "1s", "reset": {"form": "retry-after", "in": "20m"}}
+    stage.play(a1=late)
+    key = next(row["id"] for row in stage.api("GET", "/api/keys")["keys"] if row["name"] == "service")
+
+    def meanwhile():
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(stage.ask, 200, 1)
+            # The call that will put the account aside is under way.
+            eventually(lambda: stage.upstream.state()["inFlight"], "a call in flight")
+            stage.point(LARGE)
+            stage.api("DELETE", "/api/providers/spare-s1")
+            stage.api("DELETE", f"/api/keys/{key}")
+            require(not asked.done(), "the call came back before the edits were made")
+            asked.result()
+
+    stage.culprit("alias/fast", "alias.set", meanwhile)
+    stage.cooled("mock-a1")
+    for _ in range(2):
+        target = stage.api("GET", "/api/models/alias")["aliases"]["fast"]
+        accounts = sorted(row["name"] for row in stage.api("GET", "/api/providers")["connections"])
+        require((target, accounts) == (LARGE, ["a1", "a2"]), (target, accounts))
+        require(stage.api("GET", "/api/providers/mock-a1")["connection"]["rateLimitedUntil"], "it cools no more")
+        stage.ask(401, 1, key=SERVICE_KEY)
+        stage.again()
+    stage.ask(200, 2)
+    stage.request = None
+    stage.outcome = (
+        f"An account is put aside in a stream of its own: the alias, the removal and the revoked key ({401}) that came while the "
+        "429 was on its way are in force, with the cooldown, also after kill -9.")
+
+
+@incident("S6", "One account has the token of another.",
+          blame("credential/spare-a1.fingerprint"), (["history", "credential/spare-a1"], r"^2 +{at} "))
+def token_for_a_name_of_two(stage):
+    stage.apply(("accounts: [{name: s1, ", "accounts: [{name: a1, "))
+    before = {name: stage.api("GET", f"/api/providers/{name}")["connection"] for name in ("mock-a1", "spare-a1")}
+    error = stage.api("PUT", "/api/providers/a1", {"apiKey": "sk-upstream-2"}, 404)["error"]
+    require(error["candidates"] == ["mock-a1", "spare-a1"], error)
+    stage.culprit(
+        "credential/spare-a1", "credential.", stage.api, "PUT", "/api/providers/spare-a1", {"apiKey": "sk-upstream-2"})
+    after = {name: stage.api("GET", f"/api/providers/{name}")["connection"] for name in before}
+    changed = [name for name in before if before[name]["fingerprint"] != after[name]["fingerprint"]]
+    require(changed == ["spare-a1"] and after["spare-a1"]["credentialGeneration"] == 2, after)
+    stage.ask(200, 2)
+    stage.outcome = (
+        f"A secret is written to the account that is named: a name that {len(error['candidates'])} have is {404} with their "
+        f"ids, and by id only that one gets generation {after['spare-a1']['credentialGeneration']}.")

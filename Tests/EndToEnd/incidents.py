@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Acts incidents out at real gateways and asks their bundles for the culprit; ends with 1 if an answer does not name it.
 
-Beside each stands what the older gateways' rule makes of the cases that it is about, by a model of that rule.
+Beside each stands what the older gateways' rule makes of the cases that it is about, gone through at a worker and an OAuth server.
 
 usage: incidents.py [--keep] [NAME...]     --keep: replace what Fixtures/incidents has of them
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 import cases
 from bundle_reader import Bundle
 from incident_acts import INCIDENTS, SECRETS, Stage
-from support import ROOT, program
+from support import ROOT, Simulator, program
 
 KEPT = ROOT / "Fixtures" / "incidents"
 FILE = "incident.signalbox"
@@ -160,6 +160,18 @@ def main():
     unknown = set(options.names) - {one.name for one in INCIDENTS}
     if unknown:
         parser.error(f"no such incident: {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="signalbox-old-rule-") as place:
+        old = Simulator(place)
+        try:
+            bad = tell(options, old)
+        finally:
+            old.child.kill()
+    print(f"{bad} faults")
+    return 1 if bad else 0
+
+
+def tell(options, old):
+    """Prints what is acted out and the case book, whose old rule is gone through at `old`; how many faults there are."""
     bad = 0
     print(f"{'incident':27} {'culprit':40} verbs that name it")
     for incident, told, found, verbs in act_all(
@@ -170,21 +182,21 @@ def main():
         print(f"{incident.name:27} {culprit:40} {said}", flush=True)
         print(f"     {incident.page}", flush=True)
         for case in cases.of_act(incident.name) if told else []:
-            print("\n".join(cases.told(case, told["outcome"], names(verbs))), flush=True)
+            print("\n".join(cases.told(case, told["outcome"], names(verbs), old)), flush=True)
         for fault in found:
             bad += 1
             print(f"  FAULT {fault}", flush=True)
-    if not options.names:
-        print()
-        for case in cases.cases():
-            if case["act"] is None:
-                print("\n".join(cases.told(case)))
-            for fault in cases.faults(case):
-                bad += 1
-                print(f"  FAULT {fault}")
-        print(f"\n{cases.LEGEND}")
-    print(f"{bad} faults")
-    return 1 if bad else 0
+    if options.names:
+        return bad
+    print()
+    for case in cases.cases():
+        if case["act"] is None:
+            print("\n".join(cases.told(case, simulator=old)))
+        for fault in cases.faults(case, old):
+            bad += 1
+            print(f"  FAULT {fault}")
+    print(f"\n{cases.LEGEND}")
+    return bad
 
 
 if __name__ == "__main__":
