@@ -185,7 +185,7 @@ extension ConfigurationPlan.Account {
       return [
         PlannedChange(
           kind: .added,
-          command: .account(.add(added, credential: secret.map { fingerprint($0.revealed) })),
+          command: .account(.add(added, credential: secret.map { .key(fingerprint($0.revealed)) })),
           secret: secret,
           text: "\(title): \(returns), id \(added.id.rawValue), priority \(added.priority), "
             + "weight \(added.weight), \(credential)", line: line)
@@ -209,18 +209,18 @@ extension ConfigurationPlan.Account {
       PlannedChange(
         kind: .unchanged, command: nil, text: "\(title): credential \(why)", line: line)
     }
-    if old.credentialFingerprint == new { return left("unchanged") }
-    let isFirst = old.credentialGeneration == 0
-    if !isFirst, old.credentialFingerprint == nil {
+    if old.credential.fingerprint == new { return left("unchanged") }
+    let isFirst = old.credential.generation == 0
+    if !isFirst, old.credential.fingerprint == nil {
       return left("left revoked: a file never brings one back")
     }
     return PlannedChange(
-      kind: isFirst ? .added : .changed, command: .account(.issueCredential(old.id, new)),
+      kind: isFirst ? .added : .changed, command: .account(.issueCredential(old.id, .key(new))),
       secret: secret,
       text: "\(title): credential "
         + (isFirst
           ? "new, \(short(new))"
-          : "generation \(old.credentialGeneration) → \(old.credentialGeneration + 1), "
+          : "generation \(old.credential.generation) → \(old.credential.generation + 1), "
             + short(new)),
       line: line)
   }

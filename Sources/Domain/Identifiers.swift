@@ -65,6 +65,18 @@ public struct OrganisationID: RawRepresentable, Hashable, Comparable, Sendable {
   public static let standard = OrganisationID("default")
 }
 
+/// One data directory's life among others that it may be synced with: 1…64 visible ASCII, random at its first start.
+public struct NodeID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
+  public let rawValue: String
+  /// Wraps the raw value as it is.
+  public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
 /// A request's id as the gateway minted it (UUIDv7).
 public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
   /// The 128 bits, big-endian in records and texts.

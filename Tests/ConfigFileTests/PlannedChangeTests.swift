@@ -82,7 +82,7 @@ import Testing
     #expect(rows.map(\.kind) == [.added, .added, .added, .added, .added, .changed, .added])
     #expect(rows.map(\.line) == [2, 7, 8, 10, 10, 12, 11])
     #expect(rows.compactMap { $0.secret?.revealed }.count == 3)
-    #expect(ledger.state.accounts[AccountID("mock-a1")]?.credentialGeneration == 1)
+    #expect(ledger.state.accounts[AccountID("mock-a1")]?.credential.generation == 1)
     #expect(ledger.state.aliases["fast"]?.isUnresolved == false)
   }
 
@@ -142,10 +142,10 @@ import Testing
     var ledger = Ledger()
     _ = try ledger.apply(Self.file)
     let id = AccountID("mock-a1")
-    try ledger.run([.account(.issueCredential(id, Self.fingerprint("newer")))])
+    try ledger.run([.account(.issueCredential(id, .key(Self.fingerprint("newer"))))])
     let rows = try ledger.apply(Self.file)
     #expect(rows.contains { $0.text.contains("credential generation 2 → 3") })
-    #expect(ledger.state.accounts[id]?.credentialGeneration == 3)
+    #expect(ledger.state.accounts[id]?.credential.generation == 3)
   }
 
   @Test func `a revoked credential is never brought back`() throws {
@@ -214,7 +214,7 @@ import Testing
     let rows = try ledger.apply(Self.file)
     #expect(rows.filter { $0.kind != .unchanged }.map(\.kind) == [.added])
     #expect(rows.contains { $0.text.contains("back after its removal") })
-    #expect(ledger.state.accounts[AccountID("mock-a2")]?.credentialGeneration == 2)
+    #expect(ledger.state.accounts[AccountID("mock-a2")]?.credential.generation == 2)
     #expect(try ledger.plan(Self.file).allSatisfy { $0.kind == .unchanged })
   }
 

@@ -102,7 +102,7 @@ struct FileMergeTests {
       func file(_ secret: String) -> String {
         Self.file.replacing("\"${UPSTREAM}\"", with: secret)
       }
-      func generation() -> UInt64? { box.control.state.accounts[id]?.credentialGeneration }
+      func generation() -> UInt64? { box.control.state.accounts[id]?.credential.generation }
       for number in 2...3 {
         let rotated = try await apply(box, file("sk-upstream-rotation-\(number)"))
         #expect(rotated.json["kept"]?.array?.isEmpty == true, "\(rotated.text)")

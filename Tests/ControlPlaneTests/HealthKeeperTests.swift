@@ -316,7 +316,7 @@ private final class Tally: Sendable {
       }
       box.probe.fail(401, .account, "status_401")
       await rounds(1)
-      #expect(box.control.state.accounts[id]?.credentialGeneration == 2)
+      #expect(box.control.state.accounts[id]?.credential.generation == 2)
       #expect(box.control.state.health[id]?.testStatus ?? .unknown == .unknown)
     }
   }

@@ -42,7 +42,7 @@ struct SnapshotKeeperTests {
       let fingerprint = box.control.vault.fingerprint(secret)
       try await box.control.execute(provenance: .system) { _ in
         [
-          Change(.account(.add(account, credential: fingerprint)), secret: secret),
+          Change(.account(.add(account, credential: .key(fingerprint))), secret: secret),
           Change(
             .alias(.set(name: "alias-\(seed)-\(round)", target: "m\(seed)", allowUnresolved: true))),
         ]

@@ -155,7 +155,7 @@ struct UndoTests {
       #expect(now.settings.requireAPIKey)
       let restored = try #require(now.accounts[account])
       #expect(restored.priority == 2 && restored.name == "a1")
-      #expect(restored.credentialFingerprint == nil, "no credential comes back")
+      #expect(restored.credential.fingerprint == nil, "no credential comes back")
       #expect(box.published.secrets[account] == nil)
       #expect(now.keys[oldID]?.status == .revoked, "revoked for good")
       #expect(now.keys[newID]?.status == .paused)

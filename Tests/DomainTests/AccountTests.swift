@@ -5,7 +5,7 @@ private let a1 = AccountID("a1")
 private let p1: Event = .added(provider("p1"))
 
 private func add(_ it: AccountEvent.Added, _ number: Int? = nil) -> Command {
-  .account(.add(it, credential: number.map(fingerprint)))
+  .account(.add(it, credential: number.map { .key(fingerprint($0)) }))
 }
 private func change(_ it: AccountEvent.Changed) -> Command { .account(.change(it)) }
 
@@ -83,31 +83,31 @@ private func change(_ it: AccountEvent.Changed) -> Command { .account(.change(it
     Scenario(
       "a new secret is the next generation",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7)],
-      when: .account(.issueCredential(a1, fingerprint(8))),
+      when: .account(.issueCredential(a1, .key(fingerprint(8)))),
       then: .events([
         .issued("a1", 2, 8), .account(.credentialSet(.init(id: a1, generation: 2))),
       ])),
     Scenario(
       "the same secret again is no event",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7)],
-      when: .account(.issueCredential(a1, fingerprint(7))), then: .nothing),
+      when: .account(.issueCredential(a1, .key(fingerprint(7)))), then: .nothing),
     Scenario(
       "an older secret is a new generation, never the old one",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7), .issued("a1", 2, 8)],
-      when: .account(.issueCredential(a1, fingerprint(7))),
+      when: .account(.issueCredential(a1, .key(fingerprint(7)))),
       then: .events([
         .issued("a1", 3, 7), .account(.credentialSet(.init(id: a1, generation: 3))),
       ])),
     Scenario(
       "a revoked secret can be issued again, as a new generation",
       given: [p1, .added(account("a1")), .issued("a1", 1, 7), .credential(.revoked(a1))],
-      when: .account(.issueCredential(a1, fingerprint(7))),
+      when: .account(.issueCredential(a1, .key(fingerprint(7)))),
       then: .events([
         .issued("a1", 2, 7), .account(.credentialSet(.init(id: a1, generation: 2))),
       ])),
     Scenario(
       "a missing account gets no credential", given: [p1],
-      when: .account(.issueCredential(a1, fingerprint(7))),
+      when: .account(.issueCredential(a1, .key(fingerprint(7)))),
       then: .refused(.unknownAccount, field: "id")),
     Scenario(
       "generations go on when an account comes back",
@@ -186,17 +186,17 @@ func tellsCurrentRevision() {
 @Test("an account knows the generation, fingerprint and position of its credential")
 func knowsCredential() {
   var state = state([p1, .added(account("a1")), .issued("a1", 1, 7), .issued("a1", 2, 8)])
-  #expect(state.accounts[a1]?.credentialGeneration == 2)
-  #expect(state.accounts[a1]?.credentialFingerprint == fingerprint(8))
-  #expect(state.accounts[a1]?.credentialPosition == 4)
+  #expect(state.accounts[a1]?.credential.generation == 2)
+  #expect(state.accounts[a1]?.credential.fingerprint == fingerprint(8))
+  #expect(state.accounts[a1]?.credential.position == 4)
   #expect(state.accounts[a1]?.revision == 1)
   // An older generation that comes late changes nothing.
   for record in recorded([.issued("a1", 1, 7)], from: 5) { state.apply(record) }
-  #expect(state.accounts[a1]?.credentialFingerprint == fingerprint(8))
+  #expect(state.accounts[a1]?.credential.fingerprint == fingerprint(8))
   for record in recorded([.credential(.revoked(a1))], from: 6) { state.apply(record) }
-  #expect(state.accounts[a1]?.credentialFingerprint == nil)
-  #expect(state.accounts[a1]?.credentialPosition == nil)
-  #expect(state.accounts[a1]?.credentialGeneration == 2)
+  #expect(state.accounts[a1]?.credential.fingerprint == nil)
+  #expect(state.accounts[a1]?.credential.position == nil)
+  #expect(state.accounts[a1]?.credential.generation == 2)
   #expect(state.revision(ofStream: "credential/a1") == 4)
 }
 
@@ -207,7 +207,7 @@ func keepsTombstone() {
     .account(.removed(a1)),
   ])
   #expect(removed.accounts[a1] == nil)
-  #expect(removed.removedAccounts[a1]?.credentialGeneration == 1)
-  #expect(removed.removedAccounts[a1]?.credentialFingerprint == nil)
+  #expect(removed.removedAccounts[a1]?.credential.generation == 1)
+  #expect(removed.removedAccounts[a1]?.credential.fingerprint == nil)
   #expect(removed.revision(ofStream: "account/a1") == 2)
 }

@@ -79,7 +79,7 @@ private func expectRules(_ state: ControlState, _ seed: UInt64) {
   #expect(Set(prefixes).count == prefixes.count, "seed \(seed)")
   for account in state.accounts.values {
     #expect(state.providers[account.provider] != nil, "seed \(seed)")
-    #expect((account.credentialFingerprint == nil) == (account.credentialPosition == nil))
+    #expect((account.credential.fingerprint == nil) == (account.credential.position == nil))
   }
   let names = state.accounts.values.map { "\($0.provider.rawValue)/\($0.name)" }
   #expect(Set(names).count == names.count, "seed \(seed)")
@@ -124,11 +124,11 @@ func decidesBatches() throws {
   let a1 = account("a1")
   let lists = try decide(
     [
-      .provider(.add(provider("p1"))), .account(.add(a1, credential: fingerprint(1))),
+      .provider(.add(provider("p1"))), .account(.add(a1, credential: .key(fingerprint(1)))),
       .account(.change(.init(id: a1.id, priority: 1))),
       .account(.change(.init(id: a1.id, priority: 2))),
       .alias(.set(name: "fast", target: "p1/m1", allowUnresolved: false)),
-      .account(.issueCredential(a1.id, fingerprint(2))),
+      .account(.issueCredential(a1.id, .key(fingerprint(2)))),
     ], .initial)
   #expect(lists.map(\.count) == [1, 2, 0, 1, 1, 2])
   #expect(

@@ -296,7 +296,7 @@ struct HealthStreakTests {
   @Test("a late answer to an old credential says nothing of the new one")
   func oldCredential() throws {
     var state = state([.added(provider("p1")), .added(account("a1"))])
-    state.accounts[one]?.credentialPosition = 10
+    state.accounts[one]?.credential.position = 10
     var streaks = HealthStreaks()
     let old = HealthStreaks.Told(report(failed(.unauthorized), at: 0, snapshot: 9))
     #expect(streaks.decide([old], state).isEmpty)

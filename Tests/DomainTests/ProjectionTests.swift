@@ -347,14 +347,14 @@ func refusesOtherOrders() throws {
     var bytes: [UInt8] = [0, 0, UInt8(ids.count)]
     for id in ids {
       bytes += [UInt8(id.utf8.count)] + Array(id.utf8)
-      bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
+      bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, health, aliases, combos, policies, organisations, keys; settings; prices; sessions;
-    // revisions, requests, spending, life, changes, unknown kinds.
+    // identity, revisions, requests, spending, life, changes, unknown kinds.
     return bytes + [0, 0, 0, 0, 0, 0, 0, 0] + [0, 1, 0, 0, 3, 8, 1, 0, 0, 0] + [0, 0, 0, 0] + [
       0, 0,
     ]
-      + [0, 0, 0, 0, 0, 0, 0]
+      + [0, 0, 0, 0, 0, 0, 0, 0]
   }
   #expect(try GatewayProjection(decoding: encoding(["a", "b"])).state.providers.count == 2)
   for ids in [["b", "a"], ["a", "a"]] {

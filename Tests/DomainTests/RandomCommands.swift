@@ -39,7 +39,7 @@ func randomCommand(_ random: inout SeededRandom, kinds: Int = 35) -> Command {
         .init(
           id: account, provider: provider, name: "n\(random.int(1...4))",
           priority: UInt32(random.int(1...2)), weight: 1),
-        credential: random.oneIn(3) ? nil : fingerprint(random.int(1...9))))
+        credential: random.oneIn(3) ? nil : .key(fingerprint(random.int(1...9)))))
   case 10:
     return .account(
       .change(
@@ -49,7 +49,7 @@ func randomCommand(_ random: inout SeededRandom, kinds: Int = 35) -> Command {
   case 11: return .account(.enable(account))
   case 12: return .account(.disable(account))
   case 13: return .account(.remove(account))
-  case 14: return .account(.issueCredential(account, fingerprint(random.int(1...9))))
+  case 14: return .account(.issueCredential(account, .key(fingerprint(random.int(1...9)))))
   case 15, 16:
     let targets = ["p1/m1", "p2/m2", "p3/big", "m1", "m2", "a/b", "p1/a/b", "nowhere", "fast"]
     return .alias(

@@ -94,7 +94,8 @@ func changesNothingElse(seed: UInt64) throws {
     }
     for (id, account) in before.accounts where after.accounts[id]?.provider == account.provider {
       #expect(
-        after.accounts[id]?.credentialFingerprint == account.credentialFingerprint, "seed \(seed)")
+        after.accounts[id]?.credential.fingerprint == account.credential.fingerprint, "seed \(seed)"
+      )
     }
   }
   #expect(accepted > 0, "seed \(seed)")
@@ -131,8 +132,8 @@ func comesBackWithoutCredential() throws {
   let account = try #require(after.accounts[AccountID("a1")])
   #expect(account.priority == 7)
   #expect(!account.isEnabled)
-  #expect(account.credentialFingerprint == nil)
-  #expect(account.credentialGeneration == 1, "generations only grow")
+  #expect(account.credential.fingerprint == nil)
+  #expect(account.credential.generation == 1, "generations only grow")
   #expect(reversal.caveats.map(\.stream) == ["account/a1"])
   #expect(reversal.caveats[0].message.contains("without a credential"))
 }
@@ -166,7 +167,7 @@ func imagesName() throws {
   #expect(
     fields["provider/p1"] == [
       "name", "protocol", "baseUrl", "prefix", "models", "excludedModels", "isActive",
-      "healthCheckSeconds", "discoveredModels",
+      "healthCheckSeconds", "oauth", "discoveredModels",
     ])
   #expect(
     fields["account/a1"] == ["provider", "name", "priority", "weight", "isActive", "degraded"])

@@ -14,7 +14,7 @@ extension TestLog {
       .account(
         .add(
           .init(id: id, provider: mock, name: name, priority: priority, weight: 50),
-          credential: Fingerprint([UInt8](repeating: UInt8(priority) + 0xA0, count: 32))))
+          credential: .key(Fingerprint([UInt8](repeating: UInt8(priority) + 0xA0, count: 32)))))
     }
     try log.run(
       [

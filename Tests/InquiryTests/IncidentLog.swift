@@ -30,7 +30,7 @@ extension TestLog {
           .init(
             id: AccountID("\(id.rawValue)-\(name)"), provider: id, name: name, priority: priority,
             weight: 50),
-          credential: Fingerprint([UInt8](repeating: UInt8(priority) + 0xA0, count: 32))))
+          credential: .key(Fingerprint([UInt8](repeating: UInt8(priority) + 0xA0, count: 32)))))
     }
     func alias(_ target: String) -> Command {
       .alias(.set(name: "fast", target: target, allowUnresolved: false))

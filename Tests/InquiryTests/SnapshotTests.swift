@@ -74,7 +74,7 @@ import Testing
           .init(
             id: account, provider: provider, name: account.rawValue,
             priority: UInt32(random.int(1...2)), weight: 1),
-          credential: Fingerprint([UInt8](repeating: UInt8(random.int(1...9)), count: 32))))
+          credential: .key(Fingerprint([UInt8](repeating: UInt8(random.int(1...9)), count: 32)))))
     case 4: return .account(.remove(account))
     case 5: return .account(random.oneIn(2) ? .disable(account) : .enable(account))
     case 6: return .alias(.remove(name: alias))

@@ -283,11 +283,11 @@ extension TestLog {
         .account(
           .add(
             .init(id: AccountID("mock-a1"), provider: mock, name: "a1", priority: 1, weight: 80),
-            credential: Fingerprint([UInt8](repeating: 0xA1, count: 32)))),
+            credential: .key(Fingerprint([UInt8](repeating: 0xA1, count: 32))))),
         .account(
           .add(
             .init(id: AccountID("mock-a2"), provider: mock, name: "a2", priority: 2, weight: 20),
-            credential: Fingerprint([UInt8](repeating: 0xA2, count: 32)))),
+            credential: .key(Fingerprint([UInt8](repeating: 0xA2, count: 32))))),
       ], TestLog.file)
     // As logs hold it that were begun before organisations had events of their own.
     try log.append(

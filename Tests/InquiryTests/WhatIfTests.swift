@@ -127,7 +127,7 @@ import Testing
       .account(
         .add(
           .init(id: AccountID("p0"), provider: ProviderID("p"), name: "p0", priority: 1, weight: 1),
-          credential: Fingerprint([UInt8](repeating: 7, count: 32))))
+          credential: .key(Fingerprint([UInt8](repeating: 7, count: 32)))))
     ])
     try log.append(.request(.finished(log.finished(20, "m", [.ok]))))
     let report = try suppose(log, set: ["account/p0.isActive=false"])

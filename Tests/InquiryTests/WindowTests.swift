@@ -176,7 +176,7 @@ extension TestLog {
             .init(
               id: AccountID("p\(number)"), provider: provider, name: "p\(number)",
               priority: number, weight: 1),
-            credential: Fingerprint([UInt8](repeating: UInt8(number), count: 32)))))
+            credential: .key(Fingerprint([UInt8](repeating: UInt8(number), count: 32))))))
     }
     try log.run(commands)
   }

@@ -64,7 +64,7 @@ enum Decisions {
               .init(
                 id: AccountID("\(provider).account-\(number)"), provider: id, name: "a\(number)",
                 priority: UInt32(number), weight: UInt32(10 * number)),
-              credential: Fingerprint(mark))))
+              credential: .key(Fingerprint(mark)))))
       }
     }
     commands.append(

@@ -77,7 +77,7 @@ struct APIFault: Error, Sendable {
     case .invalidField, .unknownProvider, .unknownAccount, .unknownKey, .unknownAlias,
       .alreadyExists, .nameCollision, .unknownTarget, .ambiguousTarget, .aliasOfAlias,
       .keyExists, .notActive, .providerInUse, .unknownModel, .unknownCombo, .unknownPolicy,
-      .unknownOrganisation, .organisationInUse:
+      .unknownOrganisation, .organisationInUse, .notRefreshable, .refreshInProgress:
       break
     }
   }

@@ -75,14 +75,14 @@ extension ObjectReader {
     return strings
   }
 
-  /// A credential as it is sent upstream: 1…4096 visible ASCII characters.
-  mutating func changedCredential(_ name: String) throws -> Secret? {
+  /// A credential as it is sent upstream: 1…`most` visible ASCII characters.
+  mutating func changedCredential(_ name: String, most: Int = 4096) throws -> Secret? {
     guard let text = try changedString(name) else { return nil }
     let isSendable =
-      (1...4096).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+      (1...most).contains(text.utf8.count) && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
     guard isSendable else {
       throw fault(
-        name, "\(name) is not 1 to 4096 visible ASCII characters",
+        name, "\(name) is not 1 to \(most) visible ASCII characters",
         remedy: "Send the key without spaces or line ends.")
     }
     if let flaw = SampleKey(text, for: .upstream) {

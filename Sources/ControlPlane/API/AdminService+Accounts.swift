@@ -51,7 +51,7 @@ extension AdminService {
     try fields.finish()
     let fingerprint = control.vault.fingerprint(secret)
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in [Change(.account(.add(added, credential: fingerprint)), secret: secret)]
+      _ in [Change(.account(.add(added, credential: .key(fingerprint))), secret: secret)]
     }
     var answer = one(try Self.account(added.id.rawValue, outcome.state), outcome.state)
     answer.status = .created
@@ -84,7 +84,7 @@ extension AdminService {
         changes.append(Change(.account(isActive ? .enable(id) : .disable(id))))
       }
       if let secret, let fingerprint {
-        changes.append(Change(.account(.issueCredential(id, fingerprint)), secret: secret))
+        changes.append(Change(.account(.issueCredential(id, .key(fingerprint))), secret: secret))
         // What a call with the old one led to says nothing of the new one.
         if state.health[id]?.cooldown?.needsProof == true {
           changes += Self.endingCooldown(of: id, state)
@@ -124,7 +124,16 @@ extension AdminService {
     }
   }
 
-  private func one(_ account: Account, _ state: ControlState) -> AdminAnswer {
+  /// As 9router's runbooks name it.
+  private static func authType(of account: Account) -> String {
+    switch account.credential.kind {
+    case .apiKey: "apikey"
+    case .token: "access_token"
+    case .oauth: "oauth"
+    }
+  }
+
+  func one(_ account: Account, _ state: ControlState) -> AdminAnswer {
     .json(["connection": json(account, state)], revision: account.revision)
   }
 
@@ -135,7 +144,8 @@ extension AdminService {
       [
         .init("id", JSONValue(account.id.rawValue)),
         .init("provider", JSONValue(account.provider.rawValue)),
-        .init("name", JSONValue(account.name)), .init("authType", "apikey"),
+        .init("name", JSONValue(account.name)),
+        .init("authType", JSONValue(Self.authType(of: account))),
         .init("priority", JSONValue(account.priority)), .init("weight", JSONValue(account.weight)),
         .init("isActive", JSONValue(account.isEnabled)),
       ] + health.members(at: edge.now()) + [
@@ -144,10 +154,11 @@ extension AdminService {
           account.degradation.map {
             ["reason": JSONValue($0.reason), "since": JSONValue($0.since)]
           } ?? .null),
-        .init("hasCredential", JSONValue(account.credentialFingerprint != nil)),
-        .init("credentialGeneration", JSONValue(account.credentialGeneration)),
-        .init("expiresAt", JSONValue(account.credentialExpiresAt)),
-        .init("fingerprint", JSONValue(account.credentialFingerprint.map { KeyText.short($0) })),
+        .init("credential", account.credential.json(account, state)),
+        .init("hasCredential", JSONValue(account.credential.fingerprint != nil)),
+        .init("credentialGeneration", JSONValue(account.credential.generation)),
+        .init("expiresAt", JSONValue(account.credential.expiresAt)),
+        .init("fingerprint", JSONValue(account.credential.fingerprint.map { KeyText.short($0) })),
         .init("createdAt", JSONValue(account.createdAt)),
         .init("updatedAt", JSONValue(account.updatedAt)),
         .init("revision", JSONValue(account.revision)),

@@ -43,7 +43,7 @@ extension AdminService {
       guard let now = state.accounts[tested.account] else { throw APIFault(.unknownAccount) }
       if isOwnCall { try call.requireRevision(of: now) }
       // What was asked with the old key says nothing of the new one.
-      guard now.credentialGeneration == account.credentialGeneration else {
+      guard now.credential.generation == account.credential.generation else {
         throw APIFault(
           .writeConflict, "The account's credential was replaced while it was tested.",
           remedy: "Test it again.")

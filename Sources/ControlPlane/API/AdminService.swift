@@ -115,6 +115,7 @@ struct AdminService: Sendable {
     case .addAccount: try await addAccount(call)
     case .getAccount: try getAccount(call)
     case .changeAccount: try await changeAccount(call)
+    case .issueCredential: try await issueCredential(call)
     case .removeAccount: try await removeAccount(call)
     case .testAccount: try await testAccount(call)
     case .endCooldown: try await endCooldown(call)

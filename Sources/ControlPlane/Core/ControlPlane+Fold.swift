@@ -30,15 +30,31 @@ extension ControlPlane.View {
     guard let event = recorded.event else { return }
     switch event {
     case .credential(.issued(let fact)):
-      secrets[fact.account] = secret
+      // One that is not newer than what is in force changed nothing.
+      if state.accounts[fact.account]?.credential.position == recorded.position {
+        put(secret, of: fact.account)
+      }
+    case .credential(.refreshed(let fact)):
+      if state.accounts[fact.account]?.credential.position == recorded.position {
+        put(secret, of: fact.account)
+      }
     case .credential(.revoked(let account)), .account(.removed(let account)):
-      secrets[account] = nil
+      put(nil, of: account)
+    case .provider(.oauthSet(let fact)): clientSecrets[fact.id] = secret
+    case .provider(.removed(let id)): clientSecrets[id] = nil
     case .settings(.adminPasswordSet):
       password = secret
-    case .credential(.expirySet), .settings, .provider, .account, .health, .model, .alias, .combo,
+    case .credential, .settings, .provider, .account, .health, .model, .alias, .combo,
       .policy, .organisation, .key, .pricing, .access, .request, .gateway:
       break
     }
+  }
+
+  /// nil: not known in clear, or none.
+  private mutating func put(_ sealed: Secret?, of account: AccountID) {
+    let material = sealed.flatMap { CredentialMaterial(decoding: $0) }
+    secrets[account] = material?.access
+    materials[account] = material.flatMap { $0.isBare ? nil : $0 }
   }
 
   /// Opens the credentials and the password in force that are not known in clear yet.
@@ -47,17 +63,26 @@ extension ControlPlane.View {
   mutating func unseal(_ reader: LogReader, _ vault: Vault) throws -> [AccountID] {
     var lost: [AccountID] = []
     for (id, account) in state.accounts.sorted(by: { $0.key < $1.key }) {
-      guard secrets[id] == nil, let position = account.credentialPosition else { continue }
+      guard secrets[id] == nil, let position = account.credential.position else { continue }
       do throws(VaultError) {
         let secret = try open(Position(position), reader, vault, "account/\(id.rawValue)")
-        guard vault.fingerprint(secret) == account.credentialFingerprint else {
+        guard vault.fingerprint(secret) == account.credential.fingerprint else {
           throw VaultError(.damaged, "the credential of account \(id.rawValue) is not its own")
         }
-        secrets[id] = secret
+        guard CredentialMaterial(decoding: secret) != nil else {
+          throw VaultError(
+            .damaged, "the credential of account \(id.rawValue) is of a form unknown to this build")
+        }
+        put(secret, of: id)
       } catch {
         guard error.code == .erased else { throw error }
         lost.append(id)
       }
+    }
+    for (id, provider) in state.providers.sorted(by: { $0.key < $1.key }) {
+      guard clientSecrets[id] == nil, let position = provider.oauthPosition else { continue }
+      clientSecrets[id] = try open(
+        Position(position), reader, vault, "provider/\(id.rawValue)")
     }
     if password == nil, let position = state.settings.adminPasswordPosition {
       password = try open(Position(position), reader, vault, "settings")

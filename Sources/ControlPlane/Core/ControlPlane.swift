@@ -36,7 +36,12 @@ public final class ControlPlane: Sendable {
   /// What the log says, folded through a position.
   struct View: Sendable {
     var state: ControlState
+    /// What is sent upstream: API keys and access tokens.
     var secrets: [AccountID: Secret] = [:]
+    /// Of credentials that are more than what is sent upstream: all of it.
+    var materials: [AccountID: CredentialMaterial] = [:]
+    /// Of the providers' OAuth clients that have one.
+    var clientSecrets: [ProviderID: Secret] = [:]
     /// The administrator's password as `PasswordHash.encoded`.
     var password: Secret?
     /// The last position folded, of whatever kind.
@@ -107,6 +112,18 @@ public final class ControlPlane: Sendable {
 
   /// The configuration after the last change that was answered.
   public var state: ControlState { current.withLock { $0.state } }
+
+  /// All that is known in clear of an account's credential; nil: nothing.
+  func material(of account: AccountID) -> CredentialMaterial? {
+    current.withLock { view in
+      view.materials[account] ?? view.secrets[account].map { CredentialMaterial(access: $0) }
+    }
+  }
+
+  /// Of a provider's OAuth client; nil: it has none.
+  func clientSecret(of provider: ProviderID) -> Secret? {
+    current.withLock { $0.clientSecrets[provider] }
+  }
 
   /// Position of the administrator's password if this is it; nil if not, and while none was set.
   ///
@@ -233,7 +250,9 @@ public final class ControlPlane: Sendable {
     }
     var expected: [(stream: String, revision: ExpectedRevision)] = []
     var seen: Set<String> = []
-    for proposal in proposals where seen.insert(proposal.event.stream).inserted {
+    // Whoever opens the log writes to the gateway's own stream; nobody decides by its revision.
+    for proposal in proposals
+    where proposal.event.stream != gatewayStream && seen.insert(proposal.event.stream).inserted {
       expected.append(
         (proposal.event.stream, .exactly(Revision(proposal.event.expectedRevision))))
     }
@@ -309,6 +328,9 @@ private struct Proposal: Sendable {
 func sealSubject(_ event: Event) -> String? {
   switch event {
   case .credential(.issued(let fact)): "account/\(fact.account.rawValue)"
+  case .credential(.refreshed(let fact)): "account/\(fact.account.rawValue)"
+  case .provider(.oauthSet(let fact)) where fact.client?.secret != nil:
+    "provider/\(fact.id.rawValue)"
   case .settings(.adminPasswordSet): "settings"
   case .credential, .settings, .provider, .account, .health, .model, .alias, .combo, .policy,
     .organisation, .key, .pricing, .access, .request, .gateway:

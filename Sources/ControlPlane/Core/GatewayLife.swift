@@ -18,6 +18,15 @@ public struct GatewayLife: Sendable {
   }
 }
 
+extension NodeIdentity {
+  /// One that nobody else has.
+  static func mint(_ edge: Edge) -> NodeIdentity {
+    let bytes = withUnsafeBytes(of: edge.random().bigEndian) { [UInt8]($0) }
+    return NodeIdentity(
+      node: NodeID("node-" + hexadecimalText(bytes)), incarnation: edge.random())
+  }
+}
+
 /// What a start found and left behind.
 public struct NotedStart: Sendable {
   /// Requests of an earlier life that never ended.
@@ -80,6 +89,12 @@ extension ControlPlane {
             previousStopWasClean: wasStopped && store.report.previousStopWasClean,
             interruptedRequests: UInt64(interrupted.count)))))
     try await record(events)
+    if state.identity == nil {
+      let identity = NodeIdentity.mint(edge)
+      try await execute(provenance: .system) { _ in
+        [Change(.node(.identify(identity.node, incarnation: identity.incarnation)))]
+      }
+    }
     let after = try projection()
     forgetOpened()
     return NotedStart(interrupted: interrupted.count, ledger: after.ledger)

@@ -223,10 +223,10 @@ private enum AccountState: String, CaseIterable {
   case ready, cooling, degraded, disabled
 
   init(_ account: Account, _ state: ControlState, at now: UnixNanoseconds) {
-    let isExpired = account.credentialExpiresAt.map { now >= $0 } ?? false
+    let isExpired = account.credential.expiresAt.map { now >= $0 } ?? false
     if account.degradation != nil {
       self = .degraded
-    } else if !account.isEnabled || account.credentialFingerprint == nil || isExpired
+    } else if !account.isEnabled || account.credential.fingerprint == nil || isExpired
       || state.providers[account.provider]?.isEnabled != true
     {
       self = .disabled

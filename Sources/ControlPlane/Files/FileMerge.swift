@@ -76,7 +76,7 @@ struct FileMerge: Sendable {
       }
     }
     var held: Set<AccountID> = []
-    for case .account(.issueCredential(let id, let fingerprint)) in all.map(\.command) {
+    for case .account(.issueCredential(let id, let terms)) in all.map(\.command) {
       do throws(Unread) {
         guard let writer = try issuer(of: id, state, book) else { continue }
         // What a refresh brought in is newer than any file, whoever overwrites.
@@ -86,8 +86,8 @@ struct FileMerge: Sendable {
           KeptElsewhere(
             stream: id.credentialStream, title: state.title(of: .account(id)),
             field: "credential",
-            log: Image.Value(state.accounts[id]?.credentialFingerprint?.short),
-            file: .text(fingerprint.short), writer: writer))
+            log: Image.Value(state.accounts[id]?.credential.fingerprint?.short),
+            file: .text(terms.fingerprint.short), writer: writer))
       } catch {
         unread.formUnion(error.streams)
       }
@@ -123,7 +123,7 @@ struct FileMerge: Sendable {
     of id: AccountID, _ state: ControlState, _ book: WriterBook
   ) throws(Unread) -> StreamFold.Writer? {
     let revision = state.revision(ofStream: id.credentialStream)
-    guard revision > 0, state.accounts[id]?.credentialFingerprint != nil else { return nil }
+    guard revision > 0, state.accounts[id]?.credential.fingerprint != nil else { return nil }
     guard let fold = book.fold(id.credentialStream, at: revision) else {
       throw Unread(streams: [id.credentialStream])
     }

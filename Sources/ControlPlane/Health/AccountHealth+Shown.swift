@@ -60,10 +60,10 @@ enum BackendStatus: String, CaseIterable {
 
   init(_ account: Account, _ state: ControlState, at now: UnixNanoseconds) {
     let health = state.health[account.id] ?? .unknown
-    let isExpired = account.credentialExpiresAt.map { now >= $0 } ?? false
+    let isExpired = account.credential.expiresAt.map { now >= $0 } ?? false
     if account.degradation != nil {
       self = .degraded
-    } else if !account.isEnabled || account.credentialFingerprint == nil || isExpired
+    } else if !account.isEnabled || account.credential.fingerprint == nil || isExpired
       || state.providers[account.provider]?.isEnabled != true || health.isCooling(at: now)
     {
       self = .unhealthy

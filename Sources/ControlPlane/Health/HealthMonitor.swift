@@ -64,7 +64,7 @@ public final class HealthMonitor: Sendable {
     for account in configured.accounts.values.sorted(by: { $0.id < $1.id }) {
       guard let provider = configured.providers[account.provider], provider.isEnabled,
         let seconds = provider.healthCheckSeconds, account.isEnabled, account.degradation == nil,
-        account.credentialFingerprint != nil
+        account.credential.fingerprint != nil
       else { continue }
       monitored.insert(account.id)
       let interval = Int64(seconds) * 1_000_000_000
@@ -117,7 +117,7 @@ public final class HealthMonitor: Sendable {
     do {
       try await control.execute(provenance: .system) { state in
         // What was asked with an old key says nothing of the new one, nor of an account that is gone.
-        guard state.accounts[account.id]?.credentialGeneration == account.credentialGeneration
+        guard state.accounts[account.id]?.credential.generation == account.credential.generation
         else { return [] }
         var checks = before
         let commands = checks.decide(

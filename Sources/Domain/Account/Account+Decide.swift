@@ -1,16 +1,18 @@
 extension Account {
   /// The rules of one account; nil is "there is none", also behind a tombstone.
   ///
-  /// - Parameter generation: of the last credential that this id ever had; 0: none.
+  /// - Parameters:
+  ///   - last: the last credential that this id ever had.
+  ///   - node: this log's own.
   static func decide(
-    _ command: AccountCommand, _ state: Account?, generation: UInt64
+    _ command: AccountCommand, _ state: Account?, last: Credential, node: NodeID?
   ) throws(Refusal) -> [Event] {
     switch (command, state) {
     case (.add(let added, let credential), .none):
       try check(added)
       let account = Event.account(.added(added))
       guard let credential else { return [account] }
-      return [account, issued(added.id, generation + 1, credential)]
+      return [account, .credential(last.issuing(credential, to: added.id, node: node))]
     case (.add(let added, _), .some):
       throw Refusal(
         code: .alreadyExists, field: "id", value: added.id.rawValue,
@@ -27,29 +29,23 @@ extension Account {
       return account.isEnabled ? [.account(.disabled(id))] : []
     case (.remove(let id), .some(let account)):
       let removed = Event.account(.removed(id))
-      return account.credentialFingerprint == nil
+      return account.credential.fingerprint == nil
         ? [removed] : [.credential(.revoked(id)), removed]
-    case (.issueCredential(let id, let fingerprint), .some(let account)):
-      return account.credentialFingerprint == fingerprint
-        ? []
-        : [
-          issued(id, generation + 1, fingerprint),
-          .account(.credentialSet(.init(id: id, generation: generation + 1))),
-        ]
-    case (.setCredentialExpiry(let id, let time), .some(let account)):
-      guard account.credentialFingerprint != nil else {
+    case (.issueCredential(let id, let terms), .some(let account)):
+      guard account.credential.fingerprint != terms.fingerprint else {
+        return terms.expiresAt == nil ? [] : expiry(terms.expiresAt, of: account)
+      }
+      return [
+        .credential(last.issuing(terms, to: id, node: node)),
+        .account(.credentialSet(.init(id: id, generation: last.generation + 1))),
+      ]
+    case (.setCredentialExpiry(_, let time), .some(let account)):
+      guard account.credential.fingerprint != nil else {
         throw Refusal(
           code: .invalidField, field: "expires_at", value: "",
           message: "there is no credential that could expire", remedy: "Issue one first.")
       }
-      return account.credentialExpiresAt == time
-        ? []
-        : [
-          .credential(
-            .expirySet(
-              .init(account: id, generation: account.credentialGeneration, expiresAt: time))),
-          .account(.credentialSet(.init(id: id, generation: account.credentialGeneration))),
-        ]
+      return expiry(time, of: account)
     case (.degrade(let id, let reason), .some(let account)):
       try Bounds.label(reason, "reason", most: 256)
       return account.degradation?.reason == reason
@@ -74,11 +70,12 @@ extension Account {
     switch event {
     case .added(let it):
       // Generations only grow, also over a removal.
-      let generation = state?.credentialGeneration ?? tombstone?.credentialGeneration ?? 0
+      var credential = state?.credential ?? tombstone?.credential ?? .none
+      credential.forget()
       state = Account(
         id: it.id, provider: it.provider, name: it.name, priority: it.priority, weight: it.weight,
-        isEnabled: true, credentialGeneration: generation, credentialFingerprint: nil,
-        credentialPosition: nil, revision: revision, createdAt: time, updatedAt: time)
+        isEnabled: true, credential: credential, revision: revision, createdAt: time,
+        updatedAt: time)
       tombstone = nil
     case .changed(let it): state?.take(it)
     case .enabled: state?.isEnabled = true
@@ -87,7 +84,7 @@ extension Account {
     case .restored: state?.degradation = nil
     case .credentialSet: break
     case .removed:
-      state?.forgetCredential()
+      state?.credential.forget()
       tombstone = state ?? tombstone
       state = nil
       tombstone?.revision = revision
@@ -97,34 +94,20 @@ extension Account {
     state?.updatedAt = time
   }
 
-  /// Takes in a fact of the credential's stream; total.
-  ///
-  /// The account's own revision is not touched.
-  mutating func take(_ event: CredentialEvent, position: UInt64) {
-    switch event {
-    case .issued(let it):
-      guard it.generation > credentialGeneration else { return }
-      credentialGeneration = it.generation
-      credentialFingerprint = it.fingerprint
-      credentialPosition = position
-      credentialExpiresAt = nil
-    case .revoked: forgetCredential()
-    case .expirySet(let it):
-      guard it.generation == credentialGeneration, credentialFingerprint != nil else { return }
-      credentialExpiresAt = it.expiresAt
-    }
+  private static func expiry(_ time: UnixNanoseconds?, of account: Account) -> [Event] {
+    let (id, generation) = (account.id, account.credential.generation)
+    return account.credential.expiresAt == time
+      ? []
+      : [
+        .credential(.expirySet(.init(account: id, generation: generation, expiresAt: time))),
+        .account(.credentialSet(.init(id: id, generation: generation))),
+      ]
   }
 
   static func unknown(_ id: AccountID) -> Refusal {
     Refusal(
       code: .unknownAccount, field: "id", value: Refusal.bounded(id.rawValue),
       message: "there is no such account", remedy: "List the accounts to see their ids.")
-  }
-
-  private mutating func forgetCredential() {
-    credentialFingerprint = nil
-    credentialPosition = nil
-    credentialExpiresAt = nil
   }
 
   private mutating func take(_ changed: AccountEvent.Changed) {
@@ -138,12 +121,6 @@ extension Account {
       id: id, name: wanted.name == name ? nil : wanted.name,
       priority: wanted.priority == priority ? nil : wanted.priority,
       weight: wanted.weight == weight ? nil : wanted.weight)
-  }
-
-  private static func issued(
-    _ id: AccountID, _ generation: UInt64, _ fingerprint: Fingerprint
-  ) -> Event {
-    .credential(.issued(.init(account: id, generation: generation, fingerprint: fingerprint)))
   }
 
   private static func check(_ added: AccountEvent.Added) throws(Refusal) {

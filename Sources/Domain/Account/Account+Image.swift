@@ -11,13 +11,7 @@ extension Account {
   }
 
   /// Which generation of the credential is in force, and how it is known.
-  var credentialImage: Image? {
-    guard credentialGeneration > 0 else { return nil }
-    return Image(.credential(id))
-      .showing("credentialGeneration", Image.Value(credentialGeneration))
-      .showing("fingerprint", Image.Value(credentialFingerprint?.short))
-      .showing("expiresAt", Image.Value(credentialExpiresAt))
-  }
+  var credentialImage: Image? { credential.image(of: id) }
 
   /// What makes the account be as the image says; one that was not there begins without a credential.
   static func commands(_ id: AccountID, _ before: Image?, _ after: Image) -> [Command] {

@@ -14,14 +14,8 @@ public struct Account: Sendable, Hashable {
   public var isEnabled: Bool
   /// Why an operator took it out until an operator restores it; nil: not degraded.
   public var degradation: Degradation?
-  /// Of the last credential issued; 0: never one.
-  public var credentialGeneration: UInt64
-  /// nil: no usable credential.
-  public var credentialFingerprint: Fingerprint?
-  /// Position of the event whose sealed part holds the secret.
-  public var credentialPosition: UInt64?
-  /// After this the credential in force does not work any more; nil: not known.
-  public var credentialExpiresAt: UnixNanoseconds?
+  /// Its secret, as far as it can be told.
+  public var credential: Credential
   /// Of `account/<id>`.
   public var revision: UInt64
   /// When it began.
@@ -32,10 +26,8 @@ public struct Account: Sendable, Hashable {
   /// Made of its parts.
   public init(
     id: AccountID, provider: ProviderID, name: String, priority: UInt32, weight: UInt32,
-    isEnabled: Bool, degradation: Degradation? = nil, credentialGeneration: UInt64,
-    credentialFingerprint: Fingerprint?, credentialPosition: UInt64?,
-    credentialExpiresAt: UnixNanoseconds? = nil, revision: UInt64, createdAt: UnixNanoseconds,
-    updatedAt: UnixNanoseconds
+    isEnabled: Bool, degradation: Degradation? = nil, credential: Credential = .none,
+    revision: UInt64, createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
   ) {
     self.id = id
     self.provider = provider
@@ -44,10 +36,7 @@ public struct Account: Sendable, Hashable {
     self.weight = weight
     self.isEnabled = isEnabled
     self.degradation = degradation
-    self.credentialGeneration = credentialGeneration
-    self.credentialFingerprint = credentialFingerprint
-    self.credentialPosition = credentialPosition
-    self.credentialExpiresAt = credentialExpiresAt
+    self.credential = credential
     self.revision = revision
     self.createdAt = createdAt
     self.updatedAt = updatedAt
@@ -71,7 +60,7 @@ public struct Account: Sendable, Hashable {
 /// What can be asked of an account.
 public enum AccountCommand: Sendable, Hashable {
   /// With a credential: `account.added` and `credential.issued` in one batch.
-  case add(AccountEvent.Added, credential: Fingerprint?)
+  case add(AccountEvent.Added, credential: CredentialTerms?)
   case change(AccountEvent.Changed)
   case enable(AccountID)
   case disable(AccountID)
@@ -81,7 +70,7 @@ public enum AccountCommand: Sendable, Hashable {
   /// Also revokes its credential.
   case remove(AccountID)
   /// The next generation; the current one's fingerprint again is no event.
-  case issueCredential(AccountID, Fingerprint)
+  case issueCredential(AccountID, CredentialTerms)
   /// Of the credential in force; nil: not known.
   case setCredentialExpiry(AccountID, UnixNanoseconds?)
 

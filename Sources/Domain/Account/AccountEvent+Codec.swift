@@ -43,20 +43,6 @@ extension AccountEvent.Changed: Payload {
   }
 }
 
-extension CredentialEvent.Issued: Payload {
-  func write(to writer: inout RecordWriter) {
-    account.write(to: &writer)
-    writer.varint(generation)
-    writer.fingerprint(fingerprint)
-  }
-
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    account = try AccountID(from: &reader)
-    generation = try reader.varint()
-    fingerprint = try reader.fingerprint()
-  }
-}
-
 extension AccountEvent.Degraded: Payload {
   func write(to writer: inout RecordWriter) {
     id.write(to: &writer)
@@ -78,23 +64,5 @@ extension AccountEvent.CredentialSet: Payload {
   init(from reader: inout RecordReader) throws(DecodingFailure) {
     id = try AccountID(from: &reader)
     generation = try reader.varint()
-  }
-}
-
-extension CredentialEvent.ExpirySet: Payload {
-  private static let hasTime: UInt64 = 1
-
-  func write(to writer: inout RecordWriter) {
-    writer.varint(Self.hasTime.when(expiresAt != nil))
-    account.write(to: &writer)
-    writer.varint(generation)
-    expiresAt?.write(to: &writer)
-  }
-
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    let flags = try reader.flags(known: Self.hasTime)
-    account = try AccountID(from: &reader)
-    generation = try reader.varint()
-    expiresAt = try reader.optional(flags, Self.hasTime)
   }
 }

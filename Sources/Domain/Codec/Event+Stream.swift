@@ -126,6 +126,7 @@ extension ProviderEvent {
     case .changed(let it): it.id
     case .modelsDiscovered(let it): it.id
     case .healthCheckSet(let it): it.id
+    case .oauthSet(let it): it.id
     case .enabled(let id), .disabled(let id), .removed(let id): id
     }
   }
@@ -150,6 +151,14 @@ extension CredentialEvent {
     switch self {
     case .issued(let it): it.account
     case .expirySet(let it): it.account
+    case .refreshAttempted(let it): it.account
+    case .refreshed(let it): it.account
+    case .refreshRejected(let it): it.account
+    case .refreshFailed(let it): it.account
+    case .markedUncertain(let it): it.account
+    case .released(let it): it.account
+    case .staleWriteRefused(let it): it.account
+    case .homeMoved(let it): it.account
     case .revoked(let id): id
     }
   }

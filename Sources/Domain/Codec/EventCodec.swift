@@ -63,6 +63,17 @@ extension Event {
     case .account(.removed(let id)): id.write(to: &writer)
     case .credential(.issued(let it)): it.write(to: &writer)
     case .credential(.revoked(let id)): id.write(to: &writer)
+    case .credential(.refreshAttempted(let it)): it.write(to: &writer)
+    case .credential(.refreshed(let it)): it.write(to: &writer)
+    case .credential(.refreshRejected(let it)): it.write(to: &writer)
+    case .credential(.refreshFailed(let it)): it.write(to: &writer)
+    case .credential(.markedUncertain(let it)): it.write(to: &writer)
+    case .credential(.released(let it)): it.write(to: &writer)
+    case .credential(.staleWriteRefused(let it)): it.write(to: &writer)
+    case .credential(.homeMoved(let it)): it.write(to: &writer)
+    case .provider(.oauthSet(let it)): it.write(to: &writer)
+    case .gateway(.identified(let it)): it.write(to: &writer)
+    case .gateway(.restored(let it)): it.write(to: &writer)
     case .alias(.set(let it)): it.write(to: &writer)
     case .alias(.removed(let name)): name.write(to: &writer)
     case .key(.created(let it)): it.write(to: &writer)
@@ -136,7 +147,27 @@ extension Event {
     case .accountEnabled: self = .account(.enabled(try .init(from: &reader)))
     case .accountDisabled: self = .account(.disabled(try .init(from: &reader)))
     case .accountRemoved: self = .account(.removed(try .init(from: &reader)))
-    case .credentialIssued: self = .credential(.issued(try .init(from: &reader)))
+    case .credentialIssued, .credentialIssuedV2:
+      self = .credential(.issued(try .init(from: &reader, as: kind)))
+    case .credentialRefreshAttempted:
+      self = .credential(.refreshAttempted(try .init(from: &reader)))
+    case .credentialRefreshed:
+      self = .credential(.refreshed(try .init(from: &reader)))
+    case .credentialRefreshRejected:
+      self = .credential(.refreshRejected(try .init(from: &reader)))
+    case .credentialRefreshFailed:
+      self = .credential(.refreshFailed(try .init(from: &reader)))
+    case .credentialMarkedUncertain:
+      self = .credential(.markedUncertain(try .init(from: &reader)))
+    case .credentialReleased:
+      self = .credential(.released(try .init(from: &reader)))
+    case .credentialStaleWriteRefused:
+      self = .credential(.staleWriteRefused(try .init(from: &reader)))
+    case .credentialHomeMoved:
+      self = .credential(.homeMoved(try .init(from: &reader)))
+    case .providerOAuthSet: self = .provider(.oauthSet(try .init(from: &reader)))
+    case .gatewayIdentified: self = .gateway(.identified(try .init(from: &reader)))
+    case .gatewayRestored: self = .gateway(.restored(try .init(from: &reader)))
     case .credentialRevoked: self = .credential(.revoked(try .init(from: &reader)))
     case .aliasSet: self = .alias(.set(try .init(from: &reader)))
     case .aliasRemoved: self = .alias(.removed(try reader.text()))

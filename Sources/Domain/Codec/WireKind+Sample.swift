@@ -37,7 +37,47 @@ extension WireKind {
     case .credentialIssued:
       .credential(
         .issued(.init(account: Sample.account, generation: 1, fingerprint: Sample.fingerprint)))
+    case .credentialIssuedV2:
+      .credential(
+        .issued(
+          .init(
+            account: Sample.account, generation: 2, fingerprint: Sample.fingerprint, kind: .oauth,
+            home: Sample.node, homeEpoch: 1, canRefresh: true, expiresAt: Sample.time)))
     case .credentialRevoked: .credential(.revoked(Sample.account))
+    case .credentialRefreshAttempted:
+      .credential(
+        .refreshAttempted(
+          .init(account: Sample.account, generation: 2, attempt: 5, cause: .proactive)))
+    case .credentialRefreshed:
+      .credential(
+        .refreshed(
+          .init(
+            account: Sample.account, from: 2, generation: 3, fingerprint: Sample.fingerprint,
+            expiresAt: Sample.time, attempt: 5)))
+    case .credentialRefreshRejected:
+      .credential(
+        .refreshRejected(
+          .init(account: Sample.account, generation: 2, attempt: 5, code: "invalid_grant")))
+    case .credentialRefreshFailed:
+      .credential(
+        .refreshFailed(
+          .init(
+            account: Sample.account, generation: 2, attempt: 5, code: "status_503",
+            outcomeUnknown: false, retryAt: Sample.time)))
+    case .credentialMarkedUncertain:
+      .credential(
+        .markedUncertain(
+          .init(account: Sample.account, generation: 2, reason: .unfinished, attempt: 5)))
+    case .credentialReleased:
+      .credential(.released(.init(account: Sample.account, generation: 2)))
+    case .credentialStaleWriteRefused:
+      .credential(
+        .staleWriteRefused(
+          .init(
+            account: Sample.account, homeEpoch: 1, generation: 2, fingerprint: Sample.fingerprint,
+            source: "refresh", rule: .older)))
+    case .credentialHomeMoved:
+      .credential(.homeMoved(.init(account: Sample.account, home: Sample.node, homeEpoch: 2)))
     case .aliasSet:
       .alias(.set(.init(name: "fast", target: "mock/gpt-4o-mini", isUnresolved: false)))
     case .aliasRemoved: .alias(.removed("fast"))
@@ -166,6 +206,18 @@ extension WireKind {
       .health(.probeStarted(.init(account: Sample.account, scope: .model("gpt-4o"))))
     case .healthQuirkLearned:
       .health(.quirkLearned(.init(account: Sample.account, quirk: .rejectsStreamOptions)))
+    case .providerOAuthSet:
+      .provider(
+        .oauthSet(
+          .init(
+            id: Sample.provider,
+            client: OAuthClient(
+              kind: "generic", tokenURL: "https://auth.example.com/oauth/token",
+              authorizeURL: "https://auth.example.com/authorize",
+              deviceURL: "https://auth.example.com/device",
+              revokeURL: "https://auth.example.com/revoke", clientID: "client-1",
+              secret: Sample.fingerprint, scopes: ["openid", "offline_access"], encoding: .json,
+              leadSeconds: 300, isSharedFamily: true, spacingSeconds: 2))))
     case .providerHealthCheckSet:
       .provider(.healthCheckSet(.init(id: Sample.provider, intervalSeconds: 30)))
     case .settingsRoutingChanged:
@@ -208,6 +260,14 @@ extension WireKind {
             signature: Sample.fingerprint.rawValue + Sample.fingerprint.rawValue)))
     case .gatewayViewRebuilt:
       .gateway(.viewRebuilt(.init(view: "usage", reason: .damaged, position: 1_042)))
+    case .gatewayIdentified:
+      .gateway(.identified(.init(node: Sample.node, incarnation: 0x0123_4567_89AB_CDEF)))
+    case .gatewayRestored:
+      .gateway(
+        .restored(
+          .init(
+            node: Sample.node, incarnation: 0x0F1E_2D3C_4B5A_6978, previous: 0x0123_4567_89AB_CDEF))
+      )
     }
   }
 }
@@ -216,6 +276,7 @@ extension WireKind {
 enum Sample {
   static let provider = ProviderID("mock")
   static let account = AccountID("mock.a1")
+  static let node = NodeID("node-7f3a9c")
   static let key = KeyID("key_default")
   static let model = ModelID(provider: provider, name: "gpt-4o")
   static let organisation = OrganisationID("acme")

@@ -9,6 +9,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case providerRemoved = "provider.removed.v1"
   case providerModelsDiscovered = "provider.models_discovered.v1"
   case providerHealthCheckSet = "provider.health_check_set.v1"
+  case providerOAuthSet = "provider.oauth_set.v1"
   case accountAdded = "account.added.v1"
   case accountChanged = "account.changed.v1"
   case accountEnabled = "account.enabled.v1"
@@ -18,8 +19,17 @@ public enum WireKind: String, CaseIterable, Sendable {
   case accountRestored = "account.restored.v1"
   case accountCredentialSet = "account.credential_set.v1"
   case credentialIssued = "credential.issued.v1"
+  case credentialIssuedV2 = "credential.issued.v2"
   case credentialRevoked = "credential.revoked.v1"
   case credentialExpirySet = "credential.expiry_set.v1"
+  case credentialRefreshAttempted = "credential.refresh_attempted.v1"
+  case credentialRefreshed = "credential.refreshed.v1"
+  case credentialRefreshRejected = "credential.refresh_rejected.v1"
+  case credentialRefreshFailed = "credential.refresh_failed.v1"
+  case credentialMarkedUncertain = "credential.marked_uncertain.v1"
+  case credentialReleased = "credential.released.v1"
+  case credentialStaleWriteRefused = "credential.stale_write_refused.v1"
+  case credentialHomeMoved = "credential.home_moved.v1"
   case healthCooldownStarted = "health.cooldown_started.v1"
   case healthCooldownEnded = "health.cooldown_ended.v1"
   case healthTested = "health.tested.v1"
@@ -76,6 +86,8 @@ public enum WireKind: String, CaseIterable, Sendable {
   case gatewayLossAccepted = "gateway.loss_accepted.v1"
   case gatewayCheckpointSigned = "gateway.checkpoint_signed.v1"
   case gatewayViewRebuilt = "gateway.view_rebuilt.v1"
+  case gatewayIdentified = "gateway.identified.v1"
+  case gatewayRestored = "gateway.restored.v1"
 
   /// Every wire literal, in the order of declaration.
   public static let all: [String] = allCases.map(\.rawValue)
@@ -105,6 +117,7 @@ extension Event {
     case .provider(.removed): .providerRemoved
     case .provider(.modelsDiscovered): .providerModelsDiscovered
     case .provider(.healthCheckSet): .providerHealthCheckSet
+    case .provider(.oauthSet): .providerOAuthSet
     case .account(.added): .accountAdded
     case .account(.changed): .accountChanged
     case .account(.enabled): .accountEnabled
@@ -113,9 +126,17 @@ extension Event {
     case .account(.degraded): .accountDegraded
     case .account(.restored): .accountRestored
     case .account(.credentialSet): .accountCredentialSet
-    case .credential(.issued): .credentialIssued
+    case .credential(.issued(let it)): it.wireKind
     case .credential(.revoked): .credentialRevoked
     case .credential(.expirySet): .credentialExpirySet
+    case .credential(.refreshAttempted): .credentialRefreshAttempted
+    case .credential(.refreshed): .credentialRefreshed
+    case .credential(.refreshRejected): .credentialRefreshRejected
+    case .credential(.refreshFailed): .credentialRefreshFailed
+    case .credential(.markedUncertain): .credentialMarkedUncertain
+    case .credential(.released): .credentialReleased
+    case .credential(.staleWriteRefused): .credentialStaleWriteRefused
+    case .credential(.homeMoved): .credentialHomeMoved
     case .health(.cooldownStarted): .healthCooldownStarted
     case .health(.cooldownEnded): .healthCooldownEnded
     case .health(.tested): .healthTested
@@ -168,6 +189,8 @@ extension Event {
     case .gateway(.lossAccepted): .gatewayLossAccepted
     case .gateway(.checkpointSigned): .gatewayCheckpointSigned
     case .gateway(.viewRebuilt): .gatewayViewRebuilt
+    case .gateway(.identified): .gatewayIdentified
+    case .gateway(.restored): .gatewayRestored
     }
   }
 }

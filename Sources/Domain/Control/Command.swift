@@ -4,6 +4,7 @@
 public enum Command: Sendable, Hashable {
   case provider(ProviderCommand)
   case account(AccountCommand)
+  case credential(CredentialCommand)
   case health(HealthCommand)
   case model(ModelCommand)
   case alias(AliasCommand)
@@ -14,12 +15,14 @@ public enum Command: Sendable, Hashable {
   case settings(SettingsCommand)
   case pricing(PricingCommand)
   case access(AccessCommand)
+  case node(NodeCommand)
 
   /// The stream whose revision an `If-Match` is compared with.
   public var stream: String {
     switch self {
     case .provider(let command): command.id.stream
     case .account(let command): command.id.stream
+    case .credential(let command): command.account.credentialStream
     case .health(let command): command.account.healthStream
     case .model(let command): command.id.stream
     case .alias(let command): aliasStream(command.name)
@@ -30,6 +33,7 @@ public enum Command: Sendable, Hashable {
     case .settings: settingsStream
     case .pricing: pricingStream
     case .access: accessStream
+    case .node: gatewayStream
     }
   }
 }

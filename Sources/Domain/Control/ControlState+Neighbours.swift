@@ -7,7 +7,8 @@ extension ControlState {
       // The names are checked as they will be, whichever field brings a new one in.
       var outcome: Provider? = providers[command.id]
       for case .provider(let event) in events {
-        Provider.evolve(&outcome, event, revision: 0, time: UnixNanoseconds(0))
+        Provider.evolve(
+          &outcome, event, revision: 0, position: 0, time: UnixNanoseconds(0))
       }
       if let outcome, !events.isEmpty { try checkNames(of: outcome) }
     case .remove(let id):
@@ -20,7 +21,7 @@ extension ControlState {
           message: "the provider \(id.rawValue) still has accounts: \(shown)\(rest)",
           remedy: "Remove its accounts first.")
       }
-    case .enable, .disable, .discover, .setHealthCheck: break
+    case .enable, .disable, .discover, .setHealthCheck, .setOAuth: break
     }
   }
 

@@ -24,6 +24,8 @@ public struct ControlState: Sendable, Hashable {
   public internal(set) var pricing: Pricing
   /// Which sessions are over before their time.
   public internal(set) var access: AccessState
+  /// Which node the log belongs to; nil: logs of older builds.
+  public internal(set) var identity: NodeIdentity?
   /// Accounts as they were when they were removed, so that generations only grow when one comes back.
   public internal(set) var removedAccounts: [AccountID: Account]
   /// Last revision of each operator-intent and credential stream.
@@ -45,6 +47,7 @@ public struct ControlState: Sendable, Hashable {
     settings = .initial
     pricing = .initial
     access = .initial
+    identity = nil
     removedAccounts = [:]
     revisions = [:]
   }
@@ -82,7 +85,8 @@ public struct ControlState: Sendable, Hashable {
     switch event {
     case .provider(let event):
       let revision = advance(event.id.stream)
-      Provider.evolve(&providers[event.id], event, revision: revision, time: time)
+      Provider.evolve(
+        &providers[event.id], event, revision: revision, position: position, time: time)
     case .account(let event):
       let revision = advance(event.id.stream)
       Account.evolve(
@@ -91,8 +95,8 @@ public struct ControlState: Sendable, Hashable {
       if case .removed(let id) = event { health[id] = nil }
     case .credential(let event):
       advance(event.account.credentialStream)
-      accounts[event.account]?.take(event, position: position)
-      removedAccounts[event.account]?.take(event, position: position)
+      accounts[event.account]?.credential.take(event, position: position, time: time)
+      removedAccounts[event.account]?.credential.take(event, position: position, time: time)
     case .health(let event):
       advance(event.account.healthStream)
       // Nothing is known of an account that is not there.
@@ -132,6 +136,12 @@ public struct ControlState: Sendable, Hashable {
       access.evolve(event, time: time)
       // Nothing that routing sees.
       return
+    case .gateway(.identified(let it)):
+      identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
+      return
+    case .gateway(.restored(let it)):
+      identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
+      return
     case .request, .gateway:
       return
     }
@@ -145,8 +155,7 @@ public struct ControlState: Sendable, Hashable {
     case .credential(let id), .health(let id):
       accounts[id] = Account(
         id: id, provider: ProviderID(""), name: "", priority: 1, weight: 1, isEnabled: true,
-        credentialGeneration: 0, credentialFingerprint: nil, credentialPosition: nil, revision: 0,
-        createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
+        revision: 0, createdAt: UnixNanoseconds(0), updatedAt: UnixNanoseconds(0))
     case .model(let id):
       providers[id.provider] = Provider(
         id: id.provider, name: "", dialect: .openai, baseURL: "", prefix: "", models: [],

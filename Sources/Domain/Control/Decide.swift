@@ -53,11 +53,13 @@ extension ControlState {
   fileprivate func missing(_ command: Command) -> Refusal? {
     switch command {
     case .provider(.add), .account(.add), .alias(.set), .combo(.set), .policy(.set),
-      .organisation(.create), .key(.create), .settings, .pricing, .access:
+      .organisation(.create), .key(.create), .settings, .pricing, .access, .node:
       nil
     case .provider(let command):
       providers[command.id] == nil ? Provider.unknown(command.id) : nil
     case .account(let command): accounts[command.id] == nil ? Account.unknown(command.id) : nil
+    case .credential(let command):
+      accounts[command.account] == nil ? Account.unknown(command.account) : nil
     case .health(let command):
       accounts[command.account] == nil ? Account.unknown(command.account) : nil
     case .model(let command):
@@ -110,8 +112,8 @@ extension ControlState {
       let events = try ownEvents(for: command, isUnresolved: false)
       try check(model)
       return events
-    case .alias(.remove), .combo(.remove), .policy(.remove), .health, .settings, .pricing,
-      .access:
+    case .alias(.remove), .combo(.remove), .policy(.remove), .credential, .health, .settings,
+      .pricing, .access, .node:
       return try ownEvents(for: command, isUnresolved: false)
     }
   }
@@ -125,7 +127,14 @@ extension ControlState {
     case .account(let command):
       let last = accounts[command.id] ?? removedAccounts[command.id]
       return try Account.decide(
-        command, accounts[command.id], generation: last?.credentialGeneration ?? 0)
+        command, accounts[command.id], last: last?.credential ?? .none, node: node)
+    case .credential(let command):
+      let account = accounts[command.account]
+      let provider = account.flatMap { providers[$0.provider] }
+      return try (account?.credential ?? .none).decide(
+        command, node: node, hasTokenEndpoint: provider?.oauth != nil
+      ).map(Event.credential)
+    case .node(let command): return try events(for: command)
     case .alias(let command):
       return try AliasTarget.decide(
         command, aliases[command.name], isUnresolved: isUnresolved

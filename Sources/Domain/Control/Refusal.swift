@@ -52,6 +52,10 @@ public struct Refusal: Error, Sendable, Hashable {
     case providerInUse = "provider_in_use"
     /// An organisation still has keys or policies; the message names them.
     case organisationInUse = "organisation_in_use"
+    /// A credential cannot be refreshed, or not now; the message says why.
+    case notRefreshable = "not_refreshable"
+    /// A refresh of the credential is under way.
+    case refreshInProgress = "refresh_in_progress"
   }
 
   /// The caller based the command on another revision than the current one.

@@ -133,3 +133,29 @@ extension GatewayEvent.ViewRebuilt: Payload {
     position = try reader.varint()
   }
 }
+
+extension GatewayEvent.Identified: Payload {
+  func write(to writer: inout RecordWriter) {
+    node.write(to: &writer)
+    writer.varint(incarnation)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    node = try NodeID(from: &reader)
+    incarnation = try reader.varint()
+  }
+}
+
+extension GatewayEvent.Restored: Payload {
+  func write(to writer: inout RecordWriter) {
+    node.write(to: &writer)
+    writer.varint(incarnation)
+    writer.varint(previous)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    node = try NodeID(from: &reader)
+    incarnation = try reader.varint()
+    previous = try reader.varint()
+  }
+}

@@ -27,6 +27,39 @@ public enum GatewayEvent: Sendable, Hashable {
   case lossAccepted(LossAccepted)
   case checkpointSigned(CheckpointSigned)
   case viewRebuilt(ViewRebuilt)
+  case identified(Identified)
+  case restored(Restored)
+
+  /// The log belongs to a node from here on.
+  public struct Identified: Sendable, Hashable {
+    /// Random, kept through copies and backups.
+    public var node: NodeID
+    /// Random, another one after each of those.
+    public var incarnation: UInt64
+
+    /// Made of its parts.
+    public init(node: NodeID, incarnation: UInt64) {
+      self.node = node
+      self.incarnation = incarnation
+    }
+  }
+
+  /// The data directory is a copy or a backup of the one that wrote everything before.
+  public struct Restored: Sendable, Hashable {
+    /// As before.
+    public var node: NodeID
+    /// Random, from here on.
+    public var incarnation: UInt64
+    /// Until here.
+    public var previous: UInt64
+
+    /// Made of its parts.
+    public init(node: NodeID, incarnation: UInt64, previous: UInt64) {
+      self.node = node
+      self.incarnation = incarnation
+      self.previous = previous
+    }
+  }
 
   /// A process opened the log and serves from it.
   public struct Started: Sendable, Hashable {

@@ -70,7 +70,7 @@ public struct HealthStreaks: Sendable {
         forget(report.account)
         continue
       }
-      if let position = account.credentialPosition, report.snapshot < position { continue }
+      if let position = account.credential.position, report.snapshot < position { continue }
       var health = changed[report.account] ?? state.health[report.account] ?? .unknown
       let threshold = report.policy.flatMap { state.policies[$0]?.failoverThreshold }
       for command in decide(it, health, threshold: threshold) {

@@ -181,7 +181,7 @@ private struct ReversalPlan {
     let stays = before?["provider"] == after?["provider"]
     if before != nil, !stays {
       units.append(Unit(rank: 2, commands: [.account(.remove(id))]))
-      if after == nil, state.accounts[id]?.credentialFingerprint != nil {
+      if after == nil, state.accounts[id]?.credential.fingerprint != nil {
         caveats.append(
           .init(
             stream: id.stream, message: "its credential is revoked with it",
@@ -327,8 +327,8 @@ private struct ReversalPlan {
             wanted != holder, !holder.hasPrefix("between-")
           else { continue }
           step = .account(.change(.init(id: it.id, name: name)))
-        case .provider, .account, .health, .model, .alias, .combo, .policy, .organisation, .key,
-          .settings, .pricing, .access:
+        case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
+          .organisation, .key, .settings, .pricing, .access, .node:
           continue
         }
         var outcome = state

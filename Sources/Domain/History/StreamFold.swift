@@ -67,10 +67,14 @@ extension Event {
       .organisation(.removed):
       true
     case .provider(.changed), .provider(.enabled), .provider(.disabled),
-      .provider(.modelsDiscovered), .provider(.healthCheckSet), .account(.changed),
+      .provider(.modelsDiscovered), .provider(.healthCheckSet), .provider(.oauthSet),
+      .account(.changed),
       .account(.enabled), .account(.disabled),
       .account(.degraded), .account(.restored), .account(.credentialSet), .credential(.revoked),
-      .credential(.expirySet), .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
+      .credential(.expirySet), .credential(.refreshAttempted), .credential(.refreshed),
+      .credential(.refreshRejected), .credential(.refreshFailed), .credential(.markedUncertain),
+      .credential(.released), .credential(.staleWriteRefused), .credential(.homeMoved),
+      .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
       .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),
       .organisation(.limitsSet), .organisation(.budgetsSet), .organisation(.paused),
       .organisation(.resumed), .health, .settings, .pricing, .access, .request, .gateway:

@@ -20,6 +20,11 @@ extension ControlState: Payload {
     settings.write(to: &writer)
     pricing.write(to: &writer)
     access.write(to: &writer)
+    writer.flag(identity != nil)
+    if let identity {
+      identity.node.write(to: &writer)
+      writer.varint(identity.incarnation)
+    }
     writer.count(revisions.count)
     for (stream, revision) in revisions.sorted(by: { $0.key < $1.key }) {
       writer.text(stream)
@@ -44,6 +49,9 @@ extension ControlState: Payload {
     settings = try Settings(from: &reader)
     pricing = try Pricing(from: &reader)
     access = try AccessState(from: &reader)
+    identity =
+      try reader.flag()
+      ? NodeIdentity(node: try NodeID(from: &reader), incarnation: try reader.varint()) : nil
     revisions = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try reader.varint())
     }
@@ -84,6 +92,10 @@ extension Provider: Payload {
     disabledModels.write(to: &writer)
     writer.flag(healthCheckSeconds != nil)
     healthCheckSeconds?.write(to: &writer)
+    writer.flag(oauth != nil)
+    oauth?.write(to: &writer)
+    writer.flag(oauthPosition != nil)
+    oauthPosition?.write(to: &writer)
     writer.flag(isEnabled)
     writer.varint(revision)
     writer.time(createdAt)
@@ -102,6 +114,8 @@ extension Provider: Payload {
     discoveredAt = try reader.flag() ? try reader.time() : nil
     disabledModels = try [String](from: &reader)
     healthCheckSeconds = try reader.flag() ? try reader.uint32() : nil
+    oauth = try reader.flag() ? try OAuthClient(from: &reader) : nil
+    oauthPosition = try reader.flag() ? try reader.varint() : nil
     isEnabled = try reader.flag()
     revision = try reader.varint()
     createdAt = try reader.time()
@@ -112,32 +126,23 @@ extension Provider: Payload {
 extension Account: Payload {
   private enum Flag {
     static let isEnabled: UInt64 = 1 << 0
-    static let fingerprint: UInt64 = 1 << 1
-    static let position: UInt64 = 1 << 2
-    static let degradation: UInt64 = 1 << 3
-    static let expiresAt: UInt64 = 1 << 4
-    static let all: UInt64 = 0b1_1111
+    static let degradation: UInt64 = 1 << 1
+    static let all: UInt64 = 0b11
   }
 
   func write(to writer: inout RecordWriter) {
     writer.varint(
-      Flag.isEnabled.when(isEnabled) | Flag.fingerprint.when(credentialFingerprint != nil)
-        | Flag.position.when(credentialPosition != nil)
-        | Flag.degradation.when(degradation != nil)
-        | Flag.expiresAt.when(credentialExpiresAt != nil))
+      Flag.isEnabled.when(isEnabled) | Flag.degradation.when(degradation != nil))
     id.write(to: &writer)
     provider.write(to: &writer)
     writer.text(name)
     priority.write(to: &writer)
     weight.write(to: &writer)
-    writer.varint(credentialGeneration)
-    if let credentialFingerprint { writer.fingerprint(credentialFingerprint) }
-    credentialPosition?.write(to: &writer)
+    credential.write(to: &writer)
     if let degradation {
       writer.text(degradation.reason)
       writer.time(degradation.since)
     }
-    credentialExpiresAt?.write(to: &writer)
     writer.varint(revision)
     writer.time(createdAt)
     writer.time(updatedAt)
@@ -151,13 +156,10 @@ extension Account: Payload {
     name = try reader.text()
     priority = try reader.uint32()
     weight = try reader.uint32()
-    credentialGeneration = try reader.varint()
-    credentialFingerprint = flags & Flag.fingerprint == 0 ? nil : try reader.fingerprint()
-    credentialPosition = try reader.optional(flags, Flag.position)
+    credential = try Credential(from: &reader)
     degradation =
       flags & Flag.degradation == 0
       ? nil : Degradation(reason: try reader.text(), since: try reader.time())
-    credentialExpiresAt = try reader.optional(flags, Flag.expiresAt)
     revision = try reader.varint()
     createdAt = try reader.time()
     updatedAt = try reader.time()

@@ -70,6 +70,7 @@ public struct GatewayProjection: Sendable, Hashable {
       }
       inFlight.apply(recorded)
     case .gateway(let event):
+      state.apply(recorded)
       // A start deals with all that was under way before it.
       if case .started = event { inFlight = InFlight() }
       life.apply(event, position: recorded.position)
@@ -159,7 +160,7 @@ public struct LifeFacts: Sendable, Hashable {
     case .gapOpened: openGap = position
     case .gapClosed(let fact): if fact.opened == openGap { openGap = nil }
     case .checkpointSigned: checkpoint = position
-    case .tailTruncated, .gap, .lossAccepted, .viewRebuilt: break
+    case .tailTruncated, .gap, .lossAccepted, .viewRebuilt, .identified, .restored: break
     }
   }
 }
@@ -183,14 +184,19 @@ extension GatewayProjection {
       case .requestDispatched, .requestDispatchedV2: self = .dispatch
       case .requestDeliveryFailed, .requestDeniedSummary: self = .nothing
       case .gatewayStarted, .gatewayStopped, .gatewayTailTruncated, .gatewayGap, .gatewayGapOpened,
-        .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned, .gatewayViewRebuilt:
+        .gatewayGapClosed, .gatewayLossAccepted, .gatewayCheckpointSigned, .gatewayViewRebuilt,
+        .gatewayIdentified, .gatewayRestored:
         self = .life
       case .providerAdded, .providerChanged, .providerEnabled, .providerDisabled, .providerRemoved,
         .accountAdded, .accountChanged, .accountEnabled, .accountDisabled, .accountRemoved,
         .credentialIssued, .credentialRevoked, .aliasSet, .aliasRemoved, .keyCreated, .keyChanged,
         .keyPaused, .keyResumed, .keyRevoked, .settingsChanged, .settingsAdminPasswordSet,
         .providerModelsDiscovered, .accountDegraded, .accountRestored, .accountCredentialSet,
-        .credentialExpirySet, .healthCooldownStarted, .healthCooldownEnded, .healthTested,
+        .credentialExpirySet, .credentialIssuedV2, .credentialRefreshAttempted,
+        .credentialRefreshed, .credentialRefreshRejected, .credentialRefreshFailed,
+        .credentialMarkedUncertain, .credentialReleased, .credentialStaleWriteRefused,
+        .credentialHomeMoved, .providerOAuthSet, .healthCooldownStarted, .healthCooldownEnded,
+        .healthTested,
         .healthNoted, .healthProbeStarted, .healthQuirkLearned, .providerHealthCheckSet,
         .settingsRoutingChanged, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved,
         .policySet,

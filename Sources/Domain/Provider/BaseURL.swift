@@ -102,3 +102,18 @@ enum BaseURL {
     }
   }
 }
+
+extension BaseURL {
+  /// Whether a checked URL leads to this machine: `localhost`, 127.0.0.0/8 or ::1.
+  static func isLoopback(_ url: String) -> Bool {
+    guard let scheme = url.firstRange(of: "://") else { return false }
+    let authority = url[scheme.upperBound...].prefix { $0 != "/" }
+    if authority.first == "[" {
+      return authority.dropFirst().prefix { $0 != "]" } == "::1"
+    }
+    let host = authority.prefix { $0 != ":" }
+    if host.lowercased() == "localhost" { return true }
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+  }
+}

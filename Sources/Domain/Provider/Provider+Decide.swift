@@ -33,7 +33,12 @@ extension Provider {
       return seconds == provider.healthCheckSeconds
         ? [] : [.healthCheckSet(.init(id: id, intervalSeconds: seconds))]
 
-    case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none),
+    case (.setOAuth(let id, let client), .some(let provider)):
+      let checked: OAuthClient? = if let client { try client.checked() } else { nil }
+      return checked == provider.oauth ? [] : [.oauthSet(.init(id: id, client: checked))]
+
+    case (.setOAuth, .none), (.change, .none), (.enable, .none), (.disable, .none),
+      (.remove, .none),
       (.discover, .none), (.setHealthCheck, .none):
       throw unknown(command.id)
     }
@@ -41,7 +46,8 @@ extension Provider {
 
   /// Takes in a fact; total.
   static func evolve(
-    _ state: inout Provider?, _ event: ProviderEvent, revision: UInt64, time: UnixNanoseconds
+    _ state: inout Provider?, _ event: ProviderEvent, revision: UInt64, position: UInt64,
+    time: UnixNanoseconds
   ) {
     switch event {
     case .added(let it):
@@ -57,6 +63,9 @@ extension Provider {
       state?.discoveredModels = it.models
       state?.discoveredAt = time
     case .healthCheckSet(let it): state?.healthCheckSeconds = it.intervalSeconds
+    case .oauthSet(let it):
+      state?.oauth = it.client
+      state?.oauthPosition = it.client?.secret == nil ? nil : position
     }
     state?.revision = revision
     state?.updatedAt = time

@@ -10,6 +10,7 @@ extension Provider {
       .setting("excludedModels", Image.Value(excludedModels))
       .setting("isActive", .flag(isEnabled))
       .setting("healthCheckSeconds", Image.Value(healthCheckSeconds))
+      .showing("oauth", oauth?.imageValue ?? .none)
       .showing("discoveredModels", Image.Value(discoveredModels))
   }
 
@@ -49,6 +50,21 @@ extension Provider {
       commands.append(.provider(.setHealthCheck(id, seconds: seconds)))
     }
     return commands
+  }
+}
+
+extension OAuthClient {
+  /// Field by field; of the client's secret only its fingerprint.
+  public var imageValue: Image.Value {
+    .record([
+      .init("kind", .text(kind)), .init("tokenUrl", .text(tokenURL)),
+      .init("authorizeUrl", Image.Value(authorizeURL)), .init("deviceUrl", Image.Value(deviceURL)),
+      .init("revokeUrl", Image.Value(revokeURL)), .init("clientId", .text(clientID)),
+      .init("clientSecret", Image.Value(secret?.short)), .init("scopes", Image.Value(scopes)),
+      .init("encoding", .text(encoding.name)), .init("leadSeconds", Image.Value(leadSeconds)),
+      .init("family", .text(isSharedFamily ? "per-client" : "per-account")),
+      .init("spacingSeconds", Image.Value(spacingSeconds)),
+    ])
   }
 }
 

@@ -22,6 +22,10 @@ public struct Provider: Sendable, Hashable {
   public var disabledModels: [String]
   /// Every how many seconds its accounts are tested: 5…86,400; nil: they are not.
   public var healthCheckSeconds: UInt32?
+  /// How tokens of its accounts are had and refreshed; nil: they have none that could be.
+  public var oauth: OAuthClient?
+  /// Position of the event whose sealed part holds the client's secret; nil: it has none.
+  public var oauthPosition: UInt64?
   /// Whether requests may go there.
   public var isEnabled: Bool
   /// Of `provider/<id>`.
@@ -69,6 +73,8 @@ public enum ProviderCommand: Sendable, Hashable {
   case discover(ProviderEvent.ModelsDiscovered)
   /// nil: its accounts are not tested.
   case setHealthCheck(ProviderID, seconds: UInt32?)
+  /// How tokens of its accounts are had and refreshed; nil: not any more.
+  case setOAuth(ProviderID, OAuthClient?)
 
   /// Whom the command is about.
   public var id: ProviderID {
@@ -77,6 +83,7 @@ public enum ProviderCommand: Sendable, Hashable {
     case .change(let it): it.id
     case .discover(let it): it.id
     case .setHealthCheck(let id, _): id
+    case .setOAuth(let id, _): id
     case .enable(let id), .disable(let id), .remove(let id): id
     }
   }

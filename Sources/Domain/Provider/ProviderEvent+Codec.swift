@@ -102,3 +102,64 @@ extension ProviderEvent.HealthCheckSet: Payload {
     intervalSeconds = try reader.optional(flags, Self.hasInterval)
   }
 }
+
+extension ProviderEvent.OAuthSet: Payload {
+  private static let hasClient: UInt64 = 1
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(Self.hasClient.when(client != nil))
+    id.write(to: &writer)
+    client?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Self.hasClient)
+    id = try ProviderID(from: &reader)
+    client = try reader.optional(flags, Self.hasClient)
+  }
+}
+
+extension OAuthClient: Payload {
+  private enum Flag {
+    static let authorizeURL: UInt64 = 1 << 0
+    static let deviceURL: UInt64 = 1 << 1
+    static let revokeURL: UInt64 = 1 << 2
+    static let secret: UInt64 = 1 << 3
+    static let isSharedFamily: UInt64 = 1 << 4
+    static let all: UInt64 = 0b1_1111
+  }
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(
+      Flag.authorizeURL.when(authorizeURL != nil) | Flag.deviceURL.when(deviceURL != nil)
+        | Flag.revokeURL.when(revokeURL != nil) | Flag.secret.when(secret != nil)
+        | Flag.isSharedFamily.when(isSharedFamily))
+    writer.text(kind)
+    writer.text(tokenURL)
+    authorizeURL?.write(to: &writer)
+    deviceURL?.write(to: &writer)
+    revokeURL?.write(to: &writer)
+    writer.text(clientID)
+    if let secret { writer.fingerprint(secret) }
+    scopes.write(to: &writer)
+    writer.byte(encoding.rawValue)
+    leadSeconds.write(to: &writer)
+    spacingSeconds.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    let flags = try reader.flags(known: Flag.all)
+    kind = try reader.text()
+    tokenURL = try reader.text()
+    authorizeURL = try reader.optional(flags, Flag.authorizeURL)
+    deviceURL = try reader.optional(flags, Flag.deviceURL)
+    revokeURL = try reader.optional(flags, Flag.revokeURL)
+    clientID = try reader.text()
+    secret = flags & Flag.secret == 0 ? nil : try reader.fingerprint()
+    scopes = try [String](from: &reader)
+    encoding = try reader.one(of: Encoding.self)
+    leadSeconds = try reader.uint32()
+    isSharedFamily = flags & Flag.isSharedFamily != 0
+    spacingSeconds = try reader.uint32()
+  }
+}

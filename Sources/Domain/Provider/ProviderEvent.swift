@@ -22,6 +22,22 @@ public enum ProviderEvent: Sendable, Hashable {
   case removed(ProviderID)
   case modelsDiscovered(ModelsDiscovered)
   case healthCheckSet(HealthCheckSet)
+  /// A client's secret is the event's sealed part.
+  case oauthSet(OAuthSet)
+
+  /// How tokens of its accounts are had and refreshed.
+  public struct OAuthSet: Sendable, Hashable {
+    /// Whom it is about.
+    public var id: ProviderID
+    /// nil: not any more.
+    public var client: OAuthClient?
+
+    /// Made of its parts.
+    public init(id: ProviderID, client: OAuthClient?) {
+      self.id = id
+      self.client = client
+    }
+  }
 
   /// Everything a provider begins with.
   public struct Added: Sendable, Hashable {

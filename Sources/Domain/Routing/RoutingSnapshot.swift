@@ -303,7 +303,7 @@ public final class RoutingSnapshot: Sendable {
     if !provider.isEnabled { return .providerDisabled }
     if !account.isEnabled { return .disabled }
     if account.degradation != nil { return .degraded }
-    return account.credentialFingerprint == nil ? .noCredential : nil
+    return account.credential.fingerprint == nil ? .noCredential : nil
   }
 
   private static func timed(
@@ -311,7 +311,7 @@ public final class RoutingSnapshot: Sendable {
   ) -> SnapshotAccount.Timed? {
     let timed = SnapshotAccount.Timed(
       cooldown: health?.cooldown, modelCooldowns: health?.modelCooldowns ?? [:],
-      expiresAt: account.credentialExpiresAt)
+      expiresAt: account.credential.expiresAt)
     let isEmpty =
       timed.cooldown == nil && timed.modelCooldowns.isEmpty && timed.expiresAt == nil
     return isEmpty ? nil : timed

@@ -99,7 +99,7 @@ struct CompletenessCheck {
     case .lossAccepted(let it):
       out.acceptedLosses += 1
       if it.first <= it.last { out.acceptedPositions += it.last - it.first + 1 }
-    case .stopped, .checkpointSigned, .viewRebuilt: return
+    case .stopped, .checkpointSigned, .viewRebuilt, .identified, .restored: return
     }
     guard out.statements.count < 10 else { return }
     let words = EventLine.text(entry, before: .initial)

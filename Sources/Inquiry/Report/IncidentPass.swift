@@ -88,7 +88,7 @@ struct IncidentPass {
     report.unrecorded.openSince = fold.openGap
     for account in fold.state.accounts.values.sorted(by: { $0.id < $1.id }) {
       let last = report.main?.last.time ?? to
-      if let end = account.credentialExpiresAt,
+      if let end = account.credential.expiresAt,
         end.rawValue >= began.time.rawValue - 900_000_000_000,
         end <= last
       {
@@ -232,7 +232,14 @@ struct IncidentPass {
           place: moment.place,
           what: "from here on outcomes may be missing: \(Shown.text(it.reason))"))
     case .gapClosed: report.unrecorded.apply(.gateway(event))
-    case .stopped, .checkpointSigned, .viewRebuilt: break
+    case .restored:
+      report.doubts.append(
+        .init(
+          place: moment.place,
+          what:
+            "the data directory is a copy or a backup: what was written after it was made is not here"
+        ))
+    case .stopped, .checkpointSigned, .viewRebuilt, .identified: break
     }
     if report.doubts.count > 200 { report.doubts.removeLast() }
   }

@@ -145,6 +145,11 @@ enum EventFields {
         .init("id", .text(it.id.rawValue)),
         .init("intervalSeconds", .count(it.intervalSeconds.map(UInt64.init))),
       ]
+    case .oauthSet(let it):
+      return [
+        .init("id", .text(it.id.rawValue)),
+        .init("oauth", it.client.map { .object(oauth($0)) } ?? .null),
+      ]
     }
   }
 
@@ -170,23 +175,6 @@ enum EventFields {
       ]
     case .enabled(let id), .disabled(let id), .restored(let id), .removed(let id):
       return [.init("id", .text(id.rawValue))]
-    }
-  }
-
-  private static func credential(_ event: CredentialEvent) -> Members {
-    switch event {
-    case .issued(let it):
-      [
-        .init("account", .text(it.account.rawValue)),
-        .init("generation", .count(it.generation)),
-        .init("fingerprint", .text(Shown.hex(it.fingerprint.rawValue))),
-      ]
-    case .revoked(let id): [.init("account", .text(id.rawValue))]
-    case .expirySet(let it):
-      [
-        .init("account", .text(it.account.rawValue)), .init("generation", .count(it.generation)),
-        .init("expiresAt", .text(it.expiresAt.map { rfc3339($0) })),
-      ]
     }
   }
 
@@ -362,6 +350,17 @@ enum EventFields {
       [
         .init("view", .text(it.view)), .init("reason", .text(it.reason.name)),
         .init("position", .count(it.position)),
+      ]
+    case .identified(let it):
+      [
+        .init("node", .text(it.node.rawValue)),
+        .init("incarnation", .text(Shown.incarnation(it.incarnation))),
+      ]
+    case .restored(let it):
+      [
+        .init("node", .text(it.node.rawValue)),
+        .init("incarnation", .text(Shown.incarnation(it.incarnation))),
+        .init("previous", .text(Shown.incarnation(it.previous))),
       ]
     }
   }

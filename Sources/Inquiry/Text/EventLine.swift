@@ -84,6 +84,10 @@ enum EventLine {
     case .healthCheckSet(let it):
       return "\(title): its accounts are "
         + (it.intervalSeconds.map { "tested every \($0) s" } ?? "not tested any more")
+    case .oauthSet(let it):
+      guard let client = it.client else { return "\(title): its tokens are not refreshed any more" }
+      return "\(title): tokens are refreshed at \(Shown.text(client.tokenURL)) as client "
+        + "\(Shown.text(client.clientID)), \(client.leadSeconds) s before they end"
     }
   }
 
@@ -107,18 +111,6 @@ enum EventLine {
     case .credentialSet(let it):
       return "\(title): an operator issued credential generation \(it.generation)"
     case .removed: return "\(title) removed"
-    }
-  }
-
-  private static func credential(_ event: CredentialEvent, _ state: ControlState) -> String {
-    switch event {
-    case .issued(let it):
-      "credential of \(name(it.account, state)) issued: generation \(it.generation), fingerprint "
-        + Shown.fingerprint(it.fingerprint)
-    case .revoked(let id): "credential of \(name(id, state)) revoked"
-    case .expirySet(let it):
-      "credential of \(name(it.account, state)), generation \(it.generation), "
-        + (it.expiresAt.map { "expires \(rfc3339($0))" } ?? "has no known end")
     }
   }
 
@@ -313,6 +305,11 @@ enum EventLine {
       "checkpoint signed: everything through \(it.epoch):\(it.position)"
     case .viewRebuilt(let it):
       "view \(Shown.text(it.view)) made anew through \(it.position): \(why(it.reason))"
+    case .identified(let it):
+      "the log is node \(Shown.text(it.node.rawValue)), incarnation \(Shown.incarnation(it.incarnation))"
+    case .restored(let it):
+      "the data directory of node \(Shown.text(it.node.rawValue)) is a copy or a backup: incarnation "
+        + "\(Shown.incarnation(it.previous)) → \(Shown.incarnation(it.incarnation))"
     }
   }
 }

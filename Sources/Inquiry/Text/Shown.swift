@@ -54,6 +54,11 @@ public enum Shown {
     hex(fingerprint.rawValue.prefix(6)) + "…"
   }
 
+  /// Sixteen hexadecimal digits.
+  static func incarnation(_ incarnation: UInt64) -> String {
+    hex(withUnsafeBytes(of: incarnation.bigEndian) { [UInt8]($0) })
+  }
+
   static func models(_ models: [ProviderModel]) -> String {
     if models.isEmpty { return "none" }
     return models.map { model in

@@ -78,9 +78,9 @@ extension StateReport {
         "\(Shown.text(it.provider.rawValue))/\(Shown.text(it.name))", Shown.text(it.id.rawValue),
         (it.isEnabled ? "enabled" : "disabled")
           + (it.degradation.map { ", degraded: \(Shown.text($0.reason))" } ?? ""),
-        String(it.priority), String(it.weight), String(it.credentialGeneration),
-        it.credentialFingerprint.map(Shown.fingerprint) ?? "no credential",
-        it.credentialExpiresAt.map { rfc3339($0) } ?? "–", String(it.revision),
+        String(it.priority), String(it.weight), String(it.credential.generation),
+        it.credential.fingerprint.map(Shown.fingerprint) ?? "no credential",
+        it.credential.expiresAt.map { rfc3339($0) } ?? "–", String(it.revision),
         change(it.id.stream, it.id.credentialStream))
     }
     return table

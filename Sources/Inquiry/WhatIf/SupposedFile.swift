@@ -66,7 +66,7 @@ public struct SupposedFile: Sendable, Hashable {
         guard let secret = account.secret,
           let old = state.accounts.values.first(where: {
             $0.provider == provider.id && $0.name == account.name
-          }), let fingerprint = old.credentialFingerprint
+          }), let fingerprint = old.credential.fingerprint
         else { continue }
         known[secret.revealed] = fingerprint
       }

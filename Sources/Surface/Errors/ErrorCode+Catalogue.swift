@@ -256,6 +256,12 @@ extension ErrorCode {
     case .organisationInUse:
       .conflict(
         "The organisation is still needed.", "Revoke its keys and remove its policies first.")
+    case .notRefreshable:
+      .conflict(
+        "The credential cannot be refreshed, or not now.",
+        "Read the account's credential to see why; issue a new one, sign in again, or release it.")
+    case .refreshInProgress:
+      .conflict("The credential is being refreshed.", "Try again in a moment.")
     case .unknownTarget:
       .request(
         400, "The name points to nothing that is known.",

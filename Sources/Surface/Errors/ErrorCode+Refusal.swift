@@ -23,6 +23,8 @@ extension ErrorCode {
     case .notActive: self = .notActive
     case .providerInUse: self = .providerInUse
     case .organisationInUse: self = .organisationInUse
+    case .notRefreshable: self = .notRefreshable
+    case .refreshInProgress: self = .refreshInProgress
     }
   }
 }

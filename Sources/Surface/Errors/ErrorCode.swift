@@ -72,6 +72,8 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case notActive = "not_active"
   case providerInUse = "provider_in_use"
   case organisationInUse = "organisation_in_use"
+  case notRefreshable = "not_refreshable"
+  case refreshInProgress = "refresh_in_progress"
   case unknownTarget = "unknown_target"
   case ambiguousTarget = "ambiguous_target"
   case aliasOfAlias = "alias_of_alias"

@@ -30,6 +30,7 @@ extension Endpoint {
     case .addAccount: .addAccount
     case .getAccount: .getAccount
     case .changeAccount: .changeAccount
+    case .issueCredential: .issueCredential
     case .removeAccount: .removeAccount
     case .testAccount: .testAccount
     case .endCooldown: .endCooldown

@@ -28,6 +28,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case addAccount
   case getAccount
   case changeAccount
+  case issueCredential
   case removeAccount
   case testAccount
   case endCooldown

@@ -94,6 +94,9 @@ public enum Routes {
     configure(.addAccount, .post, "/api/providers", "Add an account"),
     configure(.getAccount, .get, "/api/providers/{id}", "Show an account"),
     configure(.changeAccount, .put, "/api/providers/{id}", "Change an account"),
+    configure(
+      .issueCredential, .put, "/api/providers/{id}/credential",
+      "Put another access token in force for an account"),
     configure(.removeAccount, .delete, "/api/providers/{id}", "Remove an account"),
     configure(.listProviderModels, .get, "/api/models", "List the providers' models"),
     configure(

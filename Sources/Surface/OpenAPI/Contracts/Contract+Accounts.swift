@@ -35,15 +35,44 @@ extension Contract {
       ), .optional("errorCode", Schema.integer(100...599).orNull),
     ], [.field("connection", .named(.account))],
     errors: [.unknownAccount, .nameCollision, .sampleKey])
+  static let issueCredential = write(
+    [
+      .field("accessToken", .token), .optional("refreshToken", .token),
+      .optional("idToken", .token),
+      .optional("expiresAt", Schema.time.orNull.described("Null: not known.")),
+      .optional(
+        "expiresIn",
+        Schema.integer(1...315_360_000).orNull.described("Seconds from now, in place of expiresAt.")
+      ),
+    ], [.field("connection", .named(.account))], errors: [.unknownAccount, .sampleKey])
   static let removeAccount = removal(
     [.field("message", .string), .field("id", .identifier)], errors: [.unknownAccount])
 }
 
 extension Schema {
+  /// An access token or a refresh token as it is sent.
+  static let token = string(1...16_384, matching: "[!-~]{1,16384}")
+
+  static let heldCredential = object([
+    .field("kind", .choice(["api_key", "token", "oauth"])), .field("generation", .count),
+    .field("homeEpoch", .count.described("Grows when another node becomes its home.")),
+    .field("home", .string.orNull.described("The only node that refreshes it.")),
+    .field("isHome", .bool.described("This node is that.")), .field("canRefresh", .bool),
+    .field("standing", .choice(["usable", "uncertain", "reauth_required"])),
+    .field("reason", .string.orNull.described("Why it is not usable, as a short word.")),
+    .field("attempt", Schema.count.orNull.described("Position of the refresh that made it so.")),
+    .field("expiresAt", Schema.time.orNull.described("Null: not known.")),
+    .field("refreshing", .bool), .field("nextRefreshAt", Schema.time.orNull),
+    .field("failures", .count.described("Refreshes that failed in a row.")),
+    .field(
+      "lastFailure", Schema.object([.field("code", .string), .field("at", .time)]).orNull),
+  ])
+
   static let account = object(
     [
       .field("id", .identifier), .field("provider", .identifier), .field("name", .string),
-      .field("authType", .choice(["apikey"])), .field("priority", .priority),
+      .field("authType", .choice(["apikey", "access_token", "oauth"])),
+      .field("priority", .priority),
       .field("weight", .weight), .field("isActive", .bool), .field("testStatus", .testStatus),
       .field(
         "rateLimitedUntil", Schema.time.orNull.described("Null: the account does not cool.")),
@@ -58,6 +87,7 @@ extension Schema {
         "degraded",
         Schema.object([.field("reason", .string), .field("since", .time)]).orNull.described(
           "An operator took it out; only an operator puts it back.")),
+      .field("credential", .heldCredential),
       .field("expiresAt", Schema.time.orNull.described("Of the credential; null: not known.")),
       .field("hasCredential", .bool),
       .field("credentialGeneration", .count.described("How many credentials the account has had.")),

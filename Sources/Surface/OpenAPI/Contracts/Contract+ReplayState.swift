@@ -83,6 +83,7 @@ extension Schema {
       .field("isEnabled", .bool), .field("priority", .count), .field("weight", .count),
       .field("credentialGeneration", .count),
       .field("credentialFingerprint", Schema.string.orNull),
+      .field("credentialStanding", .choice(["usable", "uncertain", "reauth_required"])),
       .field("credentialExpiresAt", Schema.time.orNull),
       .field("credentialLastChange", Schema.streamChange.orNull),
       .field(

@@ -1,0 +1,92 @@
+import Domain
+import HTTPTypes
+import Surface
+
+/// `/api/providers/{id}/credential`: generations of an account's secret.
+extension AdminService {
+  /// Puts an access token in force as the next generation, whoever held the one before.
+  func issueCredential(_ call: AdminCall) async throws -> AdminAnswer {
+    let reference = try call.parameter("id")
+    var fields = try call.fields()
+    guard let access = try fields.changedCredential("accessToken", most: 16_384) else {
+      throw APIFault(.missingField, "accessToken is missing", field: "accessToken")
+    }
+    let material = CredentialMaterial(
+      access: access, refresh: try fields.changedCredential("refreshToken", most: 16_384),
+      identity: try fields.changedCredential("idToken", most: 16_384))
+    let expiresAt = try Self.expiry(&fields, now: edge.now())
+    try fields.finish()
+    let terms = CredentialTerms(
+      fingerprint: control.vault.fingerprint(material.encoded), kind: .token,
+      canRefresh: material.refresh != nil, expiresAt: expiresAt)
+    let id = try Self.account(reference, control.state).id
+    let outcome = try await control.execute(provenance: call.provenance) { state in
+      guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
+      try call.requireRevision(of: account)
+      var changes = [Change(.account(.issueCredential(id, terms)), secret: material.encoded)]
+      // What a call with the old one led to says nothing of the new one.
+      if state.health[id]?.cooldown?.needsProof == true {
+        changes += Self.endingCooldown(of: id, state)
+      }
+      return changes
+    }
+    return one(try Self.account(id.rawValue, outcome.state), outcome.state)
+  }
+
+  /// `expiresAt` as a time, or `expiresIn` as seconds from now; nil: neither.
+  private static func expiry(
+    _ fields: inout ObjectReader, now: UnixNanoseconds
+  ) throws -> UnixNanoseconds? {
+    let text = try fields.optionalString("expiresAt")
+    let seconds = try fields.optionalInt("expiresIn", in: 1...315_360_000)
+    if text != nil, seconds != nil {
+      throw fields.fault(
+        "expiresIn", "expiresAt and expiresIn are both given", remedy: "Send one of them.")
+    }
+    if let seconds { return UnixNanoseconds(now.rawValue + seconds * 1_000_000_000) }
+    guard let text else { return nil }
+    guard let time = parseRFC3339(text) else {
+      throw fields.fault(
+        "expiresAt", "expiresAt is not a time",
+        remedy: "Send RFC 3339, for example 2030-01-01T00:00:00Z, or expiresIn in seconds.")
+    }
+    return time
+  }
+}
+
+extension Credential {
+  /// As operators see it: everything but the secret.
+  func json(_ account: Account, _ state: ControlState) -> JSONValue {
+    let lead = state.providers[account.provider]?.oauth?.leadSeconds
+    let next = isHome(of: state.node) ? lead.flatMap { refreshDue(leadSeconds: $0) } : nil
+    return [
+      "kind": JSONValue(kind.name), "generation": JSONValue(generation),
+      "homeEpoch": JSONValue(homeEpoch), "home": JSONValue((home ?? state.node)?.rawValue),
+      "isHome": JSONValue(isHome(of: state.node)), "canRefresh": JSONValue(canRefresh),
+      "standing": JSONValue(standing.name), "reason": JSONValue(reason),
+      "attempt": JSONValue(namedAttempt), "expiresAt": JSONValue(expiresAt),
+      "refreshing": JSONValue(attempt != nil), "nextRefreshAt": JSONValue(next),
+      "failures": JSONValue(failures),
+      "lastFailure": lastFailure.map { ["code": JSONValue($0.code), "at": JSONValue($0.at)] }
+        ?? .null,
+    ]
+  }
+
+  /// Why it is not usable, as a stable word.
+  private var reason: String? {
+    switch standing {
+    case .usable: nil
+    case .uncertain(let it): it.reason.name
+    case .reauthRequired(let it): it.code
+    }
+  }
+
+  /// Position of the attempt that made it so.
+  private var namedAttempt: UInt64? {
+    switch standing {
+    case .usable: nil
+    case .uncertain(let it): it.attempt
+    case .reauthRequired(let it): it.attempt
+    }
+  }
+}
