@@ -28,7 +28,7 @@ def clients_hang_up(stage):
 
 
 @incident("", "402 for a whole organisation in the middle of the month.",
-          blame("organisation/acme.budgets"), (["history", "organisation/acme"], r"^\d+ +{at} "))
+          blame("organisation/acme.budgets"), (["history", "organisation/acme"], r"^\d+ +{at} "), in_gate=False)
 def budget_in_cents(stage):
     stage.ask(200, 4)
     stage.culprit(
@@ -60,7 +60,7 @@ def old_file_applied(stage):
     stage.ask(200)
 
 
-@incident("", "The file says one thing, the gateway does the other.", DRIFT, blame("account/mock-a2.priority"))
+@incident("", "The file says one thing, the gateway does the other.", DRIFT, blame("account/mock-a2.priority"), in_gate=False)
 def edit_under_the_file(stage):
     stage.api("PUT", "/api/providers/mock-a2", {"priority": 7})
     stage.apply(("priority: 2", "priority: 3"))
@@ -91,7 +91,7 @@ def form_of_yesterday(stage):
           (["window", "--status", "5xx"], None), (["bisect", "--predicate", "errors > 20% over 5m of 10"], None),
           EXPLAIN, DRIFT,
           # An edit of the same moment to an account whose calls all failed stands beside it.
-          report())
+          report(), in_gate=False)
 def errors_of_an_afternoon(stage):
     stage.apply(("fast: mock/gpt-4o-mini", f"fast: {LARGE}"))
     stage.minutes(2, 200)

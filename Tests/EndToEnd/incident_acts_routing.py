@@ -44,7 +44,7 @@ def combo_over_alias(stage):
 
 
 @incident("A3", "`spare/…` is unknown since the new provider came.",
-          bisect("provider/spare.prefix = reserve"), blame("provider/spare.prefix"))
+          bisect("provider/spare.prefix = reserve"), blame("provider/spare.prefix"), in_gate=False)
 def prefix_made_room(stage):
     stage.ask(200, model="spare/gpt-4o-mini")
     node = {"id": "depot", "baseUrl": stage.upstream.base_url, "prefix": "spare", "models": [{"name": "gpt-4o-mini"}]}
@@ -53,7 +53,7 @@ def prefix_made_room(stage):
     stage.ask(404, model="spare/gpt-4o-mini")
 
 
-@incident("A5", "503 for `fast`: no account. All accounts are well.", EXPLAIN, blame("provider/mock.isActive"), report())
+@incident("A5", "503 for `fast`: no account. All accounts are well.", EXPLAIN, blame("provider/mock.isActive"), report(), in_gate=False)
 def provider_switched_off(stage):
     stage.minutes(10, 200)
     stage.culprit("provider/mock", "provider.", stage.api, "PUT", "/api/provider-nodes/mock", {"isActive": False})
@@ -61,7 +61,7 @@ def provider_switched_off(stage):
 
 
 @incident("R25", "404 for a model that is in the contract.",
-          bisect("provider/mock.excludedModels = [gpt-4o*]"), blame("provider/mock.excludedModels"))
+          bisect("provider/mock.excludedModels = [gpt-4o*]"), blame("provider/mock.excludedModels"), in_gate=False)
 def excluded_by_a_star(stage):
     stage.ask(200, model=MINI)
     stage.culprit(
@@ -83,7 +83,7 @@ def wrong_credential(stage):
 
 
 @incident("C5 C13", "429 for everybody, and it does not pass.",
-          bisect("account/mock-a2 is cooling"), EXPLAIN, blame("health/mock-a2.cooldownRule"))
+          bisect("account/mock-a2 is cooling"), EXPLAIN, blame("health/mock-a2.cooldownRule"), in_gate=False)
 def long_reset(stage):
     stage.minutes(10, 200)
     late = {"status": 429, "reset": {"form": "retry-after", "in": "55m"}}
@@ -111,7 +111,7 @@ def degrade_forgotten(stage):
 
 
 @incident("C8", "An account is put aside for every single hiccup since the new policy.",
-          blame("policy/acme/gpt-4o-mini.failoverThreshold"), EXPLAIN)
+          blame("policy/acme/gpt-4o-mini.failoverThreshold"), EXPLAIN, in_gate=False)
 def threshold_of_one(stage):
     rows = [{"backend_id": f"mock-{name}", "weight": 50} for name in ("a1", "a2")]
     policy = {"organization_id": "acme", "model": "gpt-4o-mini", "backends": rows}
@@ -128,7 +128,7 @@ def threshold_of_one(stage):
 
 @incident("C12", "The metered account is billed for half of the traffic.",
           bisect(f"{STRATEGY} = round-robin"), blame(STRATEGY), EXPLAIN,
-          (["what-if", "--set", f"{STRATEGY}=fill-first"], None))
+          (["what-if", "--set", f"{STRATEGY}=fill-first"], None), in_gate=False)
 def strategy_changed(stage):
     stage.ask(200, 6)
     stage.culprit(

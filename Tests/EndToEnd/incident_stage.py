@@ -60,6 +60,8 @@ class Stage:
         self.children, self.request, self.at, self.event = [], None, None, None
         #: What came of it here, of what the act saw: without positions, ports or times.
         self.outcome = None
+        #: What may not be in its bundle beside `SECRETS`.
+        self.secrets = []
         #: What questions put in for a word in braces, and the range of the bundle.
         self.words, self.range = {}, []
 
@@ -209,18 +211,20 @@ def require(holds, said):
 
 
 class Incident:
-    def __init__(self, name, reports, page, questions, act):
+    def __init__(self, name, reports, page, questions, in_gate, act):
         self.name, self.reports, self.page, self.questions, self.act = name, reports, page, questions, act
+        #: Whether it is acted out whenever all tests run, or by `make incidents` alone.
+        self.in_gate = in_gate
 
 
 INCIDENTS = []
 
 
-def incident(reports, page, *questions):
+def incident(reports, page, *questions, in_gate=True):
     """An act: the reports of the field that it stands for (none: our own), what the page said that woke somebody, and
     pairs of a question (words behind `replay`) and the pattern of the culprit in its answer; no pattern: only kept."""
     def keep(act):
-        INCIDENTS.append(Incident(act.__name__.replace("_", "-"), reports.split(), page, questions, act))
+        INCIDENTS.append(Incident(act.__name__.replace("_", "-"), reports.split(), page, questions, in_gate, act))
         return act
 
     return keep

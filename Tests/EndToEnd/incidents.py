@@ -20,6 +20,7 @@ from pathlib import Path
 import cases
 from bundle_reader import Bundle
 from incident_acts import INCIDENTS, SECRETS, Stage
+from incident_stage import require
 from support import ROOT, Simulator, program
 
 KEPT = ROOT / "Fixtures" / "incidents"
@@ -42,11 +43,11 @@ def named(pattern, at, answer):
     return re.search(pattern.replace("{at}", rf"(?<![\d:]){re.escape(at)}"), answer, re.M) is not None
 
 
-def leaked(path):
-    """The secrets that are in a bundle's bytes, as they are or unpacked."""
+def leaked(path, more=()):
+    """The secrets, and of `more`, that are in a bundle's bytes, as they are or unpacked."""
     data = path.read_bytes()
     everything = b"\0".join([data, *Bundle(data).unpacked])
-    return [secret for secret in SECRETS if secret.encode() in everything]
+    return [secret for secret in [*SECRETS, *more] if secret.encode() in everything]
 
 
 def perform(incident, directory):
@@ -61,6 +62,7 @@ def perform(incident, directory):
             capture_output=True, text=True, timeout=60)
         if made.returncode != 0:
             raise AssertionError(made.stderr)
+        require(not leaked(directory / FILE, stage.secrets), "a token is in the bundle")
         words = {**stage.words, "{request}": stage.request, "{key}": getattr(stage, "key", None)}
     questions = []
     for question, pattern in incident.questions:

@@ -13,8 +13,8 @@ UPDATES = os.environ.get("UPDATE_GOLDEN") == "1"
 
 
 class IncidentTests(unittest.TestCase):
-    def test_each_is_acted_out_anew_and_its_bundle_names_the_culprit(self):
-        for incident, told, found, verbs in act_all(INCIDENTS):
+    def test_each_of_the_gate_is_acted_out_anew_and_its_bundle_names_the_culprit(self):
+        for incident, told, found, verbs in act_all([one for one in INCIDENTS if one.in_gate]):
             with self.subTest(incident.name):
                 self.assertEqual(found, [])
                 if not incident.questions:
