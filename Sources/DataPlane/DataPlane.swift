@@ -38,28 +38,33 @@ public final class DataPlane: Sendable {
   /// - Parameters:
   ///   - limiter: what counts limits and budgets, beginning with what the log tells.
   ///   - health: where the ends of attempts are reported; nil: nobody wants to know.
+  ///   - credentials: where a newer credential comes from; nil: from nowhere.
   /// - Throws: the listener's I/O error, or a TLS error for unusable `upstreamTrust`.
   public static func start(
     options: DataPlaneOptions, board: SnapshotBoard, store: EventStore,
     fingerprinter: any KeyFingerprinter, fallback: any Fallback, limiter: Limiter,
-    health: (any HealthSink)? = nil, logger: Logger,
+    health: (any HealthSink)? = nil, credentials: (any CredentialSource)? = nil, logger: Logger,
     clock: any GatewayClock = SystemGatewayClock()
   ) async throws -> DataPlane {
     try await start(
       options: options, board: board, log: store, fingerprinter: fingerprinter,
-      fallback: fallback, limiter: limiter, health: health, logger: logger, clock: clock)
+      fallback: fallback, limiter: limiter, health: health, credentials: credentials,
+      logger: logger,
+      clock: clock)
   }
 
   /// The same on any log.
   static func start(
     options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
     fingerprinter: any KeyFingerprinter, fallback: any Fallback, limiter: any LimitStore,
-    health: (any HealthSink)? = nil,
+    health: (any HealthSink)? = nil, credentials: (any CredentialSource)? = nil,
     logger: Logger = Logger(label: "signalbox.dataplane"), clock: any GatewayClock
   ) async throws -> DataPlane {
     let plane = PlaneContext(
       options: options, board: board, log: log, fingerprinter: fingerprinter,
-      fallback: fallback, limiter: limiter, health: health, logger: logger, clock: clock,
+      fallback: fallback, limiter: limiter, health: health, credentials: credentials,
+      logger: logger,
+      clock: clock,
       tls: try tlsContext(options.upstreamTrust))
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.loops))
     plane.lookups.start()

@@ -164,6 +164,11 @@ struct Gateway {
     let start = try await control.noteStart(
       GatewayLife(
         version: Build.version, recording: options.recording, listen: "\(options.address)"))
+    if try await control.identify(directory: options.directory) {
+      logger.warning(
+        "the data directory is a copy or a backup: refresh tokens in it are uncertain, and not presented before an operator releases them"
+      )
+    }
     if start.interrupted > 0 {
       logger.warning(
         "requests of an earlier life were interrupted",
@@ -181,6 +186,9 @@ struct Gateway {
     let keeping = Task { await keeper.run() }
     let health = HealthKeeper(control: control, logger: logger)
     let judging = Task { await health.run() }
+    let credentials = CredentialKeeper(
+      control: control, endpoint: try TokenClient(trust: certificates), logger: logger)
+    try await credentials.recover()
     let probe = PlaneProbe()
     let spans = collector.map { named in
       SpanExporter(
@@ -195,11 +203,11 @@ struct Gateway {
     do {
       let first = try await configure(control, file, password)
       let responder = await responder(
-        control, probe, limiter, views, signer, metrics, figures)
+        control, probe, credentials, limiter, views, signer, metrics, figures)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
-          control, board, health, responder, limiter, certificates, identity,
+          control, board, health, credentials, responder, limiter, certificates, identity,
           tellsSpans: spans != nil)
         probe.serve(plane)
         figures.serve(plane)
@@ -207,11 +215,13 @@ struct Gateway {
         let telling = Task { if !first.setsPassword { await tellOfPassword(control) } }
         let reloading = Task { await reload(identity) }
         let testing = Task { await monitor.run() }
+        let refreshing = Task { await credentials.run() }
         let trimming = Task { await FreedMemory.keepLittle() }
         defer {
           telling.cancel()
           reloading.cancel()
           testing.cancel()
+          refreshing.cancel()
           trimming.cancel()
         }
         (reason, cut) = try await wait(plane, signals)
@@ -232,6 +242,8 @@ struct Gateway {
       await keeping.value
       throw error
     }
+    // A refresh under way is worth waiting for: what it brings would else be lost.
+    await credentials.finish()
     signing.cancel()
     keeping.cancel()
     judging.cancel()
@@ -302,8 +314,9 @@ struct Gateway {
   }
 
   private func responder(
-    _ control: ControlPlane, _ probe: PlaneProbe, _ limiter: Limiter, _ views: ViewKeeper,
-    _ signer: CheckpointSigner, _ metrics: MetricsKeeper, _ figures: PlaneFigures
+    _ control: ControlPlane, _ probe: PlaneProbe, _ credentials: CredentialKeeper,
+    _ limiter: Limiter, _ views: ViewKeeper, _ signer: CheckpointSigner, _ metrics: MetricsKeeper,
+    _ figures: PlaneFigures
   ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
     return await AdminResponder(
@@ -316,7 +329,7 @@ struct Gateway {
         recording: options.recording,
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
-        build: Build.info), probe: probe,
+        build: Build.info), probe: probe, credentials: credentials,
       usage: LimiterUsage(limiter: limiter), views: views, signer: signer, metrics: metrics,
       figures: figures, logger: logger)
   }
@@ -335,7 +348,8 @@ struct Gateway {
 
   private func listen(
     _ control: ControlPlane, _ board: SnapshotBoard, _ health: HealthKeeper,
-    _ responder: AdminResponder, _ limiter: Limiter, _ certificates: [UInt8]?,
+    _ credentials: CredentialKeeper, _ responder: AdminResponder, _ limiter: Limiter,
+    _ certificates: [UInt8]?,
     _ identity: ServerIdentity?, tellsSpans: Bool
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
@@ -356,7 +370,8 @@ struct Gateway {
       options: plane, board: board, store: control.store,
       fingerprinter: VaultFingerprinter(vault: control.vault),
       fallback: AdminFallback(responder: responder), limiter: limiter,
-      health: PlaneHealth(keeper: health), logger: logger)
+      health: PlaneHealth(keeper: health),
+      credentials: PlaneCredentials(keeper: credentials), logger: logger)
     let scheme = identity == nil ? "http" : "https"
     let address = ListenAddress(host: options.address.host, port: started.port)
     var lines = ["listening on \(scheme)://\(address)"]

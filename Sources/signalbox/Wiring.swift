@@ -91,6 +91,25 @@ struct PlaneHealth: HealthSink {
   }
 }
 
+/// Gets newer credentials from the control plane, which refreshes them.
+struct PlaneCredentials: CredentialSource {
+  let keeper: CredentialKeeper
+
+  func renew(
+    _ account: AccountID, presented: UInt64, for request: RequestID,
+    done: @escaping @Sendable (Bool) -> Void
+  ) {
+    let provenance = Provenance(
+      actor: Provenance.system.actor, source: .system, cause: request.rawValue,
+      correlation: request.rawValue)
+    Task {
+      let result = await keeper.refresh(
+        account, presented: presented, cause: .reactive, provenance: provenance)
+      if case .newer = result { done(true) } else { done(false) }
+    }
+  }
+}
+
 /// Fingerprints clients' keys under the vault's key.
 struct VaultFingerprinter: KeyFingerprinter {
   let vault: Vault

@@ -161,6 +161,10 @@ private let credentialRules: [Scenario] = [
     given: base + [token, open, uncertain(.unfinished, 1)], when: attempt(1, .proactive, at: 999),
     then: .refused(.notRefreshable, field: "credential")),
   Scenario(
+    "nor by an operator who has not released it",
+    given: base + [token, open, uncertain(.unfinished, 1)], when: attempt(1, .byOperator, at: 999),
+    then: .refused(.notRefreshable, field: "credential")),
+  Scenario(
     "an uncertain one is tried when its access token ended",
     given: base + [token, open, uncertain(.unfinished, 1)], when: attempt(1, .recovery, at: 1_000),
     then: .events([attempted(1, 2, .recovery)])),

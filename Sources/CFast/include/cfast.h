@@ -33,6 +33,10 @@ void cfast_thread_lower_priority(void);
 /// thread starts.
 void cfast_skip_exclusivity_checks(void);
 
+/// The number of the file at `path` in its file system, and when it was created in nanoseconds since the epoch (0: the
+/// file system does not say). 0, or -1 with errno.
+int cfast_file_identity(const char *path, uint64_t *inode, int64_t *born);
+
 /// The length of the build's stamp.
 #define CFAST_STAMP 128
 

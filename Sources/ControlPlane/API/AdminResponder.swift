@@ -22,17 +22,19 @@ public struct AdminResponder: Sendable {
   ///
   /// - Parameters:
   ///   - probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
+  ///   - credentials: refreshes them; nil: no gateway runs.
   ///   - views: keep requests countable; nil: no gateway runs.
   ///   - signer: signs what a proof is asked for; nil: no gateway runs.
   ///   - metrics: count what the log tells; nil: no gateway runs.
   ///   - figures: of the gateway that runs; nil: none does.
   public init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
-    usage: (any UsageSource)? = nil, views: ViewKeeper? = nil, signer: CheckpointSigner? = nil,
+    credentials: CredentialKeeper? = nil, usage: (any UsageSource)? = nil, views: ViewKeeper? = nil,
+    signer: CheckpointSigner? = nil,
     metrics: MetricsKeeper? = nil, figures: (any GatewayFigures)? = nil, logger: Logger
   ) async {
     let service = AdminService(
-      control: control, options: options, probe: probe, usage: usage,
+      control: control, options: options, probe: probe, credentials: credentials, usage: usage,
       keeper: views, signer: signer, metricsKeeper: metrics, figures: figures,
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
       logger: logger)

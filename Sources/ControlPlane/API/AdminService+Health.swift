@@ -31,31 +31,58 @@ extension AdminService {
           status: nil, errorClass: .gateway, errorCode: AccountTest.noModel, microseconds: 0),
         model: nil, testedAt: edge.now(), isDegraded: account.degradation != nil)
     }
-    let began = control.state.position
-    let report = await probe.test(account.id, model: model)
+    var account = account
+    var isRefreshed = false
+    // What has ended needs no call to be found out; of anything else only the provider knows.
+    if account.credential.expiresAt.map({ edge.now() >= $0 }) ?? false {
+      isRefreshed = await refresh(&account, call)
+    }
+    var began = control.state.position
+    var report = await probe.test(account.id, model: model)
+    if report.status == 401, !isRefreshed {
+      isRefreshed = await refresh(&account, call)
+      if isRefreshed {
+        began = control.state.position
+        report = await probe.test(account.id, model: model)
+      }
+    }
     try Self.refuseUnasked(report)
     let tested = HealthEvent.Tested(
       account: account.id, model: model, isValid: report.isValid,
       latencyMicroseconds: report.microseconds, status: report.status,
       errorClass: report.errorClass, errorCode: report.errorCode)
+    let (start, asked) = (began, account)
     let outcome = try await control.execute(provenance: call.provenance) { state in
       // It may have been removed while it was asked.
       guard let now = state.accounts[tested.account] else { throw APIFault(.unknownAccount) }
       if isOwnCall { try call.requireRevision(of: now) }
       // What was asked with the old key says nothing of the new one.
-      guard now.credential.generation == account.credential.generation else {
+      guard now.credential.generation == asked.credential.generation else {
         throw APIFault(
           .writeConflict, "The account's credential was replaced while it was tested.",
           remedy: "Test it again.")
       }
-      return [Change(.health(.recordTest(tested, began: began)))]
+      return [Change(.health(.recordTest(tested, began: start)))]
     }
-    return AccountTest(
+    var test = AccountTest(
       report: report, model: model,
       testedAt: outcome.state.health[account.id]?.testedAt ?? edge.now(),
       endedCooldown: outcome.events.contains {
         if case .health(.cooldownEnded) = $0 { true } else { false }
       }, isDegraded: outcome.state.accounts[account.id]?.degradation != nil)
+    test.isRefreshed = isRefreshed
+    return test
+  }
+
+  /// Whether there is a newer credential now; `account` is as it stands then.
+  private func refresh(_ account: inout Account, _ call: AdminCall) async -> Bool {
+    guard account.credential.canRefresh, let credentials else { return false }
+    let result = await credentials.refresh(
+      account.id, presented: account.credential.generation, cause: .reactive,
+      provenance: call.provenance)
+    guard case .newer = result, let now = control.state.accounts[account.id] else { return false }
+    account = now
+    return true
   }
 
   /// What says something about this gateway alone is an error, not a finding.

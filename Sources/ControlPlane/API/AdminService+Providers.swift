@@ -33,9 +33,12 @@ extension AdminService {
       models: try Self.models(&fields) ?? [],
       excludedModels: try fields.optionalStrings("excludedModels") ?? [])
     let healthCheck = try Self.healthCheck(&fields)
+    let oauth = try OAuthFields(&fields)
     try fields.finish()
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in [Change(.provider(.add(added)))] + Self.changes(healthCheck, of: id)
+      _ in
+      [Change(.provider(.add(added)))] + Self.changes(healthCheck, of: id)
+        + oauth.changes(of: id, control)
     }
     var answer = try one(provider(id, outcome.state))
     answer.status = .created
@@ -52,11 +55,14 @@ extension AdminService {
       excludedModels: try fields.optionalStrings("excludedModels"))
     let isActive = try fields.changedBool("isActive")
     let healthCheck = try Self.healthCheck(&fields)
+    let oauth = try OAuthFields(&fields)
     try fields.finish()
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
       state in
       _ = try provider(id, state)
-      var changes = [Change(.provider(.change(changed)))] + Self.changes(healthCheck, of: id)
+      var changes =
+        [Change(.provider(.change(changed)))] + Self.changes(healthCheck, of: id)
+        + oauth.changes(of: id, control)
       if let isActive {
         changes.append(Change(.provider(isActive ? .enable(id) : .disable(id))))
       }
@@ -156,7 +162,8 @@ extension AdminService {
         }), "excludedModels": .array(provider.excludedModels.map { JSONValue($0) }),
       "healthCheck": provider.healthCheckSeconds.map { ["intervalSeconds": JSONValue($0)] }
         ?? .null,
-      "isActive": JSONValue(provider.isEnabled), "createdAt": JSONValue(provider.createdAt),
+      "oauth": provider.oauth?.json ?? .null, "isActive": JSONValue(provider.isEnabled),
+      "createdAt": JSONValue(provider.createdAt),
       "updatedAt": JSONValue(provider.updatedAt), "revision": JSONValue(provider.revision),
     ]
   }

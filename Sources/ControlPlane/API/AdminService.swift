@@ -10,6 +10,8 @@ struct AdminService: Sendable {
   let control: ControlPlane
   let options: AdminOptions
   let probe: (any AccountProbe)?
+  /// nil: no gateway runs here, and nothing is refreshed.
+  let credentials: CredentialKeeper?
   /// nil: no gateway runs here.
   let usage: (any UsageSource)?
   /// nil: no gateway runs here.
@@ -44,13 +46,15 @@ struct AdminService: Sendable {
 
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
-    usage: (any UsageSource)?, keeper: ViewKeeper?, signer: CheckpointSigner?,
+    credentials: CredentialKeeper?, usage: (any UsageSource)?, keeper: ViewKeeper?,
+    signer: CheckpointSigner?,
     metricsKeeper: MetricsKeeper?, figures: (any GatewayFigures)?, sessions: Sessions,
     logger: Logger
   ) {
     self.control = control
     self.options = options
     self.probe = probe
+    self.credentials = credentials
     self.usage = usage
     self.keeper = keeper
     pings = PingDesk(store: control.store, keeper: keeper)
@@ -116,6 +120,9 @@ struct AdminService: Sendable {
     case .getAccount: try getAccount(call)
     case .changeAccount: try await changeAccount(call)
     case .issueCredential: try await issueCredential(call)
+    case .refreshCredential: try await refreshCredential(call)
+    case .releaseCredential: try await releaseCredential(call)
+    case .moveCredential: try await moveCredential(call)
     case .removeAccount: try await removeAccount(call)
     case .testAccount: try await testAccount(call)
     case .endCooldown: try await endCooldown(call)

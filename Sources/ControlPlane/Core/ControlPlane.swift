@@ -113,10 +113,17 @@ public final class ControlPlane: Sendable {
   /// The configuration after the last change that was answered.
   public var state: ControlState { current.withLock { $0.state } }
 
-  /// All that is known in clear of an account's credential; nil: nothing.
-  func material(of account: AccountID) -> CredentialMaterial? {
+  /// nil: there is no such account, or nothing is known in clear of its credential.
+  func held(_ account: AccountID) -> Held? {
     current.withLock { view in
-      view.materials[account] ?? view.secrets[account].map { CredentialMaterial(access: $0) }
+      guard let it = view.state.accounts[account],
+        let material = view.materials[account]
+          ?? view.secrets[account].map({ CredentialMaterial(access: $0) })
+      else { return nil }
+      return Held(
+        credential: it.credential, material: material,
+        client: view.state.providers[it.provider]?.oauth,
+        clientSecret: view.clientSecrets[it.provider])
     }
   }
 

@@ -89,12 +89,6 @@ extension ControlPlane {
             previousStopWasClean: wasStopped && store.report.previousStopWasClean,
             interruptedRequests: UInt64(interrupted.count)))))
     try await record(events)
-    if state.identity == nil {
-      let identity = NodeIdentity.mint(edge)
-      try await execute(provenance: .system) { _ in
-        [Change(.node(.identify(identity.node, incarnation: identity.incarnation)))]
-      }
-    }
     let after = try projection()
     forgetOpened()
     return NotedStart(interrupted: interrupted.count, ledger: after.ledger)

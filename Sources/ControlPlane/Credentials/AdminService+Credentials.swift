@@ -33,6 +33,55 @@ extension AdminService {
     return one(try Self.account(id.rawValue, outcome.state), outcome.state)
   }
 
+  /// Refreshes it now, whether or not it is due.
+  func refreshCredential(_ call: AdminCall) async throws -> AdminAnswer {
+    try call.fieldsIfAny().finish()
+    let account = try Self.account(try call.parameter("id"), control.state)
+    try call.requireRevision(of: account)
+    guard let credentials else { throw APIFault(.gatewayNotRunning) }
+    let result = await credentials.refresh(
+      account.id, presented: account.credential.generation, cause: .byOperator,
+      provenance: call.provenance)
+    switch result {
+    case .newer: return one(try Self.account(account.id.rawValue, control.state), control.state)
+    case .refused(let refusal): throw refusal
+    case .failed(let code):
+      throw APIFault(
+        .refreshFailed, "The provider gave no new token (\(code)).",
+        remedy: "Read the account's credential to see what may be done.",
+        details: [.init("reason", JSONValue(code))])
+    }
+  }
+
+  /// An operator's word that the refresh token may be presented again.
+  func releaseCredential(_ call: AdminCall) async throws -> AdminAnswer {
+    try call.fieldsIfAny().finish()
+    return try await change(call) { .release($0) }
+  }
+
+  /// Makes a node, this one if none is named, the only one that refreshes it.
+  func moveCredential(_ call: AdminCall) async throws -> AdminAnswer {
+    var fields = try call.fieldsIfAny()
+    let named = try fields.optionalString("node").map { NodeID($0) }
+    try fields.finish()
+    guard let node = named ?? control.state.node else {
+      throw APIFault(.missingField, "node is missing", field: "node")
+    }
+    return try await change(call) { .moveHome($0, to: node) }
+  }
+
+  private func change(
+    _ call: AdminCall, _ command: @escaping @Sendable (AccountID) -> CredentialCommand
+  ) async throws -> AdminAnswer {
+    let id = try Self.account(try call.parameter("id"), control.state).id
+    let outcome = try await control.execute(provenance: call.provenance) { state in
+      guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
+      try call.requireRevision(of: account)
+      return [Change(.credential(command(id)))]
+    }
+    return one(try Self.account(id.rawValue, outcome.state), outcome.state)
+  }
+
   /// `expiresAt` as a time, or `expiresIn` as seconds from now; nil: neither.
   private static func expiry(
     _ fields: inout ObjectReader, now: UnixNanoseconds

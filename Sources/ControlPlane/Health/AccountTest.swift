@@ -11,6 +11,8 @@ struct AccountTest: Sendable {
   var endedCooldown = false
   /// An operator keeps the account out, whatever the test says.
   var isDegraded: Bool
+  /// The credential was refreshed for the test.
+  var isRefreshed = false
 
   /// The code of a test that had no model to ask for.
   static let noModel = "no_model"
@@ -19,8 +21,7 @@ struct AccountTest: Sendable {
     [
       "valid": JSONValue(report.isValid), "error": JSONValue(report.sentence),
       "errorCode": JSONValue(report.errorCode), "errorClass": JSONValue(report.errorClass?.name),
-      // No credential is renewed for a test.
-      "refreshed": false, "latencyMs": JSONValue(report.microseconds / 1000),
+      "refreshed": JSONValue(isRefreshed), "latencyMs": JSONValue(report.microseconds / 1000),
       "status": JSONValue(report.status), "model": JSONValue(model),
       "testedAt": JSONValue(testedAt), "cooldownEnded": JSONValue(endedCooldown),
       "degraded": JSONValue(isDegraded),

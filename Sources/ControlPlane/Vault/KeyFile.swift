@@ -78,6 +78,30 @@ enum KeyFile {
     try syncDirectory(directory)
   }
 
+  /// Puts other bytes into the file that is there, which stays the same file; synced when this returns.
+  static func overwrite(_ bytes: [UInt8], at path: String) throws(VaultError) {
+    let descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      throw VaultError(.io, "cannot open a key file", path: path, errno: errno)
+    }
+    defer { close(descriptor) }
+    var offset = 0
+    while offset < bytes.count {
+      let start = offset
+      let put = bytes.withUnsafeBytes { buffer in
+        Glibc.write(descriptor, buffer.baseAddress.map { $0 + start }, buffer.count - start)
+      }
+      if put < 0 {
+        if errno == EINTR { continue }
+        throw VaultError(.io, "cannot write a key file", path: path, errno: errno)
+      }
+      offset += put
+    }
+    guard fsync(descriptor) == 0 else {
+      throw VaultError(.io, "cannot sync a key file", path: path, errno: errno)
+    }
+  }
+
   /// Makes the directory with mode 0700 unless it is there; refuses one that is open to others.
   static func makeDirectory(_ path: String) throws(VaultError) {
     if mkdir(path, 0o700) == 0 {

@@ -88,7 +88,7 @@ extension Exchange {
     attempt = OpenAttempt(
       facts: facts, startedAt: now(), accountIndex: decision.accountIndex,
       provider: decision.provider, upstreamModel: decision.upstreamModel, dialect: dialect,
-      policy: decision.policy, permit: permit)
+      policy: decision.policy, permit: permit, generation: account.generation)
     phase = .attempting
     refusal = translate()
     if let refusal {
@@ -101,7 +101,7 @@ extension Exchange {
     return true
   }
 
-  private func call() {
+  func call() {
     guard let index = attempt?.accountIndex, let dialect = attempt?.dialect else { return }
     let route =
       operation.isOfStored
@@ -268,6 +268,7 @@ extension Exchange {
 
   func timedOut() {
     if phase == .judging { return judge() }
+    if renewal != nil { return giveUpRenewal() }
     guard let failure = endOverdueCall(hasHead: phase != .attempting) else { return }
     // Whoever had all the time there was is to blame; whoever was given the rest of it is not.
     broke(!attempts.isEmpty && now() >= giveUpAt ? .outOfTime : failure)

@@ -89,7 +89,7 @@ extension Exchange {
     AttemptReport(
       account: attempt.facts.account, provider: attempt.provider,
       upstreamModel: attempt.upstreamModel, policy: attempt.policy,
-      snapshot: attempt.facts.snapshot,
+      snapshot: attempt.renewedAt ?? attempt.facts.snapshot,
       at: UnixNanoseconds(context.plane.clock.wallNanoseconds), outcome: outcome, request: id)
   }
 }

@@ -124,6 +124,12 @@ extension Exchange {
       tellQuirk(.rejectsStreamOptions)
       return repeatWithoutOption()
     }
+    if error.head.status == 401, verdict.errorClass == .account, renew(verdict, error) { return }
+    leave(verdict, error)
+  }
+
+  /// Nothing more can be done with the account under way.
+  func leave(_ verdict: FailureVerdict, _ error: CollectedError) {
     let wait = wait(error)
     closeAttempt(verdict, wait: wait)
     if verdict.mayDoBetterElsewhere {

@@ -109,6 +109,8 @@ final class Exchange {
   var relay: BodyRelay?
   /// Upstream's refusal, while it is read.
   var collected: CollectedError?
+  /// A refusal of the credential, while a newer one is asked for.
+  var renewal: Renewal?
   /// Nanoseconds to wait, as the last refusal's body said.
   var resetAfter: Int64?
   /// Why the request was not translated for the last account for which it was to be.
@@ -138,6 +140,10 @@ final class Exchange {
     var permit: AccountGauges.Permit?
     var route: LoopRouting.UpstreamRoute?
     var mayRetryStale = true
+    /// Of the credential presented.
+    var generation: UInt64
+    /// The account was asked again with a newer credential, as it is in the view at this position.
+    var renewedAt: UInt64?
   }
 
   init(head: HTTP1RequestHead, operation: Operation, connection: ClientConnection) {

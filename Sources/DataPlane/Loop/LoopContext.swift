@@ -15,6 +15,7 @@ final class PlaneContext: Sendable {
   let fingerprinter: any KeyFingerprinter
   let fallback: any Fallback
   let health: (any HealthSink)?
+  let credentials: (any CredentialSource)?
   let logger: Logger
   let clock: any GatewayClock
   let limiter: any LimitStore
@@ -35,7 +36,8 @@ final class PlaneContext: Sendable {
   init(
     options: DataPlaneOptions, board: SnapshotBoard, log: any RequestLog,
     fingerprinter: any KeyFingerprinter, fallback: any Fallback, limiter: any LimitStore,
-    health: (any HealthSink)?, logger: Logger, clock: any GatewayClock, tls: NIOSSLContext
+    health: (any HealthSink)?, credentials: (any CredentialSource)?, logger: Logger,
+    clock: any GatewayClock, tls: NIOSSLContext
   ) {
     self.options = options
     self.board = board
@@ -43,6 +45,7 @@ final class PlaneContext: Sendable {
     self.fingerprinter = fingerprinter
     self.fallback = fallback
     self.health = health
+    self.credentials = credentials
     self.logger = logger
     self.clock = clock
     self.limiter = limiter

@@ -98,10 +98,11 @@ extension Credential {
           "Release the credential if the directory it was made of is gone; else issue a new one.")
       }
       // As long as the access token works, presenting a token that may be used up can only do harm.
-      if cause == .proactive, expiresAt.map({ at < $0 }) ?? true {
+      if cause == .proactive || cause == .byOperator, expiresAt.map({ at < $0 }) ?? true {
         return refused(
-          "it is not known how the last refresh ended, and the access token still works",
-          "Wait until it ends.")
+          "it is not known how the last refresh ended, and the access token may still work",
+          "Wait until it ends, or release the credential: then the provider may revoke what it has given."
+        )
       }
     case .reauthRequired(let it):
       if cause != .byOperator {

@@ -18,6 +18,10 @@ public struct SnapshotAccount: Sendable, Hashable {
   let hash: UInt64
   /// Why no request may go there, whatever the time; nil: nothing but time may stand against it.
   public let obstacle: RejectionReason?
+  /// Of the credential in force.
+  public let generation: UInt64
+  /// Whether this node gets a newer one where a provider refuses it.
+  public let isRefreshable: Bool
   /// Cooldowns and the credential's end; nil, as for nearly all: the time stands against nothing.
   let timed: Timed?
 
@@ -283,6 +287,9 @@ public final class RoutingSnapshot: Sendable {
             priority: account.priority, weight: account.weight,
             quirks: state.health[account.id]?.quirks ?? [], hash: hash(account.id.rawValue),
             obstacle: obstacle(of: account, at: provider),
+            generation: account.credential.generation,
+            isRefreshable: account.credential.canRefresh && provider.oauth != nil
+              && account.credential.isHome(of: state.node),
             timed: timed(account, state.health[account.id])))
       }
       providers.append(

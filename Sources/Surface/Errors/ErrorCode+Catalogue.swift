@@ -292,6 +292,10 @@ extension ErrorCode {
       .server(
         502, "The provider did not tell which models it offers.",
         "See `reason`; what is known from before stays in force.", isRetryable: true)
+    case .refreshFailed:
+      .server(
+        502, "The provider gave no new token.",
+        "Read the account's credential to see what may be done.", isRetryable: true)
     case .gatewayNotRunning:
       .server(
         503, "No gateway runs here, so that nothing can be asked upstream.",

@@ -74,6 +74,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case organisationInUse = "organisation_in_use"
   case notRefreshable = "not_refreshable"
   case refreshInProgress = "refresh_in_progress"
+  case refreshFailed = "refresh_failed"
   case unknownTarget = "unknown_target"
   case ambiguousTarget = "ambiguous_target"
   case aliasOfAlias = "alias_of_alias"

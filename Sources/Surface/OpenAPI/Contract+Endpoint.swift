@@ -31,6 +31,9 @@ extension Endpoint {
     case .getAccount: .getAccount
     case .changeAccount: .changeAccount
     case .issueCredential: .issueCredential
+    case .refreshCredential: .refreshCredential
+    case .releaseCredential: .releaseCredential
+    case .moveCredential: .moveCredential
     case .removeAccount: .removeAccount
     case .testAccount: .testAccount
     case .endCooldown: .endCooldown

@@ -29,6 +29,9 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case getAccount
   case changeAccount
   case issueCredential
+  case refreshCredential
+  case releaseCredential
+  case moveCredential
   case removeAccount
   case testAccount
   case endCooldown

@@ -97,6 +97,15 @@ public enum Routes {
     configure(
       .issueCredential, .put, "/api/providers/{id}/credential",
       "Put another access token in force for an account"),
+    configure(
+      .refreshCredential, .post, "/api/providers/{id}/credential/refresh",
+      "Refresh an account's credential now"),
+    configure(
+      .releaseCredential, .post, "/api/providers/{id}/credential/release",
+      "Let an uncertain or refused credential be refreshed again"),
+    configure(
+      .moveCredential, .post, "/api/providers/{id}/credential/home",
+      "Make another node the one that refreshes a credential"),
     configure(.removeAccount, .delete, "/api/providers/{id}", "Remove an account"),
     configure(.listProviderModels, .get, "/api/models", "List the providers' models"),
     configure(

@@ -45,6 +45,23 @@ extension Contract {
         Schema.integer(1...315_360_000).orNull.described("Seconds from now, in place of expiresAt.")
       ),
     ], [.field("connection", .named(.account))], errors: [.unknownAccount, .sampleKey])
+  static let refreshCredential = Contract(
+    body: .object([]), bodyIsOptional: true,
+    answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
+    errors: [
+      .unknownAccount, .notRefreshable, .refreshInProgress, .refreshFailed, .gatewayNotRunning,
+    ], honoursIfMatch: true)
+  static let releaseCredential = Contract(
+    body: .object([]), bodyIsOptional: true,
+    answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
+    errors: [.unknownAccount, .refreshInProgress], honoursIfMatch: true)
+  static let moveCredential = Contract(
+    body: .object([
+      .optional(
+        "node", Schema.string(1...64, matching: "[!-~]{1,64}").orNull.described("Else this one."))
+    ]), bodyIsOptional: true,
+    answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
+    errors: [.unknownAccount, .refreshInProgress], honoursIfMatch: true)
   static let removeAccount = removal(
     [.field("message", .string), .field("id", .identifier)], errors: [.unknownAccount])
 }

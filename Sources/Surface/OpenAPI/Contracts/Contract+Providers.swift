@@ -11,7 +11,7 @@ extension Contract {
       .optional("name", Schema.label(128).orNull), .optional("prefix", Schema.identifier.orNull),
       .optional("protocol", .dialect), .optional("apiType", .dialect),
       .optional("models", .models.orNull), .optional("excludedModels", .excludedModels.orNull),
-      .optional("healthCheck", Schema.healthCheck.orNull),
+      .optional("healthCheck", Schema.healthCheck.orNull), .optional("oauth", Schema.oauth.orNull),
     ], status: 201, [.field("node", .named(.provider))], errors: [.alreadyExists, .nameCollision])
   static let getProvider = read(
     [.field("node", .named(.provider))], revision: true, errors: [.unknownProvider])
@@ -21,7 +21,8 @@ extension Contract {
       .optional("prefix", .identifier), .optional("protocol", .dialect),
       .optional("apiType", .dialect), .optional("models", .models.orNull),
       .optional("excludedModels", .excludedModels.orNull),
-      .optional("healthCheck", Schema.healthCheck.orNull), .optional("isActive", .bool),
+      .optional("healthCheck", Schema.healthCheck.orNull), .optional("oauth", Schema.oauth.orNull),
+      .optional("isActive", .bool),
     ], [.field("node", .named(.provider))], errors: [.unknownProvider, .nameCollision])
   static let removeProvider = removal(
     [.field("message", .string), .field("id", .identifier)],
@@ -43,6 +44,38 @@ extension Schema {
       Schema.integer(5...86_400).described("Between tests of each enabled account."))
   ]).described("Regular tests of the provider's accounts; null: there are none.")
 
+  private static let word = string(1...256, matching: "[!-~]{1,256}")
+
+  static let oauth = object([
+    .optional("kind", Schema.identifier.orNull), .field("tokenUrl", .baseURL),
+    .optional("authorizeUrl", Schema.baseURL.orNull),
+    .optional("deviceUrl", Schema.baseURL.orNull), .optional("revokeUrl", Schema.baseURL.orNull),
+    .field("clientId", word),
+    .optional("clientSecret", Schema.credential.described("Left out: the one that is set stays.")),
+    .optional("scopes", Schema.array(of: word, atMost: 64).orNull),
+    .optional("encoding", Schema.choice(OAuthClient.Encoding.allCases.map(\.name)).orNull),
+    .optional(
+      "leadSeconds",
+      Schema.integer(0...2_592_000).orNull.described("A token is refreshed so long before its end.")
+    ),
+    .optional("family", Schema.choice(["per-account", "per-client"]).orNull),
+    .optional(
+      "spacingSeconds",
+      Schema.integer(0...3_600).orNull.described("Between two refreshes of a family.")),
+  ]).described(
+    "How the accounts' tokens are had and refreshed; http only to this machine. Null: they are not."
+  )
+
+  static let shownOAuth = object([
+    .field("kind", .string), .field("tokenUrl", .string),
+    .field("authorizeUrl", Schema.string.orNull), .field("deviceUrl", Schema.string.orNull),
+    .field("revokeUrl", Schema.string.orNull), .field("clientId", .string),
+    .field("hasClientSecret", .bool), .field("scopes", .array(of: .string)),
+    .field("encoding", .choice(OAuthClient.Encoding.allCases.map(\.name))),
+    .field("leadSeconds", .count), .field("family", .choice(["per-account", "per-client"])),
+    .field("spacingSeconds", .count),
+  ])
+
   static let provider = object(
     [
       .field("id", .identifier), .field("name", .string),
@@ -54,6 +87,7 @@ extension Schema {
         "models",
         .array(of: .object([.field("name", .string), .field("alias", .string.orNull)]))),
       .field("excludedModels", .array(of: .string)),
-      .field("healthCheck", Schema.healthCheck.orNull), .field("isActive", .bool),
+      .field("healthCheck", Schema.healthCheck.orNull),
+      .field("oauth", Schema.shownOAuth.orNull), .field("isActive", .bool),
     ] + .history)
 }

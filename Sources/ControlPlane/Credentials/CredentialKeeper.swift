@@ -1,0 +1,309 @@
+public import Domain
+import EventStore
+public import Logging
+import Synchronization
+
+/// Refreshes credentials: ahead of their end, when a provider refuses one, and when an operator wants it.
+///
+/// One refresh of an account at a time, and one of a family; whoever wants the same waits for it. Each begins with a
+/// durable `credential.refresh_attempted` and what it brings is durable before its first use, so that after any crash
+/// the log tells what may have happened.
+public final class CredentialKeeper: Sendable {
+  /// What became of a wish for a newer credential.
+  public enum Result: Sendable {
+    /// A generation newer than the one presented is in force.
+    case newer(UInt64)
+    /// There is none; a stable short word says why.
+    case failed(code: String)
+    /// The rules say that it must not be tried.
+    case refused(Refusal)
+  }
+
+  /// Refreshes under way at once.
+  private static let concurrency = 16
+  private static let look = Duration.seconds(1)
+
+  private let control: ControlPlane
+  private let endpoint: any TokenEndpoint
+  private let logger: Logger
+  private let state = Mutex(State())
+
+  private struct State {
+    /// Those under way, by the generation presented.
+    var flights: [AccountID: Flight] = [:]
+    /// The last one of each family, while it goes on.
+    var lanes: [String: Lane] = [:]
+    var lanesEver: UInt64 = 0
+    var isClosed = false
+    /// The log's routing position that the last plan was made of, and when it asks to look again.
+    var planned: (position: UInt64, next: UnixNanoseconds?)?
+  }
+
+  private struct Lane {
+    var number: UInt64
+    var task: Task<Void, Never>
+  }
+
+  private struct Flight {
+    var number: UInt64
+    var generation: UInt64
+    var task: Task<Result, Never>
+  }
+
+  /// A keeper of the credentials in `control`; nothing is refreshed before `run`, except on demand.
+  public init(control: ControlPlane, endpoint: any TokenEndpoint, logger: Logger) {
+    self.control = control
+    self.endpoint = endpoint
+    self.logger = logger
+  }
+
+  /// Says of every attempt that an earlier life left open that nobody knows how it ended.
+  ///
+  /// To be called once, before anything is refreshed.
+  public func recover() async throws {
+    try await control.execute(provenance: .system) { state in
+      state.accounts.values.filter { $0.credential.attempt != nil }.sorted { $0.id < $1.id }
+        .map { Change(.credential(.recover($0.id))) }
+    }
+  }
+
+  /// Refreshes what is due, until the task is cancelled.
+  public func run() async {
+    while !Task.isCancelled {
+      begin()
+      // A pause between looks, which only cancelling ends early; tests call `begin`.
+      do { try await Task.sleep(for: Self.look) } catch { return }
+    }
+  }
+
+  /// Begins no more refreshes, and returns when those under way ended.
+  public func finish() async {
+    while true {
+      let open = state.withLock { state in
+        state.isClosed = true
+        return state.flights.values.map(\.task)
+      }
+      if open.isEmpty { return }
+      for task in open { _ = await task.value }
+    }
+  }
+
+  /// Begins what is due now.
+  func begin() {
+    let configured = control.state
+    let now = control.edge.now()
+    let isIdle = state.withLock { state in
+      guard let planned = state.planned, planned.position == configured.position else {
+        return false
+      }
+      return planned.next.map { now < $0 } ?? true
+    }
+    if isIdle { return }
+    let plan = configured.refreshPlan(at: now)
+    let room = Self.concurrency - state.withLock { $0.flights.count }
+    for refresh in plan.due.prefix(max(0, room)) {
+      _ = flight(refresh.account, refresh.generation, refresh.cause, .system)
+    }
+    state.withLock { state in
+      // What there was no room for is looked at again at once.
+      state.planned = plan.due.isEmpty ? (configured.position, plan.next) : nil
+    }
+  }
+
+  /// Gets a credential newer than the one presented: by a refresh, or because there is one.
+  ///
+  /// - Parameters:
+  ///   - presented: the generation that was of no use.
+  ///   - provenance: who wants it; whoever joins a refresh under way is not told of in the log.
+  public func refresh(
+    _ account: AccountID, presented: UInt64, cause: RefreshCause, provenance: Provenance
+  ) async -> Result {
+    guard let task = flight(account, presented, cause, provenance) else {
+      return .failed(code: "shutting_down")
+    }
+    return await task.value
+  }
+
+  private func flight(
+    _ account: AccountID, _ presented: UInt64, _ cause: RefreshCause, _ provenance: Provenance
+  ) -> Task<Result, Never>? {
+    let configured = control.state
+    let held = configured.accounts[account]
+    let family = held.flatMap { held in
+      configured.providers[held.provider]?.oauth?.family(of: held)
+    }
+    return state.withLock { state in
+      if let flight = state.flights[account], flight.generation >= presented { return flight.task }
+      if state.isClosed { return nil }
+      let lane = family ?? "account \(account.rawValue)"
+      let before = state.lanes[lane]?.task
+      state.lanesEver += 1
+      let number = state.lanesEver
+      let task = Task {
+        await before?.value
+        let result = await self.perform(account, presented, cause, provenance)
+        self.state.withLock { state in
+          if state.flights[account]?.number == number { state.flights[account] = nil }
+          if state.lanes[lane]?.number == number { state.lanes[lane] = nil }
+        }
+        return result
+      }
+      state.flights[account] = Flight(number: number, generation: presented, task: task)
+      state.lanes[lane] = Lane(number: number, task: Task { _ = await task.value })
+      return task
+    }
+  }
+
+  // MARK: One refresh
+
+  private func perform(
+    _ account: AccountID, _ presented: UInt64, _ cause: RefreshCause, _ provenance: Provenance
+  ) async -> Result {
+    await keepSpacing(of: account)
+    let now = control.edge.now()
+    let number: UInt64
+    do {
+      let outcome = try await control.execute(provenance: provenance) { _ in
+        [
+          Change(
+            .credential(.attempt(account, generation: presented, cause: cause, at: now)))
+        ]
+      }
+      guard let held = outcome.state.accounts[account]?.credential else {
+        return .failed(code: "unknown_account")
+      }
+      guard let attempt = held.attempt, !outcome.events.isEmpty else {
+        return .newer(held.generation)
+      }
+      number = attempt.number
+    } catch let refusal as Refusal {
+      return .refused(refusal)
+    } catch {
+      // Not in the log: the provider is not called.
+      tell("a refresh could not be noted, and was not begun", account, "\(error)")
+      return .failed(code: "log_unavailable")
+    }
+    let (outcome, material) = await call(account, presented)
+    return await settle(account, presented, number, outcome, material, provenance)
+  }
+
+  /// Two refreshes of one family do not follow too closely.
+  private func keepSpacing(of account: AccountID) async {
+    let configured = control.state
+    guard let held = configured.accounts[account],
+      let oauth = configured.providers[held.provider]?.oauth, oauth.spacingSeconds > 0
+    else { return }
+    let family = oauth.family(of: held)
+    let last = configured.accounts.values.reduce(Int64.min) { last, other in
+      guard let client = configured.providers[other.provider]?.oauth,
+        client.family(of: other) == family
+      else { return last }
+      return max(last, other.credential.attemptedAt?.rawValue ?? .min)
+    }
+    guard last > .min else { return }
+    let spacing = Int64(oauth.spacingSeconds) * 1_000_000_000
+    let wait = last &+ spacing &- control.edge.now().rawValue
+    // A clock that was set back makes nobody wait for longer than the spacing.
+    if wait > 0 { try? await Task.sleep(for: .nanoseconds(min(wait, spacing))) }
+  }
+
+  /// Calls the provider; the material is what is in force from now on if it gave a token.
+  private func call(
+    _ account: AccountID, _ presented: UInt64
+  ) async -> (RefreshOutcome, CredentialMaterial?) {
+    guard let held = control.held(account), held.credential.generation == presented,
+      let client = held.client,
+      let request = TokenRefresh(client: client, clientSecret: held.clientSecret)
+        .request(held.material)
+    else {
+      return (RefreshOutcome(.notSent(code: "superseded")), nil)
+    }
+    switch TokenRefresh.finding(await endpoint.post(request)) {
+    case .nothing(let outcome): return (outcome, nil)
+    case .token(let newer, let life):
+      let material = held.material.merging(newer)
+      let now = control.edge.now().rawValue
+      return (
+        .succeeded(
+          fingerprint: control.vault.fingerprint(material.encoded),
+          expiresAt: life.map { UnixNanoseconds(now + $0 * 1_000_000_000) }), material
+      )
+    }
+  }
+
+  /// Writes down how it ended.
+  ///
+  /// A token that is not in the log is not used, and not given up as long as the log may take it.
+  private func settle(
+    _ account: AccountID, _ presented: UInt64, _ number: UInt64, _ outcome: RefreshOutcome,
+    _ material: CredentialMaterial?, _ provenance: Provenance
+  ) async -> Result {
+    let at = control.edge.now()
+    let settlement = CredentialCommand.Settlement(
+      attempt: number, generation: presented, outcome: outcome, at: at)
+    while true {
+      do {
+        let done = try await control.execute(provenance: provenance) { state in
+          guard state.accounts[account] != nil else { return [] }
+          var changes = [
+            Change(.credential(.settle(account, settlement)), secret: material?.encoded)
+          ]
+          // What a call with the old token led to says nothing of the new one.
+          if material != nil, state.health[account]?.cooldown?.needsProof == true {
+            changes += AdminService.endingCooldown(of: account, state)
+          }
+          return changes
+        }
+        return result(account, presented, outcome, done.state)
+      } catch {
+        tell("the end of a refresh could not be noted", account, "\(error)")
+        guard mayPass(error) else { return .failed(code: "log_unavailable") }
+        try? await Task.sleep(for: .seconds(1))
+        if state.withLock({ $0.isClosed }) { return .failed(code: "log_unavailable") }
+      }
+    }
+  }
+
+  private func result(
+    _ account: AccountID, _ presented: UInt64, _ outcome: RefreshOutcome, _ state: ControlState
+  ) -> Result {
+    guard let held = state.accounts[account]?.credential else {
+      return .failed(code: "unknown_account")
+    }
+    if held.generation > presented { return .newer(held.generation) }
+    switch outcome {
+    case .succeeded: return .newer(held.generation)
+    case .rejected(let code):
+      tell("a provider refused a refresh token; sign in again", account, code)
+      return .failed(code: code)
+    case .failed(let code, _, _):
+      tell("a credential could not be refreshed", account, code)
+      return .failed(code: code)
+    }
+  }
+
+  /// Whether the log may take it a little later.
+  private func mayPass(_ error: any Error) -> Bool {
+    guard let error = error as? ControlError else { return false }
+    switch error {
+    case .conflict, .overloaded: return true
+    case .log(let error): return error.code == .full || error.code == .overloaded
+    case _: return false
+    }
+  }
+
+  private func tell(_ text: String, _ account: AccountID, _ cause: String) {
+    logger.warning(
+      "\(text)", metadata: ["account": "\(account.rawValue)", "cause": "\(cause)"])
+  }
+}
+
+extension ControlPlane {
+  /// A credential with all that a refresh of it needs, as they stand at one moment.
+  struct Held {
+    var credential: Credential
+    var material: CredentialMaterial
+    var client: OAuthClient?
+    var clientSecret: Secret?
+  }
+}

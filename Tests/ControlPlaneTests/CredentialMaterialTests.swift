@@ -1,0 +1,111 @@
+import Domain
+import Surface
+import Testing
+
+@testable import ControlPlane
+
+private let whole = CredentialMaterial(
+  access: Secret("at-1"), refresh: Secret("rt-1"), identity: Secret("id-1"),
+  extra: ["resource_url": Secret("portal"), "projectId": Secret("p1")])
+
+@Test("a credential's material reads back as it was sealed; an API key is sealed as itself")
+func sealsMaterial() {
+  for material in [
+    whole, CredentialMaterial(access: Secret("at-1"), refresh: Secret("rt-1")),
+    CredentialMaterial(access: Secret("sk-1"), extra: ["a": Secret("")]),
+  ] {
+    #expect(CredentialMaterial(decoding: material.encoded) == material)
+    #expect(!material.isBare)
+  }
+  let key = CredentialMaterial(access: Secret("sk-1"))
+  #expect(key.encoded == Secret("sk-1"))
+  #expect(CredentialMaterial(decoding: Secret("sk-1")) == key)
+}
+
+@Test("material that is cut or longer is none, never a trap")
+func refusesDamagedMaterial() {
+  let bytes = whole.encoded.bytes
+  for length in 1..<bytes.count {
+    #expect(CredentialMaterial(decoding: Secret(bytes: Array(bytes.prefix(length)))) == nil)
+  }
+  #expect(CredentialMaterial(decoding: Secret(bytes: bytes + [0])) == nil)
+}
+
+@Test("what a provider leaves out of its answer stays")
+func mergesMaterial() {
+  let merged = whole.merging(
+    CredentialMaterial(access: Secret("at-2"), extra: ["projectId": Secret("p2")]))
+  #expect(merged.access == Secret("at-2"))
+  #expect(merged.refresh == Secret("rt-1") && merged.identity == Secret("id-1"))
+  #expect(merged.extra == ["resource_url": Secret("portal"), "projectId": Secret("p2")])
+}
+
+private func refresh(_ encoding: OAuthClient.Encoding, secret: Secret? = nil) -> TokenRefresh {
+  TokenRefresh(
+    client: OAuthClient(
+      tokenURL: "https://auth.example.com/token", clientID: "c&1", encoding: encoding),
+    clientSecret: secret)
+}
+
+@Test("a refresh is asked for as RFC 6749 has it, or in JSON")
+func writesRefresh() throws {
+  let form = try #require(refresh(.form, secret: Secret("s=1")).request(whole))
+  #expect(
+    String(decoding: form.body, as: UTF8.self)
+      == "grant_type=refresh_token&refresh_token=rt-1&client_id=c%261&client_secret=s%3D1")
+  let json = try #require(refresh(.json).request(whole))
+  let document = try JSONValue.parse(json.body)
+  #expect(document["refresh_token"]?.string == "rt-1" && document["client_id"]?.string == "c&1")
+  #expect(refresh(.form).request(CredentialMaterial(access: Secret("at-1"))) == nil)
+}
+
+private func found(_ status: UInt16, _ body: String) -> TokenRefresh.Finding {
+  TokenRefresh.finding(
+    .answered(status: status, retryAfterSeconds: nil, body: Array(body.utf8)))
+}
+
+@Test("an answer's token is taken with its life, in numbers and in texts")
+func readsToken() {
+  for (body, life) in [
+    (#"{"access_token":"at-2","expires_in":3600}"#, 3600 as Int64?),
+    (#"{"access_token":"at-2","expires_in":"60"}"#, 60),
+    (#"{"access_token":"at-2","expires_in":-5}"#, nil), (#"{"access_token":"at-2"}"#, nil),
+    (#"{"accessToken":"at-2","expiresIn":9}"#, 9),
+  ] {
+    guard case .token(let material, let seconds) = found(200, body) else {
+      Issue.record("no token in \(body)")
+      continue
+    }
+    #expect(material.access == Secret("at-2") && material.refresh == nil && seconds == life)
+  }
+}
+
+@Test("whatever is no token is an outcome, and repeats nothing of what the provider said")
+func readsRefusals() {
+  for (status, body, expected) in [
+    (400, #"{"error":"invalid_grant"}"#, RefreshOutcome.rejected(code: "invalid_grant")),
+    (
+      401, #"{"error":{"code":"refresh_token_reused","message":"x"}}"#,
+      .rejected(code: "refresh_token_reused")
+    ),
+    (
+      400, #"{"error":"at-1 is bad"}"#,
+      .failed(code: "status_400", isUnknown: false, retryAfterSeconds: nil)
+    ),
+    (200, "<html>", .failed(code: "unreadable_answer", isUnknown: true, retryAfterSeconds: nil)),
+    (
+      200, #"{"token_type":"bearer"}"#,
+      .failed(code: "unreadable_answer", isUnknown: true, retryAfterSeconds: nil)
+    ),
+    (
+      200, #"{"access_token":"a b"}"#,
+      .failed(code: "unreadable_answer", isUnknown: true, retryAfterSeconds: nil)
+    ),
+  ] as [(UInt16, String, RefreshOutcome)] {
+    guard case .nothing(let outcome) = found(status, body) else {
+      Issue.record("a token in \(body)")
+      continue
+    }
+    #expect(outcome == expected, "\(status) \(body)")
+  }
+}
