@@ -8,7 +8,7 @@ from incident_stage import (
 @incident("U5", "Two pages disagree about yesterday's cost.", blame("pricing.mock/gpt-4o-mini"),
           bisect(
               "pricing.mock/gpt-4o-mini = "
-              "{input: 15000000, output: 60000000, cached: –, reasoning: –, cacheCreation: –}"))
+              "{input: 15000000, output: 60000000, cached: –, reasoning: –, cacheCreation: –}"), in_gate=False)
 def price_changed(stage):
     stage.ask(200, 4)
     stage.culprit(
@@ -38,7 +38,7 @@ def budget_in_cents(stage):
 
 
 @incident("", "The nightly service gets 401 since the clean-up of keys.",
-          (["blame", "{key}.status"], r"^  status .* {at} "), bisect("{key}.status = revoked"))
+          (["blame", "{key}.status"], r"^  status .* {at} "), bisect("{key}.status = revoked"), in_gate=False)
 def key_still_in_use(stage):
     stage.ask(200, 2, key=SERVICE_KEY)
     listed = stage.api("GET", "/api/keys")["keys"]
@@ -51,7 +51,7 @@ def key_still_in_use(stage):
 
 # MARK: The file, and several people
 
-@incident("A2 D11", "What was set in the browser on Friday is gone on Monday.", DRIFT, blame("alias/fast.model"))
+@incident("A2 D11", "What was set in the browser on Friday is gone on Monday.", DRIFT, blame("alias/fast.model"), in_gate=False)
 def old_file_applied(stage):
     stage.apply(("aliases: {fast: mock/gpt-4o-mini}", "aliases: {fast: spare/gpt-4o-mini}"))
     stage.point(LARGE)

@@ -33,7 +33,7 @@ def alias_two_writers(stage):
 
 
 @incident("A6", "`fast` answers with another model than last week, and nobody touched the alias.",
-          bisect("combo/fast exists"), blame("combo/fast.models"), EXPLAIN)
+          bisect("combo/fast exists"), blame("combo/fast.models"), EXPLAIN, in_gate=False)
 def combo_over_alias(stage):
     stage.ask(200)
     combo = {"name": "fast", "models": [LARGE]}
@@ -73,7 +73,7 @@ def excluded_by_a_star(stage):
 
 @incident("C3", "One account does all the work; the other was repaired this morning.",
           (["bisect", "--predicate", "account/mock-a1 is cooling"], None), (["explain", "{request}"], None),
-          blame("credential/mock-a1.fingerprint"), bisect("credential/mock-a1.credentialGeneration = 2"))
+          blame("credential/mock-a1.fingerprint"), bisect("credential/mock-a1.credentialGeneration = 2"), in_gate=False)
 def wrong_credential(stage):
     stage.ask(200)
     stage.culprit("credential/mock-a1", "credential.", stage.api, "PUT", "/api/providers/mock-a1", {"apiKey": WRONG_KEY})
@@ -97,7 +97,7 @@ def long_reset(stage):
 
 
 @incident("C13", "One account's limit took the whole model down, though there are two.",
-          EXPLAIN, blame("account/mock-a1.degraded"), report())
+          EXPLAIN, blame("account/mock-a1.degraded"), report(), in_gate=False)
 def degrade_forgotten(stage):
     stage.ask(200)
     stage.culprit(
