@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test incidents bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
+.PHONY: help run test incidents decisions bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -12,6 +12,9 @@ test: ## everything that must hold: lint, boundaries, unit suites, release build
 
 incidents: ## act all kept incidents out at real gateways; does each bundle name the culprit? (NAMES='alias-moved long-reset')
 	@Scripts/incidents.sh $(NAMES)
+
+decisions: ## a million requests over changing configuration: is every decision made again just so, twice? (N=1000000 SEED=…)
+	@Scripts/decisions.sh
 
 bench: ## the proxy beside nginx and LiteLLM, about nine minutes, then bench-evidence; of ROWS only these (PAIRS=5 DURATION=4 ROWS=1,3 LITELLM=0 JSON=1)
 	@code=0; Scripts/bench.sh || code=$$?; [ -n "$(ROWS)" ] || Scripts/bench-evidence.sh || code=$$?; exit $$code

@@ -5,7 +5,10 @@ import EventStore
 ///
 /// Five providers with six accounts each, ten models under their prefixed, bare and alias names, a combo, a policy,
 /// 200 keys. Each strategy holds for a twentieth of the log at a time; every 5,000 requests an operator edits or an
-/// account cools. One request in 25 fails over.
+/// account cools. One request in 25 fails over. With `unrest` there is an edit of anything after so many requests, and
+/// most requests go through several hands.
+///
+/// Tests/InquiryTests has this file too.
 enum Decisions {
   private static let providers = ["anthropic", "gemini", "local", "openai", "openrouter"]
   private static let models = [
@@ -16,32 +19,51 @@ enum Decisions {
     ("local", "llama-3.3-70b-instruct"),
   ]
 
-  /// Fills a new log with `count` requests and closes it.
-  static func fill(directory: String, seed: UInt64, count: UInt64, segmentBytes: Int) throws {
-    let store = try openStore(directory, segmentBytes: segmentBytes)
-    var life = Life(seed: seed)
+  /// What was written.
+  struct Figures {
+    /// Attempts, each of which was decided.
+    var decisions: UInt64
+    /// Events of the configuration and of accounts' health.
+    var edits: UInt64
+    /// Requests that nobody was asked for, which leave no decision.
+    var refused: UInt64
+    var events: UInt64
+  }
+
+  /// Appends `count` requests and what goes on beside them to an empty log.
+  ///
+  /// - Parameters:
+  ///   - unrest: 0: none.
+  ///   - reached: told how many requests there are, after each batch.
+  static func write(
+    to store: EventStore, seed: UInt64, count: UInt64, unrest: UInt64,
+    reached: (UInt64) -> Void = { _ in }
+  ) throws -> Figures {
+    var life = Life(seed: seed, isRestless: unrest > 0)
     try life.run(setUp())
-    var meter = Meter("decisions", count)
     let strategies = Strategy.allCases
     for number in 0..<count {
       if number.isMultiple(of: max(1, count / 20)) {
         let strategy = strategies[Int(number / max(1, count / 20)) % strategies.count]
         try life.run([.settings(.change(.init(fallbackStrategy: strategy)))])
       }
-      if number % 5_000 == 4_999 { try life.edit(number) }
+      if unrest > 0 {
+        if number % unrest == unrest - 1 { life.upset() }
+      } else if number % 5_000 == 4_999 {
+        try life.edit(number)
+      }
       try life.request(number)
       if life.drafts.count >= 1_000 {
         _ = try store.appendAndWait(AppendBatch(events: life.drafts), durability: .written)
         life.drafts.removeAll(keepingCapacity: true)
-        meter.reached(number)
+        reached(number)
       }
     }
     if !life.drafts.isEmpty {
       _ = try store.appendAndWait(AppendBatch(events: life.drafts), durability: .durable)
     }
-    if let failure = store.waitUntilSealed().lastFailure { throw failure }
-    try store.close()
-    result(["decisions": Double(life.decisions), "events": Double(life.position)])
+    return Figures(
+      decisions: life.decisions, edits: life.edits, refused: life.refused, events: life.position)
   }
 
   private static func setUp() -> [Command] {
@@ -98,9 +120,14 @@ enum Decisions {
     var drafts: [EventDraft] = []
     private(set) var position: UInt64 = 0
     private(set) var decisions: UInt64 = 0
+    private(set) var edits: UInt64 = 0
+    /// Requests that nobody was asked for, which leave no decision.
+    private(set) var refused: UInt64 = 0
+    private let isRestless: Bool
     private var time: Int64 = 1_795_208_019_000_000_000
 
-    init(seed: UInt64) {
+    init(seed: UInt64, isRestless: Bool) {
+      self.isRestless = isRestless
       var dice = Dice(seed)
       keys = (0..<200).map { _ in KeyID(uuidText(dice.uuid(milliseconds: 1_790_000_000_000))) }
       self.dice = dice
@@ -108,7 +135,10 @@ enum Decisions {
 
     mutating func run(_ commands: [Command]) throws {
       for command in commands {
-        for proposed in try decide(command, state) { add(proposed.event) }
+        for proposed in try decide(command, state) {
+          add(proposed.event)
+          edits += 1
+        }
       }
       view = nil
     }
@@ -128,6 +158,12 @@ enum Decisions {
           id: EventID(dice.uuid(milliseconds: UInt64(time / 1_000_000))), stream: event.stream,
           kind: event.kind, time: time, lookupKeys: event.lookupKeys,
           payload: encode(event, .system)))
+    }
+
+    /// An edit of anything; what is refused changes nothing.
+    mutating func upset() {
+      let unrest = Unrest(providers: providers, models: models)
+      try? run([unrest.command(&dice, time: time)])
     }
 
     mutating func edit(_ number: UInt64) throws {
@@ -174,33 +210,45 @@ enum Decisions {
       let facts = RequestFacts(
         model: asked, organisation: organisation, key: key, operation: .chatCompletions,
         session: session)
+      let errors: [(ErrorClass, UInt16?)] = [(.account, 429), (.provider, 503), (.network, nil)]
       var attempts: [Attempt] = []
       var resolved: String?
-      let tries = dice.below(25) == 0 ? 2 : 1
+      let tries = isRestless ? Int(1 + dice.below(4)) : dice.below(25) == 0 ? 2 : 1
       for index in 0..<tries {
         let clock = UnixNanoseconds(time + Int64(index) * 40_000_000)
         let seed = dice.next()
         let takesTurns =
           state.settings.fallbackStrategy == .roundRobin
           || state.settings.fallbackStrategy == .weighted
-        let local = takesTurns ? LocalInputs(cursor: number) : .none
-        guard
-          case .success(let decision) = route(
+        let local: LocalInputs
+        let outcome: Result<RoutingDecision, RoutingRefusal>
+        if isRestless {
+          var source = NotingSource(turn: number, seed: seed)
+          outcome = route(
+            view, facts, now: clock, seed: seed, local: &source, tried: attempts.map(\.tried))
+          local = source.noted
+        } else {
+          local = takesTurns ? LocalInputs(cursor: number) : .none
+          outcome = route(
             view, facts, now: clock, seed: seed, local: local, tried: attempts.map(\.tried))
-        else { break }
+        }
+        guard case .success(let decision) = outcome else { break }
         let isLast = index + 1 == tries
+        let (error, status) =
+          isRestless ? errors[Int(seed % UInt64(errors.count))] : errors[0]
         attempts.append(
           Attempt(
             snapshot: view.position, now: clock, seed: seed, local: local,
-            account: decision.account, rule: decision.rule, status: isLast ? 200 : 429,
-            errorClass: isLast ? nil : .account, errorCode: isLast ? nil : "status_429",
+            account: decision.account, rule: decision.rule, status: isLast ? 200 : status,
+            errorClass: isLast ? nil : error,
+            errorCode: isLast ? nil : status.map { "status_\($0)" } ?? "connect_refused",
             connectMicroseconds: 0, firstByteMicroseconds: 20_000 + dice.below(900_000),
             totalMicroseconds: 900_000 + dice.below(900_000), upstreamModel: decision.upstreamModel)
         )
         resolved = "\(decision.provider.rawValue)/\(decision.upstreamModel)"
       }
-      guard !attempts.isEmpty else { return }
-      attempts[attempts.count - 1].upstreamModel = nil
+      let isServed = attempts.last.map { $0.errorClass == nil } ?? false
+      if attempts.isEmpty { refused += 1 } else { attempts[attempts.count - 1].upstreamModel = nil }
       decisions += UInt64(attempts.count)
       position += 1
       draft(
@@ -211,8 +259,10 @@ enum Decisions {
               clientRequestID: nil, organisation: organisation, key: key,
               remoteAddress: "10.0.0.\(1 + dice.below(200))", operation: .chatCompletions,
               modelAsked: asked, modelResolved: resolved, isStream: true,
-              receivedAt: UnixNanoseconds(time), attempts: attempts, status: 200,
-              ending: .completed, errorCode: nil, errorClass: nil,
+              receivedAt: UnixNanoseconds(time), attempts: attempts, status: isServed ? 200 : 503,
+              ending: isServed ? .completed : .failed,
+              errorCode: isServed ? nil : "no_account_available",
+              errorClass: isServed ? nil : .provider,
               usage: TokenUsage(input: 40 + dice.below(4_000), output: 12 + dice.below(900)),
               requestBytes: 400 + dice.below(9_000), responseBytes: 700 + dice.below(9_000),
               queueMicroseconds: 20 + dice.below(90), firstByteMicroseconds: 30_000,

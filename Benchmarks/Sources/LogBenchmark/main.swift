@@ -75,9 +75,20 @@ func run(_ arguments: Arguments) async throws {
       count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")),
       isDeclared: try arguments.number("declared", default: 0) > 0)
   case "decisions":
-    try Decisions.fill(
-      directory: try arguments.text("dir"), seed: try arguments.number("seed"),
-      count: try arguments.number("count"), segmentBytes: Int(try arguments.number("segment")))
+    let store = try openStore(
+      try arguments.text("dir"), segmentBytes: Int(try arguments.number("segment")))
+    let count = try arguments.number("count")
+    var meter = Meter("decisions", count)
+    let made = try Decisions.write(
+      to: store, seed: try arguments.number("seed"), count: count,
+      unrest: try arguments.number("unrest", default: 0)
+    ) { meter.reached($0) }
+    if let failure = store.waitUntilSealed().lastFailure { throw failure }
+    try store.close()
+    result([
+      "decisions": Double(made.decisions), "events": Double(made.events),
+      "edits": Double(made.edits), "refused": Double(made.refused),
+    ])
   case "sqlite-fill":
     try SQLiteSlices.fill(
       file: try arguments.text("file"), workload: workload, count: try arguments.number("count"))

@@ -1,0 +1,1 @@
+../../../Benchmarks/Sources/LogBenchmark/Decisions.swift
