@@ -9,7 +9,9 @@ struct ExplainCommand: ParsableCommand {
       Each decision is made again by the gateway's own code on the configuration
       of then: every account that could have served, what stood against it, the
       event that put it in that state, and the commands that would have sent the
-      request there (the fewest are marked).
+      request there (the fewest are marked). Ends with 1 if a decision comes out
+      otherwise than recorded, with 4 if one cannot be made again, as of a request
+      that no account was asked for.
 
       EXAMPLES
         replay explain 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e    an answer's x-request-id

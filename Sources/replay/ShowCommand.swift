@@ -12,7 +12,8 @@ struct ShowCommand: ParsableCommand {
       events that were in force.
 
       An id that a client used more than once shows the newest request and names
-      the others. Sealed parts (secrets) are never opened.
+      the others. Sealed parts (secrets) are never opened. Ends with 1 if a decision
+      comes out otherwise than recorded, with 4 if one cannot be made again.
 
       EXAMPLES
         replay show 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e    an answer's x-request-id

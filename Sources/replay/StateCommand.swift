@@ -6,6 +6,8 @@ struct StateCommand: ParsableCommand {
     commandName: "state",
     abstract: "Shows all that was known at a moment, or what differs between two.",
     discussion: """
+      With --diff it ends with 1 if anything differs between the two moments.
+
       EXAMPLES
         replay state                                 now, as far as the log tells
         replay state --at -1d

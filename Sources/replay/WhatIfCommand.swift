@@ -16,6 +16,9 @@ struct WhatIfCommand: ParsableCommand {
       `signalbox apply --overwrite` does; what it does not mention stays. Secrets in
       it are not needed: leave their variables unset.
 
+      Ends with 1 if any request goes elsewhere, with 4 if a recorded choice cannot be
+      made again.
+
       A field is written as `replay blame STREAM` shows it; lists with commas.
 
       EXAMPLES

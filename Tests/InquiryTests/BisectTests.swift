@@ -102,6 +102,39 @@ import Testing
     #expect(try turns(log, "p90 > 1s over 20s of 10") == [positions[11], positions[31]])
   }
 
+  @Test func `a rate that ends for want of requests is told from one that got better`() throws {
+    func bisect(_ healthy: Int, wait seconds: Int64) throws -> BisectReport {
+      let log = try TestLog()
+      try TestLog.provision(log)
+      var number: UInt64 = 0
+      func ask(_ isBad: Bool) throws {
+        number += 1
+        try log.append(
+          .request(
+            .finished(
+              log.finished(
+                number, "m", isBad ? [.refused] : [.ok], status: isBad ? 502 : 200,
+                ending: isBad ? .failed : .completed))))
+      }
+      for _ in 0..<10 { try ask(true) }
+      log.wait(seconds: seconds)
+      for _ in 0..<healthy { try ask(false) }
+      if healthy == 0 {
+        try log.append(.gateway(.stopped(.init(reason: "SIGTERM", cutRequests: 0))))
+      }
+      return try Replay.bisect(log.reader(), "errors > 50% over 20s of 5", now: TestLog.now)
+    }
+    let recovered = try bisect(30, wait: 0)
+    #expect(recovered.turns.map(\.isTrue) == [true, false])
+    #expect(recovered.turns.map(\.ranEmpty) == [false, false] && recovered.idleSince == nil)
+    let drained = try bisect(1, wait: 300)
+    #expect(drained.turns.map(\.ranEmpty) == [false, true])
+    #expect(drained.text.contains("fewer than the 5 asked for were left within 20s"))
+    let silent = try bisect(0, wait: 300)
+    #expect(silent.turns.map(\.isTrue) == [true] && silent.idleSince != nil)
+    #expect(silent.text.contains("which shows no recovery"))
+  }
+
   /// Against counting anew at every request.
   @Test func `a rate is what counting says`() throws {
     let seed = UInt64.random(in: 0..<(1 << 32))

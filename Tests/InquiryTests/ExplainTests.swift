@@ -1,8 +1,9 @@
 import Domain
 import EventStore
-import Inquiry
 import Support
 import Testing
+
+@testable import Inquiry
 
 /// What `replay explain` says is what `route` does: the event that is named did it, and the steps that are named
 /// would have been enough.
@@ -158,6 +159,102 @@ import Testing
     #expect(decision.attempt == nil)
     #expect(decision.candidates.map(\.rejection) == ["disabled", "degraded"])
     #expect(decision.candidates.compactMap(\.otherwise?.steps.count) == [1, 1])
+  }
+
+  /// What is said of a request that no account is asked for.
+  private func refuse(
+    _ log: TestLog, _ number: UInt64, _ model: String, _ status: UInt16, _ code: String
+  ) throws -> ExplainReport.Decision {
+    try log.append(
+      .request(
+        .finished(
+          log.finished(
+            number, model, [], status: status, ending: .denied, errorCode: code,
+            errorClass: .client, usage: .notReported))))
+    let report = try Replay.explain(log.reader(), id(number))
+    #expect(report.exitCode == .notReproducible)
+    return try #require(report.decisions.first)
+  }
+
+  /// An edit, what is asked for behind it, and the streams that are named as being in force.
+  @Test func `a refusal names the events in force, and what became of the name`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    let (p, acme) = (ProviderID("p"), OrganisationID("acme"))
+    try log.append(
+      .key(
+        .created(
+          .init(
+            id: KeyID("key-default"), name: "default", organisation: acme,
+            fingerprint: Fingerprint([UInt8](repeating: 0xC1, count: 32)), masked: "sb-1…cdef",
+            diagnostics: true, expiresAt: nil))))
+    // Never known, and like one that is.
+    var found = try refuse(log, 1, "mm", 404, "model_not_found")
+    #expect(found.names.map(\.last) == [nil] && found.names[0].isWhole)
+    #expect(found.resolution?.step == .nothing && found.sent == nil)
+    // An alias that was removed, between other edits.
+    try log.run([
+      .alias(.set(name: "fast", target: "p/m", allowUnresolved: false)),
+      .alias(.remove(name: "fast")),
+    ])
+    let removal = log.last
+    try log.run([.provider(.change(.init(id: p, name: "renamed")))])
+    found = try refuse(log, 2, "fast", 404, "model_not_found")
+    #expect(
+      found.names.first?.last?.position == removal && found.names.first?.last?.actor == "admin")
+    #expect(found.names.first?.what?.contains("alias fast removed") == true)
+    // A model that its provider does not offer any more: not the last event of the provider.
+    try log.run([.provider(.change(.init(id: p, excludedModels: ["m"])))])
+    let exclusion = log.last
+    try log.run([.provider(.change(.init(id: p, name: "p")))])
+    for (number, name) in [(UInt64(3), "m"), (4, "p/m")] {
+      found = try refuse(log, number, name, 404, "model_not_found")
+      #expect(found.names.first?.last?.position == exclusion, "\(name)")
+    }
+    // An alias that leads there: both names are told.
+    try log.run([.alias(.set(name: "old", target: "p/m", allowUnresolved: true))])
+    let setting = log.last
+    found = try refuse(log, 5, "old", 404, "model_not_found")
+    #expect(found.names.map(\.name) == ["old", "p/m"])
+    #expect(found.names.map(\.last?.position) == [setting, exclusion])
+    #expect(found.inForce.map(\.stream).contains("alias/old"))
+    // No account: provider, organisation and settings decided it.
+    try log.run([
+      .provider(.change(.init(id: p, excludedModels: []))),
+      .organisation(.change(.init(id: acme, name: "Acme"))), .provider(.disable(p)),
+    ])
+    found = try refuse(log, 6, "old", 503, "no_account_available")
+    let streams = found.inForce.map(\.stream)
+    #expect(streams.contains("provider/p") && streams.contains("organisation/acme"))
+    #expect(found.inForce.first { $0.stream == "provider/p" }?.position == log.last - 1)
+    #expect(found.resolution?.targets == ["p/m"] && found.names.isEmpty)
+  }
+
+  @Test func `what was done at once stands together`() throws {
+    func change(_ position: UInt64, _ stream: String, _ time: Int64, _ actor: String)
+      -> ConfigurationChange
+    {
+      let event = Event.alias(.set(.init(name: "a", target: "p/m", isUnresolved: false)))
+      return ConfigurationChange(
+        LastChange(
+          Recorded(
+            position: position, time: UnixNanoseconds(time), kind: event.kind,
+            provenance: Provenance(actor: actor, source: .api), content: .event(event)), epoch: 1),
+        stream: stream)
+    }
+    let lines = [
+      change(5, "alias/a", 7, "ana"), change(9, "alias/b", 8, "ana"),
+      change(6, "alias/c", 7, "ana"), change(7, "alias/d", 7, "bob"),
+    ].lines
+    #expect(
+      lines == """
+            at once, 1970-01-01T00:00:00.000Z by ana via api
+              1:5 alias/a alias.set.v1
+              1:6 alias/c alias.set.v1
+            1:9 1970-01-01T00:00:00.000Z alias/b alias.set.v1 by ana via api
+            1:7 1970-01-01T00:00:00.000Z alias/d alias.set.v1 by bob via api
+
+        """)
   }
 
   @Test func `only requests are explained`() throws {

@@ -151,7 +151,7 @@ import Testing
     let log = try TestLog.incident()
     let all = try Replay.window(
       log.reader(), query(filter: WindowFilter(kind: "request.finished")), now: TestLog.now)
-    let parts = try ["acme", "globex", "nobody"].map { name in
+    let parts = try ["acme", "globex", "default"].map { name in
       try Replay.window(
         log.reader(),
         query(filter: WindowFilter(kind: "request.finished", organisation: name)), now: TestLog.now
@@ -161,6 +161,7 @@ import Testing
     let fault = try #require(throws: InquiryFault.self) {
       try Replay.window(log.reader(), query(interval: Self.second), now: TestLog.now)
     }
-    #expect(fault.code == .usage && "\(fault)".contains("--interval 5s"), "\(fault)")
+    #expect(fault.code == .usage && fault.parameter == "interval", "\(fault)")
+    #expect(fault.message.contains("choose intervals of 5s or longer"), "\(fault)")
   }
 }

@@ -30,7 +30,7 @@ import Testing
     let first = try #require(report.contributions.first)
     #expect(first.rule == .editTurned && first.who == "local:0 via file")
     #expect(first.what.contains("base-url http://127.0.0.1:9001/v1 → http://127.0.0.1:9000/v1"))
-    #expect(first.evidence.contains("overwritten"))
+    #expect(first.evidence.contains("written without having seen what it replaced"))
     let culprit = try IncidentReport.position(first.places[0])
     #expect(culprit < report.impactFirst && report.impactFirst.rawValue - culprit.rawValue < 10)
     // What went around it and what mended it.
@@ -45,6 +45,94 @@ import Testing
     #expect(again.html == report.html && again.text == report.text)
     #expect(again.json == report.json)
     #expect(report.html.utf8.count < 250_000)
+  }
+
+  @Test func `a planned stop is no failing ping, and one without a word is`() throws {
+    for isPlanned in [true, false] {
+      let log = try TestLog()
+      try TestLog.provision(log)
+      for number in UInt64(1)...5 {
+        try log.append(.request(.finished(log.finished(number, "m", [.ok]))))
+      }
+      if isPlanned {
+        try log.append(.gateway(.stopped(.init(reason: "SIGTERM", cutRequests: 0))))
+        // Signed behind the stop, as a gateway does.
+        try log.append(
+          .health(
+            .noted(.init(account: AccountID("p1"), testStatus: .active, error: .cleared))))
+      }
+      log.wait(seconds: 300)
+      try log.append(
+        .gateway(
+          .started(
+            .init(
+              version: "0.4.1", epoch: 1, recording: .standard, listen: "127.0.0.1:8080",
+              previousStopWasClean: isPlanned, interruptedRequests: 0))))
+      try log.append(.request(.finished(log.finished(6, "m", [.ok]))))
+      let report = try report(log)
+      #expect((report.main == nil) == isPlanned)
+      #expect(
+        report.main?.episodes.contains { $0.rule == .notRunning } ?? false == !isPlanned)
+      let told = report.timeline.contains {
+        $0.what.contains("planned stop, started again after 5 min")
+      }
+      #expect(told == isPlanned, "\(report.timeline.map(\.what))")
+    }
+  }
+
+  @Test func `cooldowns come before how things were set up`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    var number: UInt64 = 0
+    func ask(_ results: [TestLog.Result], _ status: UInt16) throws {
+      number += 1
+      log.wait(seconds: 9)
+      try log.append(
+        .request(
+          .finished(
+            log.finished(
+              number, "m", results, status: status, ending: status == 200 ? .completed : .failed,
+              errorCode: status == 200 ? nil : "rate_limited",
+              errorClass: status == 200 ? nil : .account, usage: .notReported))))
+    }
+    for _ in 1...30 { try ask([.ok], 200) }
+    var places: [String] = []
+    for name in ["p1", "p2"] {
+      try ask(name == "p1" ? [.limited, .ok] : [.limited], name == "p1" ? 200 : 429)
+      let position = try log.append(
+        .health(
+          .cooldownStarted(
+            .init(
+              account: AccountID(name), scope: .account, rule: "rate_limited",
+              until: UnixNanoseconds(log.time + 3_600_000_000_000), status: 429,
+              errorCode: "status_429"))))
+      places.append("1:\(position)")
+    }
+    for _ in 1...60 { try ask([], 503) }
+    let report = try report(log)
+    #expect(report.main != nil && report.impact.uncalled == 60)
+    #expect(report.contributions.prefix(2).map(\.rule) == [.cooling, .cooling])
+    #expect(report.contributions.prefix(2).map { $0.places[0] } == places)
+    #expect(!report.contributions.contains { $0.rule == .editNear })
+  }
+
+  @Test func `edits of one batch are one row, and accounts without a lane are named`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for number in UInt64(1)...3 {
+      try log.append(.request(.finished(log.finished(number, "m", [.ok]))))
+    }
+    let report = try report(log)
+    let rows = report.timeline.filter { $0.kind == .edit }
+    // Each event of this log has a time of its own.
+    #expect(rows.count > 3 && !rows.contains { $0.what.contains("at once") })
+    var batch = rows
+    for index in batch.indices { (batch[index].time, batch[index].who) = (rows[0].time, "ana") }
+    batch[1].kind = .health
+    let together = IncidentPass.batched(batch)
+    #expect(together.count == 3 && together[0] == batch[0] && together[1] == batch[1])
+    #expect(together[2].what.hasPrefix("\(batch.count - 2) edits at once, \(batch[2].place) … "))
+    #expect(report.text.contains("Every account was ready all the time."))
   }
 
   @Test func `windows cut anywhere are told without a trap, and without an incident it says so`()

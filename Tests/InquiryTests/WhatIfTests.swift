@@ -42,6 +42,36 @@ import Testing
     return log
   }
 
+  @Test func `where nothing of the window is about it, the nearest requests that are get named`()
+    throws
+  {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    var positions: [UInt64] = []
+    for (number, model) in ["fast", "m", "m", "m", "fast"].enumerated() {
+      if number == 0 {
+        try log.run([.alias(.set(name: "fast", target: "p/m", allowUnresolved: false))])
+      }
+      try log.append(.request(.finished(log.finished(UInt64(number) + 1, model, [.ok]))))
+      positions.append(log.last)
+    }
+    func ask(_ set: String, _ from: Int, _ to: Int) throws -> WhatIfReport {
+      try Replay.whatIf(
+        log.reader(), [Supposition.set(set)], from: Selector("\(positions[from])"),
+        to: Selector("\(positions[to])"), now: TestLog.now)
+    }
+    let middle = try ask("alias/fast.model=p/m", 1, 3)
+    #expect(middle.moved == 0)
+    #expect(middle.outside.map(\.place) == ["1:\(positions[0])", "1:\(positions[4])"])
+    #expect(middle.text.contains("widen the window, for example to --from 1:\(positions[0])"))
+    #expect(try ask("alias/fast.model=p/m", 2, 4).outside.isEmpty)
+    #expect(try ask("alias/fast.model=p/m", 0, 1).outside.isEmpty)
+    let none = try ask("account/p2.priority=2", 1, 3)
+    #expect(none.moved == 0 && none.outside.isEmpty && !none.text.contains("widen"))
+    // What is about it need not move.
+    #expect(try ask("account/p1.priority=1", 1, 3).outside.isEmpty)
+  }
+
   @Test func `without its first account all goes to the second`() throws {
     let log = try story()
     let report = try suppose(log, remove: ["account/p1"])

@@ -116,7 +116,8 @@ public struct LastChange: Sendable, Hashable {
   /// Through which door.
   public var source: Source
 
-  init(_ recorded: Recorded, epoch: UInt64) {
+  /// That an event did it.
+  public init(_ recorded: Recorded, epoch: UInt64) {
     kind = recorded.kind
     self.epoch = epoch
     position = recorded.position

@@ -15,6 +15,8 @@ public struct BisectReport: InquiryReport, Hashable {
     public var time: UnixNanoseconds
     /// What happened, in words.
     public var what: String
+    /// A rate ceased to be true because too few requests are left within its time: that shows no recovery.
+    public var ranEmpty = false
   }
 
   /// What the log holds altogether.
@@ -36,6 +38,8 @@ public struct BisectReport: InquiryReport, Hashable {
   public var omitted: UInt64
   /// Events that could have changed it.
   public var looked: UInt64
+  /// Of a rate: the last request that counts, if its time was over before the window's end; nil: it was not.
+  public var idleSince: LogCoverage.Moment?
   /// Damaged ranges up to the window's end.
   public var gaps: [LogGap]
 
@@ -171,6 +175,7 @@ extension Replay {
       }
     }
     var isTrue: Bool?
+    var counted: LogCoverage.Moment?
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(feed.rawValue - 1))
     try log.read(from: start, through: report.last, progress: progress) {
       (item) throws(InquiryFault) in
@@ -184,19 +189,44 @@ extension Replay {
       guard stored.position >= found.first else { return window.add(fact, at: entry.time) }
       if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
       found.looked += 1
+      counted = LogCoverage.Moment(place: entry.place, time: entry.time)
       window.add(fact, at: entry.time)
       let now = window.isTrue(at: entry.time)
       if now != isTrue ?? found.wasTrue {
-        found.add(
-          .init(
-            isTrue: now, entry,
-            rate.text(of: window.reading) + ", with request "
-              + uuidText(fact.id.rawValue)))
+        var turn = BisectReport.Turn(
+          isTrue: now, entry,
+          rate.text(of: window.reading) + ", with request " + uuidText(fact.id.rawValue))
+        if !now, window.reading.count < rate.minimum {
+          turn.ranEmpty = true
+          turn.what +=
+            "; fewer than the \(rate.minimum) asked for were left within \(Shown.span(rate.span)), so this shows no recovery"
+        }
+        found.add(turn)
       }
       isTrue = now
     }
     if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
+    if let counted, let end = try time(near: report.last, in: log),
+      end.rawValue.clampedSubtracting(rate.span) > counted.time.rawValue
+    {
+      found.idleSince = counted
+    }
     report = found
+  }
+
+  private static func time(
+    near position: Position, in log: LogReader
+  ) throws(InquiryFault) -> UnixNanoseconds? {
+    try reading { () throws(StoreError) in try log.event(at: position) }.map {
+      UnixNanoseconds($0.time)
+    }
+  }
+}
+
+extension Int64 {
+  fileprivate func clampedSubtracting(_ other: Int64) -> Int64 {
+    let (value, isOver) = subtractingReportingOverflow(other)
+    return isOver ? (other > 0 ? .min : .max) : value
   }
 }
 
@@ -245,6 +275,10 @@ extension BisectReport {
         + lines
     }
     out += "found     true from \(turn.place), \(rfc3339(turn.time))\n"
+    if turns.last?.isTrue == true, let idle = idleSince {
+      out +=
+        "ended     not within the window: no request that counts ended after \(idle.place), \(rfc3339(idle.time)), which shows no recovery\n"
+    }
     return out + lines
   }
 
@@ -275,10 +309,19 @@ extension BisectReport {
               .init("isTrue", .bool($0.isTrue)),
               .init("at", .text($0.place.isEmpty ? nil : $0.place)),
               .init("time", .text(rfc3339($0.time))), .init("what", .text($0.what)),
+              .init("ranEmpty", .bool($0.ranEmpty)),
             ])
           })), .init("omitted", .count(omitted)),
     ]
     if isCut { members.append(.init("isCut", .bool(true))) }
+    if let idleSince {
+      members.append(
+        .init(
+          "idleSince",
+          .object([
+            .init("at", .text(idleSince.place)), .init("time", .text(rfc3339(idleSince.time))),
+          ])))
+    }
     return .object(members)
   }
 }

@@ -151,6 +151,41 @@ extension GatewayProjection {
   }
 }
 
+/// Who wrote at which moment: the events of a batch share both.
+private struct Batch: Hashable {
+  var time: UnixNanoseconds
+  var actor: String
+  var source: Source
+}
+
+extension [ConfigurationChange] {
+  /// A line each, indented by four; what one hand did in one batch stands together.
+  ///
+  /// The events of a batch have one time, to the nanosecond, and one author.
+  var lines: String {
+    let batches = Dictionary(grouping: self) {
+      Batch(time: $0.time, actor: $0.actor, source: $0.source)
+    }
+    var told: Set<Batch> = []
+    var out = ""
+    for change in self {
+      let batch = Batch(time: change.time, actor: change.actor, source: change.source)
+      let all = batches[batch] ?? []
+      guard all.count > 1 else {
+        out += "    \(change.text)\n"
+        continue
+      }
+      guard told.insert(batch).inserted else { continue }
+      out +=
+        "    at once, \(rfc3339(batch.time)) by \(Shown.text(batch.actor)) via \(batch.source.name)\n"
+      for one in all {
+        out += "      \(one.place) \(Shown.text(one.stream)) \(Shown.text(one.kind))\n"
+      }
+    }
+    return out
+  }
+}
+
 /// The event that last changed a part of the configuration.
 public struct ConfigurationChange: Sendable, Hashable {
   /// For example `account/mock-a1`.

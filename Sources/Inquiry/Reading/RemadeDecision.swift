@@ -122,18 +122,27 @@ public struct RemadeDecision: Sendable, Hashable {
     }
   }
 
-  private static func inForce(
-    _ account: AccountID, _ facts: RequestFacts, _ book: SnapshotShelf.Book
+  /// The last changes, up to a decision, of what it hung on.
+  ///
+  /// - Parameters:
+  ///   - account: that was chosen; nil: the request was refused, for which its organisation may be the reason too.
+  ///   - refusing: whose accounts stand behind the name and could not serve.
+  static func inForce(
+    _ account: AccountID?, refusing providers: [ProviderID] = [], _ facts: RequestFacts,
+    _ book: SnapshotShelf.Book
   ) -> [ConfigurationChange] {
     let model = facts.model
-    var streams: [String] = []
-    if let known = book.state.accounts[account] { streams.append(known.provider.stream) }
-    streams.append(account.stream)
-    streams.append(account.credentialStream)
-    streams.append(account.healthStream)
+    var streams = providers.map(\.stream)
+    if let account {
+      if let known = book.state.accounts[account] { streams.append(known.provider.stream) }
+      streams.append(account.stream)
+      streams.append(account.credentialStream)
+      streams.append(account.healthStream)
+    }
     if book.state.aliases[model] != nil { streams.append(aliasStream(model)) }
     if book.state.combos[model] != nil { streams.append(comboStream(model)) }
     if let key = facts.key { streams.append(key.stream) }
+    if account == nil, let organisation = facts.organisation { streams.append(organisation.stream) }
     let bare = book.state.aliases[model]?.target ?? model
     for organisation in [facts.organisation, PolicyID.everyone].compactMap(\.self) {
       streams.append(PolicyID(organisation: organisation, model: bare).stream)
@@ -172,7 +181,8 @@ public struct RemadeDecision: Sendable, Hashable {
 
   static func text(_ refusal: RoutingRefusal, _ state: ControlState) -> String {
     switch refusal {
-    case .unknownModel: "the model is unknown"
+    case .unknownModel(let near):
+      "the model is unknown" + (near.isEmpty ? "" : "; names like it: \(Shown.list(near))")
     case .modelNotAllowed: "the key may not ask for the model"
     case .ambiguousModel(let candidates): "the model is ambiguous: \(Shown.list(candidates))"
     case .noAccount(let rejected):

@@ -241,6 +241,7 @@ extension IncidentReport {
     let description =
       "What could be done with each account over time: ready, cooling, half-open after a cooldown, or taken out."
       + (all.count > Self.lanesMax ? " The \(Self.lanesMax) with the most failed calls." : "")
+    let idle = shown.filter(\.segments.isEmpty).map(\.name)
     let segments = shown.flatMap { lane in lane.segments.map { (lane.name, $0) } }
     return .init(
       title: "Accounts", description: description,
@@ -261,8 +262,9 @@ extension IncidentReport {
         },
         note: segments.isEmpty
           ? "Every account was ready all the time."
-          : segments.count > Self.tableMax
-            ? "… and \(segments.count - Self.tableMax) more." : ""))
+          : (segments.count > Self.tableMax
+            ? "… and \(segments.count - Self.tableMax) more. " : "")
+            + (idle.isEmpty ? "" : "Ready all the time: \(idle.joined(separator: ", ")).")))
   }
 }
 

@@ -23,10 +23,12 @@ extension IncidentPass {
         guard let it = contribution(edit, fought[edit.position]) else { continue }
         found.append(weighed(it, edit, cures.map(\.0)))
       }
-      found += calls(report) + lifeEvents(report) + loads(changes) + credentials()
+      found +=
+        calls(report) + cooldowns(report) + lifeEvents(report) + loads(changes) + credentials()
       report.contributions = Array(
-        found.sorted { ($1.score, $0.time, $0.what) < ($0.score, $1.time, $1.what) }
-          .prefix(Self.contributionsMax))
+        Self.together(
+          found.sorted { ($1.score, $0.time, $0.what) < ($0.score, $1.time, $1.what) }
+        ).prefix(Self.contributionsMax))
       report.helped = Array(
         cures.map(\.1).sorted { $0.time < $1.time }.prefix(Self.contributionsMax))
     }
@@ -35,6 +37,38 @@ extension IncidentPass {
   }
 
   // MARK: Edits
+
+  /// Edits of one batch for which the same speaks are one row, at the place of the likeliest of them.
+  private static func together(
+    _ sorted: [IncidentReport.Contribution]
+  ) -> [IncidentReport.Contribution] {
+    struct Batch: Hashable {
+      var rule: IncidentReport.Contribution.Rule
+      var time: UnixNanoseconds
+      var who: String
+      var evidence: String
+    }
+    var rows: [IncidentReport.Contribution] = []
+    var known: [Batch: (row: Int, more: Int)] = [:]
+    for it in sorted {
+      guard !it.who.isEmpty else {
+        rows.append(it)
+        continue
+      }
+      let batch = Batch(rule: it.rule, time: it.time, who: it.who, evidence: it.evidence)
+      guard let (row, more) = known[batch] else {
+        known[batch] = (rows.count, 0)
+        rows.append(it)
+        continue
+      }
+      known[batch] = (row, more + 1)
+      rows[row].places.append(it.places[0])
+    }
+    for (row, more) in known.values where more > 0 {
+      rows[row].what += ", and \(Shown.count(UInt64(more), "edit")) at once with it"
+    }
+    return rows
+  }
 
   private func contribution(
     _ edit: Edit, _ drift: DriftReport.Finding?
@@ -63,7 +97,7 @@ extension IncidentPass {
       evidence =
         "of \(Self.name(turned.part)) \(turned.share.before.text) failed before it, "
         + "\(turned.share.after.text) after it"
-    } else if isBefore, used, minutes < 15 {
+    } else if isBefore, used, minutes < 15, !isSetup(edit) {
       (score, rule) = (40 - minutes, .editNear)
       evidence =
         "it touched what failed; what failed before and after it does not differ by more than chance"
@@ -78,7 +112,7 @@ extension IncidentPass {
       score += 20
       places += [drift.replaced.place] + (drift.original.map { [$0.place] } ?? [])
       evidence +=
-        "; against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name) it is \(drift.rules.map(\.rawValue).joined(separator: ", "))"
+        "; it goes against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name): \(drift.rules.map(\.text).joined(separator: ", "))"
     }
     return .init(
       rule: rule, score: score, time: edit.moment.time, places: places, what: edit.what,
@@ -101,6 +135,16 @@ extension IncidentPass {
       it.evidence += "; it got better while this was still in force"
     }
     return it
+  }
+
+  /// Made before anybody asked for what it is about, and served well since: that is how things were set up.
+  private func isSetup(_ edit: Edit) -> Bool {
+    guard edit.atEdit.allSatisfy({ $0.whole == 0 }) else { return false }
+    for (at, part) in edit.parts.enumerated() {
+      let until = (atBegan[part] ?? .none) - edit.atEdit[at]
+      if until.whole >= 5, !until.isOver(500_000) { return true }
+    }
+    return false
   }
 
   private func helped(_ edit: Edit) -> IncidentReport.Contribution? {
@@ -157,6 +201,30 @@ extension IncidentPass {
         evidence:
           "\(row.share.text) failed in the incident, \(before.text) in the hour before; "
           + "\(Share(part: row.failed, whole: all).percent) of all failed calls")
+    }
+  }
+
+  /// Accounts that cooled on end for half of the incident or more, while most requests failed for want of one.
+  private func cooldowns(_ report: IncidentReport) -> [IncidentReport.Contribution] {
+    let failed = report.impact.figures.failed
+    // Where most failures were of calls, what failed the calls is to be told.
+    guard failed > 0, report.impact.uncalled * 2 >= failed else { return [] }
+    let end = (report.main?.last.time ?? to).rawValue
+    return report.lanes.lanes.values.compactMap { lane in
+      let long = lane.segments.first { segment in
+        let covered =
+          min(segment.to.rawValue, end) - max(segment.from.rawValue, began.time.rawValue)
+        return segment.state == .cooling && segment.place != nil
+          && covered >= (end - began.time.rawValue) / 2
+      }
+      guard let long, let place = long.place else { return nil }
+      return .init(
+        rule: .cooling, score: 85, time: long.from, places: [place],
+        what: "\(lane.name) cooled for \(Shown.length(long.to.rawValue - long.from.rawValue))",
+        who: "",
+        evidence:
+          "\(Share(part: report.impact.uncalled, whole: failed).text) of the failed requests found no account to ask; "
+          + Self.distance(began.time.rawValue - long.from.rawValue))
     }
   }
 
@@ -231,8 +299,36 @@ extension IncidentPass {
 
   // MARK: The timeline
 
+  private static let batchShown = 8
+
+  /// Edits that one hand made in one batch, which have one time, in one row.
+  static func batched(
+    _ rows: [IncidentReport.TimelineRow]
+  ) -> [IncidentReport.TimelineRow] {
+    var out: [IncidentReport.TimelineRow] = []
+    var rest = rows[...]
+    while let first = rest.popFirst() {
+      var batch = [first]
+      while first.kind == .edit, let next = rest.first, next.kind == .edit,
+        next.time == first.time, next.who == first.who
+      {
+        batch.append(next)
+        rest.removeFirst()
+      }
+      var row = first
+      if batch.count > 1 {
+        let more = batch.count > batchShown ? "; …" : ""
+        row.what =
+          "\(batch.count) edits at once, \(first.place) … \(batch[batch.count - 1].place): "
+          + batch.prefix(batchShown).map(\.what).joined(separator: "; ") + more
+      }
+      out.append(row)
+    }
+    return out
+  }
+
   private func tell(_ report: inout IncidentReport, _ changes: [ChangePoint]) {
-    var rows = report.timeline
+    var rows = Self.batched(report.timeline)
     if let main = report.main {
       // Conditions that share a moment share a row.
       func add(

@@ -37,6 +37,10 @@ struct IncidentPass {
   var expired: [AccountID: (name: String, at: UnixNanoseconds)] = [:]
   private var focusFirst: LogCoverage.Moment?
   private var focusLast: LogCoverage.Moment?
+  /// The last stop that the gateway announced, and its row in the timeline.
+  private var stopped: (moment: LogCoverage.Moment, row: Int?)?
+  /// As long a stop as a ping would notice.
+  private static let noticeable: Int64 = 45_000_000_000
   private static let editsMax = 1_000
   private static let partsMax = 20_000
 
@@ -148,6 +152,12 @@ struct IncidentPass {
     case .gateway(let event):
       take(event, moment)
       if isInFocus { tell(.gateway, entry, moment, before) }
+      if case .stopped = event {
+        stopped = (moment, isInFocus ? report.timeline.count - 1 : nil)
+      } else if case .started = event, let stop = stopped {
+        tellPlanned(stop, until: moment)
+        stopped = nil
+      }
     case .health:
       if isInFocus { tell(.health, entry, moment, before) }
     case .access: break
@@ -271,6 +281,17 @@ struct IncidentPass {
     if isInFocus { tell(.edit, entry, moment, before) }
   }
 
+  /// Says of an announced stop how long it lasted, where somebody outside would have noticed.
+  private mutating func tellPlanned(
+    _ stop: (moment: LogCoverage.Moment, row: Int?), until start: LogCoverage.Moment
+  ) {
+    let length = start.time.rawValue - stop.moment.time.rawValue
+    guard length >= Self.noticeable, let row = stop.row, report.timeline.indices.contains(row),
+      report.timeline[row].place == stop.moment.place
+    else { return }
+    report.timeline[row].what += "; planned stop, started again after \(Shown.length(length))"
+  }
+
   private mutating func tell(
     _ kind: IncidentReport.TimelineRow.Kind, _ entry: Entry, _ moment: LogCoverage.Moment,
     _ before: ControlState
@@ -341,6 +362,7 @@ extension IncidentReport.Impact {
     }
     let verdict = it.verdict
     guard verdict != .callers else { return }
+    if verdict == .failed, it.attempts.isEmpty { uncalled += 1 }
     organisations.add(it.organisation?.rawValue ?? "–", isFailure: verdict == .failed)
     models.add(it.modelAsked.isEmpty ? "–" : it.modelAsked, isFailure: verdict == .failed)
     if verdict == .failed {

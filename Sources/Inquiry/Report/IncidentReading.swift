@@ -40,8 +40,11 @@ extension IncidentReport {
           if fact.verdict == .failed {
             failedSpan = Ends(first: failedSpan?.first ?? moment, last: moment)
           }
-        case .gateway(.started):
-          if let before, moment.time.rawValue - before.time.rawValue >= 45_000_000_000 {
+        case .gateway(.started(let it)):
+          // Who stops a gateway knows that it does not run.
+          if let before, !it.previousStopWasClean,
+            moment.time.rawValue - before.time.rawValue >= 45_000_000_000
+          {
             let rang = UnixNanoseconds(before.time.rawValue + 45_000_000_000)
             watch.note(
               Episode(

@@ -93,6 +93,8 @@ public struct IncidentReport: InquiryReport, Hashable {
     public var undelivered: UInt64 = 0
     /// Refused without a record of each.
     public var deniedInSummaries: UInt64 = 0
+    /// Failed without a call: no account could be asked.
+    public var uncalled: UInt64 = 0
     /// By organisation; requests without one are `–`.
     public var organisations = Names()
     /// By model as clients named it.
@@ -168,6 +170,7 @@ public struct IncidentReport: InquiryReport, Hashable {
       case editHelped = "edit-helped"
       case drift
       case callsFailed = "calls-failed"
+      case cooling
       case newBuild = "new-build"
       case notRunning = "not-running"
       case load

@@ -178,7 +178,8 @@ extension DriftReport.Finding {
 // MARK: Renderings
 
 extension DriftReport.Rule {
-  fileprivate var text: String {
+  /// What the later edit did.
+  var text: String {
     switch self {
     case .reverted: "went back to an earlier value"
     case .overwritten: "written without having seen what it replaced"

@@ -36,9 +36,15 @@ public struct ExplainReport: InquiryReport, Hashable {
     public var now: UnixNanoseconds
     /// Whether the same inputs give the same choice today.
     public var verdict: RemadeDecision.Verdict
+    /// What the name meant to this client; nil: the configuration of then cannot be read.
+    public var resolution: Resolution?
+    /// `provider/model` that was asked for upstream; nil: no call was made, or it is not recorded.
+    public var sent: String?
+    /// Of a name that nobody knew, and of what it stood for: what the log has of them.
+    public var names: [NameHistory] = []
     /// In the order of consideration.
     public var candidates: [Candidate]
-    /// The events that put the choice in force.
+    /// The events that put the choice, or the refusal, in force.
     public var inForce: [ConfigurationChange]
 
     /// The candidate that the fewest steps would have been enough for; nil: there is none.
@@ -122,6 +128,8 @@ extension Replay {
       outcome: ExplainReport.outcome(attempt),
       rule: ExplainReport.rule(attempt, state, finished.fact.attempts[..<index]),
       snapshot: attempt.snapshot, now: attempt.now, verdict: remade.verdict,
+      resolution: book.map { $0.snapshot.resolution(of: inputs.facts, in: $0.state) },
+      sent: ExplainReport.sent(finished.fact, index, state),
       candidates: try candidates(remade.candidates, inputs, book, at: attempt.snapshot, in: log),
       inForce: remade.inForce)
   }
@@ -151,6 +159,22 @@ extension Replay {
         "no account was asked: the request was refused before (\(fact.errorCode ?? "\(fact.status)")); "
           + "routing would have chosen \(EventLine.name(decision.account, book.state))"
       }
+    var names: [NameHistory] = []
+    if case .failure(.unknownModel(let near)) = today {
+      let asked =
+        [fact.modelAsked] + (book.state.aliases[fact.modelAsked].map { [$0.target] } ?? [])
+      for name in asked {
+        names.append(
+          try NameHistory(name, near: near, book, before: finished.position, in: log))
+      }
+    }
+    var standing: [ProviderID] = []
+    for candidate in found {
+      guard let provider = book.state.accounts[candidate.account]?.provider,
+        !standing.contains(provider)
+      else { continue }
+      standing.append(provider)
+    }
     return ExplainReport.Decision(
       attempt: nil, chosen: nil,
       outcome: "refused: \(fact.status)" + (fact.errorCode.map { " \(Shown.text($0))" } ?? ""),
@@ -158,8 +182,9 @@ extension Replay {
       verdict: .notReproducible(
         "no decision is recorded of a request without a call; this is made on the configuration just before "
           + "its record"),
+      resolution: book.snapshot.resolution(of: inputs.facts, in: book.state), names: names,
       candidates: try candidates(found, inputs, book, at: finished.position - 1, in: log),
-      inForce: [])
+      inForce: RemadeDecision.inForce(nil, refusing: standing, inputs.facts, book))
   }
 
   private static func candidates(
@@ -223,6 +248,18 @@ extension ExplainReport {
       return state.combos[name].map { (.combo($0.name), ["models"]) }
     case .alreadyTried, .notCarried, .notOwner: return nil
     }
+  }
+
+  /// `provider/model` that an attempt asked for; of the last one the request's record says it.
+  fileprivate static func sent(
+    _ fact: RequestEvent.Finished, _ index: Int, _ state: ControlState
+  ) -> String? {
+    let attempt = fact.attempts[index]
+    let account = state.accounts[attempt.account] ?? state.removedAccounts[attempt.account]
+    if let model = attempt.upstreamModel, let account {
+      return "\(account.provider.rawValue)/\(model)"
+    }
+    return index + 1 == fact.attempts.count ? fact.modelResolved : nil
   }
 
   fileprivate static func outcome(_ attempt: Attempt) -> String {
@@ -300,20 +337,21 @@ extension ExplainReport.Decision {
   fileprivate var text: String {
     var out = attempt.map { "attempt \($0)  " } ?? "no attempt  "
     out += chosen.map { "\($0)  " } ?? ""
-    out += outcome + "\n  because     \(rule)\n"
+    out += outcome + "\n"
+    if let resolution { out += "  model       \(resolution.text)\n" }
+    if let sent { out += "  sent as     \(Shown.text(sent))\n" }
+    out += "  because     \(rule)\n"
+    for name in names { out += "  name        \(name.text)\n" }
     out += "  decided     on the configuration at \(snapshot), at \(rfc3339(now))\n"
     out += "  \(RemadeDecision.text(of: verdict))\n"
-    if candidates.isEmpty {
-      out += "  No account stands behind the name.\n"
-      return out
-    }
+    if candidates.isEmpty { out += "  No account stands behind the name.\n" }
     var table = TextTable("candidate", "outcome", "since")
     for candidate in candidates {
       table.add(
         candidate.name, candidate.rejection == nil ? "chosen" : candidate.reason,
         candidate.since?.text ?? "")
     }
-    out += table.rendered(indent: 4)
+    if !candidates.isEmpty { out += table.rendered(indent: 4) }
     if candidates.contains(where: { $0.otherwise != nil }) {
       out += "  it would have gone elsewhere, had there been\n"
       let nearest = nearest
@@ -325,7 +363,7 @@ extension ExplainReport.Decision {
     }
     if !inForce.isEmpty {
       out += "  in force\n"
-      for change in inForce { out += "    \(change.text)\n" }
+      out += inForce.lines
     }
     return out
   }
@@ -337,6 +375,8 @@ extension ExplainReport.Decision {
       .init("outcome", .text(outcome)), .init("because", .text(rule)),
       .init("snapshot", .count(snapshot)), .init("decidedAt", .text(rfc3339(now))),
       .init("reproduced", .text(word)), .init("why", .text(why)),
+      .init("resolution", resolution?.json ?? .null), .init("sent", .text(sent)),
+      .init("names", .array(names.map(\.json))),
       .init("candidates", .array(candidates.map(\.json))),
       .init("smallestChange", nearest?.json ?? .null),
       .init("inForce", .array(inForce.map(\.json))),

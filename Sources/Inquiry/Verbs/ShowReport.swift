@@ -246,7 +246,7 @@ extension RequestReport {
     }
     if !decision.inForce.isEmpty {
       out += "  in force\n"
-      for change in decision.inForce { out += "    \(change.text)\n" }
+      out += decision.inForce.lines
     }
     return out
   }

@@ -98,6 +98,8 @@ public struct WhatIfReport: InquiryReport, Hashable {
   public var cost = Cost()
   /// Damaged ranges in the window.
   public var gaps: [LogGap] = []
+  /// Where nothing moved: the nearest requests before and behind the window that what is supposed is about.
+  public var outside: [LogCoverage.Moment] = []
 
   /// 1 if any request moves, 3 if the window is damaged, 4 if a decision in it cannot be made again.
   public var exitCode: ExitCode {
@@ -168,7 +170,11 @@ extension Replay {
         shelf.look(at: position, fold)
       }
     }
-    return try comparison.result()
+    var report = try comparison.result()
+    if report.moved == 0, !comparison.touchesWindow {
+      report.outside = try nearestTouched(suppositions, log, first, last)
+    }
+    return report
   }
 }
 
@@ -200,6 +206,8 @@ private struct WhatIfComparison {
   private var loads: [String: WhatIfReport.Load] = [:]
   private var calls: [WhatIfReport.Outcome: Calls] = [:]
   private var wasApplicable = false
+  /// Whether a request of the window is one that what is supposed is about.
+  private(set) var touchesWindow = false
 
   init(_ suppositions: [Supposition], _ report: WhatIfReport) {
     self.suppositions = suppositions
@@ -248,6 +256,9 @@ private struct WhatIfComparison {
       }
     }
     note(fact, book.state, before)
+    if !touchesWindow {
+      touchesWindow = suppositions.contains { $0.isAbout(fact, book.state) }
+    }
     let position = book.snapshot.position
     if changed[position] == nil {
       let state = try book.state.supposing(suppositions)
@@ -406,6 +417,11 @@ extension WhatIfReport {
     return "$\(micro / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
   }
 
+  private func isBefore(_ moment: LogCoverage.Moment) -> Bool {
+    let position = moment.place.split(separator: ":").last.flatMap { UInt64($0) } ?? 0
+    return position < first.rawValue
+  }
+
   /// For people.
   public var text: String {
     var out = "store     \(coverage.storeID)\n"
@@ -416,6 +432,13 @@ extension WhatIfReport {
     out += "decided   \(Shown.count(looked, "request")) again, \(moved) of them go elsewhere\n"
     if notRouted > 0 {
       out += "left out  \(notRouted) that were refused before any routing\n"
+    }
+    if let before = outside.first {
+      let all = outside.map { "\($0.place) (\(rfc3339($0.time)))" }
+      out +=
+        "elsewhere no request of the window is about what is supposed; \(all.joined(separator: " and ")) "
+        + (outside.count > 1 ? "are" : "is") + ", the nearest: widen the window, for example to "
+        + (isBefore(before) ? "--from" : "--to") + " \(before.place)\n"
     }
     if notApplicable > 0 {
       out += "left out  \(notApplicable) from when what is changed was not there\n"
@@ -468,6 +491,12 @@ extension WhatIfReport {
       .init("moved", .count(moved)), .init("notRouted", .count(notRouted)),
       .init("notApplicable", .count(notApplicable)),
       .init("notReproducible", .count(notReproducible)),
+      .init(
+        "outside",
+        .array(
+          outside.map {
+            .object([.init("at", .text($0.place)), .init("time", .text(rfc3339($0.time)))])
+          })),
       .init(
         "groups",
         .array(

@@ -117,6 +117,23 @@ extension Contract {
                 .field("reproduced", .choice(["yes", "no", "unknown"])),
                 .field("why", Schema.string.orNull),
                 .field(
+                  "resolution",
+                  Schema.object([
+                    .field("step", .string), .field("targets", .array(of: .string)),
+                    .field("models", .array(of: .string)),
+                  ]).orNull.described("What the name meant to this client.")),
+                .field(
+                  "sent", Schema.string.orNull.described("`provider/model` asked for upstream.")),
+                .field(
+                  "names",
+                  Schema.array(
+                    of: .object([
+                      .field("name", .string), .field("last", Schema.streamChange.orNull),
+                      .field("what", Schema.string.orNull), .field("near", .array(of: .string)),
+                      .field("isWhole", .bool),
+                    ])
+                  ).described("Of a name that nobody knew: what touched it last.")),
+                .field(
                   "candidates",
                   .array(
                     of: .object([
@@ -221,6 +238,11 @@ extension Contract {
           .field("log", .logCoverage), .field("predicate", .string), .field("first", .count),
           .field("last", .count), .field("gaps", .array(of: .logGap)), .field("looked", .count),
           .field("wasTrue", .bool), .optional("isCut", .bool),
+          .optional(
+            "idleSince",
+            Schema.logMoment.described(
+              "Of a rate: the last request that counts, if its time was over before the range's end."
+            )),
           .field("becameTrueAt", Schema.place.orNull),
           .field(
             "turns",
@@ -228,6 +250,10 @@ extension Contract {
               of: .object([
                 .field("isTrue", .bool), .field("at", Schema.place.orNull), .field("time", .time),
                 .field("what", .string),
+                .field(
+                  "ranEmpty",
+                  Schema.bool.described(
+                    "A rate ended because too few requests were left: that shows no recovery.")),
               ]))), .field("omitted", .count),
         ])
     ], errors: [.notFound, .logUnreadable, .overloaded])
@@ -251,6 +277,11 @@ extension Contract {
           + ["decided", "moved", "notRouted", "notApplicable", "notReproducible"].map {
             .field($0, .count)
           } + [
+            .field(
+              "outside",
+              .array(of: .object([.field("at", .place), .field("time", .time)])).described(
+                "The nearest requests before and after the range that what is supposed is about, where nothing moved."
+              )),
             .field(
               "groups",
               .array(
