@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test incidents decisions bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
+.PHONY: man help run test incidents decisions bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench-log: ## the event log beside SQLite, PostgreSQL, Redis and lz4, about ten 
 
 lint: ## format and boundaries, without building
 	@Scripts/lint.sh
+
+man: ## the manual pages in docs/man anew, from the built programs' own help
+	@Scripts/man.py
 
 release: ## the three programs, stripped and packed, in .build/dist
 	@Scripts/release.sh

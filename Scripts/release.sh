@@ -16,5 +16,7 @@ for program in signalbox replay simulator; do
   say "$program: $(stat -c %s "$dist/$name/$program") bytes, links: $(
     ldd "$dist/$name/$program" | awk '{print $1}' | grep -v -e linux-vdso -e ld-linux | sort | tr '\n' ' ')"
 done
+mkdir -p "$dist/$name/man/man1"
+cp docs/man/*.1 "$dist/$name/man/man1/"
 tar -C "$dist" --sort=name --owner=0 --group=0 --numeric-owner -czf "$dist/$name.tar.gz" "$name"
 (cd "$dist" && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")

@@ -38,6 +38,7 @@ if [ "$purpose" = test ]; then
   need binutils command -v nm
   need strace command -v strace
   need jq command -v jq
+  need groff-base command -v groff
   need prometheus command -v promtool
   need chromium command -v chromium
 fi
