@@ -141,7 +141,12 @@ extension Metric {
     "signalbox_log_gap_events_total", .counter, [], .log,
     "Events that are missing since the disk was full, as the end of the gap tells.")
 
-  private static let controlRows = [cooldowns, accountTests, configChanges, gapEvents]
+  static let refreshes = Metric(
+    "signalbox_credential_refreshes_total", .counter, ["provider", "result"], .log,
+    "Refreshes of credentials by how they ended: refreshed, rejected, failed, or lost without an end that is known."
+  )
+
+  private static let controlRows = [cooldowns, accountTests, configChanges, gapEvents, refreshes]
 
   // MARK: What is read when asked for
 
@@ -184,6 +189,13 @@ extension Metric {
   package static let accountInfo = Metric(
     "signalbox_account_info", .gauge, ["account", "provider", "name"], .live,
     "1 for each account, to join its name by its id.")
+  package static let credentials = Metric(
+    "signalbox_credentials", .gauge, ["provider", "standing"], .live,
+    "Credentials with a refresh token by whether they may be refreshed: usable, uncertain or reauth_required."
+  )
+  package static let credentialExpiry = Metric(
+    "signalbox_credential_expires_timestamp_seconds", .gauge, ["account"], .live,
+    "When an account's credential ends, in seconds since 1970, where that is known.")
   package static let componentHealthy = Metric(
     "signalbox_component_healthy", .gauge, ["component"], .live,
     "1 where the component does all it should; one that is not configured is not here.")
@@ -241,7 +253,8 @@ extension Metric {
     inFlight, oldestInFlight, clientConnections, clientConnectionsTotal, malformedHeads,
     upstreamConnects, heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed,
     budgetReserved, accounts,
-    accountInfo, componentHealthy, logPosition, logBytes, logSegments, logUnsealed, logState,
+    accountInfo, credentials, credentialExpiry, componentHealthy, logPosition, logBytes,
+    logSegments, logUnsealed, logState,
     logShed, logExhausted, viewsPosition, viewsLag, viewsRebuilds, metricsLag, snapshotPosition,
     spans,
     buildInfo, cpu, startTime, residentMemory, virtualMemory, openDescriptors, maximumDescriptors,

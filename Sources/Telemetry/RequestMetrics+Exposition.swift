@@ -133,6 +133,8 @@ extension RequestMetrics {
       sums.add(changes) {
         [resources.text($0.resource), Source(rawValue: $0.source)?.name ?? "other"]
       })
+    page.write(
+      .refreshes, sums.add(refreshes) { [sums.provider($0.account), $0.end.rawValue] })
     page.write(.gapEvents, .whole(lost))
   }
 

@@ -59,6 +59,7 @@ public struct RequestMetrics: Sendable {
   private(set) var limitDenials: Cells<LimitDenial, UInt64>
   private(set) var cooldowns: Cells<Cooldown, UInt64>
   private(set) var tests: Cells<Test, UInt64>
+  private(set) var refreshes: Cells<Refresh, UInt64>
   private(set) var changes: Cells<Change, UInt64>
   private(set) var summarised: UInt64 = 0
   private(set) var interrupted: UInt64 = 0
@@ -103,6 +104,7 @@ public struct RequestMetrics: Sendable {
       limit: series, beyond: Cooldown(account: account, rule: rules.other, isOfModel: false),
       zero: 0)
     tests = Cells(limit: series, beyond: Test(account: account, isValid: false), zero: 0)
+    refreshes = Cells(limit: series, beyond: Refresh(account: account, end: .failed), zero: 0)
     changes = Cells(limit: series, beyond: Change(resource: resources.other, source: 0), zero: 0)
   }
 
@@ -207,6 +209,14 @@ public struct RequestMetrics: Sendable {
   struct Test: Hashable, Sendable {
     var account: Int32
     var isValid: Bool
+  }
+
+  struct Refresh: Hashable, Sendable {
+    enum End: String, Sendable {
+      case refreshed, rejected, failed, lost
+    }
+    var account: Int32
+    var end: End
   }
 
   struct Change: Hashable, Sendable {
@@ -418,6 +428,13 @@ public struct RequestMetrics: Sendable {
       let key = Test(account: accounts.number(of: fact.account.rawValue), isValid: fact.isValid)
       tests.add(1, to: key)
     case .health, .access: break
+    case .credential(.refreshed(let fact)): count(fact.account, .refreshed)
+    case .credential(.refreshRejected(let fact)): count(fact.account, .rejected)
+    case .credential(.refreshFailed(let fact)):
+      count(fact.account, fact.outcomeUnknown ? .lost : .failed)
+    case .credential(.markedUncertain(let fact)):
+      if fact.reason == .unfinished { count(fact.account, .lost) }
+    case .credential(.refreshAttempted), .credential(.staleWriteRefused): break
     case .gateway(.gapClosed(let fact)): lost = lost.saturated(adding: fact.count ?? 0)
     case .gateway: break
     case .provider, .account, .credential, .model, .alias, .combo, .policy, .organisation, .key,
@@ -428,6 +445,10 @@ public struct RequestMetrics: Sendable {
       changes.add(1, to: key)
     case nil: break
     }
+  }
+
+  private mutating func count(_ account: AccountID, _ end: Refresh.End) {
+    refreshes.add(1, to: Refresh(account: accounts.number(of: account.rawValue), end: end))
   }
 
   /// Counts under what they are exposed under, what was taken in by shapes.

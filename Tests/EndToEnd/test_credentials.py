@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 
+from test_command_line import signalbox
 from support import Case, configuration, eventually, message, of_kind, window
 
 SESSION = {"server": "oidc", "subject": "a1", "client": "client",
@@ -329,3 +330,42 @@ class HomeTests(CredentialCase):
         back = self.box.admin("POST", "/api/providers/a1/credential/home")
         self.assertTrue(back.json()["connection"]["credential"]["isHome"])
         self.assertEqual(self.box.admin("POST", "/api/providers/a1/credential/refresh").status, 200)
+
+
+class VerbTests(CredentialCase):
+    def verb(self, *words, environment=None):
+        return signalbox(self.box.data, *words, environment=environment)
+
+    def test_operators_issue_refresh_release_and_move_by_the_command_line(self):
+        issued = self.verb(
+            "accounts", "issue", "a1", "--access-token-env", "AT", "--refresh-token-env", "RT",
+            "--expires-in", "3600", environment={"AT": "at-1", "RT": "rt-1"})
+        self.assertEqual(issued.returncode, 0, issued.stderr)
+        shown = self.credential()
+        self.assertEqual((shown["kind"], shown["canRefresh"]), ("token", True))
+        self.assertEqual(self.verb("accounts", "refresh", "a1").returncode, 0)
+        self.assertEqual(self.credential()["generation"], 3)
+        self.assertEqual(self.verb("accounts", "move-home", "a1", "--node", "n2").returncode, 0)
+        self.assertFalse(self.credential()["isHome"])
+        self.assertEqual(self.verb("accounts", "refresh", "a1").returncode, 1)
+        self.assertEqual(self.verb("accounts", "move-home", "a1").returncode, 0)
+        self.assertEqual(self.verb("accounts", "release", "a1").returncode, 0)
+
+    def test_metrics_count_refreshes_and_show_standings(self):
+        self.issue(expiresIn=3600)
+        self.box.admin("POST", "/api/providers/a1/credential/refresh")
+        self.token_refused()
+
+        def page():
+            text = self.box.admin("GET", "/metrics").body.decode()
+            return text if 'result="rejected"} 1' in text else None
+
+        text = eventually(page, "the counters")
+        self.assertIn('signalbox_credential_refreshes_total{provider="mock",result="refreshed"} 1', text)
+        self.assertIn('signalbox_credentials{provider="mock",standing="reauth_required"} 1', text)
+        self.assertIn('signalbox_credential_expires_timestamp_seconds{account=', text)
+
+    def token_refused(self):
+        self.upstream.control("POST", "oauth/next", {
+            "server": "oidc", "endpoint": "token", "behaviour": {"error": "invalid_grant"}})
+        self.box.admin("POST", "/api/providers/a1/credential/refresh")

@@ -179,7 +179,9 @@ class MixedPlayTests(Scraped):
         # Nothing is there that nothing wrote, and the table, the page and all that is written about it have the same names.
         silent = sorted(
             name for name, kind in page.types.items()
-            if not page.family(name + "_count" if kind == "histogram" else name))
+            if not page.family(name + "_count" if kind == "histogram" else name)
+            # No token is refreshed here: test_credentials looks at these.
+            and not name.startswith("signalbox_credential"))
         self.assertEqual(silent, [])
         documented = re.findall(r"^\| `([a-z_]+)`", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE)
         self.assertEqual(sorted(page.types), sorted(documented))

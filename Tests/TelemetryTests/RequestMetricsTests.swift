@@ -259,7 +259,10 @@ struct RequestMetricsTests {
     }
     let kinds = WireKind.allCases.map(\.rawValue)
     let configured = kinds.filter { kind in
-      !["request.", "gateway.", "health.", "access."].contains { kind.hasPrefix($0) }
+      ![
+        "request.", "gateway.", "health.", "access.", "credential.refresh",
+        "credential.marked_uncertain", "credential.stale_write_refused",
+      ].contains { kind.hasPrefix($0) }
     }
     #expect(Self.sum(page, "signalbox_config_changes_total{") == UInt64(configured.count + 1))
     #expect(page["signalbox_requests_interrupted_total"] == "2")
@@ -268,6 +271,8 @@ struct RequestMetricsTests {
     #expect(page["signalbox_log_gap_events_total"].flatMap { UInt64($0) } ?? 0 > 0)
     #expect(Self.sum(page, "signalbox_cooldowns_started_total{") == 1)
     #expect(Self.sum(page, "signalbox_account_tests_total{") == 1)
+    // Refreshed, refused, failed, and one whose end is not known.
+    #expect(Self.sum(page, "signalbox_credential_refreshes_total{") == 4)
   }
 
   @Test func `a kind of a later build and a record that is none are passed over`() throws {

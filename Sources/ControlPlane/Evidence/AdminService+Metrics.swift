@@ -96,6 +96,8 @@ extension AdminService {
     var statuses: [[String]: UInt64] = [:]
     var infos: [[String]: Exposition.Value] = [:]
     var states: [[String]: UInt64] = [:]
+    var standings: [[String]: UInt64] = [:]
+    var ends: [[String]: Exposition.Value] = [:]
     for provider in state.providers.keys {
       for name in AccountState.allCases { states[[provider.rawValue, name.rawValue]] = 0 }
     }
@@ -104,6 +106,12 @@ extension AdminService {
       states[
         [account.provider.rawValue, AccountState(account, state, at: now).rawValue], default: 0] +=
         1
+      if account.credential.canRefresh {
+        for standing in ["usable", "uncertain", "reauth_required"] {
+          standings[[account.provider.rawValue, standing], default: 0] +=
+            account.credential.standing.name == standing ? 1 : 0
+        }
+      }
       let isOther = number >= RequestMetrics.Bounds.accounts
       let name = isOther ? "other" : account.id.rawValue
       let status = Self.backendStatus(account, state, at: now)
@@ -111,10 +119,15 @@ extension AdminService {
         statuses[[name, each], default: 0] += each == status ? 1 : 0
       }
       if isOther { continue }
+      if let end = account.credential.expiresAt, end.rawValue > 0 {
+        ends[[account.id.rawValue]] = .millionths(UInt64(end.rawValue / 1000))
+      }
       infos[[account.id.rawValue, account.provider.rawValue, account.name]] = .whole(1)
     }
     page.write(.backendHealth, statuses.mapValues { .whole($0) })
     page.write(.accountInfo, infos)
+    page.write(.credentials, standings.mapValues { .whole($0) })
+    page.write(.credentialExpiry, ends)
     page.write(.accounts, states.mapValues { .whole($0) })
   }
 

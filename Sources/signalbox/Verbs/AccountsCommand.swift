@@ -20,7 +20,8 @@ struct AccountsCommand: ParsableCommand {
       ChangeVerb<ChangedAccount>.self, SwitchVerb<AccountResource, Enabled>.self,
       SwitchVerb<AccountResource, Disabled>.self, RemoveVerb<AccountResource>.self,
       TestAccountVerb.self, EndCooldownVerb.self, DegradeVerb.self, RestoreVerb.self,
-      DiscoverModelsVerb.self,
+      DiscoverModelsVerb.self, IssueCredentialVerb.self, RefreshCredentialVerb.self,
+      ReleaseCredentialVerb.self, MoveHomeVerb.self,
     ], defaultSubcommand: ListVerb<AccountResource>.self)
 }
 
