@@ -77,7 +77,8 @@ struct APIFault: Error, Sendable {
     case .invalidField, .unknownProvider, .unknownAccount, .unknownKey, .unknownAlias,
       .alreadyExists, .nameCollision, .unknownTarget, .ambiguousTarget, .aliasOfAlias,
       .keyExists, .notActive, .providerInUse, .unknownModel, .unknownCombo, .unknownPolicy,
-      .unknownOrganisation, .organisationInUse, .notRefreshable, .refreshInProgress:
+      .unknownOrganisation, .organisationInUse, .notRefreshable, .refreshInProgress,
+      .signedInAsAnother:
       break
     }
   }

@@ -56,6 +56,8 @@ public struct Refusal: Error, Sendable, Hashable {
     case notRefreshable = "not_refreshable"
     /// A refresh of the credential is under way.
     case refreshInProgress = "refresh_in_progress"
+    /// A sign-in is of another subject or workspace than the account it is for.
+    case signedInAsAnother = "signed_in_as_another"
   }
 
   /// The caller based the command on another revision than the current one.

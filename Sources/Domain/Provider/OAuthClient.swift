@@ -10,6 +10,8 @@ public struct OAuthClient: Sendable, Hashable {
   public var deviceURL: String?
   /// Where tokens are given back; nil: nowhere.
   public var revokeURL: String?
+  /// Where the service says whose a token is; nil: it is not asked.
+  public var userInfoURL: String?
   /// By which the provider knows the client.
   public var clientID: String
   /// Of the client's secret, which is the event's sealed part; nil: it has none.
@@ -43,8 +45,8 @@ public struct OAuthClient: Sendable, Hashable {
   /// Made of its parts.
   public init(
     kind: String = "generic", tokenURL: String, authorizeURL: String? = nil,
-    deviceURL: String? = nil, revokeURL: String? = nil, clientID: String,
-    secret: Fingerprint? = nil, scopes: [String] = [], encoding: Encoding = .form,
+    deviceURL: String? = nil, revokeURL: String? = nil, userInfoURL: String? = nil,
+    clientID: String, secret: Fingerprint? = nil, scopes: [String] = [], encoding: Encoding = .form,
     leadSeconds: UInt32 = 300, isSharedFamily: Bool = false, spacingSeconds: UInt32 = 0
   ) {
     self.kind = kind
@@ -52,6 +54,7 @@ public struct OAuthClient: Sendable, Hashable {
     self.authorizeURL = authorizeURL
     self.deviceURL = deviceURL
     self.revokeURL = revokeURL
+    self.userInfoURL = userInfoURL
     self.clientID = clientID
     self.secret = secret
     self.scopes = scopes
@@ -87,6 +90,7 @@ public struct OAuthClient: Sendable, Hashable {
     checked.authorizeURL = try Self.url(authorizeURL, "oauth.authorizeUrl")
     checked.deviceURL = try Self.url(deviceURL, "oauth.deviceUrl")
     checked.revokeURL = try Self.url(revokeURL, "oauth.revokeUrl")
+    checked.userInfoURL = try Self.url(userInfoURL, "oauth.userInfoUrl")
     return checked
   }
 

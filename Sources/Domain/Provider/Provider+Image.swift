@@ -59,7 +59,8 @@ extension OAuthClient {
     .record([
       .init("kind", .text(kind)), .init("tokenUrl", .text(tokenURL)),
       .init("authorizeUrl", Image.Value(authorizeURL)), .init("deviceUrl", Image.Value(deviceURL)),
-      .init("revokeUrl", Image.Value(revokeURL)), .init("clientId", .text(clientID)),
+      .init("revokeUrl", Image.Value(revokeURL)), .init("userInfoUrl", Image.Value(userInfoURL)),
+      .init("clientId", .text(clientID)),
       .init("clientSecret", Image.Value(secret?.short)), .init("scopes", Image.Value(scopes)),
       .init("encoding", .text(encoding.name)), .init("leadSeconds", Image.Value(leadSeconds)),
       .init("family", .text(isSharedFamily ? "per-client" : "per-account")),

@@ -126,19 +126,22 @@ extension OAuthClient: Payload {
     static let revokeURL: UInt64 = 1 << 2
     static let secret: UInt64 = 1 << 3
     static let isSharedFamily: UInt64 = 1 << 4
-    static let all: UInt64 = 0b1_1111
+    static let userInfoURL: UInt64 = 1 << 5
+    static let all: UInt64 = 0b11_1111
   }
 
   func write(to writer: inout RecordWriter) {
     writer.varint(
       Flag.authorizeURL.when(authorizeURL != nil) | Flag.deviceURL.when(deviceURL != nil)
         | Flag.revokeURL.when(revokeURL != nil) | Flag.secret.when(secret != nil)
-        | Flag.isSharedFamily.when(isSharedFamily))
+        | Flag.isSharedFamily.when(isSharedFamily)
+        | Flag.userInfoURL.when(userInfoURL != nil))
     writer.text(kind)
     writer.text(tokenURL)
     authorizeURL?.write(to: &writer)
     deviceURL?.write(to: &writer)
     revokeURL?.write(to: &writer)
+    userInfoURL?.write(to: &writer)
     writer.text(clientID)
     if let secret { writer.fingerprint(secret) }
     scopes.write(to: &writer)
@@ -154,6 +157,7 @@ extension OAuthClient: Payload {
     authorizeURL = try reader.optional(flags, Flag.authorizeURL)
     deviceURL = try reader.optional(flags, Flag.deviceURL)
     revokeURL = try reader.optional(flags, Flag.revokeURL)
+    userInfoURL = try reader.optional(flags, Flag.userInfoURL)
     clientID = try reader.text()
     secret = flags & Flag.secret == 0 ? nil : try reader.fingerprint()
     scopes = try [String](from: &reader)

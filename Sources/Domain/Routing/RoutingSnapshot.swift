@@ -310,6 +310,7 @@ public final class RoutingSnapshot: Sendable {
     if !provider.isEnabled { return .providerDisabled }
     if !account.isEnabled { return .disabled }
     if account.degradation != nil { return .degraded }
+    if !provider.speaks(account.credential.kind) { return .otherProtocol }
     return account.credential.fingerprint == nil ? .noCredential : nil
   }
 

@@ -68,7 +68,8 @@ extension EventFields {
     [
       .init("kind", .text(it.kind)), .init("tokenUrl", .text(it.tokenURL)),
       .init("authorizeUrl", .text(it.authorizeURL)), .init("deviceUrl", .text(it.deviceURL)),
-      .init("revokeUrl", .text(it.revokeURL)), .init("clientId", .text(it.clientID)),
+      .init("revokeUrl", .text(it.revokeURL)),
+      .init("userInfoUrl", .text(it.userInfoURL)), .init("clientId", .text(it.clientID)),
       .init("clientSecretFingerprint", .text(it.secret.map { Shown.hex($0.rawValue) })),
       .init("scopes", .array(it.scopes.map { .text($0) })),
       .init("encoding", .text(it.encoding.name)),

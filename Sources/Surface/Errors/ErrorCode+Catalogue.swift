@@ -262,6 +262,25 @@ extension ErrorCode {
         "Read the account's credential to see why; issue a new one, sign in again, or release it.")
     case .refreshInProgress:
       .conflict("The credential is being refreshed.", "Try again in a moment.")
+    case .signInState:
+      .request(
+        400, "The sign-in is not known, was ended already, or is another's.",
+        "Begin it anew, and end it once, within its time, in the session that began it.")
+    case .signInUnavailable:
+      .conflict(
+        "The provider offers no such way to sign in.",
+        "See `GET /api/oauth` for the ways; set the provider's `oauth` where it needs one.")
+    case .signInRefused:
+      .request(
+        400, "The provider refused the sign-in.", "See `reason`; begin it anew.")
+    case .signInFailed:
+      .server(
+        502, "The provider did not answer as it should, so that nobody was signed in.",
+        "See `reason`; begin the sign-in anew: its code may be used up.", isRetryable: false)
+    case .signedInAsAnother:
+      .conflict(
+        "The sign-in is of another person or workspace than the account.",
+        "Sign in as the one it belongs to, or leave `account` out for one of its own.")
     case .unknownTarget:
       .request(
         400, "The name points to nothing that is known.",

@@ -25,6 +25,7 @@ extension ErrorCode {
     case .organisationInUse: self = .organisationInUse
     case .notRefreshable: self = .notRefreshable
     case .refreshInProgress: self = .refreshInProgress
+    case .signedInAsAnother: self = .signedInAsAnother
     }
   }
 }
