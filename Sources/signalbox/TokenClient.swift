@@ -25,7 +25,7 @@ struct TokenClient: TokenEndpoint {
     var code: String
   }
 
-  func post(_ request: TokenRequest) async -> TokenAnswer {
+  func send(_ request: TokenRequest) async -> TokenAnswer {
     // Raised before the first byte goes out: from then on the provider may have taken it.
     let isSent = Flag()
     do {
@@ -71,18 +71,22 @@ struct TokenClient: TokenEndpoint {
       "user-agent": "signalbox/\(Build.version)",
     ]
     for (name, value) in request.headers { headers.add(name: name, value: value) }
-    headers.add(name: "content-length", value: "\(request.body.count)")
+    if request.method == .post {
+      headers.add(name: "content-length", value: "\(request.body.count)")
+    }
     let path = url.percentEncodedPath.isEmpty ? "/" : url.percentEncodedPath
-    let head = HTTPRequestHead(version: .http1_1, method: .POST, uri: path, headers: headers)
+    let head = HTTPRequestHead(
+      version: .http1_1, method: HTTPMethod(rawValue: request.method.rawValue),
+      uri: path + (url.percentEncodedQuery.map { "?" + $0 } ?? ""), headers: headers)
+    let body = request.body.isEmpty ? [] : [ByteBuffer(bytes: request.body)]
     return try await channel.executeThenClose { inbound, outbound in
       // Where a name leads is known only now.
       guard let address, !address.isForbiddenUpstream, isTLS || address.isLoopback else {
         throw Unsent(code: "forbidden_address")
       }
       isSent.raise()
-      try await outbound.write(contentsOf: [
-        .head(head), .body(.byteBuffer(ByteBuffer(bytes: request.body))), .end(nil),
-      ])
+      try await outbound.write(
+        contentsOf: [.head(head)] + body.map { .body(.byteBuffer($0)) } + [.end(nil)])
       var answer: HTTPResponseHead?
       var read = ByteBuffer()
       for try await part in inbound {

@@ -59,20 +59,28 @@ func writesRefresh() throws {
   #expect(refresh(.form).request(CredentialMaterial(access: Secret("at-1"))) == nil)
 }
 
-private func found(_ status: UInt16, _ body: String) -> TokenRefresh.Finding {
-  TokenRefresh.finding(
-    .answered(status: status, retryAfterSeconds: nil, body: Array(body.utf8)))
+private func found(
+  _ status: UInt16, _ body: String, kind: String = "generic"
+) -> TokenRefresh.Finding {
+  var refresh = refresh(.form)
+  refresh.client.kind = kind
+  return refresh.finding(
+    .answered(status: status, retryAfterSeconds: nil, body: Array(body.utf8)),
+    now: UnixNanoseconds(1_000 * 1_000_000_000))
 }
 
 @Test("an answer's token is taken with its life, in numbers and in texts")
 func readsToken() {
-  for (body, life) in [
-    (#"{"access_token":"at-2","expires_in":3600}"#, 3600 as Int64?),
-    (#"{"access_token":"at-2","expires_in":"60"}"#, 60),
-    (#"{"access_token":"at-2","expires_in":-5}"#, nil), (#"{"access_token":"at-2"}"#, nil),
-    (#"{"accessToken":"at-2","expiresIn":9}"#, 9),
+  for (kind, body, life) in [
+    ("generic", #"{"access_token":"at-2","expires_in":3600}"#, 3600 as Int64?),
+    ("generic", #"{"access_token":"at-2","expires_in":"60"}"#, 60),
+    ("generic", #"{"access_token":"at-2","expires_in":-5}"#, nil),
+    ("generic", #"{"access_token":"at-2"}"#, nil),
+    ("kiro", #"{"accessToken":"at-2","expiresIn":9}"#, 9),
+    ("minimax", #"{"access_token":"at-2","expired_in":1060000}"#, 60),
+    ("minimax", #"{"access_token":"at-2","expired_in":3600}"#, nil),
   ] {
-    guard case .token(let material, let seconds) = found(200, body) else {
+    guard case .token(let material, let seconds) = found(200, body, kind: kind) else {
       Issue.record("no token in \(body)")
       continue
     }

@@ -88,7 +88,9 @@ struct SignInDeskTests {
     try desk.begin(
       begun(flow: .deviceCode), handle: "d", held: "code", intervalSeconds: 5, at: second(0))
     let caller = SignInCaller(session: "s1", provider: ProviderID("claude"), flow: .deviceCode)
-    func poll(_ at: UInt64) throws -> String? { try desk.poll("d", by: caller, at: second(at))?.held }
+    func poll(_ at: UInt64) throws -> String? {
+      try desk.poll("d", by: caller, at: second(at))?.held
+    }
     #expect(try poll(4) == nil)
     #expect(try poll(5) == "code")
     #expect(try poll(6) == nil, "one is under way")
@@ -218,7 +220,8 @@ struct OAuthProviderTests {
 
   @Test(arguments: [
     ("codex", Credential.Kind.oauth, false), ("codex", .token, false), ("codex", .apiKey, true),
-    ("cursor", .token, false), ("claude", .oauth, true), ("generic", .oauth, true), ("my-own", .token, true),
+    ("cursor", .token, false), ("claude", .oauth, true), ("generic", .oauth, true),
+    ("my-own", .token, true),
   ])
   func whoseProtocolIsNotSpokenIsNotRoutedTo(
     _ kind: String, _ credential: Credential.Kind, _ isSpoken: Bool

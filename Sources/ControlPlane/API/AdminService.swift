@@ -28,6 +28,8 @@ struct AdminService: Sendable {
   let sessions: Sessions
   let logger: Logger
   let limiter = LoginLimiter()
+  /// Of accounts at providers, until somebody came back from there.
+  let signIns = SignIns()
   /// Reads of the log, one at a time: they share the disk with the writer.
   let reads = Sideline(label: "signalbox.evidence", limit: 64)
   /// Looks at a day of requests, which take seconds: beside the reads, not before them.
@@ -124,6 +126,12 @@ struct AdminService: Sendable {
     case .releaseCredential: try await releaseCredential(call)
     case .moveCredential: try await moveCredential(call)
     case .removeAccount: try await removeAccount(call)
+    case .listSignIns: listSignIns()
+    case .beginAuthorization: try beginAuthorization(call)
+    case .exchangeCode: try await exchangeCode(call)
+    case .beginDevice: try await beginDevice(call)
+    case .pollDevice: try await pollDevice(call)
+    case .importAccount: try await importAccount(call)
     case .testAccount: try await testAccount(call)
     case .endCooldown: try await endCooldown(call)
     case .discoverModels: try await discoverModels(call)

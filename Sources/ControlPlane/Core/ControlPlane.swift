@@ -113,6 +113,14 @@ public final class ControlPlane: Sendable {
   /// The configuration after the last change that was answered.
   public var state: ControlState { current.withLock { $0.state } }
 
+  /// Who a provider's accounts are, as far as a sign-in said.
+  func identities(at provider: ProviderID) -> [AccountID: SignedInIdentity] {
+    current.withLock { view in
+      view.materials.filter { view.state.accounts[$0.key]?.provider == provider }
+        .mapValues(\.signedIn)
+    }
+  }
+
   /// nil: there is no such account, or nothing is known in clear of its credential.
   func held(_ account: AccountID) -> Held? {
     current.withLock { view in

@@ -83,7 +83,7 @@ extension AdminService {
   }
 
   /// `expiresAt` as a time, or `expiresIn` as seconds from now; nil: neither.
-  private static func expiry(
+  static func expiry(
     _ fields: inout ObjectReader, now: UnixNanoseconds
   ) throws -> UnixNanoseconds? {
     let text = try fields.optionalString("expiresAt")

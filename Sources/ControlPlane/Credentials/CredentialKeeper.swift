@@ -24,7 +24,7 @@ public final class CredentialKeeper: Sendable {
   private static let look = Duration.seconds(1)
 
   private let control: ControlPlane
-  private let endpoint: any TokenEndpoint
+  let endpoint: any TokenEndpoint
   private let logger: Logger
   private let state = Mutex(State())
 
@@ -213,12 +213,12 @@ public final class CredentialKeeper: Sendable {
   ) async -> (RefreshOutcome, CredentialMaterial?) {
     guard let held = control.held(account), held.credential.generation == presented,
       let client = held.client,
-      let request = TokenRefresh(client: client, clientSecret: held.clientSecret)
-        .request(held.material)
+      case let refresh = TokenRefresh(client: client, clientSecret: held.clientSecret),
+      let request = refresh.request(held.material)
     else {
       return (RefreshOutcome(.notSent(code: "superseded")), nil)
     }
-    switch TokenRefresh.finding(await endpoint.post(request)) {
+    switch refresh.finding(await endpoint.send(request), now: control.edge.now()) {
     case .nothing(let outcome): return (outcome, nil)
     case .token(let newer, let life):
       let material = held.material.merging(newer)

@@ -28,6 +28,7 @@ struct OAuthFields {
     client.authorizeURL = try inner.optionalString("authorizeUrl")
     client.deviceURL = try inner.optionalString("deviceUrl")
     client.revokeURL = try inner.optionalString("revokeUrl")
+    client.userInfoURL = try inner.optionalString("userInfoUrl")
     client.scopes = try inner.optionalStrings("scopes") ?? []
     if let name = try inner.optionalString("encoding") {
       guard let encoding = OAuthClient.Encoding.allCases.first(where: { $0.name == name }) else {
@@ -73,7 +74,8 @@ extension OAuthClient {
     [
       "kind": JSONValue(kind), "tokenUrl": JSONValue(tokenURL),
       "authorizeUrl": JSONValue(authorizeURL), "deviceUrl": JSONValue(deviceURL),
-      "revokeUrl": JSONValue(revokeURL), "clientId": JSONValue(clientID),
+      "revokeUrl": JSONValue(revokeURL), "userInfoUrl": JSONValue(userInfoURL),
+      "clientId": JSONValue(clientID),
       "hasClientSecret": JSONValue(secret != nil), "scopes": .array(scopes.map { JSONValue($0) }),
       "encoding": JSONValue(encoding.name), "leadSeconds": JSONValue(leadSeconds),
       "family": JSONValue(isSharedFamily ? "per-client" : "per-account"),

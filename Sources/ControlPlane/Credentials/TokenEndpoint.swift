@@ -1,12 +1,14 @@
 /// Makes the calls in which tokens are had and refreshed.
 public protocol TokenEndpoint: Sendable {
   /// Makes one call and returns within its patience; follows no redirect and reads a bounded answer.
-  func post(_ request: TokenRequest) async -> TokenAnswer
+  func send(_ request: TokenRequest) async -> TokenAnswer
 }
 
-/// One call to a provider's token endpoint.
+/// One call to a provider's token endpoint, or to another of the places by which people sign in.
 public struct TokenRequest: Sendable {
-  /// `https://…`, or `http://…` to this machine.
+  /// How it is made.
+  public var method: Method
+  /// `https://…`, or `http://…` to this machine; a query may hold secrets: never logged.
   public var url: String
   /// Beside what the transport needs; names in lower case.
   public var headers: [(name: String, value: String)]
@@ -15,11 +17,18 @@ public struct TokenRequest: Sendable {
   /// From the first byte to the last of the answer.
   public var patience: Duration
 
+  /// How a call is made.
+  public enum Method: String, Sendable {
+    case get = "GET"
+    case post = "POST"
+  }
+
   /// Made of its parts.
   public init(
-    url: String, headers: [(name: String, value: String)], body: [UInt8],
+    method: Method = .post, url: String, headers: [(name: String, value: String)], body: [UInt8],
     patience: Duration = .seconds(30)
   ) {
+    self.method = method
     self.url = url
     self.headers = headers
     self.body = body

@@ -22,6 +22,8 @@ final class LoopRouting {
 
   /// What Anthropic is told if the client does not say.
   static let anthropicVersion: StaticString = "2023-06-01"
+  /// By which Anthropic lets a token of a sign-in stand for a key.
+  private static let anthropicTokens: StaticString = "oauth-2025-04-20"
 
   /// How an account is reached, for one kind of call.
   struct UpstreamRoute {
@@ -147,7 +149,9 @@ final class LoopRouting {
     let method: HTTP1Method
     if case .ask = call { method = .post } else { method = .get }
     guard
-      let head = head(endpoint, secret, provider.dialect, method, isOpen ? nil : whole)
+      let head = head(
+        endpoint, secret, provider.dialect, isToken: account.holdsToken, method,
+        isOpen ? nil : whole)
     else { return .failure(.misconfigured) }
     return .success(
       UpstreamRoute(
@@ -187,17 +191,21 @@ final class LoopRouting {
 
   private func head(
     _ endpoint: UpstreamEndpoint, _ secret: UpstreamSecret, _ provider: UpstreamProtocol,
-    _ method: HTTP1Method, _ target: String?
+    isToken: Bool, _ method: HTTP1Method, _ target: String?
   ) -> ByteBuffer? {
     guard secret.bytes.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
     var head = ByteBuffer()
     do throws(HTTP1Fault) {
       if let target { try HTTP1Encoder.requestLine(method, target: target.utf8, to: &head) }
       try HTTP1Encoder.field("host", checked: endpoint.origin.hostField, to: &head)
-      switch provider {
+      // Tokens of a sign-in are no keys: whoever takes keys in a field of its own takes those as bearers.
+      switch isToken ? .openai : provider {
       case .openai:
         try HTTP1Encoder.field(
           "authorization", checked: Array("Bearer ".utf8) + secret.bytes, to: &head)
+        if provider == .anthropic {
+          HTTP1Encoder.field("anthropic-beta", Self.anthropicTokens, to: &head)
+        }
       case .anthropic: try HTTP1Encoder.field("x-api-key", checked: secret.bytes, to: &head)
       case .gemini: try HTTP1Encoder.field("x-goog-api-key", checked: secret.bytes, to: &head)
       }

@@ -22,6 +22,8 @@ public struct SnapshotAccount: Sendable, Hashable {
   public let generation: UInt64
   /// Whether this node gets a newer one where a provider refuses it.
   public let isRefreshable: Bool
+  /// The credential is a token of a sign-in or one that was brought, not an API key.
+  public let holdsToken: Bool
   /// Cooldowns and the credential's end; nil, as for nearly all: the time stands against nothing.
   let timed: Timed?
 
@@ -290,6 +292,7 @@ public final class RoutingSnapshot: Sendable {
             generation: account.credential.generation,
             isRefreshable: account.credential.canRefresh && provider.oauth != nil
               && account.credential.isHome(of: state.node),
+            holdsToken: account.credential.kind != .apiKey,
             timed: timed(account, state.health[account.id])))
       }
       providers.append(

@@ -83,8 +83,9 @@ extension ControlState {
   /// A text as far as a name may have it; nil: nothing is left.
   private static func label(_ text: String?) -> String? {
     guard let text else { return nil }
-    let name = String(text.unicodeScalars.prefix(64).filter { 0x21...0x7E ~= $0.value }
-      .map(Character.init))
+    let name = String(
+      text.unicodeScalars.prefix(64).filter { 0x21...0x7E ~= $0.value }
+        .map(Character.init))
     return name.isEmpty ? nil : name
   }
 }
@@ -92,6 +93,6 @@ extension ControlState {
 extension Provider {
   /// Whether what an account of it has from signing in or from an import is of a protocol that is spoken here.
   public func speaks(_ kind: Credential.Kind) -> Bool {
-    kind == .apiKey || OAuthProvider[oauth?.kind ?? "generic"].service?.isSpoken ?? true
+    kind == .apiKey || OAuthProvider[oauth?.kind ?? id.rawValue].service?.isSpoken ?? true
   }
 }

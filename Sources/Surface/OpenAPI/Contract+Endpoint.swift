@@ -31,6 +31,12 @@ extension Endpoint {
     case .getAccount: .getAccount
     case .changeAccount: .changeAccount
     case .issueCredential: .issueCredential
+    case .listSignIns: .listSignIns
+    case .beginAuthorization: .beginAuthorization
+    case .exchangeCode: .exchangeCode
+    case .beginDevice: .beginDevice
+    case .pollDevice: .pollDevice
+    case .importAccount: .importAccount
     case .refreshCredential: .refreshCredential
     case .releaseCredential: .releaseCredential
     case .moveCredential: .moveCredential

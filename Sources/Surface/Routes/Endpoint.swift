@@ -29,6 +29,12 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case getAccount
   case changeAccount
   case issueCredential
+  case listSignIns
+  case beginAuthorization
+  case exchangeCode
+  case beginDevice
+  case pollDevice
+  case importAccount
   case refreshCredential
   case releaseCredential
   case moveCredential

@@ -106,6 +106,21 @@ public enum Routes {
     configure(
       .moveCredential, .post, "/api/providers/{id}/credential/home",
       "Make another node the one that refreshes a credential"),
+    configure(.listSignIns, .get, "/api/oauth", "List the ways in which accounts are signed in"),
+    configure(
+      .beginAuthorization, .get, "/api/oauth/{provider}/authorize",
+      "Begin a sign-in in a browser"),
+    configure(
+      .exchangeCode, .post, "/api/oauth/{provider}/exchange",
+      "End a browser's sign-in with the code that came back"),
+    configure(
+      .beginDevice, .get, "/api/oauth/{provider}/device-code",
+      "Begin a sign-in with a code that people type elsewhere"),
+    configure(
+      .pollDevice, .post, "/api/oauth/{provider}/poll", "Ask whether somebody typed the code"),
+    configure(
+      .importAccount, .post, "/api/oauth/{provider}/import",
+      "Take tokens or a key that another program got"),
     configure(.removeAccount, .delete, "/api/providers/{id}", "Remove an account"),
     configure(.listProviderModels, .get, "/api/models", "List the providers' models"),
     configure(

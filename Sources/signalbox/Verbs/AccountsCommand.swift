@@ -22,6 +22,7 @@ struct AccountsCommand: ParsableCommand {
       TestAccountVerb.self, EndCooldownVerb.self, DegradeVerb.self, RestoreVerb.self,
       DiscoverModelsVerb.self, IssueCredentialVerb.self, RefreshCredentialVerb.self,
       ReleaseCredentialVerb.self, MoveHomeVerb.self,
+      SignInVerb.self, ImportVerb.self,
     ], defaultSubcommand: ListVerb<AccountResource>.self)
 }
 

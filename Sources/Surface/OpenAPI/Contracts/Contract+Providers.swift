@@ -50,6 +50,7 @@ extension Schema {
     .optional("kind", Schema.identifier.orNull), .field("tokenUrl", .baseURL),
     .optional("authorizeUrl", Schema.baseURL.orNull),
     .optional("deviceUrl", Schema.baseURL.orNull), .optional("revokeUrl", Schema.baseURL.orNull),
+    .optional("userInfoUrl", Schema.baseURL.orNull),
     .field("clientId", word),
     .optional("clientSecret", Schema.credential.described("Left out: the one that is set stays.")),
     .optional("scopes", Schema.array(of: word, atMost: 64).orNull),
@@ -69,7 +70,8 @@ extension Schema {
   static let shownOAuth = object([
     .field("kind", .string), .field("tokenUrl", .string),
     .field("authorizeUrl", Schema.string.orNull), .field("deviceUrl", Schema.string.orNull),
-    .field("revokeUrl", Schema.string.orNull), .field("clientId", .string),
+    .field("revokeUrl", Schema.string.orNull), .field("userInfoUrl", Schema.string.orNull),
+    .field("clientId", .string),
     .field("hasClientSecret", .bool), .field("scopes", .array(of: .string)),
     .field("encoding", .choice(OAuthClient.Encoding.allCases.map(\.name))),
     .field("leadSeconds", .count), .field("family", .choice(["per-account", "per-client"])),

@@ -1,0 +1,267 @@
+import Domain
+import HTTPTypes
+import Surface
+
+// What becomes of tokens that somebody signed in for, or brought.
+extension AdminService {
+  /// Takes tokens or a key that another program got.
+  func importAccount(_ call: AdminCall) async throws -> AdminAnswer {
+    let service = try service(call)
+    var fields = try call.fields()
+    let key = try fields.changedCredential("apiKey")
+    let access = try fields.changedCredential("accessToken", most: 16_384)
+    let refresh = try fields.changedCredential("refreshToken", most: 16_384)
+    let identity = try fields.changedCredential("idToken", most: 16_384)
+    let clientID = try fields.changedCredential("clientId")
+    let clientSecret = try fields.changedCredential("clientSecret", most: 16_384)
+    let machineID = try fields.changedCredential("machineId")
+    let reference = try fields.optionalString("account")
+    let expiresAt = try Self.expiry(&fields, now: edge.now())
+    try fields.finish()
+    let account = try reference.map { try wanted($0, at: service.provider) }
+    var extra: [String: Secret] = [:]
+    if let machineID, service.row.kept.contains("machineId") { extra["machineId"] = machineID }
+    var held = SignIns.Held(service: service)
+    switch (clientID, clientSecret) {
+    case (let id?, let secret?): held.registered = .init(id: id, secret: secret)
+    case (nil, nil): break
+    case _:
+      throw APIFault(
+        .missingField, "clientId and clientSecret belong together", field: "clientSecret")
+    }
+    if let key {
+      guard access == nil, refresh == nil else {
+        throw APIFault(
+          .invalidField, "apiKey stands beside a token", field: "apiKey",
+          remedy: "Send one or the other.")
+      }
+      let tokens = TokenReading.Tokens(
+        material: CredentialMaterial(access: key, extra: extra), lifeSeconds: nil)
+      return try await store(tokens, .null, held, account, .apiKey, call, expiresAt: expiresAt)
+    }
+    if let access {
+      let material = CredentialMaterial(
+        access: access, refresh: refresh, identity: identity, extra: extra)
+      let life = TokenReading(row: service.row).life(.null, access, now: edge.now())
+      return try await store(
+        .init(material: material, lifeSeconds: life), .null, held, account, .token, call,
+        expiresAt: expiresAt)
+    }
+    guard let refresh else {
+      throw APIFault(
+        .missingField, "There is nothing to take.", field: "accessToken",
+        remedy: "Send accessToken, refreshToken or apiKey.")
+    }
+    // A refresh token alone: what it brings is the first that is known of the account.
+    var form = try Self.form(service)
+    form.registered = held.registered
+    let endpoint = try endpoint()
+    let answer = await endpoint.send(
+      form.request(
+        form.client.tokenURL,
+        [("grant_type", Secret("refresh_token")), ("refresh_token", refresh)]))
+    let document = try SignInFault.document(answer)
+    guard var tokens = TokenReading(row: service.row).tokens(document, now: edge.now()) else {
+      throw SignInFault.refusal(answer, document)
+    }
+    tokens.material.refresh = tokens.material.refresh ?? refresh
+    tokens.material.extra.merge(extra) { $1 }
+    return try await store(tokens, document, held, account, .token, call)
+  }
+
+  /// Puts tokens in force for the account that they belong to, durable before anybody is told.
+  func store(
+    _ tokens: TokenReading.Tokens, _ document: JSONValue, _ held: SignIns.Held,
+    _ wanted: AccountID?, _ kind: Credential.Kind, _ call: AdminCall,
+    expiresAt given: UnixNanoseconds? = nil
+  ) async throws -> AdminAnswer {
+    var tokens = tokens
+    let service = held.service
+    let identity =
+      kind == .apiKey ? SignedInIdentity() : try await identify(&tokens, document, held)
+    if let registered = held.registered {
+      tokens.material.extra[Extra.clientID] = registered.id
+      tokens.material.extra[Extra.clientSecret] = registered.secret
+    }
+    tokens.material.identify(as: identity)
+    let expiresAt =
+      given ?? tokens.lifeSeconds.map { UnixNanoseconds(edge.now().rawValue + $0 * 1_000_000_000) }
+    let fresh = SignIns.accountID(of: identity, at: service.provider, else: edge.mintID())
+    let taken = tokens
+    @Sendable func owner(_ state: ControlState) throws -> SignedInAccount {
+      let owner = try state.account(
+        of: identity, at: service.provider, known: control.identities(at: service.provider),
+        wanted: wanted, fresh: fresh, fallback: service.row.title)
+      guard case .new = owner else { return owner }
+      // Nobody knows whose it is, but it is here already: brought twice, it is still one.
+      let same = control.vault.fingerprint(taken.material.encoded)
+      return state.accounts.values.filter {
+        $0.provider == service.provider && $0.credential.fingerprint == same
+      }.map(\.id).min().map { .known($0) } ?? owner
+    }
+    let outcome = try await control.execute(provenance: call.provenance) { state in
+      return Self.opening(service, state, kind)
+        + put(taken.material, kind, expiresAt, in: try owner(state), at: service.provider, state)
+    }
+    // Whoever it was, it is known now.
+    let id: AccountID =
+      switch try owner(outcome.state) {
+      case .known(let id), .new(let id, _): id
+      }
+    guard let account = outcome.state.accounts[id] else { throw APIFault(.unknownAccount) }
+    return signedIn(account, identity, outcome)
+  }
+
+  /// A provider that is not configured yet is made of the table's row, and one without a client gets the row's.
+  private static func opening(
+    _ service: OAuthService, _ state: ControlState, _ kind: Credential.Kind
+  ) -> [Change] {
+    var changes: [Change] = []
+    let id = service.provider
+    if state.providers[id] == nil, let place = service.row.service {
+      changes.append(
+        Change(
+          .provider(
+            .add(
+              ProviderEvent.Added(
+                id: id, name: service.row.title, dialect: place.dialect, baseURL: place.baseURL,
+                prefix: id.rawValue, models: [], excludedModels: [])))))
+    }
+    if kind != .apiKey, state.providers[id]?.oauth == nil, let client = service.client {
+      changes.append(Change(.provider(.setOAuth(id, client))))
+    }
+    return changes
+  }
+
+  private func put(
+    _ material: CredentialMaterial, _ kind: Credential.Kind, _ expiresAt: UnixNanoseconds?,
+    in owner: SignedInAccount, at provider: ProviderID, _ state: ControlState
+  ) -> [Change] {
+    func terms(_ material: CredentialMaterial) -> CredentialTerms {
+      CredentialTerms(
+        fingerprint: control.vault.fingerprint(material.encoded), kind: kind,
+        canRefresh: material.refresh != nil, expiresAt: expiresAt)
+    }
+    switch owner {
+    case .new(let id, let name):
+      let added = AccountEvent.Added(id: id, provider: provider, name: name, priority: 1, weight: 1)
+      return [
+        Change(.account(.add(added, credential: terms(material))), secret: material.encoded)
+      ]
+    case .known(let id):
+      let whole = Self.whole(material, kind, before: control.held(id)?.material)
+      var changes = [
+        Change(.account(.issueCredential(id, terms(whole))), secret: whole.encoded)
+      ]
+      // What a call with the old one led to says nothing of the new one.
+      if state.health[id]?.cooldown?.needsProof == true {
+        changes += Self.endingCooldown(of: id, state)
+      }
+      return changes
+    }
+  }
+
+  private static func whole(
+    _ material: CredentialMaterial, _ kind: Credential.Kind, before: CredentialMaterial?
+  ) -> CredentialMaterial {
+    guard let before, kind != .apiKey else { return material }
+    // What a provider does not give again at a second sign-in stays as it was; what is brought replaces the tokens,
+    // and says nothing of whose they are.
+    if kind == .oauth { return before.merging(material) }
+    var whole = material
+    whole.extra = before.extra.merging(material.extra) { $1 }
+    return whole
+  }
+
+  /// Whose tokens they are, and the key that stands in for them where the provider has such a thing.
+  private func identify(
+    _ tokens: inout TokenReading.Tokens, _ document: JSONValue, _ held: SignIns.Held
+  ) async throws -> SignedInIdentity {
+    let service = held.service
+    let reading = TokenReading(row: service.row)
+    switch service.row.identity.place {
+    case .nowhere: return SignedInIdentity()
+    case .accessToken:
+      return TokenReading.claims(tokens.material.access).map { reading.identity(in: $0) }
+        ?? SignedInIdentity()
+    case .answer: return reading.identity(in: document)
+    case .idToken:
+      if let token = tokens.material.identity, let client = service.client {
+        guard
+          let claims = TokenReading.claims(
+            of: token, audience: client.clientID, nonce: held.nonce)
+        else { throw SignInFault.failed("bad_id_token") }
+        return reading.identity(in: claims)
+      }
+      // Plain OAuth without OpenID: whoever has such a place says it there.
+      guard service.client?.userInfoURL != nil else { return SignedInIdentity() }
+    case .userInfo: break
+    }
+    guard let client = service.client,
+      let request = TokenForm(row: service.row, client: client, secret: service.secret)
+        .userInfo(tokens.material.access)
+    else { return SignedInIdentity() }
+    let answer = await (try endpoint()).send(request)
+    let told = try SignInFault.document(answer)
+    guard case .answered(200..<300, _, _) = answer else { throw SignInFault.refusal(answer, told) }
+    if let path = service.row.key {
+      guard let key = told.text(path).flatMap(TokenReading.sendable) else {
+        throw SignInFault.failed("no_key")
+      }
+      // The key does not end, so that there is nothing to refresh.
+      tokens.material = CredentialMaterial(access: key, extra: tokens.material.extra)
+    }
+    return reading.identity(in: told)
+  }
+
+  private func signedIn(
+    _ account: Account, _ identity: SignedInIdentity, _ outcome: ControlPlane.Outcome
+  ) -> AdminAnswer {
+    let isNew = outcome.events.contains {
+      if case .account(.added(let it)) = $0 { it.id == account.id } else { false }
+    }
+    let isRouted =
+      outcome.state.providers[account.provider]?.speaks(account.credential.kind) ?? true
+    return .json(
+      [
+        "success": true,
+        "connection": [
+          "id": JSONValue(account.id.rawValue), "provider": JSONValue(account.provider.rawValue),
+          "name": JSONValue(account.name), "email": JSONValue(identity.email),
+          "displayName": JSONValue(account.name), "subject": JSONValue(identity.subject),
+          "workspace": JSONValue(identity.workspace), "isNew": JSONValue(isNew),
+          "credentialGeneration": JSONValue(account.credential.generation),
+          "canRefresh": JSONValue(account.credential.canRefresh),
+          "expiresAt": JSONValue(account.credential.expiresAt),
+          "routing": JSONValue(isRouted ? "routed" : "protocol_not_supported"),
+        ],
+      ], revision: account.revision)
+  }
+}
+
+/// Names of what is sealed beside the tokens; the provider's own fields have no dot in theirs.
+enum Extra {
+  static let subject = "signed-in.subject"
+  static let workspace = "signed-in.workspace"
+  static let email = "signed-in.email"
+  static let clientID = "registered.client-id"
+  static let clientSecret = "registered.client-secret"
+}
+
+extension CredentialMaterial {
+  /// Who it belongs to, as far as a sign-in said: sealed with the tokens, for it is about a person.
+  var signedIn: SignedInIdentity {
+    func text(_ name: String) -> String? {
+      extra[name].map { String(decoding: $0.bytes, as: UTF8.self) }
+    }
+    return SignedInIdentity(
+      subject: text(Extra.subject), workspace: text(Extra.workspace), email: text(Extra.email))
+  }
+
+  mutating func identify(as identity: SignedInIdentity) {
+    guard let subject = identity.subject else { return }
+    extra[Extra.subject] = Secret(subject)
+    extra[Extra.workspace] = identity.workspace.map { Secret($0) }
+    extra[Extra.email] = identity.email.map { Secret($0) }
+  }
+}
