@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: man help run test incidents decisions bench bench-edit bench-evidence bench-log lint release fuzz tsan torture
+.PHONY: man help run test incidents decisions bench bench-edit bench-evidence bench-log lint release fuzz tsan torture soak
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ release: ## the three programs, stripped and packed, in .build/dist
 
 fuzz: ## the parsers against random bytes (SECONDS_EACH=60)
 	@Scripts/fuzz.sh
+
+soak: ## four synced nodes, random edits, refreshes and faults, until they are equal (STEPS=30000 SEED=1)
+	@SYNC_STEPS=$(or $(STEPS),30000) SYNC_SEED=$(or $(SEED),1) swift test --disable-xctest --filter '^DomainTests\.soaks'
 
 torture: ## crashes, kills and failing system calls for the event log (SECONDS=120)
 	@Scripts/torture.sh $(SECONDS)

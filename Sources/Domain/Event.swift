@@ -13,6 +13,7 @@ public enum Event: Sendable, Hashable {
   case settings(SettingsEvent)
   case pricing(PricingEvent)
   case access(AccessEvent)
+  case sync(SyncEvent)
   case request(RequestEvent)
   case gateway(GatewayEvent)
 }

@@ -104,7 +104,7 @@ func decidesOnce(seed: UInt64) {
     for record in recorded(proposed.map(\.event), from: state.position + 1) { state.apply(record) }
     switch command {
     // Every one of them is a fact of its own.
-    case .settings(.setAdminPassword), .access, .health(.recordTest): continue
+    case .settings(.setAdminPassword), .access, .sync, .merged, .health(.recordTest): continue
     case _: break
     }
     switch Result(catching: { () throws(Refusal) in try decide(command, state) }) {
@@ -154,5 +154,6 @@ func toleratesStrays(_ kind: String) throws {
   let state = state([sample, sample])
   // Total: any event on any state, twice over.
   #expect(
-    state.position == (["request.", "gateway.", "access."].contains { kind.hasPrefix($0) } ? 0 : 2))
+    state.position
+      == (["request.", "gateway.", "access.", "sync."].contains { kind.hasPrefix($0) } ? 0 : 2))
 }

@@ -350,11 +350,11 @@ func refusesOtherOrders() throws {
       bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, health, aliases, combos, policies, organisations, keys; settings; prices; sessions;
-    // identity, revisions, requests, spending, life, changes, unknown kinds.
+    // identity, name, clock, edits, withheld ones, peers; revisions, requests, spending, life, changes, unknown.
     return bytes + [0, 0, 0, 0, 0, 0, 0, 0] + [0, 1, 0, 0, 3, 8, 1, 0, 0, 0] + [0, 0, 0, 0] + [
       0, 0,
     ]
-      + [0, 0, 0, 0, 0, 0, 0, 0]
+      + [0] + [0, 0, 0, 0, 0, 0] + [0, 0, 0, 0, 0, 0, 0]
   }
   #expect(try GatewayProjection(decoding: encoding(["a", "b"])).state.providers.count == 2)
   for ids in [["b", "a"], ["a", "a"]] {

@@ -72,7 +72,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
       #expect(throws: Refusal.self) { try second.get() }
     case .credential(.attempt): if !proposed.isEmpty { #expect((try? second.get()) == nil) }
     case .credential(.settle), .credential(.take): break
-    case .settings(.setAdminPassword), .access, .health(.recordTest):
+    case .settings(.setAdminPassword), .access, .sync, .merged, .health(.recordTest):
       #expect((try? second.get())?.count == 1)
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
       .organisation, .key, .settings, .pricing, .node:

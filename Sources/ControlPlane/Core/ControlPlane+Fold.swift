@@ -45,7 +45,7 @@ extension ControlPlane.View {
     case .settings(.adminPasswordSet):
       password = secret
     case .credential, .settings, .provider, .account, .health, .model, .alias, .combo,
-      .policy, .organisation, .key, .pricing, .access, .request, .gateway:
+      .policy, .organisation, .key, .pricing, .access, .sync, .request, .gateway:
       break
     }
   }

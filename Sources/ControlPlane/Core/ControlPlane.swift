@@ -348,7 +348,7 @@ func sealSubject(_ event: Event) -> String? {
     "provider/\(fact.id.rawValue)"
   case .settings(.adminPasswordSet): "settings"
   case .credential, .settings, .provider, .account, .health, .model, .alias, .combo, .policy,
-    .organisation, .key, .pricing, .access, .request, .gateway:
+    .organisation, .key, .pricing, .access, .sync, .request, .gateway:
     nil
   }
 }

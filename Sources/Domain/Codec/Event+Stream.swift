@@ -15,6 +15,7 @@ extension Event {
     case .settings: settingsStream
     case .pricing: pricingStream
     case .access: accessStream
+    case .sync(let event): syncStream(event.peer)
     case .request: requestStream
     case .gateway: gatewayStream
     }
@@ -31,7 +32,7 @@ extension Event {
     case .request(.interrupted(let it)): requestKeys(it.id, it.clientRequestID)
     case .request(.deliveryFailed(let it)): requestKeys(it.id, nil)
     case .request(.deniedSummary), .provider, .account, .credential, .health, .model, .alias,
-      .combo, .policy, .organisation, .key, .settings, .pricing, .access, .gateway:
+      .combo, .policy, .organisation, .key, .settings, .pricing, .access, .sync, .gateway:
       []
     }
   }

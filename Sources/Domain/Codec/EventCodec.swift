@@ -118,6 +118,13 @@ extension Event {
     case .access(.loginRefused(let it)): it.write(to: &writer)
     case .access(.sessionRevoked(let it)): it.write(to: &writer)
     case .access(.allSessionsRevoked): break
+    case .sync(.enabled(let it)): it.write(to: &writer)
+    case .sync(.disabled(let it)): it.write(to: &writer)
+    case .sync(.pushed(let it)): it.write(to: &writer)
+    case .sync(.received(let it)): it.write(to: &writer)
+    case .sync(.reconciled(let it)): it.write(to: &writer)
+    case .sync(.conflict(let it)): it.write(to: &writer)
+    case .sync(.failed(let it)): it.write(to: &writer)
     case .request(.dispatched(let it)): it.write(to: &writer)
     case .request(.finished(let it)): it.write(to: &writer)
     case .request(.interrupted(let it)): it.write(to: &writer)
@@ -213,6 +220,13 @@ extension Event {
     case .accessLoginRefused: self = .access(.loginRefused(try .init(from: &reader)))
     case .accessSessionRevoked: self = .access(.sessionRevoked(try .init(from: &reader)))
     case .accessAllSessionsRevoked: self = .access(.allSessionsRevoked)
+    case .syncEnabled: self = .sync(.enabled(try .init(from: &reader)))
+    case .syncDisabled: self = .sync(.disabled(try .init(from: &reader)))
+    case .syncPushed: self = .sync(.pushed(try .init(from: &reader)))
+    case .syncReceived: self = .sync(.received(try .init(from: &reader)))
+    case .syncReconciled: self = .sync(.reconciled(try .init(from: &reader)))
+    case .syncConflict: self = .sync(.conflict(try .init(from: &reader)))
+    case .syncFailed: self = .sync(.failed(try .init(from: &reader)))
     case .requestDispatched, .requestDispatchedV2:
       self = .request(.dispatched(try .init(from: &reader, as: kind)))
     case .requestFinished, .requestFinishedV2, .requestFinishedV3:

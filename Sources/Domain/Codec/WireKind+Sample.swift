@@ -192,6 +192,20 @@ extension WireKind {
       .access(
         .sessionRevoked(.init(session: Sample.request.rawValue, expiresAt: Sample.time)))
     case .accessAllSessionsRevoked: .access(.allSessionsRevoked)
+    case .syncEnabled:
+      .sync(.enabled(.init(peer: Sample.peer, url: "https://cloud.example.com")))
+    case .syncDisabled: .sync(.disabled(.init(peer: Sample.peer, copyRemoved: false)))
+    case .syncPushed: .sync(.pushed(Sample.exchanged))
+    case .syncReceived: .sync(.received(Sample.exchanged))
+    case .syncReconciled: .sync(.reconciled(Sample.reconciled))
+    case .syncConflict:
+      .sync(
+        .conflict(
+          .init(
+            peer: Sample.peer, account: Sample.account, homeEpoch: 1, generation: 3,
+            ours: Sample.fingerprint, theirs: Fingerprint((0..<32).map { 255 - $0 }))))
+    case .syncFailed:
+      .sync(.failed(.init(peer: Sample.peer, action: "sync", code: "sync_unreachable")))
     case .requestDispatched: .request(.dispatched(Sample.dispatched))
     case .requestDispatchedV2: .request(.dispatched(Sample.dispatchedUnderBudget))
     case .requestFinished: .request(.finished(Sample.finished))
@@ -281,6 +295,38 @@ enum Sample {
   static let model = ModelID(provider: provider, name: "gpt-4o")
   static let organisation = OrganisationID("acme")
   static let policy = PolicyID(organisation: organisation, model: "gpt-4o")
+  static let peer = "n-4f2a9c1e7b3d5860"
+  static let exchanged = SyncEvent.Exchanged(
+    peer: peer, exchange: 0x0192_F3A4_5B6C_7D8E_9FA0_B1C2_D3E4_F506, streams: 12, credentials: 3,
+    clock: time)
+  static let reconciled = SyncEvent.Reconciled(
+    peer: peer, exchange: exchanged.exchange,
+    decisions: [
+      .init(
+        stream: "alias/fast", field: "model", ours: .text("mock/gpt-4o-mini"),
+        theirs: .text("mock/gpt-4o"),
+        base: HybridStamp(time: time, counter: 0, node: NodeID(peer)),
+        version: FieldVersion(
+          stamp: HybridStamp(time: time, counter: 2, node: NodeID(peer)),
+          seen: [HybridStamp(time: time, counter: 0, node: NodeID("n-1"))],
+          beaten: [HybridStamp(time: time, counter: 1, node: NodeID("n-2"))]), winner: .theirs,
+        rule: .concurrent)
+    ],
+    withheld: [
+      .init(
+        stream: "provider/corp", isPresent: true,
+        fields: [
+          .init("isActive", .flag(true)), .init("prefix", .text("mock")),
+          .init("models", .list([.record([.init("name", .text("m")), .init("alias", .none)])])),
+          .init("weight", .number(80)), .init("until", .time(time)),
+        ], reason: "the name mock is already an alias")
+    ],
+    waiting: [
+      .init(
+        stream: "alias/slow", field: "",
+        stamp: HybridStamp(time: time, counter: 7, node: NodeID(peer)))
+    ],
+    floors: [.init(account: account, version: .init(homeEpoch: 1, generation: 4))], streams: 12)
   static let limits = Limits(
     requestsPerSecond: 100, burst: 200, requestsPerMinute: 3_000, tokensPerMinute: 1_000_000,
     concurrency: 64)

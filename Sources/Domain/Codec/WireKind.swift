@@ -68,6 +68,13 @@ public enum WireKind: String, CaseIterable, Sendable {
   case accessLoginRefused = "access.login_refused.v1"
   case accessSessionRevoked = "access.session_revoked.v1"
   case accessAllSessionsRevoked = "access.all_sessions_revoked.v1"
+  case syncEnabled = "sync.enabled.v1"
+  case syncDisabled = "sync.disabled.v1"
+  case syncPushed = "sync.pushed.v1"
+  case syncReceived = "sync.received.v1"
+  case syncReconciled = "sync.reconciled.v1"
+  case syncConflict = "sync.conflict.v1"
+  case syncFailed = "sync.failed.v1"
   case requestDispatched = "request.dispatched.v1"
   case requestDispatchedV2 = "request.dispatched.v2"
   case requestFinished = "request.finished.v1"
@@ -175,6 +182,13 @@ extension Event {
     case .access(.loginRefused): .accessLoginRefused
     case .access(.sessionRevoked): .accessSessionRevoked
     case .access(.allSessionsRevoked): .accessAllSessionsRevoked
+    case .sync(.enabled): .syncEnabled
+    case .sync(.disabled): .syncDisabled
+    case .sync(.pushed): .syncPushed
+    case .sync(.received): .syncReceived
+    case .sync(.reconciled): .syncReconciled
+    case .sync(.conflict): .syncConflict
+    case .sync(.failed): .syncFailed
     case .request(.dispatched(let it)): it.wireKind
     case .request(.finished(let it)): it.wireKind
     case .request(.interrupted(let it)): it.wireKind

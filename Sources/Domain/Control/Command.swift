@@ -16,6 +16,9 @@ public enum Command: Sendable, Hashable {
   case pricing(PricingCommand)
   case access(AccessCommand)
   case node(NodeCommand)
+  case sync(SyncCommand)
+  /// An edit that was allowed where it was made: what it names may be gone since.
+  indirect case merged(Command)
 
   /// The stream whose revision an `If-Match` is compared with.
   public var stream: String {
@@ -34,6 +37,8 @@ public enum Command: Sendable, Hashable {
     case .pricing: pricingStream
     case .access: accessStream
     case .node: gatewayStream
+    case .sync(.note(let event)): syncStream(event.peer)
+    case .merged(let command): command.stream
     }
   }
 }

@@ -81,13 +81,15 @@ extension ControlState {
   }
 
   /// Two keys never share a secret, not even with a revoked one.
-  func check(_ command: KeyCommand) throws(Refusal) {
+  ///
+  /// - Parameter allowsUnknown: also if accounts that it names are not there.
+  func check(_ command: KeyCommand, allowsUnknown: Bool = false) throws(Refusal) {
     switch command {
     case .create(let created, let rights):
       guard organisations[created.organisation] != nil else {
         throw Organisation.unknown(created.organisation)
       }
-      try check(allowedAccounts: rights.allowedAccounts)
+      if !allowsUnknown { try check(allowedAccounts: rights.allowedAccounts) }
       let holder = keys.values.filter { $0.fingerprint == created.fingerprint }.map(\.id).min()
       if let holder {
         throw Refusal(
@@ -95,7 +97,8 @@ extension ControlState {
           message: "the same secret is the key \(holder.rawValue)",
           remedy: "Let the gateway generate a new one.")
       }
-    case .changeRights(_, let rights): try check(allowedAccounts: rights.allowedAccounts)
+    case .changeRights(_, let rights):
+      if !allowsUnknown { try check(allowedAccounts: rights.allowedAccounts) }
     case .change, .pause, .resume, .revoke: break
     }
   }
@@ -138,9 +141,13 @@ extension ControlState {
 
   /// A policy shares requests out among known accounts that offer the model.
   ///
+  /// - Parameters:
+  ///   - allowUnresolved: also if an account does not offer the model.
+  ///   - allowsUnknown: also if an account is not there.
   /// - Returns: whether some account does not offer it (only if that is allowed).
   func checkPolicy(
-    _ id: PolicyID, _ wanted: [PolicyAccount], _ threshold: UInt32, allowUnresolved: Bool
+    _ id: PolicyID, _ wanted: [PolicyAccount], _ threshold: UInt32, allowUnresolved: Bool = true,
+    allowsUnknown: Bool = false
   ) throws(Refusal) -> Bool {
     try Policy.check(id, wanted, threshold)
     guard id.organisation == PolicyID.everyone || organisations[id.organisation] != nil else {
@@ -148,7 +155,11 @@ extension ControlState {
     }
     var isUnresolved = false
     for share in wanted {
-      guard let account = accounts[share.account] else { throw Account.unknown(share.account) }
+      guard let account = accounts[share.account] else {
+        guard allowsUnknown else { throw Account.unknown(share.account) }
+        isUnresolved = true
+        continue
+      }
       guard providers[account.provider]?.isOffered(id.model) != true else { continue }
       guard allowUnresolved else {
         throw Refusal(

@@ -28,6 +28,8 @@ public struct ControlState: Sendable, Hashable {
   public internal(set) var identity: NodeIdentity?
   /// Accounts as they were when they were removed, so that generations only grow when one comes back.
   public internal(set) var removedAccounts: [AccountID: Account]
+  /// What edits are known by among nodes.
+  public internal(set) var sync: SyncState
   /// Last revision of each operator-intent and credential stream.
   var revisions: [String: UInt64]
 
@@ -49,6 +51,7 @@ public struct ControlState: Sendable, Hashable {
     access = .initial
     identity = nil
     removedAccounts = [:]
+    sync = .initial
     revisions = [:]
   }
 
@@ -73,12 +76,18 @@ public struct ControlState: Sendable, Hashable {
     if let revision, revision > 1, revision - 1 > self.revision(ofStream: event.stream) {
       switch event {
       case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-        .organisation, .key, .settings, .pricing, .access:
+        .organisation, .key, .settings, .pricing, .access, .sync:
         revisions[event.stream] = revision - 1
       case .request, .gateway: break
       }
     }
+    // What came from a peer is told by the `sync.reconciled` behind it.
+    let edited = recorded.provenance.source == .peer ? nil : Subject(edited: event)
+    let before = edited.flatMap { sharedFields(of: $0) }
     apply(event, position: recorded.position, time: recorded.time)
+    if let edited {
+      sync.take(edited, before, sharedFields(of: edited), time: recorded.time)
+    }
   }
 
   mutating func apply(_ event: Event, position: UInt64, time: UnixNanoseconds) {
@@ -96,6 +105,9 @@ public struct ControlState: Sendable, Hashable {
     case .credential(let event):
       advance(event.account.credentialStream)
       accounts[event.account]?.credential.take(event, position: position, time: time)
+      if let version = accounts[event.account]?.credential.version, !sync.peers.isEmpty {
+        sync.forgetConflicts(of: event.account, before: version)
+      }
       removedAccounts[event.account]?.credential.take(event, position: position, time: time)
     case .health(let event):
       advance(event.account.healthStream)
@@ -136,11 +148,23 @@ public struct ControlState: Sendable, Hashable {
       access.evolve(event, time: time)
       // Nothing that routing sees.
       return
+    case .sync(let event):
+      advance(syncStream(event.peer))
+      sync.evolve(event, position: position, time: time)
+      if case .reconciled(let it) = event {
+        for floor in it.floors {
+          accounts[floor.account]?.credential.rise(to: floor.version)
+          removedAccounts[floor.account]?.credential.rise(to: floor.version)
+        }
+      }
+      return
     case .gateway(.identified(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
+      sync.identify(it.node)
       return
     case .gateway(.restored(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
+      sync.identify(it.node)
       return
     case .request, .gateway:
       return

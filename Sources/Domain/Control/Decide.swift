@@ -53,8 +53,9 @@ extension ControlState {
   fileprivate func missing(_ command: Command) -> Refusal? {
     switch command {
     case .provider(.add), .account(.add), .alias(.set), .combo(.set), .policy(.set),
-      .organisation(.create), .key(.create), .settings, .pricing, .access, .node:
+      .organisation(.create), .key(.create), .settings, .pricing, .access, .node, .sync:
       nil
+    case .merged(let command): missing(command)
     case .provider(let command):
       providers[command.id] == nil ? Provider.unknown(command.id) : nil
     case .account(let command): accounts[command.id] == nil ? Account.unknown(command.id) : nil
@@ -104,6 +105,21 @@ extension ControlState {
       let events = try ownEvents(for: command, isUnresolved: false)
       try check(organisation)
       return events
+    case .merged(.policy(.set(let id, let accounts, let threshold, _))):
+      let isUnresolved = try checkPolicy(id, accounts, threshold, allowsUnknown: true)
+      return try ownEvents(
+        for: .policy(
+          .set(id, accounts: accounts, failoverThreshold: threshold, allowUnresolved: true)),
+        isUnresolved: isUnresolved)
+    case .merged(.key(let command)):
+      var key = keys[command.id]
+      // What else was edited of a key that is revoked by now is still what its owners meant it to be.
+      if case .changeRights = command, key?.status == .revoked { key?.status = .paused }
+      if case .change = command, key?.status == .revoked { key?.status = .paused }
+      let events = try Key.decide(command, key).map(Event.key)
+      try check(command, allowsUnknown: true)
+      return events
+    case .merged(let command): return try events(for: command)
     case .key(let command):
       let events = try ownEvents(for: .key(command), isUnresolved: false)
       try check(command)
@@ -113,7 +129,7 @@ extension ControlState {
       try check(model)
       return events
     case .alias(.remove), .combo(.remove), .policy(.remove), .credential, .health, .settings,
-      .pricing, .access, .node:
+      .pricing, .access, .node, .sync:
       return try ownEvents(for: command, isUnresolved: false)
     }
   }
@@ -160,6 +176,10 @@ extension ControlState {
       return try Pricing.decide(command, pricing).map(Event.pricing)
     case .access(.note(let event)):
       return [.access(event)]
+    case .sync(.note(let event)):
+      return [.sync(event)]
+    case .merged(let command):
+      return try events(for: command)
     case .key(let command):
       return try Key.decide(command, keys[command.id]).map(Event.key)
     case .settings(let command):

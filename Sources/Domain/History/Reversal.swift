@@ -49,10 +49,17 @@ extension ControlState {
     reversal(toward: wanted, allowUnresolved: allowUnresolved, isWhole: false)
   }
 
+  /// What to command so that these resources become as nodes agreed on: what cannot be is left out.
+  func merging(toward wanted: [(subject: Subject, image: Image?)]) -> Reversal {
+    reversal(toward: wanted, allowUnresolved: true, isWhole: true, isMerge: true)
+  }
+
   private func reversal(
-    toward wanted: [(subject: Subject, image: Image?)], allowUnresolved: Bool, isWhole: Bool
+    toward wanted: [(subject: Subject, image: Image?)], allowUnresolved: Bool, isWhole: Bool,
+    isMerge: Bool = false
   ) -> Reversal {
-    var plan = ReversalPlan(self, allowUnresolved: allowUnresolved, isWhole: isWhole)
+    var plan = ReversalPlan(
+      self, allowUnresolved: allowUnresolved, isWhole: isWhole, isMerge: isMerge)
     for (subject, image) in wanted { plan.add(subject, image) }
     return plan.reversal
   }
@@ -90,10 +97,13 @@ private struct ReversalPlan {
   private let allowUnresolved: Bool
   /// One thing that cannot be does not keep the others from going back.
   private let isWhole: Bool
+  /// The edits were allowed where they were made.
+  private let isMerge: Bool
   private var units: [Unit] = []
   private var caveats: [Reversal.Caveat] = []
 
-  init(_ state: ControlState, allowUnresolved: Bool, isWhole: Bool) {
+  init(_ state: ControlState, allowUnresolved: Bool, isWhole: Bool, isMerge: Bool) {
+    self.isMerge = isMerge
     self.state = state
     self.allowUnresolved = allowUnresolved
     self.isWhole = isWhole
@@ -203,7 +213,7 @@ private struct ReversalPlan {
   private mutating func add(_ id: KeyID, _ before: Image?, _ after: Image?) {
     let revoked = Image.Value.text(Key.Status.revoked.rawValue)
     switch (before, after) {
-    case (.some(let before), .some) where before["status"] == revoked:
+    case (.some(let before), .some) where before["status"] == revoked && !isMerge:
       caveats.append(
         .init(
           stream: id.stream, message: "the key is revoked, and a revoked key stays as it is",
@@ -253,7 +263,7 @@ private struct ReversalPlan {
     while !rest.isEmpty {
       var refused: [Unit] = []
       for unit in rest {
-        if Self.perform(unit.commands, &scratch) {
+        if Self.perform(isMerge ? unit.commands.map { .merged($0) } : unit.commands, &scratch) {
           commands += unit.commands
         } else {
           refused.append(unit)
@@ -328,7 +338,7 @@ private struct ReversalPlan {
           else { continue }
           step = .account(.change(.init(id: it.id, name: name)))
         case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-          .organisation, .key, .settings, .pricing, .access, .node:
+          .organisation, .key, .settings, .pricing, .access, .node, .sync, .merged:
           continue
         }
         var outcome = state

@@ -77,7 +77,8 @@ extension Event {
       .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
       .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),
       .organisation(.limitsSet), .organisation(.budgetsSet), .organisation(.paused),
-      .organisation(.resumed), .health, .settings, .pricing, .access, .request, .gateway:
+      .organisation(.resumed), .health, .settings, .pricing, .access, .sync, .request,
+      .gateway:
       false
     }
   }

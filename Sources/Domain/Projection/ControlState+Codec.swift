@@ -25,6 +25,7 @@ extension ControlState: Payload {
       identity.node.write(to: &writer)
       writer.varint(identity.incarnation)
     }
+    sync.write(to: &writer)
     writer.count(revisions.count)
     for (stream, revision) in revisions.sorted(by: { $0.key < $1.key }) {
       writer.text(stream)
@@ -52,6 +53,7 @@ extension ControlState: Payload {
     identity =
       try reader.flag()
       ? NodeIdentity(node: try NodeID(from: &reader), incarnation: try reader.varint()) : nil
+    sync = try SyncState(from: &reader)
     revisions = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try reader.varint())
     }

@@ -55,7 +55,7 @@ public struct GatewayProjection: Sendable, Hashable {
     }
     switch event {
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
-      .key, .settings, .pricing, .access:
+      .key, .settings, .pricing, .access, .sync:
       state.apply(recorded, revision: revision)
       // Only what moves the routing view on; signing in and out does not.
       if state.position == recorded.position { unknownBeforeState = unknownEvents }
@@ -205,7 +205,8 @@ extension GatewayProjection {
         .organisationBudgetsSet, .organisationPaused, .organisationResumed, .organisationRemoved,
         .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,
         .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
-        .accessAllSessionsRevoked:
+        .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
+        .syncReconciled, .syncConflict, .syncFailed:
         self = .configuration
       case nil:
         self = kind.hasPrefix("request.") || kind.hasPrefix("gateway.") ? .nothing : .configuration

@@ -19,6 +19,7 @@ enum EventFields {
     case .settings(let event): settings(event)
     case .pricing(let event): pricing(event)
     case .access(let event): access(event)
+    case .sync(let event): sync(event)
     case .request(let event): request(event)
     case .gateway(let event): gateway(event)
     }

@@ -39,6 +39,7 @@ enum EventLine {
     case .settings(let event): settings(event, state)
     case .pricing(let event): pricing(event, state)
     case .access(let event): access(event)
+    case .sync(let event): sync(event, state)
     case .request(let event): request(event, state)
     case .gateway(let event): gateway(event)
     }

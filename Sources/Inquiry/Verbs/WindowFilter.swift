@@ -151,6 +151,8 @@ public struct WindowFilter: Sendable, Hashable {
       case .request(.deliveryFailed), .request(.deniedSummary), .settings, .pricing,
         .access, .gateway:
         break
+      case .sync(.conflict(let it)): add(it.account, state)
+      case .sync: break
       }
     }
 

@@ -1,0 +1,275 @@
+/// What taking in another node's document comes to.
+public struct Reconciliation: Sendable, Hashable {
+  /// One batch with `event` behind them: what makes the configuration so.
+  public var commands: [Command]
+  /// Credentials of which nobody can say which is the newer one, as far as that is not on record.
+  public var conflicts: [SyncEvent.Conflict]
+  /// Every decision; nil: nothing is new.
+  public var event: SyncEvent.Reconciled?
+}
+
+/// A document that is not taken in at all.
+public enum SyncRefusal: Error, Sendable, Hashable {
+  /// The teller has our own name: one of the two directories is a copy.
+  case sameNode
+  /// The peer has edits of ours that we never made: our log is an older copy, or another node has our name.
+  case unknownOwnEdit(stream: String)
+  /// One edit has two values: two nodes have one name.
+  case ambiguousEdit(stream: String, field: String)
+  /// The peer told of more before: what is missing was not removed, it was forgotten.
+  case shrunken(told: UInt64, before: UInt64)
+  /// Something is told of that no build can have meant.
+  case malformed(stream: String)
+
+  /// As a stable word.
+  public var code: String {
+    switch self {
+    case .sameNode: "sync_same_node"
+    case .unknownOwnEdit: "sync_unknown_own_edit"
+    case .ambiguousEdit: "sync_ambiguous_edit"
+    case .shrunken: "sync_shrunken"
+    case .malformed: "sync_malformed"
+    }
+  }
+}
+
+/// How far ahead a clock may be whose edits are looked at: 5 minutes.
+public let syncClockTolerance: Int64 = 300_000_000_000
+
+extension ControlState {
+  /// Decides field by field what holds of what another node tells, and what to command so that it is so.
+  ///
+  /// Total and deterministic; nodes that took in the same edits, in whatever order, hold the same.
+  ///
+  /// - Parameters:
+  ///   - part: what is taken in now: all of `document.streams`, or a stretch of them whose beginning was taken
+  ///     in before.
+  ///   - now: our wall clock.
+  /// - Throws: `SyncRefusal`; nothing of the document may be taken in then.
+  public func reconcile(
+    _ document: SyncDocument, part: Range<Int>? = nil, peer: String, exchange: UInt128,
+    secretsKey: String, now: UnixNanoseconds
+  ) throws(SyncRefusal) -> Reconciliation {
+    let part = part ?? document.streams.indices
+    try checkAuthor(document, peer)
+    var join = Join(now: now)
+    for (subject, register) in registers(secretsKey: secretsKey) {
+      join.registers[subject] = register
+    }
+    for stream in document.streams[part] {
+      guard let subject = Subject(stream: stream.stream), subject.isShared,
+        subject.stream == stream.stream
+      else { throw .malformed(stream: stream.stream) }
+      try join.take(subject, Register(stream))
+    }
+    let isLast = part.upperBound == document.streams.count
+    let before = sync.peers[peer]
+    // What is here is what was agreed on, unless something stood in the way.
+    var settlement =
+      join.decisions.isEmpty && sync.withheld.isEmpty
+      ? Settlement()
+      : settle(join.registers, secretsKey: secretsKey, reborn: join.reborn)
+    // Credentials come with the last part: by then every account that they are of is there.
+    let credentials = isLast ? document.credentials.filter { join.isSameLife($0, document) } : []
+    let takeover = CredentialTakeover(
+      credentials, floors: isLast ? document.credentials : [], state: self,
+      outcome: settlement.commands.isEmpty ? self : afterMerging(settlement.commands), peer: peer)
+    settlement.commands += takeover.commands
+    let event = SyncEvent.Reconciled(
+      peer: peer, exchange: exchange, decisions: join.decisions, withheld: settlement.withheld,
+      waiting: join.waiting, floors: takeover.floors,
+      streams: isLast ? UInt64(document.streams.count) : 0)
+    let known = sync.withheld.values.sorted { $0.stream < $1.stream }
+    let isNews =
+      !event.decisions.isEmpty || !settlement.commands.isEmpty || event.withheld != known
+      || event.waiting != before?.waiting ?? [] || !event.floors.isEmpty
+    return Reconciliation(
+      commands: isNews ? settlement.commands : [], conflicts: takeover.conflicts,
+      event: isNews ? event : nil)
+  }
+
+  /// The state after commands that were tried before.
+  private func afterMerging(_ commands: [Command]) -> ControlState {
+    var outcome = self
+    for command in commands { try? outcome.perform(command) }
+    return outcome
+  }
+
+  private func checkAuthor(_ document: SyncDocument, _ peer: String) throws(SyncRefusal) {
+    guard document.node != sync.node else { throw .sameNode }
+    let (told, before) = (UInt64(document.streams.count), sync.peers[peer]?.streams ?? 0)
+    guard told >= before else { throw .shrunken(told: told, before: before) }
+    let own = (sync.clock.time, sync.clock.counter)
+    for stream in document.streams {
+      for version in [stream.version] + stream.fields.map(\.version)
+      where version.stamp.node == sync.node && own < (version.stamp.time, version.stamp.counter) {
+        throw .unknownOwnEdit(stream: stream.stream)
+      }
+    }
+  }
+}
+
+/// Puts what two nodes know into one.
+private struct Join {
+  let now: UnixNanoseconds
+  var registers: [Subject: Register] = [:]
+  var decisions: [SyncEvent.Decision] = []
+  var waiting: [SyncEvent.Waiting] = []
+  /// Accounts that were removed and came back where we had not heard of it.
+  var reborn: Set<AccountID> = []
+
+  init(now: UnixNanoseconds) { self.now = now }
+
+  mutating func take(_ subject: Subject, _ theirs: Register) throws(SyncRefusal) {
+    let stream = subject.stream
+    guard !isAhead(theirs.version) else {
+      waiting.append(.init(stream: stream, field: "", stamp: theirs.version.stamp))
+      return
+    }
+    let known = registers[subject] ?? (subject.isAlwaysThere ? .genesis : nil)
+    guard theirs.isPresent || !subject.isAlwaysThere else { throw .malformed(stream: stream) }
+    var joined =
+      known ?? Register(isPresent: theirs.isPresent, version: theirs.version, fields: [:])
+    if let known { try joinPresence(stream, known, theirs, &joined) }
+    if !joined.isPresent {
+      forgetFields(stream, known, theirs, &joined)
+    }
+    if known?.version != joined.version || known?.isPresent != joined.isPresent {
+      decidePresence(stream, known, theirs, joined)
+    }
+    if case .account(let id) = subject, known?.isPresent == true, joined.isPresent,
+      known?.version.stamp != joined.version.stamp
+    {
+      reborn.insert(id)
+    }
+    if joined.isPresent { try joinFields(subject, known, theirs, &joined) }
+    registers[subject] = joined
+  }
+
+  /// Whether a credential is that of the account as it is now, and not as it was before it was removed.
+  func isSameLife(_ holding: SyncDocument.Holding, _ document: SyncDocument) -> Bool {
+    let subject = Subject.account(holding.account)
+    guard let joined = registers[subject], joined.isPresent,
+      let theirs = document.streams.first(where: { $0.stream == subject.stream })
+    else { return false }
+    return theirs.isPresent && theirs.version.stamp == joined.version.stamp
+  }
+
+  private func isAhead(_ version: FieldVersion) -> Bool {
+    let (limit, overflow) = now.rawValue.addingReportingOverflow(syncClockTolerance)
+    return !overflow && version.stamp.time.rawValue > limit
+  }
+
+  private mutating func joinPresence(
+    _ stream: String, _ ours: Register, _ theirs: Register, _ joined: inout Register
+  ) throws(SyncRefusal) {
+    if ours.version.stamp == theirs.version.stamp, ours.isPresent != theirs.isPresent {
+      throw .ambiguousEdit(stream: stream, field: "")
+    }
+    let (winner, other) =
+      ours.version.stamp < theirs.version.stamp ? (theirs, ours) : (ours, theirs)
+    joined.isPresent = winner.isPresent
+    joined.version = winner.version.absorbing(other.version)
+    if !joined.isPresent { joined.fields = [:] }
+  }
+
+  private mutating func decidePresence(
+    _ stream: String, _ ours: Register?, _ theirs: Register, _ joined: Register
+  ) {
+    let isOurs = ours.map { theirs.version.stamp <= $0.version.stamp } ?? false
+    decisions.append(
+      .init(
+        stream: stream, field: "", ours: ours.map { .flag($0.isPresent) } ?? .none,
+        theirs: .flag(theirs.isPresent),
+        base: Self.base(ours?.version, theirs.version), version: joined.version,
+        winner: isOurs ? .ours : .theirs,
+        rule: Self.rule(
+          ours.map { .init(value: .flag($0.isPresent), version: $0.version) },
+          .init(value: .flag(theirs.isPresent), version: theirs.version))))
+  }
+
+  /// The resource is gone: edits of its fields that whoever removed it had not seen go with it, and that is said.
+  private mutating func forgetFields(
+    _ stream: String, _ ours: Register?, _ theirs: Register, _ joined: inout Register
+  ) {
+    for (side, winner) in [(ours, SyncEvent.Winner.theirs), (theirs, .ours)] {
+      guard let side, side.isPresent else { continue }
+      for (field, cell) in side.fields.sorted(by: { $0.key < $1.key }) {
+        let stamp = cell.version.stamp
+        if joined.version.isBuilt(on: stamp) || joined.version.isDecided(against: stamp) {
+          continue
+        }
+        joined.version = joined.version.absorbing(cell.version)
+        decisions.append(
+          .init(
+            stream: stream, field: field, ours: winner == .theirs ? cell.value : .none,
+            theirs: winner == .ours ? cell.value : .none, base: nil, version: joined.version,
+            winner: winner, rule: .removed))
+      }
+    }
+  }
+
+  private mutating func joinFields(
+    _ subject: Subject, _ ours: Register?, _ theirs: Register, _ joined: inout Register
+  ) throws(SyncRefusal) {
+    for (field, cell) in theirs.fields.sorted(by: { $0.key < $1.key }) {
+      guard !isAhead(cell.version) else {
+        waiting.append(.init(stream: subject.stream, field: field, stamp: cell.version.stamp))
+        continue
+      }
+      guard let known = ours?.fields[field] else {
+        joined.fields[field] = cell
+        decide(subject.stream, field, nil, cell, cell.version, .theirs, .new)
+        continue
+      }
+      if known.version.stamp == cell.version.stamp, known.value != cell.value {
+        throw .ambiguousEdit(stream: subject.stream, field: field)
+      }
+      let finality = (Self.isFinal(subject, field, known), Self.isFinal(subject, field, cell))
+      let isTheirs =
+        finality.0 == finality.1
+        ? known.version.stamp < cell.version.stamp : finality.1
+      let (winner, other) = isTheirs ? (cell, known) : (known, cell)
+      let version = winner.version.absorbing(other.version)
+      joined.fields[field] = .init(value: winner.value, version: version)
+      guard version != known.version else { continue }
+      let rule: SyncEvent.Rule =
+        finality.0 == finality.1 ? Self.rule(known, cell) : .final
+      decide(
+        subject.stream, field, known, cell, version, isTheirs ? .theirs : .ours, rule)
+    }
+  }
+
+  /// A key that was revoked anywhere is revoked everywhere.
+  private static func isFinal(_ subject: Subject, _ field: String, _ cell: Register.Cell) -> Bool {
+    guard case .key = subject, field == "status" else { return false }
+    return cell.value == .text(Key.Status.revoked.rawValue)
+  }
+
+  private mutating func decide(
+    _ stream: String, _ field: String, _ ours: Register.Cell?, _ theirs: Register.Cell,
+    _ version: FieldVersion, _ winner: SyncEvent.Winner, _ rule: SyncEvent.Rule
+  ) {
+    decisions.append(
+      .init(
+        stream: stream, field: field, ours: ours?.value ?? .none, theirs: theirs.value,
+        base: Self.base(ours?.version, theirs.version), version: version, winner: winner,
+        rule: rule))
+  }
+
+  private static func rule(_ ours: Register.Cell?, _ theirs: Register.Cell) -> SyncEvent.Rule {
+    guard let ours else { return .new }
+    if ours.version.stamp == theirs.version.stamp { return .same }
+    let (later, earlier) =
+      ours.version.stamp < theirs.version.stamp ? (theirs, ours) : (ours, theirs)
+    if later.version.isBuilt(on: earlier.version.stamp) { return .successor }
+    return ours.value == theirs.value ? .same : .concurrent
+  }
+
+  /// The last edit that both authors had seen.
+  private static func base(_ ours: FieldVersion?, _ theirs: FieldVersion) -> HybridStamp? {
+    guard let ours else { return nil }
+    return ([ours.stamp, theirs.stamp] + ours.seen + theirs.seen)
+      .filter { ours.isBuilt(on: $0) && theirs.isBuilt(on: $0) }.max()
+  }
+}

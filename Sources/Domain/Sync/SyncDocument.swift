@@ -1,0 +1,157 @@
+/// What one node tells another: every resource that was ever edited, field by field, with whose edit it is.
+///
+/// A resource that is gone is told of as gone. One that is not told of says nothing.
+public struct SyncDocument: Sendable, Hashable {
+  /// Who tells.
+  public var node: NodeID
+  /// The teller's wall clock.
+  public var clock: UnixNanoseconds
+  /// In the order of ranks, then by stream: any beginning of it can be taken in alone.
+  public var streams: [Stream]
+  /// By account, removed ones included.
+  public var credentials: [Holding]
+
+  /// Made of its parts.
+  public init(
+    node: NodeID, clock: UnixNanoseconds, streams: [Stream], credentials: [Holding]
+  ) {
+    self.node = node
+    self.clock = clock
+    self.streams = streams
+    self.credentials = credentials
+  }
+
+  /// An account's credential; its secret goes beside the document.
+  public struct Holding: Sendable, Hashable {
+    /// Whose it is.
+    public var account: AccountID
+    /// The last one that there was.
+    public var version: Credential.Version
+    /// The only node that refreshes it.
+    public var home: NodeID
+    /// What it is made of, with the fingerprint as whoever reads this makes it; nil: none is in force.
+    public var terms: CredentialTerms?
+
+    /// Made of its parts.
+    public init(
+      account: AccountID, version: Credential.Version, home: NodeID, terms: CredentialTerms?
+    ) {
+      self.account = account
+      self.version = version
+      self.home = home
+      self.terms = terms
+    }
+  }
+
+  /// One resource.
+  public struct Stream: Sendable, Hashable {
+    /// By the name of its stream: `alias/fast`.
+    public var stream: String
+    /// Whether it is there.
+    public var isPresent: Bool
+    /// Of its coming or going.
+    public var version: FieldVersion
+    /// By name; empty if it is not there.
+    public var fields: [Field]
+  }
+
+  /// One field of a resource.
+  public struct Field: Sendable, Hashable {
+    /// By the name that answers give it.
+    public var name: String
+    /// As it should be.
+    public var value: Image.Value
+    /// Of the edit that made it so.
+    public var version: FieldVersion
+  }
+}
+
+extension SyncDocument.Holding {
+  init(_ account: Account, node: NodeID) {
+    let credential = account.credential
+    self.init(
+      account: account.id, version: credential.version, home: credential.home ?? node,
+      terms: credential.fingerprint.map {
+        CredentialTerms(
+          fingerprint: $0, kind: credential.kind, canRefresh: credential.canRefresh,
+          expiresAt: credential.expiresAt)
+      })
+  }
+}
+
+/// A resource as nodes agree on it, whether it can be so here or not.
+struct Register: Hashable {
+  struct Cell: Hashable {
+    var value: Image.Value
+    var version: FieldVersion
+  }
+
+  var isPresent: Bool
+  var version: FieldVersion
+  var fields: [String: Cell]
+
+  /// Of what is there without anybody's edit.
+  static let genesis = Register(isPresent: true, version: FieldVersion(.genesis), fields: [:])
+
+  init(isPresent: Bool, version: FieldVersion, fields: [String: Cell]) {
+    self.isPresent = isPresent
+    self.version = version
+    self.fields = fields
+  }
+
+  init(_ stream: SyncDocument.Stream) {
+    self.init(isPresent: stream.isPresent, version: stream.version, fields: [:])
+    for field in stream.fields {
+      fields[field.name] = Cell(value: field.value, version: field.version)
+    }
+  }
+
+  /// The values alone.
+  var values: [String: Image.Value] { fields.mapValues(\.value) }
+}
+
+extension ControlState {
+  /// What is told to another node.
+  ///
+  /// - Parameter secretsKey: names the key under which this store's fingerprints are made: a client key is
+  ///   known where they are made under the same.
+  public func document(secretsKey: String, clock: UnixNanoseconds) -> SyncDocument {
+    let streams = registers(secretsKey: secretsKey).map { subject, register in
+      SyncDocument.Stream(
+        stream: subject.stream, isPresent: register.isPresent, version: register.version,
+        fields: register.fields.sorted { $0.key < $1.key }.map {
+          .init(name: $0.key, value: $0.value.value, version: $0.value.version)
+        })
+    }
+    let credentials = (Array(accounts.values) + Array(removedAccounts.values))
+      .filter { $0.credential.generation > 0 && accounts[$0.id] ?? $0 == $0 }
+      .sorted { $0.id < $1.id }
+      .map { SyncDocument.Holding($0, node: sync.node) }
+    return SyncDocument(
+      node: sync.node, clock: clock, streams: streams, credentials: credentials)
+  }
+
+  /// Everything that was ever edited, in the order in which it is told.
+  func registers(secretsKey: String) -> [(subject: Subject, register: Register)] {
+    sync.streams.compactMap { stream, versions in
+      Subject(stream: stream).map { ($0, register(of: $0, versions, secretsKey)) }
+    }
+    .sorted { ($0.0.rank, $0.0.stream) < ($1.0.rank, $1.0.stream) }
+  }
+
+  private func register(
+    of subject: Subject, _ versions: StreamVersions, _ secretsKey: String
+  ) -> Register {
+    var register = Register(
+      isPresent: versions.isPresent, version: versions.version, fields: [:])
+    guard versions.isPresent else { return register }
+    var values = sharedFields(of: subject, secretsKey: secretsKey) ?? [:]
+    for field in sync.withheld[subject.stream]?.fields ?? [] { values[field.name] = field.value }
+    for name in Set(values.keys).union(versions.fields.keys) {
+      let version = versions[name]
+      guard version.stamp != .genesis else { continue }
+      register.fields[name] = .init(value: values[name] ?? .none, version: version)
+    }
+    return register
+  }
+}

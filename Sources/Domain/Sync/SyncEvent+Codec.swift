@@ -1,0 +1,205 @@
+extension HybridStamp: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.time(time)
+    counter.write(to: &writer)
+    node.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    time = try reader.time()
+    counter = try reader.uint32()
+    node = try NodeID(from: &reader)
+  }
+}
+
+extension FieldVersion: Payload {
+  func write(to writer: inout RecordWriter) {
+    stamp.write(to: &writer)
+    seen.write(to: &writer)
+    beaten.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    self.init(
+      stamp: try HybridStamp(from: &reader), seen: try [HybridStamp](from: &reader),
+      beaten: try [HybridStamp](from: &reader))
+  }
+}
+
+extension Image.Member: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(name)
+    value.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    self.init(try reader.text(), try Image.Value(from: &reader))
+  }
+}
+
+extension SyncEvent.Enabled: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.text(url)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    url = try reader.text()
+  }
+}
+
+extension SyncEvent.Disabled: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.flag(copyRemoved)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    copyRemoved = try reader.flag()
+  }
+}
+
+extension SyncEvent.Exchanged: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.id(exchange)
+    writer.varint(streams)
+    writer.varint(credentials)
+    writer.time(clock)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    exchange = try reader.id()
+    streams = try reader.varint()
+    credentials = try reader.varint()
+    clock = try reader.time()
+  }
+}
+
+extension SyncEvent.Reconciled: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.id(exchange)
+    decisions.write(to: &writer)
+    withheld.write(to: &writer)
+    waiting.write(to: &writer)
+    floors.write(to: &writer)
+    writer.varint(streams)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    exchange = try reader.id()
+    decisions = try [SyncEvent.Decision](from: &reader)
+    withheld = try [SyncEvent.Withheld](from: &reader)
+    waiting = try [SyncEvent.Waiting](from: &reader)
+    floors = try [SyncEvent.Floor](from: &reader)
+    streams = try reader.varint()
+  }
+}
+
+extension SyncEvent.Decision: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(stream)
+    writer.text(field)
+    ours.write(to: &writer)
+    theirs.write(to: &writer)
+    writer.flag(base != nil)
+    base?.write(to: &writer)
+    version.write(to: &writer)
+    writer.byte(winner.rawValue)
+    writer.byte(rule.rawValue)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    stream = try reader.text()
+    field = try reader.text()
+    ours = try Image.Value(from: &reader)
+    theirs = try Image.Value(from: &reader)
+    base = try reader.flag() ? try HybridStamp(from: &reader) : nil
+    version = try FieldVersion(from: &reader)
+    winner = try reader.one(of: SyncEvent.Winner.self)
+    rule = try reader.one(of: SyncEvent.Rule.self)
+  }
+}
+
+extension SyncEvent.Withheld: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(stream)
+    writer.flag(isPresent != nil)
+    isPresent?.write(to: &writer)
+    fields.write(to: &writer)
+    writer.text(reason)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    stream = try reader.text()
+    isPresent = try reader.flag() ? try reader.flag() : nil
+    fields = try [Image.Member](from: &reader)
+    reason = try reader.text()
+  }
+}
+
+extension SyncEvent.Waiting: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(stream)
+    writer.text(field)
+    stamp.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    stream = try reader.text()
+    field = try reader.text()
+    stamp = try HybridStamp(from: &reader)
+  }
+}
+
+extension SyncEvent.Floor: Payload {
+  func write(to writer: inout RecordWriter) {
+    account.write(to: &writer)
+    writer.varint(version.homeEpoch)
+    writer.varint(version.generation)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    account = try AccountID(from: &reader)
+    version = .init(homeEpoch: try reader.varint(), generation: try reader.varint())
+  }
+}
+
+extension SyncEvent.Conflict: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    account.write(to: &writer)
+    writer.varint(homeEpoch)
+    writer.varint(generation)
+    writer.fingerprint(ours)
+    writer.fingerprint(theirs)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    account = try AccountID(from: &reader)
+    homeEpoch = try reader.varint()
+    generation = try reader.varint()
+    ours = try reader.fingerprint()
+    theirs = try reader.fingerprint()
+  }
+}
+
+extension SyncEvent.Failed: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.text(action)
+    writer.text(code)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    action = try reader.text()
+    code = try reader.text()
+  }
+}

@@ -1,0 +1,297 @@
+/// Facts in `sync/<peer>`: what was exchanged with another system, and what was decided about it.
+public enum SyncEvent: Sendable, Hashable {
+  case enabled(Enabled)
+  case disabled(Disabled)
+  case pushed(Exchanged)
+  case received(Exchanged)
+  case reconciled(Reconciled)
+  case conflict(Conflict)
+  case failed(Failed)
+
+  /// A first exchange with the peer was verified; others follow by themselves.
+  public struct Enabled: Sendable, Hashable {
+    /// The other system's name: its node, or `cloud` as long as that is not known; 1…64 bytes.
+    public var peer: String
+    /// Where it is, without any secret.
+    public var url: String
+
+    /// Made of its parts.
+    public init(peer: String, url: String) {
+      self.peer = peer
+      self.url = url
+    }
+  }
+
+  /// Nothing more is exchanged with the peer by itself.
+  public struct Disabled: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// Whether the peer confirmed that it keeps no copy of ours; false: that is tried again.
+    public var copyRemoved: Bool
+
+    /// Made of its parts.
+    public init(peer: String, copyRemoved: Bool) {
+      self.peer = peer
+      self.copyRemoved = copyRemoved
+    }
+  }
+
+  /// A document went to the peer or came from it.
+  public struct Exchanged: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// What both sides of one exchange call it.
+    public var exchange: UInt128
+    /// Resources told of, removed ones included.
+    public var streams: UInt64
+    /// Credentials told of.
+    public var credentials: UInt64
+    /// The sender's wall clock.
+    public var clock: UnixNanoseconds
+
+    /// Made of its parts.
+    public init(
+      peer: String, exchange: UInt128, streams: UInt64, credentials: UInt64, clock: UnixNanoseconds
+    ) {
+      self.peer = peer
+      self.exchange = exchange
+      self.streams = streams
+      self.credentials = credentials
+      self.clock = clock
+    }
+  }
+
+  /// Everything that one exchange decided here; the changes themselves stand before it in the same batch.
+  public struct Reconciled: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// See `Exchanged.exchange`.
+    public var exchange: UInt128
+    /// Each field whose edit is not the one that was known here before.
+    public var decisions: [Decision]
+    /// Everything that nodes agree on and that cannot be so here, whenever it came.
+    public var withheld: [Withheld]
+    /// Edits of the peer that are not looked at yet.
+    public var waiting: [Waiting]
+    /// Generations that credentials had elsewhere and must not have again.
+    public var floors: [Floor]
+    /// How many resources a whole document of the peer tells of; 0: this was only a part of it.
+    public var streams: UInt64
+
+    /// Made of its parts.
+    public init(
+      peer: String, exchange: UInt128, decisions: [Decision], withheld: [Withheld],
+      waiting: [Waiting], floors: [Floor], streams: UInt64
+    ) {
+      self.peer = peer
+      self.exchange = exchange
+      self.decisions = decisions
+      self.withheld = withheld
+      self.waiting = waiting
+      self.floors = floors
+      self.streams = streams
+    }
+  }
+
+  /// Whose edit of a field holds, and why.
+  public struct Decision: Sendable, Hashable {
+    /// Whose field it is.
+    public var stream: String
+    /// By the name that answers give it; empty: whether the resource is there.
+    public var field: String
+    /// As it was here.
+    public var ours: Image.Value
+    /// As the peer has it.
+    public var theirs: Image.Value
+    /// Of the last edit that both had seen; nil: none is known.
+    public var base: HybridStamp?
+    /// Of the edit that holds.
+    public var version: FieldVersion
+    /// Whose it is.
+    public var winner: Winner
+    /// Why.
+    public var rule: Rule
+
+    /// Made of its parts.
+    public init(
+      stream: String, field: String, ours: Image.Value, theirs: Image.Value, base: HybridStamp?,
+      version: FieldVersion, winner: Winner, rule: Rule
+    ) {
+      self.stream = stream
+      self.field = field
+      self.ours = ours
+      self.theirs = theirs
+      self.base = base
+      self.version = version
+      self.winner = winner
+      self.rule = rule
+    }
+
+    /// Somebody's edit does not hold although nobody took it back.
+    public var isConflict: Bool {
+      switch rule {
+      case .concurrent, .removed, .final: ours != theirs
+      case .new, .successor, .same: false
+      }
+    }
+  }
+
+  /// Who has the edit that holds.
+  public enum Winner: UInt8, Sendable, Hashable, CaseIterable {
+    case ours = 1
+    case theirs = 2
+
+    /// As shown.
+    public var name: String {
+      switch self {
+      case .ours: "ours"
+      case .theirs: "theirs"
+      }
+    }
+  }
+
+  /// Why an edit holds.
+  public enum Rule: UInt8, Sendable, Hashable, CaseIterable {
+    /// Nothing was known of it here.
+    case new = 1
+    /// It was made by somebody who had seen the other one.
+    case successor = 2
+    /// Neither author had seen the other's edit: the later one holds.
+    case concurrent = 3
+    /// Both made it so.
+    case same = 4
+    /// The resource was removed by somebody who had not seen the edit.
+    case removed = 5
+    /// A revoked key stays revoked.
+    case final = 6
+
+    /// As shown.
+    public var name: String {
+      switch self {
+      case .new: "new"
+      case .successor: "successor"
+      case .concurrent: "concurrent"
+      case .same: "same"
+      case .removed: "removed"
+      case .final: "final"
+      }
+    }
+  }
+
+  /// What nodes agree on and what cannot be so here: another resource stands in the way.
+  public struct Withheld: Sendable, Hashable {
+    /// Whose it is.
+    public var stream: String
+    /// It is or is not there, and here it is the other way round; nil: that is as it should be.
+    public var isPresent: Bool?
+    /// What the fields should be that are not so.
+    public var fields: [Image.Member]
+    /// What stands in the way, as one sentence.
+    public var reason: String
+
+    /// Made of its parts.
+    public init(stream: String, isPresent: Bool?, fields: [Image.Member], reason: String) {
+      self.stream = stream
+      self.isPresent = isPresent
+      self.fields = fields
+      self.reason = reason
+    }
+  }
+
+  /// An edit from a clock that is too far ahead: it is looked at when that time comes.
+  public struct Waiting: Sendable, Hashable {
+    /// Whose edit it is about.
+    public var stream: String
+    /// Which field; empty: the whole resource.
+    public var field: String
+    /// As the author's clock said.
+    public var stamp: HybridStamp
+
+    /// Made of its parts.
+    public init(stream: String, field: String, stamp: HybridStamp) {
+      self.stream = stream
+      self.field = field
+      self.stamp = stamp
+    }
+  }
+
+  /// How far the generations of an account's credential had come elsewhere; none is in force here.
+  public struct Floor: Sendable, Hashable {
+    /// Whose credential.
+    public var account: AccountID
+    /// The last one elsewhere.
+    public var version: Credential.Version
+
+    /// Made of its parts.
+    public init(account: AccountID, version: Credential.Version) {
+      self.account = account
+      self.version = version
+    }
+  }
+
+  /// Two credentials of which nobody can say which is the newer one: an operator has to issue the next.
+  public struct Conflict: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// Whose credential.
+    public var account: AccountID
+    /// The home epoch of both.
+    public var homeEpoch: UInt64
+    /// The generation of both.
+    public var generation: UInt64
+    /// Of the one here, which stays.
+    public var ours: Fingerprint
+    /// Of the peer's.
+    public var theirs: Fingerprint
+
+    /// Made of its parts.
+    public init(
+      peer: String, account: AccountID, homeEpoch: UInt64, generation: UInt64, ours: Fingerprint,
+      theirs: Fingerprint
+    ) {
+      self.peer = peer
+      self.account = account
+      self.homeEpoch = homeEpoch
+      self.generation = generation
+      self.ours = ours
+      self.theirs = theirs
+    }
+  }
+
+  /// An exchange came to nothing; nothing was changed by it.
+  public struct Failed: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// What was tried: `enable`, `sync`, `disable`, `serve`.
+    public var action: String
+    /// As a stable word; never the peer's text.
+    public var code: String
+
+    /// Made of its parts.
+    public init(peer: String, action: String, code: String) {
+      self.peer = peer
+      self.action = action
+      self.code = code
+    }
+  }
+
+  /// The other system's name.
+  public var peer: String {
+    switch self {
+    case .enabled(let it): it.peer
+    case .disabled(let it): it.peer
+    case .pushed(let it), .received(let it): it.peer
+    case .reconciled(let it): it.peer
+    case .conflict(let it): it.peer
+    case .failed(let it): it.peer
+    }
+  }
+}
+
+/// What is to be noted about an exchange; nothing of it can be refused.
+public enum SyncCommand: Sendable, Hashable {
+  case note(SyncEvent)
+}
+
+/// The stream of what is exchanged with a peer.
+public func syncStream(_ peer: String) -> String { "sync/" + peer }

@@ -1,0 +1,116 @@
+// Part of the snapshot's encoding: may change with any build.
+
+extension SyncState: Payload {
+  func write(to writer: inout RecordWriter) {
+    node.write(to: &writer)
+    writer.time(clock.time)
+    clock.counter.write(to: &writer)
+    writer.count(streams.count)
+    for (stream, versions) in streams.sorted(by: { $0.key < $1.key }) {
+      writer.text(stream)
+      versions.write(to: &writer)
+    }
+    writer.count(withheld.count)
+    for (stream, withheld) in withheld.sorted(by: { $0.key < $1.key }) {
+      writer.text(stream)
+      withheld.write(to: &writer)
+    }
+    writer.count(peers.count)
+    for (name, peer) in peers.sorted(by: { $0.key < $1.key }) {
+      writer.text(name)
+      peer.write(to: &writer)
+    }
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    self = .initial
+    node = try NodeID(from: &reader)
+    clock = HybridClock(time: try reader.time(), counter: try reader.uint32())
+    streams = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try StreamVersions(from: &reader))
+    }
+    withheld = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try SyncEvent.Withheld(from: &reader))
+    }
+    peers = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try SyncPeer(from: &reader))
+    }
+  }
+}
+
+extension StreamVersions: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.flag(isPresent)
+    version.write(to: &writer)
+    writer.count(fields.count)
+    for (field, version) in fields.sorted(by: { $0.key < $1.key }) {
+      writer.text(field)
+      version.write(to: &writer)
+    }
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    isPresent = try reader.flag()
+    version = try FieldVersion(from: &reader)
+    fields = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try FieldVersion(from: &reader))
+    }
+  }
+}
+
+extension SyncPeer: Payload {
+  private enum Flag {
+    static let isEnabled: UInt64 = 1 << 0
+    static let owesRemoval: UInt64 = 1 << 1
+    static let pushedAt: UInt64 = 1 << 2
+    static let receivedAt: UInt64 = 1 << 3
+    static let reconciledAt: UInt64 = 1 << 4
+    static let failure: UInt64 = 1 << 5
+    static let all: UInt64 = 0b11_1111
+  }
+
+  func write(to writer: inout RecordWriter) {
+    writer.varint(
+      Flag.isEnabled.when(isEnabled) | Flag.owesRemoval.when(owesRemoval)
+        | Flag.pushedAt.when(pushedAt != nil) | Flag.receivedAt.when(receivedAt != nil)
+        | Flag.reconciledAt.when(reconciledAt != nil) | Flag.failure.when(failure != nil))
+    writer.text(url)
+    pushedAt?.write(to: &writer)
+    receivedAt?.write(to: &writer)
+    reconciledAt?.write(to: &writer)
+    writer.varint(reconciled)
+    writer.varint(streams)
+    waiting.write(to: &writer)
+    writer.count(credentialConflicts.count)
+    for (account, conflict) in credentialConflicts.sorted(by: { $0.key < $1.key }) {
+      account.write(to: &writer)
+      conflict.write(to: &writer)
+    }
+    if let failure {
+      writer.text(failure.action)
+      writer.text(failure.code)
+      writer.time(failure.at)
+    }
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    self.init()
+    let flags = try reader.flags(known: Flag.all)
+    isEnabled = flags & Flag.isEnabled != 0
+    owesRemoval = flags & Flag.owesRemoval != 0
+    url = try reader.text()
+    pushedAt = try reader.optional(flags, Flag.pushedAt)
+    receivedAt = try reader.optional(flags, Flag.receivedAt)
+    reconciledAt = try reader.optional(flags, Flag.reconciledAt)
+    reconciled = try reader.varint()
+    streams = try reader.varint()
+    waiting = try [SyncEvent.Waiting](from: &reader)
+    credentialConflicts = try reader.table { (reader) throws(DecodingFailure) in
+      (try AccountID(from: &reader), try SyncEvent.Conflict(from: &reader))
+    }
+    if flags & Flag.failure != 0 {
+      failure = Failure(
+        action: try reader.text(), code: try reader.text(), at: try reader.time())
+    }
+  }
+}

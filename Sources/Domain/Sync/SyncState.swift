@@ -1,0 +1,176 @@
+/// What edits of the configuration are known by among several nodes: a fold of the log.
+///
+/// No event carries a stamp: an edit's stamp follows from the clocks in the log, so that every node derives
+/// the same for its own history, also for what was written before it was ever synced.
+public struct SyncState: Sendable, Hashable {
+  /// This log's own name among others; empty: it has none yet.
+  public internal(set) var node: NodeID
+  /// Its hybrid clock.
+  public internal(set) var clock: HybridClock
+  /// By stream: everything that was ever edited, removed resources included.
+  var streams: [String: StreamVersions]
+  /// By stream: what nodes agree on and cannot be so here.
+  public internal(set) var withheld: [String: SyncEvent.Withheld]
+  /// By name.
+  public internal(set) var peers: [String: SyncPeer]
+
+  /// Before the first event.
+  public static let initial = SyncState(
+    node: NodeID(""), clock: .initial, streams: [:], withheld: [:], peers: [:])
+
+  /// Takes in a local edit; what came from a peer is told by its `reconciled`.
+  ///
+  /// - Parameters:
+  ///   - before: the shared fields; nil: it was not there.
+  ///   - after: the same after the edit.
+  mutating func take(
+    _ subject: Subject, _ before: [String: Image.Value]?, _ after: [String: Image.Value]?,
+    time: UnixNanoseconds
+  ) {
+    let stream = subject.stream
+    guard before != after else { return }
+    let known = streams[stream]
+    let stamp = clock.tick(time, node)
+    guard let before, let after, known?.isPresent ?? true else {
+      // It came or went, or was kept here although it should be gone: nothing that was known of its parts matters beside that.
+      let version =
+        known.map { $0.version.succeeded(by: stamp, and: $0.fields.values) } ?? FieldVersion(stamp)
+      streams[stream] = StreamVersions(isPresent: after != nil, version: version, fields: [:])
+      withheld[stream] = nil
+      return
+    }
+    var versions =
+      known
+      ?? StreamVersions(isPresent: true, version: FieldVersion(.genesis), fields: [:])
+    for field in Set(before.keys).union(after.keys) where before[field] != after[field] {
+      versions.fields[field] = versions[field].succeeded(by: stamp)
+      withheld[stream]?.fields.removeAll { $0.name == field }
+    }
+    if let left = withheld[stream], left.isPresent == nil, left.fields.isEmpty {
+      withheld[stream] = nil
+    }
+    streams[stream] = versions
+  }
+
+  /// A newer credential is in force: which of the two before was right is no question any more.
+  mutating func forgetConflicts(of account: AccountID, before version: Credential.Version) {
+    for (name, peer) in peers {
+      guard let known = peer.credentialConflicts[account],
+        Credential.Version(homeEpoch: known.homeEpoch, generation: known.generation) < version
+      else { continue }
+      peers[name]?.credentialConflicts[account] = nil
+    }
+  }
+
+  /// This log gets a name, or another one after it was copied or restored.
+  mutating func identify(_ name: NodeID) {
+    if node.rawValue.isEmpty {
+      for (stream, versions) in streams { streams[stream] = versions.naming(name) }
+    }
+    node = name
+  }
+
+  /// Takes in what was exchanged; total.
+  mutating func evolve(_ event: SyncEvent, position: UInt64, time: UnixNanoseconds) {
+    var peer = peers[event.peer] ?? SyncPeer()
+    switch event {
+    case .enabled(let it):
+      peer.isEnabled = true
+      peer.url = it.url
+      peer.failure = nil
+    case .disabled(let it):
+      peer.isEnabled = false
+      peer.owesRemoval = !it.copyRemoved
+    case .pushed: peer.pushedAt = time
+    case .received: peer.receivedAt = time
+    case .reconciled(let it):
+      peer.reconciledAt = time
+      peer.reconciled = position
+      peer.failure = nil
+      peer.streams = max(peer.streams, it.streams)
+      peer.waiting = it.waiting
+      take(it, &peer)
+    case .conflict(let it): peer.credentialConflicts[it.account] = it
+    case .failed(let it): peer.failure = .init(action: it.action, code: it.code, at: time)
+    }
+    peers[event.peer] = peer
+  }
+
+  private mutating func take(_ event: SyncEvent.Reconciled, _ peer: inout SyncPeer) {
+    for decision in event.decisions {
+      clock.observe(decision.version.stamp)
+      var versions =
+        streams[decision.stream]
+        ?? StreamVersions(isPresent: true, version: FieldVersion(.genesis), fields: [:])
+      if decision.field.isEmpty {
+        let holding = decision.winner == .ours ? decision.ours : decision.theirs
+        versions.isPresent = holding.flag ?? false
+        // The fields that follow say where they have another one.
+        versions.version = decision.version
+        versions.fields = versions.isPresent ? versions.fields : [:]
+      } else if versions.isPresent {
+        versions.fields[decision.field] =
+          decision.version == versions.version ? nil : decision.version
+      }
+      streams[decision.stream] = versions
+    }
+    withheld = [:]
+    for one in event.withheld { withheld[one.stream] = one }
+  }
+}
+
+/// The versions of a resource's fields.
+struct StreamVersions: Sendable, Hashable {
+  /// False: it was removed, and that is remembered for ever.
+  var isPresent: Bool
+  /// Of its being there or not.
+  var version: FieldVersion
+  /// Where a field was edited since the resource came.
+  var fields: [String: FieldVersion]
+
+  subscript(_ field: String) -> FieldVersion { fields[field] ?? version }
+
+  func naming(_ node: NodeID) -> StreamVersions {
+    StreamVersions(
+      isPresent: isPresent, version: version.naming(node),
+      fields: fields.mapValues { $0.naming(node) })
+  }
+}
+
+/// What is known of another system that the configuration is synced with.
+public struct SyncPeer: Sendable, Hashable {
+  /// Whether exchanges go on by themselves.
+  public internal(set) var isEnabled = false
+  /// Where it is, as an operator gave it; empty: it comes to us.
+  public internal(set) var url = ""
+  /// Sync was switched off and the peer did not confirm that it keeps no copy.
+  public internal(set) var owesRemoval = false
+  /// When something new went there.
+  public internal(set) var pushedAt: UnixNanoseconds?
+  /// When something new came from there.
+  public internal(set) var receivedAt: UnixNanoseconds?
+  /// When something was decided.
+  public internal(set) var reconciledAt: UnixNanoseconds?
+  /// Position of the last `sync.reconciled`; 0: none.
+  public internal(set) var reconciled: UInt64 = 0
+  /// How many resources it ever told of at once: it never tells of fewer.
+  public internal(set) var streams: UInt64 = 0
+  /// Its edits that are not looked at yet.
+  public internal(set) var waiting: [SyncEvent.Waiting] = []
+  /// Credentials of which nobody can say which is the newer one.
+  public internal(set) var credentialConflicts: [AccountID: SyncEvent.Conflict] = [:]
+  /// The last exchange came to nothing.
+  public internal(set) var failure: Failure?
+
+  init() {}
+
+  /// Why an exchange came to nothing.
+  public struct Failure: Sendable, Hashable {
+    /// What was tried.
+    public var action: String
+    /// As a stable word.
+    public var code: String
+    /// When.
+    public var at: UnixNanoseconds
+  }
+}

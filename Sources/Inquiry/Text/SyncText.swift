@@ -1,0 +1,121 @@
+import Domain
+
+extension EventLine {
+  static func sync(_ event: SyncEvent, _ state: ControlState) -> String {
+    let peer = Shown.text(event.peer)
+    switch event {
+    case .enabled(let it): return "sync with \(peer) on: \(Shown.text(it.url))"
+    case .disabled(let it):
+      return "sync with \(peer) off"
+        + (it.copyRemoved ? "" : "; whether it keeps a copy is not known")
+    case .pushed(let it):
+      return "told \(peer) of \(Shown.count(it.streams, "resource")) and "
+        + Shown.count(it.credentials, "credential")
+    case .received(let it):
+      return "\(peer) told of \(Shown.count(it.streams, "resource")) and "
+        + Shown.count(it.credentials, "credential")
+    case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it))"
+    case .conflict(let it):
+      return "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
+        + "\(it.generation) of home epoch \(it.homeEpoch) is \(it.ours.short) here and "
+        + "\(it.theirs.short) there"
+    case .failed(let it):
+      return "sync with \(peer) failed: \(Shown.text(it.action)), \(Shown.text(it.code))"
+    }
+  }
+
+  /// The conflicts one by one, the rest as a number.
+  private static func reconciled(_ it: SyncEvent.Reconciled) -> String {
+    let taken = it.decisions.filter { $0.winner == .theirs && $0.ours != $0.theirs }
+    var parts = ["\(Shown.count(taken.count, "field")) taken over"]
+    let conflicts = it.decisions.filter(\.isConflict)
+    parts += conflicts.prefix(8).map { decision in
+      let field = decision.field.isEmpty ? "presence" : decision.field
+      let (won, lost) =
+        decision.winner == .ours
+        ? (decision.ours, decision.theirs) : (decision.theirs, decision.ours)
+      return "\(Shown.text(decision.stream)) \(Shown.text(field)): \(won.shown) of "
+        + "\(decision.winner.name) over \(lost.shown) (\(decision.rule.name))"
+    }
+    if conflicts.count > 8 { parts.append("\(conflicts.count - 8) more conflicts") }
+    parts += it.withheld.prefix(8).map {
+      "\(Shown.text($0.stream)) withheld: \(Shown.text($0.reason))"
+    }
+    if it.withheld.count > 8 { parts.append("\(it.withheld.count - 8) more withheld") }
+    if !it.waiting.isEmpty {
+      parts.append("\(Shown.count(it.waiting.count, "edit")) of a clock ahead waiting")
+    }
+    return parts.joined(separator: "; ")
+  }
+}
+
+extension EventFields {
+  static func sync(_ event: SyncEvent) -> Members {
+    let peer = JSONTree.Member("peer", .text(event.peer))
+    switch event {
+    case .enabled(let it): return [peer, .init("url", .text(it.url))]
+    case .disabled(let it): return [peer, .init("copyRemoved", .bool(it.copyRemoved))]
+    case .pushed(let it), .received(let it):
+      return [
+        peer, .init("exchange", .text(uuidText(it.exchange))), .init("streams", .count(it.streams)),
+        .init("credentials", .count(it.credentials)), .init("clock", .text(rfc3339(it.clock))),
+      ]
+    case .reconciled(let it):
+      return [
+        peer, .init("exchange", .text(uuidText(it.exchange))),
+        .init("decisions", .array(it.decisions.map(decision))),
+        .init("withheld", .array(it.withheld.map(withheld))),
+        .init("waiting", .array(it.waiting.map(waiting))),
+        .init("floors", .array(it.floors.map(floor))), .init("streams", .count(it.streams)),
+      ]
+    case .conflict(let it):
+      return [
+        peer, .init("account", .text(it.account.rawValue)),
+        .init("homeEpoch", .count(it.homeEpoch)), .init("generation", .count(it.generation)),
+        .init("ours", .text(it.ours.short)), .init("theirs", .text(it.theirs.short)),
+      ]
+    case .failed(let it):
+      return [peer, .init("action", .text(it.action)), .init("code", .text(it.code))]
+    }
+  }
+
+  private static func decision(_ it: SyncEvent.Decision) -> JSONTree {
+    .object([
+      .init("stream", .text(it.stream)), .init("field", .text(it.field)),
+      .init("ours", it.ours.json), .init("theirs", it.theirs.json),
+      .init("base", it.base.map(stamp) ?? .null), .init("stamp", stamp(it.version.stamp)),
+      .init("winner", .text(it.winner.name)), .init("rule", .text(it.rule.name)),
+    ])
+  }
+
+  private static func withheld(_ it: SyncEvent.Withheld) -> JSONTree {
+    .object([
+      .init("stream", .text(it.stream)),
+      .init("isPresent", it.isPresent.map { .bool($0) } ?? .null),
+      .init("fields", .object(it.fields.map { .init($0.name, $0.value.json) })),
+      .init("reason", .text(it.reason)),
+    ])
+  }
+
+  private static func waiting(_ it: SyncEvent.Waiting) -> JSONTree {
+    .object([
+      .init("stream", .text(it.stream)), .init("field", .text(it.field)),
+      .init("stamp", stamp(it.stamp)),
+    ])
+  }
+
+  private static func floor(_ it: SyncEvent.Floor) -> JSONTree {
+    .object([
+      .init("account", .text(it.account.rawValue)),
+      .init("homeEpoch", .count(it.version.homeEpoch)),
+      .init("generation", .count(it.version.generation)),
+    ])
+  }
+
+  private static func stamp(_ it: HybridStamp) -> JSONTree {
+    .object([
+      .init("time", .text(rfc3339(it.time))), .init("counter", .number(Int64(it.counter))),
+      .init("node", .text(it.node.rawValue)),
+    ])
+  }
+}

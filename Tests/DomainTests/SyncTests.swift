@@ -1,0 +1,168 @@
+import Foundation
+import Support
+import Testing
+
+@testable import Domain
+
+/// What is the same everywhere in the end: by stream, whether it is there, and each field.
+private func intent(_ node: SyncNode) -> [String: [String: Image.Value]?] {
+  var all: [String: [String: Image.Value]?] = [:]
+  for stream in node.document(now: 0).streams {
+    guard let subject = Subject(stream: stream.stream) else { continue }
+    all[stream.stream] = .some(node.state.sharedFields(of: subject, secretsKey: "k"))
+  }
+  return all
+}
+
+private func agreed(_ node: SyncNode) -> [String: [String: Image.Value]] {
+  var all: [String: [String: Image.Value]] = [:]
+  for stream in node.document(now: 0).streams {
+    var fields: [String: Image.Value] = ["": .flag(stream.isPresent)]
+    for field in stream.fields { fields[field.name] = field.value }
+    all[stream.stream] = fields
+  }
+  return all
+}
+
+/// Holds the law against a world that has settled.
+private func expectConverged(_ world: SyncWorld, rounds: Int?, _ label: String) throws {
+  #expect(rounds != nil, "\(label): it never came to rest")
+  let first = try #require(world.nodes.first)
+  for node in world.nodes.dropFirst() {
+    for (stream, fields) in agreed(node).merging(agreed(first), uniquingKeysWith: { a, _ in a }) {
+      #expect(agreed(node)[stream] == fields, "\(label), \(node.name.rawValue), \(stream)")
+      #expect(agreed(first)[stream] == fields, "\(label), \(first.name.rawValue), \(stream)")
+    }
+    let (a, b) = (intent(first), intent(node))
+    for stream in a.keys {
+      #expect(a[stream] == b[stream], "\(label), \(node.name.rawValue): \(stream) is not the same")
+    }
+    #expect(
+      first.state.sync.withheld.keys.sorted() == node.state.sync.withheld.keys.sorted(),
+      "\(label), \(node.name.rawValue)")
+  }
+  for node in world.nodes {
+    #expect(try node.replayed() == node.state, "\(label): the log tells something else")
+    for record in node.log where record.provenance.source == .peer {
+      #expect(!record.kind.hasPrefix("health."), "\(label): health travelled")
+    }
+  }
+  expectOneCredential(world, label)
+  expectNothingLost(world, label)
+}
+
+/// The same credential everywhere, and nowhere one that an older one took the place of.
+private func expectOneCredential(_ world: SyncWorld, _ label: String) {
+  for node in world.nodes {
+    for (id, account) in node.state.accounts {
+      let other = world.nodes[0].state.accounts[id]
+      #expect(
+        account.credential.version == other?.credential.version
+          && account.credential.fingerprint == other?.credential.fingerprint,
+        "\(label), \(node.name.rawValue), \(id.rawValue) has another credential")
+    }
+    var last: [AccountID: Credential.Version] = [:]
+    var state = ControlState.initial
+    for record in node.log {
+      state.apply(record)
+      for (id, account) in state.accounts.merging(
+        state.removedAccounts, uniquingKeysWith: { a, _ in a })
+      {
+        #expect(
+          account.credential.version >= last[id] ?? .init(homeEpoch: 0, generation: 0),
+          "\(label), \(node.name.rawValue), \(id.rawValue): a generation went back at \(record.position)"
+        )
+        last[id] = account.credential.version
+      }
+    }
+  }
+}
+
+/// Each edit holds, or somebody who had seen it made another, or a decision on record says why not.
+private func expectNothingLost(_ world: SyncWorld, _ label: String) {
+  let first = world.nodes[0]
+  var versions: [String: [String: FieldVersion]] = [:]
+  var presence: [String: FieldVersion] = [:]
+  for stream in first.document(now: 0).streams {
+    presence[stream.stream] = stream.version
+    for field in stream.fields {
+      versions[stream.stream, default: [:]][field.name] = field.version
+    }
+  }
+  var decided: [String: [SyncEvent.Decision]] = [:]
+  for node in world.nodes {
+    for decision in node.decisions { decided[decision.stream, default: []].append(decision) }
+  }
+  for edit in world.edits {
+    let holding = [versions[edit.stream]?[edit.field], presence[edit.stream]].compactMap(\.self)
+    if holding.contains(where: { $0.isBuilt(on: edit.stamp) }) { continue }
+    let isExplained =
+      (decided[edit.stream] ?? []).contains {
+        ($0.field == edit.field || $0.field.isEmpty)
+          && ($0.version.isDecided(against: edit.stamp) || $0.version.isBuilt(on: edit.stamp))
+      }
+    #expect(isExplained, "\(label): \(edit) was lost without a word")
+  }
+}
+
+@Test("nodes that tell each other everything hold the same", arguments: UInt64(0)..<60)
+func convergesAnyhow(seed: UInt64) throws {
+  var world = SyncWorld(seed: seed, nodes: 2 + Int(seed % 3))
+  for _ in 0..<200 { try world.step() }
+  var rounds = try world.settle()
+  if world.issueWhereInDoubt() { rounds = try world.settle() }
+  try expectConverged(world, rounds: rounds, "seed \(seed)")
+}
+
+@Test(
+  "four nodes end equal after as many steps as SYNC_STEPS says",
+  .enabled(if: ProcessInfo.processInfo.environment["SYNC_STEPS"] != nil))
+func soaks() throws {
+  let environment = ProcessInfo.processInfo.environment
+  let steps = try #require(environment["SYNC_STEPS"].flatMap(Int.init))
+  let seed = environment["SYNC_SEED"].flatMap(UInt64.init) ?? 1
+  var world = SyncWorld(seed: seed, nodes: 4)
+  for _ in 0..<steps { try world.step() }
+  var rounds = try world.settle()
+  if world.issueWhereInDoubt() { rounds = try world.settle() }
+  try expectConverged(world, rounds: rounds, "seed \(seed)")
+  let taken = world.nodes.reduce(0) { sum, node in
+    sum + node.log.count { $0.provenance.source == .peer }
+  }
+  print(
+    "seed \(seed): \(steps) steps on 4 nodes, \(world.edits.count) edits, \(taken) events taken over, "
+      + "equal after \(rounds ?? 0) rounds")
+}
+
+@Test("the random worlds meet every rule, names that collide, and clocks that are ahead")
+func meetsEverything() throws {
+  var rules: [String: Int] = [:]
+  var withheld = 0
+  var waiting = 0
+  var reasons: Set<String> = []
+  var taken = 0
+  for seed in UInt64(0)..<12 {
+    var world = SyncWorld(seed: seed, nodes: 3)
+    for _ in 0..<200 { try world.step() }
+    _ = try world.settle()
+    for node in world.nodes {
+      for record in node.log where record.provenance.source == .peer {
+        if case .credential(.issued) = record.event { taken += 1 }
+      }
+      for case .sync(.reconciled(let it)) in node.log.compactMap(\.event) {
+        for decision in it.decisions {
+          rules["\(decision.rule.name) \(decision.winner.name)", default: 0] += 1
+        }
+        withheld += it.withheld.count
+        waiting += it.waiting.count
+        for one in it.withheld { reasons.insert(one.reason) }
+      }
+    }
+  }
+  for rule in SyncEvent.Rule.allCases where rule != .final {
+    #expect(rules["\(rule.name) theirs"] != nil, "no \(rule.name) in \(rules)")
+  }
+  #expect(withheld > 0 && waiting > 0, "\(withheld) withheld, \(waiting) waiting")
+  #expect(reasons.count > 3, "\(reasons)")
+  #expect(taken > 0, "no credential was taken")
+}

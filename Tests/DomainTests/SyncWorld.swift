@@ -1,0 +1,282 @@
+import Support
+
+@testable import Domain
+
+/// A node as a real one is: deciders, a log, a clock of its own; what is in memory can be lost at any time.
+struct SyncNode {
+  let name: NodeID
+  /// How far its wall clock is from the true time, in nanoseconds.
+  var skew: Int64
+  private(set) var log: [Recorded] = []
+  private(set) var state: ControlState
+
+  init(_ name: String, skew: Int64) {
+    self.name = NodeID(name)
+    self.skew = skew
+    state = .initial
+    append([.gateway(.identified(.init(node: self.name, incarnation: 1)))], 1, .system)
+  }
+
+  func clock(_ now: Int64) -> UnixNanoseconds { UnixNanoseconds(now &+ skew) }
+
+  /// What an operator commands here; a refusal leaves no trace.
+  ///
+  /// - Returns: the streams of what happened.
+  mutating func command(_ command: Command, now: Int64) -> [String] {
+    guard let proposed = try? decide(command, state) else { return [] }
+    append(proposed.map(\.event), now, Provenance(actor: "admin", source: .api))
+    return proposed.map(\.stream)
+  }
+
+  /// The provider gave a new token for the one in force.
+  mutating func refresh(_ id: AccountID, _ fingerprint: Fingerprint, now: Int64) {
+    guard let credential = state.accounts[id]?.credential else { return }
+    let attempt = CredentialEvent.RefreshAttempted(
+      account: id, generation: credential.generation, attempt: credential.attempts + 1,
+      cause: .proactive)
+    append([.credential(.refreshAttempted(attempt))], now, .system)
+    _ = command(
+      .credential(
+        .settle(
+          id,
+          .init(
+            attempt: attempt.attempt, generation: attempt.generation,
+            outcome: .succeeded(fingerprint: fingerprint, expiresAt: nil), at: clock(now)))),
+      now: now)
+  }
+
+  /// What is told to the others.
+  func document(now: Int64) -> SyncDocument { state.document(secretsKey: "k", clock: clock(now)) }
+
+  /// Takes in what another node told.
+  ///
+  /// - Returns: whether anything was new.
+  mutating func take(_ document: SyncDocument, now: Int64, exchange: UInt128) throws -> Bool {
+    let reconciliation = try state.reconcile(
+      document, peer: document.node.rawValue, exchange: exchange, secretsKey: "k",
+      now: clock(now))
+    let conflicts = reconciliation.conflicts.map { Command.sync(.note(.conflict($0))) }
+    let reconciled = reconciliation.event.map { [Command.sync(.note(.reconciled($0)))] } ?? []
+    guard !conflicts.isEmpty || !reconciled.isEmpty else { return false }
+    let lists = try decide(reconciliation.commands + conflicts + reconciled, state)
+    append(
+      lists.flatMap { $0.map(\.event) }, now,
+      Provenance(actor: "peer:\(document.node.rawValue)", source: .peer))
+    return true
+  }
+
+  private mutating func append(_ events: [Event], _ now: Int64, _ provenance: Provenance) {
+    for event in events {
+      let record = Recorded(
+        position: UInt64(log.count) + 1, time: clock(now), kind: event.kind,
+        provenance: provenance, content: .event(event))
+      log.append(record)
+      state.apply(record)
+    }
+  }
+
+  /// What the log alone tells, read as bytes.
+  func replayed() throws -> ControlState {
+    var state = ControlState.initial
+    for record in log {
+      guard let event = record.event else { continue }
+      let bytes = encode(event, record.provenance)
+      state.apply(
+        try Recorded(
+          position: record.position, time: record.time, kind: record.kind, bytes: bytes))
+    }
+    return state
+  }
+
+  /// Ends and starts again from its log.
+  mutating func crash() throws { state = try replayed() }
+
+  var decisions: [SyncEvent.Decision] {
+    log.flatMap { record -> [SyncEvent.Decision] in
+      if case .sync(.reconciled(let it)) = record.event { it.decisions } else { [] }
+    }
+  }
+}
+
+/// Nodes, the messages between them, and what operators did.
+struct SyncWorld {
+  struct Edit {
+    var node: Int
+    var stream: String
+    var field: String
+    var value: Image.Value
+    var stamp: HybridStamp
+  }
+
+  private(set) var nodes: [SyncNode]
+  private(set) var edits: [Edit] = []
+  private(set) var refusals: [String] = []
+  private var random: SeededRandom
+  private var now: Int64 = 1_700_000_000_000_000_000
+  private var underWay: [(to: Int, document: SyncDocument)] = []
+  private var cut: Set<Int> = []
+  private var exchanges: UInt128 = 0
+  private var secrets = 0
+
+  init(seed: UInt64, nodes count: Int) {
+    random = SeededRandom(seed: seed)
+    nodes = []
+    for index in 0..<count {
+      let hours = Int64(random.int(-3...3))
+      let skew = random.oneIn(2) ? 0 : hours * 3_600_000_000_000 + Int64(random.int(0...999))
+      nodes.append(SyncNode("n\(index)", skew: skew))
+    }
+  }
+
+  mutating func step() throws {
+    now += Int64(random.int(0...30)) * 1_000_000_000 + Int64(random.int(0...1))
+    let node = random.int(0...nodes.count - 1)
+    switch random.int(0...19) {
+    case 0...11: edit(node)
+    case 12...14:
+      let to = random.int(0...nodes.count - 1)
+      // Lost on the way now and then, and sent twice.
+      guard to != node, !random.oneIn(5) else { return }
+      let document = nodes[node].document(now: now)
+      underWay.append((to, document))
+      if random.oneIn(6) { underWay.append((to, document)) }
+    case 15, 16, 17:
+      guard !underWay.isEmpty else { return }
+      let index = random.int(0...underWay.count - 1)
+      let message = underWay[index]
+      guard !cut.contains(message.to) else { return }
+      underWay.remove(at: index)
+      exchanges += 1
+      try take(message.document, to: message.to)
+    case 18:
+      if random.oneIn(2) { cut.insert(node) } else { cut = [] }
+      if underWay.count > 30 { underWay.removeFirst(20) }
+    case _:
+      if random.oneIn(4) { nodes[node].skew = Int64(random.int(-2...2)) * 3_600_000_000_000 }
+      try nodes[node].crash()
+    }
+  }
+
+  private mutating func take(_ document: SyncDocument, to node: Int) throws {
+    do {
+      _ = try nodes[node].take(document, now: now, exchange: exchanges)
+    } catch let refusal as SyncRefusal {
+      // An old message that comes late tells of fewer resources than a newer one did.
+      guard case .shrunken = refusal else { throw refusal }
+    }
+  }
+
+  /// No two secrets are the same.
+  private mutating func newSecret() -> CredentialTerms {
+    secrets += 1
+    return CredentialTerms(
+      fingerprint: fingerprint(secrets), kind: .oauth, canRefresh: true, expiresAt: nil)
+  }
+
+  /// The home node of a credential refreshes it; now and then another node becomes its home.
+  private mutating func refresh(_ node: Int) {
+    let ids = nodes[node].state.accounts.keys.sorted()
+    guard !ids.isEmpty else { return }
+    let id = ids[random.int(0...ids.count - 1)]
+    guard let credential = nodes[node].state.accounts[id]?.credential,
+      credential.fingerprint != nil
+    else { return }
+    if random.oneIn(3) {
+      // Anywhere, also where it is not at home.
+      _ = nodes[node].command(.account(.issueCredential(id, newSecret())), now: now)
+      return
+    }
+    if random.oneIn(6) {
+      _ = nodes[node].command(.credential(.moveHome(id, to: nodes[node].name)), now: now)
+      return
+    }
+    guard credential.isHome(of: nodes[node].name) else { return }
+    secrets += 1
+    nodes[node].refresh(id, fingerprint(secrets), now: now)
+  }
+
+  private mutating func edit(_ node: Int) {
+    if random.oneIn(5) { return refresh(node) }
+    var command = randomCommand(&random)
+    switch command {
+    case .provider(.discover), .account(.setCredentialExpiry): return
+    case .account(.add(let added, let terms)):
+      command = .account(.add(added, credential: terms == nil ? nil : newSecret()))
+    case .account(.issueCredential(let id, _)):
+      command = .account(.issueCredential(id, newSecret()))
+    case .key(.create(var created, let rights)):
+      // Ids and secrets of keys are random: no two nodes make the same.
+      created.id = KeyID("\(created.id.rawValue)-\(nodes[node].name.rawValue)")
+      created.fingerprint = fingerprint(
+        created.id.rawValue.utf8.reduce(7) { $0 &* 31 &+ Int($1) } & 0xFFFF_FFFF)
+      command = .key(.create(created, rights: rights))
+    case .key(let it):
+      let others = nodes[node].state.keys.keys.sorted()
+      guard !others.isEmpty else { return }
+      let id = others[random.int(0...others.count - 1)]
+      switch it {
+      case .change(var changed):
+        changed.id = id
+        command = .key(.change(changed))
+      case .changeRights(_, let rights): command = .key(.changeRights(id, rights))
+      case .pause: command = .key(.pause(id))
+      case .resume: command = .key(.resume(id))
+      case .revoke:
+        command = .key(random.oneIn(3) ? .revoke(id) : .change(.init(id: id, name: "r")))
+      case .create: break
+      }
+    case _: break
+    }
+    let touched = Set(nodes[node].command(command, now: now))
+    guard !touched.isEmpty else { return }
+    for stream in nodes[node].document(now: now).streams where touched.contains(stream.stream) {
+      for (name, value, version) in [("", Image.Value.flag(stream.isPresent), stream.version)]
+        + stream.fields.map({ ($0.name, $0.value, $0.version) })
+      where version.stamp.node == nodes[node].name {
+        let edit = Edit(
+          node: node, stream: stream.stream, field: name, value: value, stamp: version.stamp)
+        if edits.last(where: { $0.stream == edit.stream && $0.field == name })?.stamp != edit.stamp
+        {
+          edits.append(edit)
+        }
+      }
+    }
+  }
+
+  /// Operators settle what only they can: which of two credentials of one generation is the right one.
+  mutating func issueWhereInDoubt() -> Bool {
+    var accounts: Set<AccountID> = []
+    for node in nodes {
+      for peer in node.state.sync.peers.values { accounts.formUnion(peer.credentialConflicts.keys) }
+    }
+    var isDone = false
+    for account in accounts.sorted() where nodes[0].state.accounts[account] != nil {
+      isDone = true
+      let streams = nodes[0].command(
+        .account(.issueCredential(account, newSecret())), now: now)
+      precondition(!streams.isEmpty)
+    }
+    return isDone
+  }
+
+  /// Clocks are right again and nothing is lost any more: each tells each until nothing is new.
+  ///
+  /// - Returns: how many rounds it took; nil: it did not end.
+  mutating func settle() throws -> Int? {
+    now += 12 * 3_600_000_000_000
+    for index in nodes.indices { nodes[index].skew = 0 }
+    for round in 1...12 {
+      var isNews = false
+      for from in nodes.indices {
+        for to in nodes.indices where to != from {
+          exchanges += 1
+          now += 1_000_000
+          let document = nodes[from].document(now: now)
+          isNews = try nodes[to].take(document, now: now, exchange: exchanges) || isNews
+        }
+      }
+      if !isNews { return round }
+    }
+    return nil
+  }
+}
