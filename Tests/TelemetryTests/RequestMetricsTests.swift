@@ -254,14 +254,14 @@ struct RequestMetricsTests {
     let page = Self.page(metrics)
     #expect(page[#"signalbox_config_changes_total{resource="alias",source="api"}"#] == "1")
     #expect(page[#"signalbox_config_changes_total{resource="alias",source="system"}"#] == "2")
-    for part in ["request", "gateway", "health", "access"] {
+    for part in ["request", "gateway", "health", "access", "sync"] {
       #expect(!page.keys.contains { $0.contains("resource=\"\(part)\"") })
     }
     let kinds = WireKind.allCases.map(\.rawValue)
     let configured = kinds.filter { kind in
       ![
         "request.", "gateway.", "health.", "access.", "credential.refresh",
-        "credential.marked_uncertain", "credential.stale_write_refused",
+        "credential.marked_uncertain", "credential.stale_write_refused", "sync.",
       ].contains { kind.hasPrefix($0) }
     }
     #expect(Self.sum(page, "signalbox_config_changes_total{") == UInt64(configured.count + 1))
