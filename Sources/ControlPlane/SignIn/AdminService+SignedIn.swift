@@ -6,6 +6,36 @@ import Surface
 extension AdminService {
   /// Takes tokens or a key that another program got.
   func importAccount(_ call: AdminCall) async throws -> AdminAnswer {
+    let brought = try brought(by: call)
+    switch brought.what {
+    case .tokens(let tokens, let kind):
+      return try await store(
+        tokens, .null, brought.held, brought.account, kind, call, expiresAt: brought.expiresAt)
+    case .refresh(let refresh):
+      let (tokens, document) = try await redeem(refresh, brought)
+      return try await store(tokens, document, brought.held, brought.account, .token, call)
+    }
+  }
+
+  /// What another program got, as the call says it.
+  private struct Brought: Sendable {
+    enum What: Sendable {
+      case tokens(TokenReading.Tokens, Credential.Kind)
+      /// A refresh token alone: what it brings is the first that is known of the account.
+      case refresh(Secret)
+    }
+
+    var what: What
+    var held: SignIns.Held
+    /// To whose account it is to go; nil: to the one that it belongs to.
+    var account: AccountID?
+    var extra: [String: Secret]
+    var expiresAt: UnixNanoseconds?
+  }
+
+  // Apart from the waiting: in one function with it the optimiser of Swift 6.3 ends with signal 11.
+  @inline(never)
+  private func brought(by call: AdminCall) throws -> Brought {
     let service = try service(call)
     var fields = try call.fields()
     let key = try fields.changedCredential("apiKey")
@@ -29,32 +59,40 @@ extension AdminService {
       throw APIFault(
         .missingField, "clientId and clientSecret belong together", field: "clientSecret")
     }
+    func brought(_ what: Brought.What) -> Brought {
+      Brought(what: what, held: held, account: account, extra: extra, expiresAt: expiresAt)
+    }
     if let key {
       guard access == nil, refresh == nil else {
         throw APIFault(
           .invalidField, "apiKey stands beside a token", field: "apiKey",
           remedy: "Send one or the other.")
       }
-      let tokens = TokenReading.Tokens(
-        material: CredentialMaterial(access: key, extra: extra), lifeSeconds: nil)
-      return try await store(tokens, .null, held, account, .apiKey, call, expiresAt: expiresAt)
+      let material = CredentialMaterial(access: key, extra: extra)
+      return brought(.tokens(.init(material: material, lifeSeconds: nil), .apiKey))
     }
     if let access {
       let material = CredentialMaterial(
         access: access, refresh: refresh, identity: identity, extra: extra)
       let life = TokenReading(row: service.row).life(.null, access, now: edge.now())
-      return try await store(
-        .init(material: material, lifeSeconds: life), .null, held, account, .token, call,
-        expiresAt: expiresAt)
+      return brought(.tokens(.init(material: material, lifeSeconds: life), .token))
     }
     guard let refresh else {
       throw APIFault(
         .missingField, "There is nothing to take.", field: "accessToken",
         remedy: "Send accessToken, refreshToken or apiKey.")
     }
-    // A refresh token alone: what it brings is the first that is known of the account.
+    return brought(.refresh(refresh))
+  }
+
+  /// What the provider gives for a refresh token that was brought.
+  @inline(never)
+  private func redeem(
+    _ refresh: Secret, _ brought: Brought
+  ) async throws -> (TokenReading.Tokens, JSONValue) {
+    let service = brought.held.service
     var form = try Self.form(service)
-    form.registered = held.registered
+    form.registered = brought.held.registered
     let endpoint = try endpoint()
     let answer = await endpoint.send(
       form.request(
@@ -65,8 +103,8 @@ extension AdminService {
       throw SignInFault.refusal(answer, document)
     }
     tokens.material.refresh = tokens.material.refresh ?? refresh
-    tokens.material.extra.merge(extra) { $1 }
-    return try await store(tokens, document, held, account, .token, call)
+    tokens.material.extra.merge(brought.extra) { $1 }
+    return (tokens, document)
   }
 
   /// Puts tokens in force for the account that they belong to, durable before anybody is told.
