@@ -200,6 +200,10 @@ class CrashTests(CredentialCase):
                 self.token_next(fault="hang-before-commit")
                 self.begin("/api/providers/a1/credential/refresh")
                 self.until("a refresh under way", refreshing=True)
+                # Durable comes before the call: a crash between the two would leave the fault to the next call.
+                eventually(
+                    lambda: self.upstream.control("GET", "oauth")["queued"] == 0,
+                    "the call's arrival at the provider")
                 self.crash()
                 shown = self.credential()
                 self.assertEqual((shown["standing"], shown["reason"]), ("uncertain", "unfinished"))
