@@ -203,7 +203,8 @@ public final class CredentialKeeper: Sendable {
     guard last > .min else { return }
     let spacing = Int64(oauth.spacingSeconds) * 1_000_000_000
     let wait = last &+ spacing &- control.edge.now().rawValue
-    // A clock that was set back makes nobody wait for longer than the spacing.
+    // The provider's own pause between two of a family, and not ours to shorten: it takes closer ones for theft. A clock
+    // that was set back makes nobody wait for longer than that.
     if wait > 0 { try? await Task.sleep(for: .nanoseconds(min(wait, spacing))) }
   }
 
@@ -258,6 +259,7 @@ public final class CredentialKeeper: Sendable {
       } catch {
         tell("the end of a refresh could not be noted", account, "\(error)")
         guard mayPass(error) else { return .failed(code: "log_unavailable") }
+        // Until the disk may have room again: the provider has given the old token up for this one.
         try? await Task.sleep(for: .seconds(1))
         if state.withLock({ $0.isClosed }) { return .failed(code: "log_unavailable") }
       }
