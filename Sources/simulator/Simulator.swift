@@ -5,19 +5,6 @@ import ArgumentParser
 struct Simulator: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulator",
-    abstract: "A provider that misbehaves on command.",
+    abstract: "A provider that misbehaves on command, and a load driver.",
     subcommands: [ServeCommand.self, DriveCommand.self])
-}
-
-/// `simulator drive`: named in the design, not built yet, and said so.
-struct DriveCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "drive", abstract: "Load driver; not built yet.")
-
-  @Argument(help: "The plan.")
-  var plan: String
-
-  func run() throws {
-    throw ValidationError("drive is not built yet; `make bench` loads the gateway with wrk")
-  }
 }
