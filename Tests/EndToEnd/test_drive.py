@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import socket
 import subprocess
 
 from support import CLIENT_KEY, Gateway, Spine, configuration, free_port, message, program
@@ -36,7 +37,7 @@ class DriveTests(Spine):
         done = subprocess.run(
             [program("simulator"), "drive", str(path), "--to", to or f"http://127.0.0.1:{self.box.port}",
              "--key-env", "DRIVE_KEY", *map(str, arguments)],
-            capture_output=True, text=True, timeout=120, env={**os.environ, "DRIVE_KEY": key})
+            capture_output=True, text=True, timeout=120, env={**os.environ, "DRIVE_KEY": key, "OTHER_KEY": CLIENT_KEY})
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout if code in (0, 1) else done.stderr
 
@@ -78,6 +79,8 @@ class DriveTests(Spine):
         # None was sent before it was due.
         last = max(line["at"] for line in lines)
         self.assertGreaterEqual(report["microseconds"], last // 4)
+        self.assertLess(0, report["late"]["p50"])
+        self.assertLessEqual(report["late"]["max"], report["latency"]["max"])
         # The other gateway's own log says the same; its requests have about the recorded sizes.
         self.assertEqual(self.ended(box), self.ended(self.box))
         sizes = [sorted(json.loads(row)["request_bytes"] for row in one.replay("export", "--ndjson").splitlines())
@@ -101,9 +104,18 @@ class DriveTests(Spine):
         report = json.loads(self.drive(path, "--json", "--speed", 100, key="sb-nobodys"))
         self.assertEqual({row["status"] for row in report["statuses"] if row["answered"]}, {401})
         # The plan's keys by name: another variable for the one that it names.
-        report = json.loads(self.drive(path, "--json", "--speed", 100, "--key-env", "default=OTHER_KEY", code=0, key="sb-x")
-                            if os.environ.setdefault("OTHER_KEY", CLIENT_KEY) else "{}")
+        report = json.loads(self.drive(path, "--json", "--speed", 100, "--key-env", "default=OTHER_KEY", key="sb-x"))
         self.assertEqual(sum(row["answered"] for row in report["statuses"] if row["status"] == 401), 0)
+
+    def test_a_gateway_that_never_answers_does_not_hold_it(self):
+        self.record()
+        path, _ = self.plan()
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            report = json.loads(self.drive(
+                path, "--json", "--speed", 1000, "--timeout", 1, "--connections", 2,
+                to=f"http://127.0.0.1:{silent.getsockname()[1]}", code=1))
+        self.assertEqual((report["answered"], report["withoutAnswer"]), (0, 24))
+        self.assertEqual(report["failures"], {"timeout": 2, "not sent in time": 22})
 
     def test_what_is_no_plan_and_no_place_for_one_is_said(self):
         self.record()

@@ -10,8 +10,20 @@ struct DriveCall: Sendable {
   /// Bodies are padded to no more than this.
   private static let bytesMax: Int64 = 16 << 20
 
-  /// nil: an operation that lives on what was stored before, or one that this build does not know.
-  init?(_ it: DrivePlan.Request) {
+  /// What can be made up: other operations live on what was stored before, or are of a later build.
+  enum Operation: String {
+    case chat = "chat.completions"
+    case completions
+    case embeddings
+    case responses
+    case messages
+    case countTokens = "messages.count_tokens"
+    case generateContent = "generate_content"
+    case listModels = "models.list"
+    case getModel = "models.get"
+  }
+
+  init(_ it: DrivePlan.Request, _ operation: Operation) {
     let model = JSONValue.string(it.model)
     let limit = JSONValue.integer(max(1, min(it.outputTokens ?? 64, 1_000_000)))
     let stream = JSONValue.boolean(it.isStream)
@@ -24,27 +36,27 @@ struct DriveCall: Sendable {
       let words = String(repeating: "load ", count: Int(max(1, room / 5)))
       return DriveCall(.POST, path, JSONValue.object(fields(words)).text)
     }
-    switch it.operation {
-    case "chat.completions":
+    switch operation {
+    case .chat:
       self = call("/v1/chat/completions") {
         ["model": model, "messages": message($0), "stream": stream, "max_tokens": limit]
       }
-    case "completions":
+    case .completions:
       self = call("/v1/completions") {
         ["model": model, "prompt": .string($0), "stream": stream, "max_tokens": limit]
       }
-    case "embeddings": self = call("/v1/embeddings") { ["model": model, "input": .string($0)] }
-    case "responses":
+    case .embeddings: self = call("/v1/embeddings") { ["model": model, "input": .string($0)] }
+    case .responses:
       self = call("/v1/responses") {
         ["model": model, "input": .string($0), "stream": stream, "max_output_tokens": limit]
       }
-    case "messages":
+    case .messages:
       self = call("/v1/messages") {
         ["model": model, "messages": message($0), "stream": stream, "max_tokens": limit]
       }
-    case "messages.count_tokens":
+    case .countTokens:
       self = call("/v1/messages/count_tokens") { ["model": model, "messages": message($0)] }
-    case "generate_content":
+    case .generateContent:
       let verb = it.isStream ? "streamGenerateContent?alt=sse" : "generateContent"
       self = call("/v1beta/models/\(Self.escaped(it.model)):\(verb)") {
         [
@@ -53,9 +65,8 @@ struct DriveCall: Sendable {
           ])
         ]
       }
-    case "models.list": self = DriveCall(.GET, "/v1/models", "")
-    case "models.get": self = DriveCall(.GET, "/v1/models/\(Self.escaped(it.model))", "")
-    case _: return nil
+    case .listModels: self = DriveCall(.GET, "/v1/models", "")
+    case .getModel: self = DriveCall(.GET, "/v1/models/\(Self.escaped(it.model))", "")
     }
   }
 

@@ -12,10 +12,11 @@ struct DriveCommand: ParsableCommand {
     discussion: """
       PLAN comes from `replay run --plan`. Each request is sent when it came then, counted from the
       plan's beginning, whether or not those before it were answered; model, operation, streaming, size
-      and limit of tokens are as recorded, the words are filling. It ends with the last answer.
+      and limit of tokens are as recorded, the words are filling. It ends with the last answer, and no later than --timeout after the
+      last request was due: what waits so long for a free connection is not sent.
 
-      The summary says how many requests of each model got each status, beside what was recorded, and
-      how long they took, counted from when they were due. Exit codes: 0 all were answered, whatever
+      The summary says how many requests of each model got each status, beside what was recorded, how
+      long they took, counted from when they were due, and by how much they were sent later than that. Exit codes: 0 all were answered, whatever
       the status; 1 some were not; 64 wrong usage.
 
       EXAMPLES
@@ -42,7 +43,7 @@ struct DriveCommand: ParsableCommand {
     help: "Connections at most, 1…1024; what is due while all are busy waits, and counts as late.")
   var connections = 64
 
-  @Option(help: "Seconds for an answer, 1…3600.")
+  @Option(help: "Seconds for an answer, from when the request was due, 1…3600.")
   var timeout = 120
 
   @Option(help: "Only so many of the first requests.")
@@ -80,18 +81,18 @@ struct DriveCommand: ParsableCommand {
     let keys = try readKeys()
     let plan = try DrivePlan(path: plan)
     var report = DriveReport()
-    var calls: [(request: DrivePlan.Request, call: DriveCall)] = []
+    var calls: [Driver.Call] = []
     for request in plan.requests.prefix(limit ?? .max) {
-      guard let call = DriveCall(request) else {
+      guard let operation = DriveCall.Operation(rawValue: request.operation) else {
         report.skip(request)
         continue
       }
       report.plan(request)
-      calls.append((request, call))
+      calls.append(Driver.Call(request: request, operation: operation))
     }
     let driver = Driver(
       host: target.host, port: target.port, keys: keys, speed: speed, connections: connections,
-      timeout: .seconds(Int64(timeout)))
+      timeout: .seconds(timeout))
     let found = Self.drive(driver, calls, report)
     print(json ? found.json : found.text, terminator: json ? "\n" : "")
     if found.failed > 0 { throw ExitCode(1) }
@@ -99,8 +100,7 @@ struct DriveCommand: ParsableCommand {
 
   /// Waits for the last answer, and tells every second how far it is.
   private static func drive(
-    _ driver: Driver, _ calls: [(request: DrivePlan.Request, call: DriveCall)],
-    _ report: DriveReport
+    _ driver: Driver, _ calls: [Driver.Call], _ report: DriveReport
   ) -> DriveReport {
     let shared = Shared(report)
     let clock = ContinuousClock()

@@ -39,7 +39,7 @@ struct DrivePlan: Sendable {
     var end: Int64?
     for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
-      if line.isEmpty, end != nil { continue }
+      if line.isEmpty, end != nil || line.endIndex == data.endIndex { continue }
       do {
         guard end == nil else { throw CleanFailure("nothing is expected behind the end") }
         guard line.count <= Self.lineMax else { throw CleanFailure("the line is too long") }

@@ -17,8 +17,8 @@ struct DriveReport: Sendable {
   private(set) var skipped: [String: Int] = [:]
   private(set) var answered = 0
   private(set) var failed = 0
-  private(set) var late: Int64 = 0
   private var times: [Int64] = []
+  private var lateness: [Int64] = []
   /// From the first request's time to the last answer.
   var microseconds: Int64 = 0
 
@@ -31,7 +31,7 @@ struct DriveReport: Sendable {
   }
 
   mutating func take(_ outcome: Driver.Outcome) {
-    late = max(late, outcome.late)
+    lateness.append(outcome.late)
     if let status = outcome.status {
       answered += 1
       times.append(outcome.microseconds)
@@ -47,7 +47,7 @@ struct DriveReport: Sendable {
     groups.sorted { ($0.key.model, $0.key.status) < ($1.key.model, $1.key.status) }
   }
 
-  private var percentiles: [(name: String, value: Int64?)] {
+  private static func percentiles(of times: [Int64]) -> [(name: String, value: Int64?)] {
     let sorted = times.sorted()
     return [("p50", 50), ("p90", 90), ("p99", 99), ("max", 100)].map { name, percent in
       // The smallest time that so many in a hundred did not exceed.
@@ -64,9 +64,11 @@ struct DriveReport: Sendable {
     for (why, count) in failures.sorted(by: { $0.key < $1.key }) {
       out += "no answer \(count): \(why)\n"
     }
-    let times = percentiles.compactMap { name, value in value.map { "\(name) \(Self.time($0))" } }
-    if !times.isEmpty { out += "from due to the end: \(times.joined(separator: ", "))\n" }
-    out += "sent at most \(Self.time(late)) late\n"
+    for (what, times) in [("from due to the end", times), ("sent late by", lateness)]
+    where !times.isEmpty {
+      let shown = Self.percentiles(of: times).map { "\($0) \(Self.time($1 ?? 0))" }
+      out += "\(what): \(shown.joined(separator: ", "))\n"
+    }
     for (group, count) in rows {
       out +=
         "\(count.planned == count.answered ? "same" : "DIFF") \(group.status) \(Self.shown(group.model)): "
@@ -79,14 +81,10 @@ struct DriveReport: Sendable {
     JSONValue.object([
       "drive": .string("signalbox"), "version": .integer(1), "answered": .integer(Int64(answered)),
       "withoutAnswer": .integer(Int64(failed)), "microseconds": .integer(microseconds),
-      "lateMicroseconds": .integer(late),
       "failures": .object(failures.mapValues { .integer(Int64($0)) }),
       "notSent": .object(skipped.mapValues { .integer(Int64($0)) }),
-      "latency": .object(
-        Dictionary(
-          uniqueKeysWithValues: percentiles.map {
-            ($0.name, $0.value.map { .integer($0) } ?? .null)
-          })),
+      "latency": Self.object(Self.percentiles(of: times)),
+      "late": Self.object(Self.percentiles(of: lateness)),
       "statuses": .array(
         rows.map { group, count in
           .object([
@@ -97,6 +95,14 @@ struct DriveReport: Sendable {
     ]).text
   }
 
+  private static func object(_ percentiles: [(name: String, value: Int64?)]) -> JSONValue {
+    .object(
+      Dictionary(
+        uniqueKeysWithValues: percentiles.map { ($0.name, $0.value.map { .integer($0) } ?? .null) })
+    )
+  }
+
+  /// Microseconds.
   private static func time(_ microseconds: Int64) -> String {
     switch microseconds {
     case ..<10_000: "\(microseconds) µs"

@@ -18,10 +18,17 @@ struct Driver: Sendable {
     var late: Int64
   }
 
-  struct Job: Sendable {
+  /// What is to be sent; its body is made up when it is.
+  struct Call: Sendable {
     var request: DrivePlan.Request
-    var call: DriveCall
+    var operation: DriveCall.Operation
+  }
+
+  struct Job: Sendable {
+    var call: Call
     var due: ContinuousClock.Instant
+
+    var request: DrivePlan.Request { call.request }
   }
 
   let host: String
@@ -30,13 +37,14 @@ struct Driver: Sendable {
   let keys: [String: String]
   let speed: Double
   let connections: Int
-  let timeout: TimeAmount
+  /// From when a request was due to its answer's end.
+  let timeout: Duration
 
   /// Sends all of it and waits for the last answer.
   ///
   /// - Parameter done: told of each outcome as it comes, from many tasks.
   func run(
-    _ calls: [(request: DrivePlan.Request, call: DriveCall)],
+    _ calls: [Call],
     done: @escaping @Sendable (Outcome) -> Void
   ) async {
     let group = MultiThreadedEventLoopGroup.singleton
@@ -47,10 +55,10 @@ struct Driver: Sendable {
         tasks.addTask { await work(queue, group, done) }
       }
       let begin = clock.now
-      for (request, call) in calls {
-        let due = begin + .microseconds(Int64(Double(request.microseconds) / speed))
+      for call in calls {
+        let due = begin + .microseconds(Int64(Double(call.request.microseconds) / speed))
         if due > clock.now { try? await clock.sleep(until: due) }
-        await queue.add(Job(request: request, call: call, due: due))
+        await queue.add(Job(call: call, due: due))
       }
       await queue.end()
     }
@@ -75,7 +83,7 @@ struct Driver: Sendable {
     while true {
       var next = again
       again = nil
-      if next == nil { next = await queue.next() }
+      if next == nil { next = await take(from: queue, done) }
       guard let first = next else { return }
       let turn = Mutex<Turn?>(Turn(job: first))
       do {
@@ -87,13 +95,17 @@ struct Driver: Sendable {
           while let current = job {
             turn.withLock { $0 = Turn(job: current, isReused: isReused) }
             let channel = channel.channel
-            let alarm = channel.eventLoop.scheduleTask(in: timeout) { channel.close(promise: nil) }
-            defer { alarm.cancel() }
+            let call = DriveCall(current.request, current.call.operation)
             let sent = ContinuousClock.now
+            let left = max(.zero, timeout - (sent - current.due))
+            let alarm = channel.eventLoop.scheduleTask(in: .microseconds(left.microseconds)) {
+              channel.close(promise: nil)
+            }
+            defer { alarm.cancel() }
             try await writer.write(
               contentsOf: [
-                .head(current.call.head(host: "\(host):\(port)", key: key(of: current.request))),
-                .body(ByteBuffer(string: current.call.body)), .end(nil),
+                .head(call.head(host: "\(host):\(port)", key: key(of: current.request))),
+                .body(ByteBuffer(string: call.body)), .end(nil),
               ] as [Part])
             var (status, isOpen) = (0, true)
             reading: while true {
@@ -113,15 +125,15 @@ struct Driver: Sendable {
             done(outcome(of: current, sent: sent, status: status))
             isReused = true
             guard isOpen else { return }
-            job = await queue.next()
+            job = await take(from: queue, done)
           }
         }
       } catch {
         // Nothing is under way when closing fails.
         guard let turn = turn.withLock({ $0 }) else { continue }
-        let isLate = ContinuousClock.now - turn.job.due > .nanoseconds(timeout.nanoseconds)
+        let isLate = ContinuousClock.now - turn.job.due >= timeout
         if turn.isReused, !turn.isAnswered, !isLate {
-          // The other side had let the connection go: the request never arrived.
+          // As a rule the other side had let the idle connection go, and the request never arrived.
           again = turn.job
         } else {
           let why = isLate ? "timeout" : (error as? DriveFailure)?.why ?? Self.word(error)
@@ -129,6 +141,21 @@ struct Driver: Sendable {
         }
       }
     }
+  }
+
+  /// What is to be sent next.
+  ///
+  /// What waited as long as an answer may take is not sent any more, so that a gateway which does not keep up ends the
+  /// drive in time.
+  private func take(
+    from queue: DriveQueue, _ done: @Sendable (Outcome) -> Void
+  ) async -> Job? {
+    while let job = await queue.next() {
+      let now = ContinuousClock.now
+      if now - job.due < timeout { return job }
+      done(outcome(of: job, sent: now, failure: "not sent in time"))
+    }
+    return nil
   }
 
   private func key(of request: DrivePlan.Request) -> String? {
@@ -159,7 +186,7 @@ struct Driver: Sendable {
   ) async throws -> NIOAsyncChannel<HTTPClientResponsePart, HTTPPart<HTTPRequestHead, ByteBuffer>> {
     try await ClientBootstrap(group: group)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-      .connectTimeout(min(timeout, .seconds(10)))
+      .connectTimeout(.microseconds(min(timeout, .seconds(10)).microseconds))
       .connect(host: host, port: port) { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.addHTTPClientHandlers()
