@@ -77,6 +77,7 @@ public enum ConfigurationFile {
           disabledModels: try names(
             fields, "disabled-models", "disabled model", most: 2_000, length: 191)?.map(\.text),
           healthCheckSeconds: try healthCheck(fields, environment),
+          oauth: try oauth(fields, environment),
           accounts: try accounts(fields, environment)))
     }
     return out
@@ -175,9 +176,11 @@ public enum ConfigurationFile {
       let name = try fields.requiredText("name", max: 64)
       try visible(name, fields.line(of: "name"), fields.child("name"))
       try names.add(name, fields.line(of: "name"), fields.child("name"))
+      let (secret, kind) = try credential(fields)
       out.append(
         ConfigurationPlan.Account(
-          line: fields.line, name: name, secret: try fields.secret("api-key", for: .upstream),
+          line: fields.line, name: name, secret: secret, kind: kind,
+          expiresAt: try time(fields, "expires-at"),
           priority: try fields.number("priority").map(UInt32.init),
           weight: try fields.number("weight").map(UInt32.init),
           isEnabled: try fields.flag("enabled")))

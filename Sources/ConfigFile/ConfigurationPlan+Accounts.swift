@@ -120,6 +120,44 @@ extension ConfigurationPlan.Provider {
       .provider(.setHealthCheck(id, seconds: wanted == 0 ? nil : wanted)), line)
   }
 
+  /// How its tokens are had and refreshed, if the file says it and it differs.
+  func authorizing(
+    _ state: ControlState, _ fingerprint: (SecretText) -> Fingerprint
+  ) -> [PlannedChange] {
+    guard let oauth else { return [] }
+    let old = state.providers[id]?.oauth
+    var client = oauth.client
+    client.secret = oauth.secret.map(fingerprint) ?? old?.secret
+    // As the rules write it; what they refuse is told when they are asked.
+    let new = (try? client.checked()) ?? client
+    guard new != old else { return [] }
+    var differences = Differences()
+    func take<Value>(
+      _ name: String, _ field: (OAuthClient) -> Value, _ show: (Value) -> String
+    ) {
+      let before = old.map { show(field($0)) } ?? "none"
+      _ = differences.take("oauth.\(name)", before, show(field(new))) { $0 }
+    }
+    func text(_ text: String?) -> String { text.map(shown) ?? "none" }
+    take("kind", { $0.kind }, shown)
+    take("token-url", { $0.tokenURL }, shown)
+    take("authorize-url", { $0.authorizeURL }, text)
+    take("device-url", { $0.deviceURL }, text)
+    take("revoke-url", { $0.revokeURL }, text)
+    take("user-info-url", { $0.userInfoURL }, text)
+    take("client-id", { $0.clientID }, shown)
+    take("client-secret", { $0.secret }) { $0.map(short) ?? "none" }
+    take("scopes", { $0.scopes }) { $0.isEmpty ? "none" : $0.map(shown).joined(separator: " ") }
+    take("encoding", { $0.encoding }) { $0.name }
+    take("refresh-lead", { $0.leadSeconds }) { "\($0)s" }
+    take("family", { $0.isSharedFamily }) { $0 ? "per-client" : "per-account" }
+    take("spacing", { $0.spacingSeconds }) { "\($0)s" }
+    var row = differences.row(
+      "provider \(shown(id.rawValue))", .provider(.setOAuth(id, client)), oauth.line)
+    row.secret = oauth.secret
+    return [row]
+  }
+
   /// One row for each model to take out, and for each that is no longer in the list.
   func disabling(_ state: ControlState) -> [PlannedChange] {
     guard let disabledModels else { return [] }

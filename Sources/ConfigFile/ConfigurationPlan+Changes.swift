@@ -12,7 +12,7 @@ extension ConfigurationPlan {
   /// - Throws: `.conflict` where the log has what the file cannot change, `.unknownName` where the file
   ///   names an account or provider that neither has.
   public func changes(
-    against state: ControlState, fingerprint: (String) -> Fingerprint
+    against state: ControlState, fingerprint: (SecretText) -> Fingerprint
   ) throws(ConfigFault) -> [PlannedChange] {
     // What goes makes names free for what comes.
     var out = removals.flatMap { $0.changes(state) }
@@ -25,6 +25,7 @@ extension ConfigurationPlan {
         [provider.change(state)]
         + [provider.enabling(state), provider.checking(state)].compactMap(\.self)
       out += (rows + provider.disabling(state)).at("providers[\(index)]")
+      out += provider.authorizing(state, fingerprint).at("providers[\(index)].oauth")
     }
     for (index, provider) in providers.enumerated() {
       for (place, account) in provider.accounts.enumerated() {
@@ -160,7 +161,7 @@ extension ConfigurationPlan.Provider {
 }
 
 /// An upstream secret is shown by its fingerprint only: enough to see that two files hold the same one.
-private func short(_ fingerprint: Fingerprint) -> String {
+func short(_ fingerprint: Fingerprint) -> String {
   let digits = fingerprint.rawValue.prefix(6).map { byte in
     (byte < 16 ? "0" : "") + String(byte, radix: 16)
   }
@@ -171,7 +172,7 @@ extension ConfigurationPlan.Account {
   /// One row for what operators want of the account and one for its credential.
   fileprivate func changes(
     _ provider: ProviderID, _ state: ControlState, _ ids: inout IDs,
-    _ fingerprint: (String) -> Fingerprint
+    _ fingerprint: (SecretText) -> Fingerprint
   ) -> [PlannedChange] {
     let title = "account \(shown(provider.rawValue))/\(shown(name))"
     let old = state.accounts.values.first { $0.provider == provider && $0.name == name }
@@ -181,11 +182,11 @@ extension ConfigurationPlan.Account {
         weight: weight ?? 1)
       let returns = state.removedAccounts[added.id] == nil ? "new" : "back after its removal"
       let credential =
-        secret.map { "credential \(short(fingerprint($0.revealed)))" } ?? "no credential"
+        secret.map { "credential \(short(fingerprint($0)))" } ?? "no credential"
       return [
         PlannedChange(
           kind: .added,
-          command: .account(.add(added, credential: secret.map { .key(fingerprint($0.revealed)) })),
+          command: .account(.add(added, credential: secret.map { terms($0, fingerprint) })),
           secret: secret,
           text: "\(title): \(returns), id \(added.id.rawValue), priority \(added.priority), "
             + "weight \(added.weight), \(credential)", line: line)
@@ -197,14 +198,23 @@ extension ConfigurationPlan.Account {
     changed.weight = differences.take("weight", old.weight, weight) { String($0) }
     var rows = [differences.row(title, .account(.change(changed)), line)]
     if let secret {
-      rows.append(credential(secret, fingerprint(secret.revealed), old, title))
+      rows.append(credential(secret, terms(secret, fingerprint), old, title))
     }
     return rows
   }
 
+  private func terms(
+    _ secret: SecretText, _ fingerprint: (SecretText) -> Fingerprint
+  ) -> CredentialTerms {
+    CredentialTerms(
+      fingerprint: fingerprint(secret), kind: kind, canRefresh: secret.refresh != nil,
+      expiresAt: expiresAt)
+  }
+
   private func credential(
-    _ secret: SecretText, _ new: Fingerprint, _ old: Account, _ title: String
+    _ secret: SecretText, _ terms: CredentialTerms, _ old: Account, _ title: String
   ) -> PlannedChange {
+    let new = terms.fingerprint
     func left(_ why: String) -> PlannedChange {
       PlannedChange(
         kind: .unchanged, command: nil, text: "\(title): credential \(why)", line: line)
@@ -214,8 +224,11 @@ extension ConfigurationPlan.Account {
     if !isFirst, old.credential.fingerprint == nil {
       return left("left revoked: a file never brings one back")
     }
+    if old.credential.kind != .apiKey, old.credential.attempts > 0 {
+      return left("left: it was refreshed since, and a file never sets one back")
+    }
     return PlannedChange(
-      kind: isFirst ? .added : .changed, command: .account(.issueCredential(old.id, .key(new))),
+      kind: isFirst ? .added : .changed, command: .account(.issueCredential(old.id, terms)),
       secret: secret,
       text: "\(title): credential "
         + (isFirst
@@ -229,10 +242,10 @@ extension ConfigurationPlan.Account {
 extension ConfigurationPlan.Key {
   fileprivate func changes(
     _ state: ControlState, _ accounts: AccountDirectory, _ ids: inout IDs,
-    _ fingerprint: (String) -> Fingerprint
+    _ fingerprint: (SecretText) -> Fingerprint
   ) throws(ConfigFault) -> [PlannedChange] {
     let title = "key \(shown(name))"
-    let print = fingerprint(secret.revealed)
+    let print = fingerprint(secret)
     let named = state.keys.values.filter { $0.name == name }.sorted { $0.id < $1.id }
     // A revoked key's name is free again, its secret is not.
     let old = named.first { $0.fingerprint == print } ?? named.first { $0.status != .revoked }

@@ -45,8 +45,20 @@ public struct ConfigurationPlan: Sendable, Hashable {
     public var disabledModels: [String]?
     /// Every how many seconds the accounts are tested; 0: never; nil: the file says nothing of it.
     public var healthCheckSeconds: UInt32?
+    /// All of it; nil: the file says nothing of it.
+    public var oauth: OAuth?
     /// Unique by name.
     public var accounts: [Account]
+  }
+
+  /// How a provider's tokens are had and refreshed.
+  public struct OAuth: Sendable, Hashable {
+    /// Where it begins in the file, from 1.
+    public var line: Int
+    /// Without the secret, and not yet as the rules write it.
+    public var client: OAuthClient
+    /// In clear; nil: the one that the log has stays.
+    public var secret: SecretText?
   }
 
   /// A credential holder at the provider it stands under.
@@ -57,6 +69,10 @@ public struct ConfigurationPlan: Sendable, Hashable {
     public var name: String
     /// In clear; nil: the file sets none.
     public var secret: SecretText?
+    /// What the secret is.
+    public var kind: Credential.Kind
+    /// When an access token ends; nil: not known.
+    public var expiresAt: UnixNanoseconds?
     /// 1…1000.
     public var priority: UInt32?
     /// 0…10000.

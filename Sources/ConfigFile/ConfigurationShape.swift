@@ -37,7 +37,8 @@ public struct ConfigurationShape: Sendable {
 extension ConfigurationShape {
   /// Every shape, in the order of the manual.
   public static let all = [
-    document, provider, healthCheck, model, account, organisation, limits, budget, key, policy,
+    document, provider, healthCheck, oauth, model, account, organisation, limits, budget, key,
+    policy,
     share, price,
     settings,
   ]
@@ -100,8 +101,11 @@ extension ConfigurationShape {
           + "is not in the list is enabled again."),
       .init(
         "health-check", "fields", "none", "Regular tests of its enabled accounts."),
+      .init(
+        "oauth", "fields", "none",
+        "How its accounts' tokens are had and refreshed; what is left out of it has its default."),
       .init("accounts", "list", "`[]`", "Who is billed there: at most 10,000."),
-    ], unbuilt: ["oauth"])
+    ])
 
   static let healthCheck = ConfigurationShape(
     "providers[].health-check",
@@ -109,6 +113,37 @@ extension ConfigurationShape {
       .init(
         "interval", "duration", "required",
         "Between two tests of an account: `5s` to `24h` in whole seconds; `none`: no tests.")
+    ])
+
+  static let oauth = ConfigurationShape(
+    "providers[].oauth",
+    [
+      .init(
+        "kind", "text", "`generic`",
+        "Whose ways it has: a row of [the table](oauth.md), for example `claude`."),
+      .init(
+        "token-url", "text", "required",
+        "Where tokens are had and refreshed; `http://…` only to this machine, as all of these."),
+      .init("authorize-url", "text", "none", "Where people allow it in a browser."),
+      .init("device-url", "text", "none", "Where codes for other devices are had."),
+      .init("revoke-url", "text", "none", "Where tokens are given back."),
+      .init("user-info-url", "text", "none", "Where the service says whose a token is."),
+      .init(
+        "client-id", "text", "required",
+        "By which the provider knows the client: 1 to 256 visible ASCII characters."),
+      .init(
+        "client-secret", "secret", "none", "As `api-key`; left out, the one that is there stays."),
+      .init("scopes", "list of texts", "`[]`", "What is asked for: at most 64."),
+      .init("encoding", "text", "`form`", "How requests are written: `form` or `json`."),
+      .init(
+        "refresh-lead", "duration", "`5m`",
+        "How long before its end a token is refreshed: `0s` to `720h` in whole seconds."),
+      .init(
+        "family", "text", "`per-account`",
+        "`per-client`: refreshing one account may revoke the others', so they follow one another."),
+      .init(
+        "spacing", "duration", "`0s`",
+        "Between two refreshes of a family: `0s` to `1h` in whole seconds."),
     ])
 
   static let model = ConfigurationShape(
@@ -130,8 +165,14 @@ extension ConfigurationShape {
           + "one that was issued elsewhere since is left."),
       .init("priority", "`1`", "Lower is tried first.", 1...1_000),
       .init("weight", "`1`", "Share among accounts where the strategy is weighted.", 0...10_000),
+      .init(
+        "access-token", "secret", "none",
+        "In place of `api-key`: 1 to 16,384 visible ASCII characters. Once it was refreshed, no file "
+          + "sets it back."),
+      .init("refresh-token", "secret", "none", "What brings the next access token; needs one."),
+      .init("expires-at", "time", "none", "When the access token ends, RFC 3339."),
       .init("enabled", "true or false", "`true`", "`false`: no request goes there."),
-    ], unbuilt: ["access-token", "refresh-token", "expires-at"])
+    ])
 
   static let organisation = ConfigurationShape(
     "organisations[]",

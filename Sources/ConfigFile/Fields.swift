@@ -93,19 +93,21 @@ struct Fields {
     return value
   }
 
-  /// A secret of 1…4,096 visible ASCII characters that no manual holds; its value never gets into a fault.
-  func secret(_ name: String, for use: SampleKey.Use) throws(ConfigFault) -> SecretText? {
+  /// A secret of 1…`most` visible ASCII characters that no manual holds; its value never gets into a fault.
+  func secret(
+    _ name: String, for use: SampleKey.Use, most: Int = 4_096
+  ) throws(ConfigFault) -> SecretText? {
     guard let value = try scalar(name, isSecret: true) else { return nil }
     if value.text.isEmpty {
       throw ConfigFault(
         .invalidValue, line: value.line, path: child(name),
         value.isExpanded ? "The variable named here is empty." : "The secret is empty.")
     }
-    guard value.text.utf8.count <= 4096, value.text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    guard value.text.utf8.count <= most, value.text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
     else {
       throw ConfigFault(
         .invalidValue, line: value.line, path: child(name),
-        "A secret is 1 to 4,096 visible ASCII characters without spaces.")
+        "A secret is 1 to \(most) visible ASCII characters without spaces.")
     }
     if let flaw = SampleKey(value.text, for: use) {
       throw ConfigFault(

@@ -1,9 +1,14 @@
 /// A secret in clear on its way from the file to the vault: prints, dumps and interpolates as `****`.
 public struct SecretText: Sendable, Hashable {
   private let text: String
+  /// The refresh token that stands beside an access token, in clear; for the vault and the fingerprint only.
+  public let refresh: String?
 
   /// Wraps a secret in clear.
-  public init(_ text: String) { self.text = text }
+  public init(_ text: String, refresh: String? = nil) {
+    self.text = text
+    self.refresh = refresh
+  }
 
   /// The secret in clear; for the vault and the fingerprint only.
   public var revealed: String { text }

@@ -99,7 +99,7 @@ struct TokenClient: TokenEndpoint {
           guard let answer else { return .noAnswer("connection_lost") }
           return .answered(
             status: UInt16(clamping: Int(answer.status.code)),
-            retryAfterSeconds: Self.wait(answer.headers.first(name: "retry-after")),
+            retryAfterSeconds: Self.wait(answer.headers),
             body: Array(read.readableBytesView))
         }
       }
@@ -107,9 +107,16 @@ struct TokenClient: TokenEndpoint {
     }
   }
 
-  /// Seconds; dates are rare here and say nothing to clocks that differ.
-  private static func wait(_ text: String?) -> UInt32? {
-    text.flatMap { UInt32($0.trimmingCharacters(in: .whitespaces)) }
+  /// How long the provider wants to be left alone; a date counts from its own clock, so that ours does not matter.
+  static func wait(_ headers: HTTPHeaders) -> UInt32? {
+    guard let text = headers.first(name: "retry-after")?.trimmingCharacters(in: .whitespaces) else {
+      return nil
+    }
+    if let seconds = UInt32(text) { return seconds }
+    guard let end = parseHTTPDate(text),
+      let now = headers.first(name: "date").flatMap(parseHTTPDate)
+    else { return nil }
+    return UInt32(clamping: (end.rawValue - now.rawValue) / 1_000_000_000)
   }
 
   /// An address has no name to be checked by SNI.

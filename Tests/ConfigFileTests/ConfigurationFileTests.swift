@@ -95,19 +95,29 @@ private let environment = [
 
   static let refused: [Refused] = [
     // Parts of the format that this build does not have.
-    .init(base + "  oauth: {}", .notBuilt, 5, "providers[0].oauth", "`oauth`"),
+    .init(base + "  oauth: {}", .missingField, 5, "providers[0].oauth.token-url", "token-url"),
+    .init(
+      base + "  oauth: {token-url: http://h, client-id: c, kind: claud}", .invalidValue, 5,
+      "providers[0].oauth.kind", "`claude`"),
+    .init(
+      base + "  oauth: {token-url: http://h, client-id: c, refresh-lead: 721h}", .invalidValue, 5,
+      "providers[0].oauth.refresh-lead", "`720h`"),
     .init(
       "providers:\n- id: p\n  protocol: cohere", .invalidValue, 3, "providers[0].protocol",
       "`openai`, `anthropic`, `gemini`"),
     .init(
-      base + "  accounts:\n  - {name: a,\n     access-token: t}", .notBuilt, 7,
-      "providers[0].accounts[0].access-token", "`access-token`"),
+      base + "  accounts:\n  - {name: a, access-token: access-number-1,\n"
+        + "     api-key: upstream-number-1}",
+      .conflict, 7, "providers[0].accounts[0].api-key", "Keep one"),
     .init(
-      base + "  accounts: [{name: a, refresh-token: t}]", .notBuilt, 5,
-      "providers[0].accounts[0].refresh-token", "`refresh-token`"),
+      base + "  accounts: [{name: a, refresh-token: refresh-number-1}]", .missingField, 5,
+      "providers[0].accounts[0].access-token", "signalbox accounts import"),
     .init(
-      base + "  accounts: [{name: a, expires-at: t}]", .notBuilt, 5,
-      "providers[0].accounts[0].expires-at", "`expires-at`"),
+      base + "  accounts: [{name: a, expires-at: 2030-01-01T00:00:00Z}]", .missingField, 5,
+      "providers[0].accounts[0].access-token", "`expires-at`"),
+    .init(
+      base + "  accounts: [{name: a, access-token: access-number-1, expires-at: t}]", .wrongType, 5,
+      "providers[0].accounts[0].expires-at", "2026-12-31T00:00:00Z"),
     .init(
       "settings:\n  fallback-strategy: dice", .invalidValue, 2, "settings.fallback-strategy",
       "`dice`", "`round-robin`"),

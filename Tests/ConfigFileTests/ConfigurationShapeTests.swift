@@ -35,6 +35,9 @@ import Testing
     "providers[].health-check": Place(
       "providers: [{id: p, protocol: openai, base-url: 'http://h', health-check: {",
       [("interval", "30s")], "}}]"),
+    "providers[].oauth": Place(
+      "providers: [{id: p, protocol: openai, base-url: 'http://h', oauth: {",
+      [("token-url", "'http://127.0.0.1/t'"), ("client-id", "c")], "}}]"),
     "providers[].accounts[]": Place(
       "providers: [{id: p, protocol: openai, base-url: 'http://h', accounts: [{", [("name", "a")],
       "}]}]"),
@@ -78,6 +81,12 @@ import Testing
     "keys": "[{name: k, key: sk-client-number-1}]", "aliases": "{x: p/m}",
     "combos": "{x: [p/m]}", "policies": "[{organisation: o, model: m, accounts: [{name: a}]}]",
     "pricing": "{p: {m: {input: 1, output: 2}}}", "settings": "{force-model-prefix: true}",
+    "oauth": "{token-url: 'https://h/t', client-id: c}", "kind": "claude",
+    "token-url": "'https://h/x'", "authorize-url": "'https://h/a'", "device-url": "'https://h/d'",
+    "revoke-url": "'https://h/r'", "user-info-url": "'https://h/u'", "client-id": "d",
+    "client-secret": "corp-client-number-1", "scopes": "[s]", "encoding": "json",
+    "refresh-lead": "1m", "family": "per-client", "spacing": "1s",
+    "access-token": "at-number-1", "refresh-token": "rt-number-1",
     "remove": "{aliases: [gone]}", "accounts": "[{name: c}]", "weight": "5", "providers": "[]",
   ]
 
@@ -86,7 +95,11 @@ import Testing
   }
 
   static func file(_ path: String, _ name: String, _ value: String?) throws -> String {
-    try #require(places[path], "no place for \(path)").file(name, value)
+    // What is said of an access token stands beside one.
+    let isOfToken =
+      path == "providers[].accounts[]" && ["refresh-token", "expires-at"].contains(name)
+    return try #require(places[path], "no place for \(path)")
+      .file(name, isOfToken ? value.map { $0 + ", access-token: at-number-1" } : value)
   }
 
   @Test(arguments: fields)

@@ -27,6 +27,10 @@ import Testing
     return Fingerprint(bytes)
   }
 
+  static func fingerprint(_ secret: SecretText) -> Fingerprint {
+    fingerprint(secret.revealed + (secret.refresh.map { " " + $0 } ?? ""))
+  }
+
   /// How a plan shows an upstream secret.
   static func shown(_ secret: String) -> String {
     let digits = fingerprint(secret).rawValue.prefix(6).map { byte in
@@ -84,6 +88,82 @@ import Testing
     #expect(rows.compactMap { $0.secret?.revealed }.count == 3)
     #expect(ledger.state.accounts[AccountID("mock-a1")]?.credential.generation == 1)
     #expect(ledger.state.aliases["fast"]?.isUnresolved == false)
+  }
+
+  static let signedIn = """
+    providers:
+    - id: corp
+      protocol: openai
+      base-url: http://127.0.0.1:9000/v1
+      oauth: {token-url: "http://127.0.0.1:9100/token/", device-url: http://127.0.0.1:9100/device,
+              client-id: abc, client-secret: corp-client-number-1, scopes: [openid, email],
+              refresh-lead: 10m, family: per-client, spacing: 2s}
+      accounts:
+      - {name: u1, access-token: at-of-u1-number-1, refresh-token: rt-of-u1-number-1,
+         expires-at: 2026-11-20T14:00:00Z}
+
+    """
+
+  @Test func `a file says how tokens are refreshed and seeds the first ones`() throws {
+    var ledger = Ledger()
+    let rows = try ledger.apply(Self.signedIn)
+    let secret = SecretText("at-of-u1-number-1", refresh: "rt-of-u1-number-1")
+    #expect(
+      rows.map(\.text) == [
+        "provider corp: new, openai at http://127.0.0.1:9000/v1, prefix corp, models none",
+        "provider corp: oauth.kind none → generic; oauth.token-url none → "
+          + "http://127.0.0.1:9100/token; oauth.device-url none → "
+          + "http://127.0.0.1:9100/device; oauth.client-id none → abc; oauth.client-secret none → "
+          + "\(Self.shown("corp-client-number-1")); oauth.scopes none → openid email; "
+          + "oauth.encoding none → form; oauth.refresh-lead none → 600s; oauth.family none → "
+          + "per-client; oauth.spacing none → 2s",
+        "account corp/u1: new, id corp-u1, priority 1, weight 1, credential "
+          + Self.shown("at-of-u1-number-1 rt-of-u1-number-1"),
+      ])
+    #expect(rows[1].path == "providers[0].oauth" && rows[1].line == 5)
+    #expect(rows.compactMap(\.secret) == [SecretText("corp-client-number-1"), secret])
+    let credential = try #require(ledger.state.accounts[AccountID("corp-u1")]?.credential)
+    #expect(credential.kind == .token && credential.canRefresh && credential.generation == 1)
+    #expect(credential.expiresAt == parseRFC3339("2026-11-20T14:00:00Z"))
+    #expect(try ledger.plan(Self.signedIn).allSatisfy { $0.kind == .unchanged })
+    // Without the secret the rest can be edited, and the secret stays.
+    let edited = Self.signedIn.replacing(" client-secret: corp-client-number-1,", with: "")
+      .replacing("10m", with: "20m")
+    #expect(
+      try ledger.apply(edited).compactMap { $0.command == nil ? nil : $0.text }
+        == ["provider corp: oauth.refresh-lead 600s → 1200s"])
+    #expect(
+      ledger.state.providers[ProviderID("corp")]?.oauth?.secret
+        == Self.fingerprint("corp-client-number-1"))
+  }
+
+  @Test func `a token that was refreshed is never set back by a file`() throws {
+    var ledger = Ledger()
+    _ = try ledger.apply(Self.signedIn)
+    let other = Self.signedIn.replacing("at-of-u1-number-1", with: "at-of-u1-number-2")
+    let text = try ledger.plan(other).first { $0.command != nil }?.text
+    #expect(text?.hasPrefix("account corp/u1: credential generation 1 → 2, fingerprint ") == true)
+    let (id, now) = (AccountID("corp-u1"), UnixNanoseconds(1))
+    try ledger.run([.credential(.attempt(id, generation: 1, cause: .proactive, at: now))])
+    let number = try #require(ledger.state.accounts[id]?.credential.attempt?.number)
+    try ledger.run([
+      .credential(
+        .settle(
+          id,
+          .init(
+            attempt: number, generation: 1,
+            outcome: .succeeded(fingerprint: Self.fingerprint("refreshed"), expiresAt: nil),
+            at: now)))
+    ])
+    #expect(ledger.state.accounts[id]?.credential.generation == 2)
+    for file in [Self.signedIn, other] {
+      let rows = try ledger.plan(file)
+      #expect(rows.allSatisfy { $0.command == nil })
+      #expect(
+        rows.last?.text
+          == "account corp/u1: credential left: it was refreshed since, and a file never sets one back"
+      )
+    }
   }
 
   @Test func `applying the same file again changes nothing`() throws {

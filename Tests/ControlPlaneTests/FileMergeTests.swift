@@ -124,6 +124,37 @@ struct FileMergeTests {
     }
   }
 
+  @Test
+  func `where tokens are refreshed is taken, kept with its secret, and left if edited elsewhere`()
+    async throws
+  {
+    let mock = ProviderID("mock")
+    func file(_ oauth: String) -> String {
+      Self.file.replacing("  accounts:", with: "  oauth: {\(oauth)}\n  accounts:")
+    }
+    let first = "token-url: 'http://127.0.0.1:9/t', client-id: one"
+    try await applied { box, token in
+      func client() -> OAuthClient? { box.control.state.providers[mock]?.oauth }
+      let set = try await apply(box, file(first + ", client-secret: corp-client-number-1"))
+      #expect(set.status == 200, "\(set.text)")
+      #expect(set.json["credentials"]?[0]?.string?.contains("client-id none → one") == true)
+      #expect(!set.text.contains("corp-client-number-1"))
+      #expect(box.control.clientSecret(of: mock)?.bytes == Array("corp-client-number-1".utf8))
+      _ = try await apply(box, file(first + ", refresh-lead: 1m"))
+      #expect(client()?.leadSeconds == 60)
+      #expect(box.control.clientSecret(of: mock)?.bytes == Array("corp-client-number-1".utf8))
+
+      let edit = #"{"oauth":{"tokenUrl":"http://127.0.0.1:9/t","clientId":"two"}}"#
+      #expect(try await box.call(.put, "/api/provider-nodes/mock", edit, as: token).status == 200)
+      let left = try await apply(box, file(first))
+      #expect(client()?.clientID == "two")
+      #expect(left.json["kept"]?[0]?["field"] == "oauth", "\(left.text)")
+      #expect(left.json["events"] == 0)
+      _ = try await apply(box, file(first), #","overwrite":true"#)
+      #expect(client()?.clientID == "one")
+    }
+  }
+
   @Test func `what was removed elsewhere is not brought back, nor what needs it`() async throws {
     try await applied { box, token in
       _ = try await box.call(.delete, "/api/models/alias?alias=slow", as: token)

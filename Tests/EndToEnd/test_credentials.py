@@ -72,6 +72,41 @@ class CredentialCase(Case):
         self.addCleanup(started.join)
 
 
+class FileTests(CredentialCase):
+    """The first tokens and the way to the next ones stand in the file."""
+
+    def test_a_file_seeds_what_a_refresh_renews_and_never_sets_it_back(self):
+        file = self.directory / "corp.yaml"
+        file.write_text(f"""\
+providers:
+- id: corp
+  protocol: openai
+  base-url: http://127.0.0.1:{self.upstream.port}/v1
+  models: [{{name: gpt-4o-mini}}]
+  oauth: {{token-url: "http://127.0.0.1:{self.upstream.port}/oauth/oidc/token", client-id: client, refresh-lead: 5m}}
+  accounts:
+  - {{name: u1, access-token: "${{U1_ACCESS}}", refresh-token: "${{U1_REFRESH}}"}}
+""")
+        environment = {"U1_ACCESS": "at-1", "U1_REFRESH": "rt-1"}
+
+        def apply(*more):
+            done = signalbox(self.box.data, "apply", str(file), *more, environment=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotRegex(done.stdout + done.stderr, "at-1|rt-1")
+            return done.stdout
+
+        self.assertIn("refresh-lead none → 300s", apply())
+        self.assertEqual(self.box.chat(message(model="corp/gpt-4o-mini")).status, 200)
+        self.expire()
+        self.assertEqual(self.box.chat(message(model="corp/gpt-4o-mini")).status, 200)
+        self.assertEqual(self.calls(), ["refreshed"])
+        for more in [(), ("--overwrite",)]:
+            self.assertIn("it was refreshed since, and a file never sets one back", apply(*more))
+        shown = self.box.admin("GET", "/api/providers/corp-u1").json()["connection"]["credential"]
+        self.assertEqual((shown["generation"], shown["kind"], shown["standing"]), (2, "token", "usable"))
+        self.assertEqual(self.box.chat(message(model="corp/gpt-4o-mini")).status, 200)
+
+
 class RefreshTests(CredentialCase):
     def test_32_refusals_at_once_are_one_refresh_and_32_answers(self):
         self.issue()

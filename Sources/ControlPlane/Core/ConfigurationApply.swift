@@ -77,9 +77,12 @@ public struct AppliedConfiguration: Sendable {
 }
 
 extension PlannedChange {
-  /// Whether it gives an account that is there a secret.
+  /// Whether it gives an account that is there a secret, or a provider a place for tokens: no field shows these.
   fileprivate var isCredential: Bool {
-    if case .account(.issueCredential)? = command { true } else { false }
+    switch command {
+    case .account(.issueCredential), .provider(.setOAuth): true
+    case _: false
+    }
   }
 }
 
@@ -118,7 +121,7 @@ extension ControlPlane {
           }
           let plan = try FilePlan(file, state, vault, known, overwrite: overwrite)
           first.withLock { if $0 == nil { $0 = plan } }
-          return Array(plan.merge.changes.prefix(Self.commandsPerBatch))
+          return plan.merge.changes.prefix(Self.commandsPerBatch).map { resealing($0) }
         }
       } catch let unread as FileMerge.Unread {
         reads += 1
@@ -138,6 +141,14 @@ extension ControlPlane {
         return plan.applied(file, outcome.state, events: events)
       }
     }
+  }
+
+  /// A provider's client keeps its secret where the file gives none.
+  private func resealing(_ change: Change) -> Change {
+    guard case .provider(.setOAuth(let id, let client?)) = change.command, client.secret != nil,
+      change.secret == nil
+    else { return change }
+    return Change(change.command, secret: clientSecret(of: id), provenance: change.provenance)
   }
 
   /// What applying the file would do to a configuration; writes nothing and blocks on the disk.

@@ -16,14 +16,15 @@ extension AdminService {
       identity: try fields.changedCredential("idToken", most: 16_384))
     let expiresAt = try Self.expiry(&fields, now: edge.now())
     try fields.finish()
-    let terms = CredentialTerms(
-      fingerprint: control.vault.fingerprint(material.encoded), kind: .token,
-      canRefresh: material.refresh != nil, expiresAt: expiresAt)
     let id = try Self.account(reference, control.state).id
     let outcome = try await control.execute(provenance: call.provenance) { state in
       guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
       try call.requireRevision(of: account)
-      var changes = [Change(.account(.issueCredential(id, terms)), secret: material.encoded)]
+      let whole = Self.whole(material, .token, before: control.held(id)?.material)
+      let terms = CredentialTerms(
+        fingerprint: control.vault.fingerprint(whole.encoded), kind: .token,
+        canRefresh: whole.refresh != nil, expiresAt: expiresAt)
+      var changes = [Change(.account(.issueCredential(id, terms)), secret: whole.encoded)]
       // What a call with the old one led to says nothing of the new one.
       if state.health[id]?.cooldown?.needsProof == true {
         changes += Self.endingCooldown(of: id, state)

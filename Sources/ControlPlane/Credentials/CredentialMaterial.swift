@@ -1,3 +1,5 @@
+import ConfigFile
+
 /// All that is kept of a credential: what is sent upstream, and what brings the next one.
 ///
 /// Sealed as one. Providers answer a refresh with some of it; what they leave out stays.
@@ -94,5 +96,14 @@ public struct CredentialMaterial: Sendable, Hashable {
     guard rest.isEmpty else { return nil }
     self.init(
       access: Secret(bytes: access), refresh: refresh, identity: identity, extra: extra)
+  }
+}
+
+extension Secret {
+  /// What a file gives, as it is sealed: a key, or an access token with its refresh token.
+  init(_ text: SecretText) {
+    self =
+      CredentialMaterial(access: Secret(text.revealed), refresh: text.refresh.map { Secret($0) })
+      .encoded
   }
 }

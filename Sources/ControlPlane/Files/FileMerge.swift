@@ -60,7 +60,7 @@ struct FileMerge: Sendable {
     _ rows: [PlannedChange], _ state: ControlState, _ book: WriterBook, overwrite: Bool
   ) throws {
     let all = rows.compactMap { row in
-      row.command.map { Change($0, secret: row.secret.map { Secret($0.revealed) }) }
+      row.command.map { Change($0, secret: row.secret.map { Secret($0) }) }
     }
     let wanted = try state.after(all.map(\.command))
     outcome = wanted
@@ -92,15 +92,27 @@ struct FileMerge: Sendable {
         unread.formUnion(error.streams)
       }
     }
+    var clients: Set<ProviderID> = []
+    for case .provider(.setOAuth(let id, let client)) in all.map(\.command) where !overwrite {
+      guard let old = state.providers[id],
+        let fold = book.fold(id.stream, at: state.revision(ofStream: id.stream)),
+        let writer = fold.writers["oauth"], writer.provenance.source != .file
+      else { continue }
+      clients.insert(id)
+      kept.append(
+        KeptElsewhere(
+          stream: id.stream, title: state.title(of: .provider(id)), field: "oauth",
+          log: old.oauth?.imageValue ?? .none, file: client?.imageValue ?? .none, writer: writer))
+    }
     guard unread.isEmpty else { throw Unread(streams: unread) }
     if overwrite { kept.removeAll { $0.field != "credential" } }
     guard !kept.isEmpty else { return }
     if !overwrite { changes = Self.chosen(all, choices, state) }
     changes.removeAll { change in
-      if case .account(.issueCredential(let id, _)) = change.command {
-        held.contains(id)
-      } else {
-        false
+      switch change.command {
+      case .account(.issueCredential(let id, _)): held.contains(id)
+      case .provider(.setOAuth(let id, _)): clients.contains(id)
+      case _: false
       }
     }
     let isMissing = kept.contains { $0.field == nil }
@@ -214,9 +226,12 @@ struct FileMerge: Sendable {
       case .all, nil: return [change]
       case .nothing: return []
       case .instead(let subject, let image):
-        // A credential is no field of the account: who issued the last one decides, see `issuer`.
+        // These are no fields that an image sets: who made the last one decides, see `init`.
         let own: [Change] =
-          if case .account(.issueCredential) = change.command { [change] } else { [] }
+          switch change.command {
+          case .account(.issueCredential), .provider(.setOAuth): [change]
+          case _: []
+          }
         guard made.insert(stream).inserted else { return own }
         return state.reversal(toward: [(subject, image)]).commands.map { Change($0) } + own
       }

@@ -199,7 +199,8 @@ extension AdminService {
     }
   }
 
-  private static func whole(
+  /// The next credential with what stays of the one before.
+  static func whole(
     _ material: CredentialMaterial, _ kind: Credential.Kind, before: CredentialMaterial?
   ) -> CredentialMaterial {
     guard let before, kind != .apiKey else { return material }

@@ -70,7 +70,9 @@ public struct OAuthClient: Sendable, Hashable {
   }
 
   /// The same with every URL as `BaseURL` writes it.
-  func checked() throws(Refusal) -> OAuthClient {
+  ///
+  /// - Throws: where a field is out of its bounds, or an URL leads elsewhere than to https or this machine.
+  public func checked() throws(Refusal) -> OAuthClient {
     try Bounds.identifier(kind, "oauth.kind")
     guard 1...256 ~= clientID.utf8.count, clientID.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
       throw .invalid(

@@ -47,7 +47,7 @@ public struct SupposedFile: Sendable, Hashable {
     let known = fingerprints(on: state)
     do throws(ConfigFault) {
       return try plan.changes(against: state) { secret in
-        known[secret] ?? Fingerprint(Array(SHA256.hash(data: Array(secret.utf8))))
+        known[secret] ?? Fingerprint(Array(SHA256.hash(data: Array(secret.revealed.utf8))))
       }.compactMap(\.command)
     } catch {
       // The file names what this configuration does not have, or has otherwise.
@@ -59,8 +59,8 @@ public struct SupposedFile: Sendable, Hashable {
   }
 
   /// Of the file's secrets, those that stand for what is there already.
-  private func fingerprints(on state: ControlState) -> [String: Fingerprint] {
-    var known: [String: Fingerprint] = [:]
+  private func fingerprints(on state: ControlState) -> [SecretText: Fingerprint] {
+    var known: [SecretText: Fingerprint] = [:]
     for provider in plan.providers {
       for account in provider.accounts {
         guard let secret = account.secret,
@@ -68,13 +68,13 @@ public struct SupposedFile: Sendable, Hashable {
             $0.provider == provider.id && $0.name == account.name
           }), let fingerprint = old.credential.fingerprint
         else { continue }
-        known[secret.revealed] = fingerprint
+        known[secret] = fingerprint
       }
     }
     for key in plan.keys {
       let old = state.keys.values.filter { $0.name == key.name }
         .min { ($0.status == .revoked ? 1 : 0, $0.id) < ($1.status == .revoked ? 1 : 0, $1.id) }
-      if let old { known[key.secret.revealed] = old.fingerprint }
+      if let old { known[key.secret] = old.fingerprint }
     }
     return known
   }
