@@ -32,6 +32,7 @@ struct BisectCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     try options.answer(
       Replay.bisect(
         log, predicate, from: from, to: to, now: LogOptions.now(),

@@ -75,6 +75,7 @@ struct BundleCommand: ParsableCommand {
     }
     let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     let query = try BundleQuery(
       from: from, to: to, request: request, isWithAddresses: withAddresses, keeping: keeps)
     try options.answer(

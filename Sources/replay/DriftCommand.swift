@@ -32,6 +32,7 @@ struct DriftCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     try options.answer(
       Replay.drift(
         log, from: from, to: to, stream: stream, now: LogOptions.now(),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EventStore
 import Inquiry
 
 /// A range of the log; shared by the verbs that look at one.
@@ -17,5 +18,16 @@ struct RangeOptions: ParsableArguments {
 
   func selectors() throws -> (from: Selector?, to: Selector?) {
     (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+  }
+
+  /// Says on standard error how many of the range's events have times outside of it: clocks are set, and what is
+  /// answered of positions counts them.
+  func note(in log: LogReader) throws {
+    let (from, to) = try selectors()
+    let count = try Replay.countOutside(log, from: from, to: to, now: LogOptions.now())
+    guard count > 0 else { return }
+    Terminal.error(
+      "replay: of the events between --from and --to \(count) have other times, as a clock was set or they came in out "
+        + "of order; they count too. Positions leave them out.\n")
   }
 }

@@ -66,6 +66,7 @@ struct ReportCommand: ParsableCommand {
       inTimePerMillion: try Objectives.perMillion(inTime, "in-time"),
       firstByteMicroseconds: UInt64(try Replay.length(firstByte, "first-byte")) / 1_000)
     let log = try options.open()
+    try range.note(in: log)
     let report = try Replay.report(
       log, ReportQuery(from: from, to: to, objectives: objectives), now: LogOptions.now(),
       progress: LogOptions.progress(of: log))

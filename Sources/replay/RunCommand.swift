@@ -46,6 +46,7 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     guard let range = try Replay.range(log, from: from, to: to, now: LogOptions.now()) else {
       throw InquiryFault(.notFound, "There is nothing in this range.")
     }
@@ -116,6 +117,7 @@ struct DecisionsCommand: ParsableCommand {
   func run() throws {
     let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     var stream = try RowStream(path: nil)
     let code = try Replay.decisions(
       log, from: from, to: to, now: LogOptions.now(), progress: LogOptions.progress(of: log)

@@ -31,21 +31,13 @@ struct VerifyCommand: ParsableCommand {
 
       EXAMPLES
         replay verify
-        replay verify --from -1d --json
+        replay verify --from -1d --no-views --json
         replay verify --anchor checkpoint-2026-11-20.note --public-key signalbox.pub
       """)
 
   @OptionGroup var options: LogOptions
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Where to begin; default: the log's beginning.", valueName: "selector"))
-  var from: String?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Where to end, inclusive; default: the log's end.", valueName: "selector"))
-  var to: String?
+  @OptionGroup var range: RangeOptions
 
   @Option(
     help: ArgumentHelp(
@@ -55,17 +47,23 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: KeyArgument.help)
   var publicKey: [KeyArgument] = []
 
+  @Flag(
+    help: "Leave out the views, for which the log is read from its beginning, whatever the range.")
+  var noViews = false
+
   func run() throws {
     let anchors = try anchor.map { path in
       let text = try InputFile.text(path, limit: CheckpointNote.bytesMax)
       return (name: path, note: try CheckpointNote(text, name: path))
     }
     let keys = try publicKey.map { try $0.key() }
-    let (first, last) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let (from, to) = try range.selectors()
     let log = try options.open()
+    try range.note(in: log)
     try options.answer(
       Replay.verify(
-        log, from: first, to: last, anchors: anchors, keys: keys, now: LogOptions.now(),
+        log, from: from, to: to, anchors: anchors, keys: keys, isWithViews: !noViews,
+        now: LogOptions.now(),
         progress: LogOptions.progress(of: log)))
   }
 }

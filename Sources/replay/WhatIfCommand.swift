@@ -71,6 +71,7 @@ struct WhatIfCommand: ParsableCommand {
     for text in set { suppositions.append(try Supposition.set(text)) }
     for text in remove { suppositions.append(try Supposition.remove(text)) }
     let log = try options.open()
+    try range.note(in: log)
     try options.answer(
       Replay.whatIf(
         log, suppositions, from: from, to: to, now: LogOptions.now(),

@@ -153,4 +153,82 @@ import Testing
     }
     #expect(error.code == .notAStore)
   }
+
+  /// The log, closed, with the byte turned over that makes exactly these positions unreadable.
+  private func damage(_ log: TestLog, only position: UInt64) throws {
+    try log.close()
+    let segment = try #require(try log.reader().segments.first)
+    let url = URL(fileURLWithPath: segment.path)
+    let whole = try Data(contentsOf: url)
+    for offset in stride(from: Int(segment.bytes) - 16, to: 0, by: -64) {
+      var bytes = whole
+      bytes[offset] ^= 0x10
+      try bytes.write(to: url)
+      let gaps = try log.reader().damage()
+      if gaps.map(\.first) == [Position(position)], gaps[0].last == Position(position) { return }
+    }
+    Issue.record("no byte damages position \(position) alone")
+  }
+
+  private func alias(_ target: String) -> Command {
+    .alias(.set(name: "fast", target: target, allowUnresolved: true))
+  }
+
+  @Test func `blame and history do not pass over an edit that may be hidden by damage`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.run([alias("p/m")])
+    let known = log.last
+    try log.run([alias("p/new")])
+    let lost = log.last
+    try log.run([.alias(.set(name: "other", target: "p/m", allowUnresolved: false))])
+    try damage(log, only: lost)
+    let reader = try log.reader()
+    let blame = try Replay.blame(reader, "alias/fast", now: TestLog.now)
+    #expect(blame.exitCode == .damaged && blame.gaps.map(\.first) == [Position(lost)])
+    #expect(blame.text.contains("\ngap       damaged: position \(lost)"))
+    let history = try Replay.history(reader, of: "alias/fast", limit: 5)
+    #expect(history.exitCode == .damaged && history.gaps == blame.gaps)
+    // Up to before the damage nothing is hidden, and behind it nothing of this stream.
+    for (stream, at) in [("alias/fast", known), ("alias/other", log.last)] {
+      let blame = try Replay.blame(
+        reader, stream, at: .position(at, epoch: nil), now: TestLog.now)
+      #expect(blame.exitCode == .same && blame.gaps.isEmpty)
+    }
+    #expect(try Replay.history(reader, of: "alias/other", limit: 5).exitCode == .same)
+    // Of a stream that has nothing readable nobody can say that it is not there.
+    for question in [
+      { _ = try Replay.blame(reader, "alias/nobody", now: TestLog.now) },
+      { _ = try Replay.history(reader, of: "alias/nobody", limit: 5) },
+    ] {
+      let fault = try #require(throws: InquiryFault.self) { try question() }
+      #expect(fault.code == .damaged, "\(fault)")
+    }
+  }
+
+  @Test func `a bundle may begin directly behind a hole`() throws {
+    let log = try TestLog.story()
+    let hole: UInt64 = 12
+    try damage(log, only: hole)
+    let reader = try log.reader()
+    func selector(_ position: UInt64) -> Selector { .position(position, epoch: nil) }
+    let path = log.directory + "/behind.bundle"
+    let made = try Replay.bundle(
+      reader, BundleQuery(from: selector(hole + 1)), to: path, now: TestLog.now)
+    #expect(made.facts.first == Position(hole + 1) && !made.facts.isHistoryWhole)
+    let bundle = try LogReader.open(bundle: path)
+    let verdict = try Replay.verify(bundle, now: TestLog.now)
+    #expect(verdict.isWhole && verdict.integrity.chain == made.facts.chain)
+    // The same chain as the log has.
+    #expect(try reader.chainValue(at: Position(log.last)) == made.facts.chain)
+    // In the hole, and over it, there is none.
+    for first in [hole, hole - 1] {
+      let fault = try #require(throws: InquiryFault.self) {
+        try Replay.bundle(
+          reader, BundleQuery(from: selector(first)), to: log.directory + "/over.bundle",
+          now: TestLog.now)
+      }
+      #expect(fault.code == .damaged, "\(fault)")
+    }
+  }
 }

@@ -191,6 +191,7 @@ import Testing
     // Never known, and like one that is.
     var found = try refuse(log, 1, "mm", 404, "model_not_found")
     #expect(found.names.map(\.last) == [nil] && found.names[0].isWhole)
+    #expect(found.names[0].near == ["p/m"])
     #expect(found.resolution?.step == .nothing && found.sent == nil)
     // An alias that was removed, between other edits.
     try log.run([

@@ -104,7 +104,7 @@ struct RequestLog: Sendable {
     var end = min(before.map { $0 - 1 } ?? .max, reader.last.rawValue)
     if let until = filter.until {
       // What is later all the same is passed over one by one.
-      end = min(end, try reader.searchEnd(before: until.rawValue).rawValue)
+      end = min(end, try reader.lastPosition(before: until.rawValue).rawValue)
     }
     let begin =
       try filter.since.map { try reader.firstPosition(atOrAfter: $0.rawValue).rawValue } ?? 1

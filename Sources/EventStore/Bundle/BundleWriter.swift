@@ -60,6 +60,19 @@ extension LogReader {
     }
   }
 
+  /// The chain before a position: behind the event before it, or as its own block says where that cannot be read.
+  private func chain(before first: Position) throws(StoreError) -> Digest {
+    do throws(StoreError) {
+      return try chainValue(at: Position(first.rawValue - 1))
+    } catch {
+      guard error.code == .damaged, bundle == nil,
+        let header = try blocks.block(holding: first.rawValue)?.header,
+        header.first == first.rawValue
+      else { throw error }
+      return header.chainBefore
+    }
+  }
+
   /// Writes a bundle into an empty file.
   package func writeBundle(
     _ plan: BundlePlan, to file: any DiskFile, progress: ((Position) -> Void)? = nil
@@ -79,7 +92,7 @@ extension LogReader {
     var header = BundleHeader(
       storeID: storeID,
       facts: BundleFacts(
-        base: base, first: first, last: last, chainBefore: try chainValue(at: base),
+        base: base, first: first, last: last, chainBefore: try chain(before: first),
         chain: try chainValue(at: last), isHistoryWhole: plan.isHistoryWhole,
         isMinimised: plan.isMinimised, note: plan.note))
     // For a few events it would be longer than they are.

@@ -110,6 +110,22 @@ final class BlockReader: Sendable {
     return header
   }
 
+  /// Between which times the events of a block lie, by its header alone; nil if that cannot be read, or stands elsewhere
+  /// by now.
+  func times(of place: LogIndex.Place) throws(StoreError) -> ClosedRange<Int64>? {
+    guard let file = try file(place) else { return nil }
+    let buffer = RawBuffer(capacity: BlockHeader.bytes)
+    buffer.count = try file.read(
+      into: UnsafeMutableRawBufferPointer(rebasing: buffer.storage[..<BlockHeader.bytes]),
+      at: place.offset)
+    do throws(RuleBroken) {
+      let header = try header(place, buffer.bytes)
+      return header.minTime <= header.maxTime ? header.minTime...header.maxTime : nil
+    } catch {
+      return nil
+    }
+  }
+
   private func decode(
     _ place: LogIndex.Place, _ bytes: UnsafeRawBufferPointer
   ) -> Result<DecodedBlock, RuleBroken> {

@@ -480,6 +480,65 @@ package final class LogIndex: Sendable {
     }
   }
 
+  /// A block that may hold a wanted time, and where to look on if it does not, or there is none.
+  typealias TimeStep = (place: Place?, next: UInt64)
+
+  /// The last block at or before `position` that may hold an event at or before `time`; nil: there is nothing there.
+  func step(
+    atOrBefore position: UInt64, atOrBeforeTime time: Int64
+  ) throws(StoreError) -> TimeStep? {
+    try asking { () throws(Fault) in
+      let (step, onDisk) = state.withLock { state -> (TimeStep?, Segment?) in
+        let segment = state.segments.last {
+          $0.header.first <= position && $0.last >= $0.header.first
+        }
+        guard let segment else { return (nil, nil) }
+        guard let tables = segment.tables else { return (nil, segment) }
+        let end = firstIndex(tables.blocks.count) { tables.blocks[$0].first > position }
+        guard let found = (0..<end).last(where: { tables.times[$0].lowerBound <= time }) else {
+          return ((nil, segment.header.first - 1), nil)
+        }
+        let block = tables.blocks[found]
+        return ((Self.place(segment, block), block.first - 1), nil)
+      }
+      guard let segment = onDisk, let file = segment.index else { return step }
+      guard file.index.minTime <= time else { return (nil, segment.header.first - 1) }
+      let entries = try blocks(segment.header, file, try opened(file)).entries
+      let end = firstIndex(entries.count) { entries[$0].first > position }
+      guard end > 0 else { return (nil, segment.header.first - 1) }
+      return (Self.place(segment, entries[end - 1]), entries[end - 1].first - 1)
+    }
+  }
+
+  /// The first block at or behind `position` that may hold an event outside of `times`; nil: there is nothing there.
+  func step(
+    atOrAfter position: UInt64, outside times: ClosedRange<Int64>
+  ) throws(StoreError) -> TimeStep? {
+    try asking { () throws(Fault) in
+      let (step, onDisk) = state.withLock { state -> (TimeStep?, Segment?) in
+        guard let segment = state.segments.first(where: { $0.last >= position }) else {
+          return (nil, nil)
+        }
+        guard let tables = segment.tables else { return (nil, segment) }
+        let first = firstIndex(tables.blocks.count) { tables.blocks[$0].last >= position }
+        let found = (first..<tables.blocks.count).first {
+          tables.times[$0].clamped(to: times) != tables.times[$0]
+        }
+        guard let found else { return ((nil, segment.last + 1), nil) }
+        let block = tables.blocks[found]
+        return ((Self.place(segment, block), block.last + 1), nil)
+      }
+      guard let segment = onDisk, let file = segment.index else { return step }
+      if times.contains(file.index.minTime), times.contains(file.index.maxTime) {
+        return (nil, segment.last + 1)
+      }
+      let entries = try blocks(segment.header, file, try opened(file)).entries
+      let first = firstIndex(entries.count) { entries[$0].last >= position }
+      guard first < entries.count else { return (nil, segment.last + 1) }
+      return (Self.place(segment, entries[first]), entries[first].last + 1)
+    }
+  }
+
   private static func place(_ segment: Segment, _ entry: BlockEntry) -> Place {
     Place(
       path: segment.path, generation: segment.generation, header: segment.header,

@@ -8,6 +8,8 @@ struct SegmentTables {
   }
 
   var blocks: ContiguousArray<LogIndex.BlockEntry> = []
+  /// The least and the greatest time in each block.
+  private(set) var times: ContiguousArray<ClosedRange<Int64>> = []
   /// How many events stand before each block: the number of its first one.
   private var eventsBefore: ContiguousArray<UInt32> = []
   private var events: UInt32 = 0
@@ -24,6 +26,7 @@ struct SegmentTables {
       LogIndex.BlockEntry(
         first: header.first, latestTime: max(blocks.last?.latestTime ?? .min, header.maxTime),
         offset: offset, count: header.count, extent: UInt32(header.extent)))
+    times.append(min(header.minTime, header.maxTime)...header.maxTime)
     greatestID = max(greatestID, content.greatestID)
     eventsBefore.append(events)
     for (index, hash) in content.idHashes.enumerated() {

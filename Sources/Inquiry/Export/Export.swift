@@ -34,6 +34,8 @@ public struct ExportSummary: Sendable, Hashable {
   public var last: Position
   /// By table.
   public var rows: [ExportTable: UInt64] = [:]
+  /// Events between, left out as their times lie outside of the times asked for: a clock was set.
+  public var outside: UInt64 = 0
   /// Events whose bytes are not what their kind says: they are rows of `events`, without fields.
   public var unreadable: UInt64 = 0
   /// Damaged ranges within.
@@ -51,6 +53,9 @@ public struct ExportSummary: Sendable, Hashable {
       }
     }
     if rows.values.allSatisfy({ $0 == 0 }) { out += "Nothing to write. \(coverage.text)\n" }
+    if outside > 0 {
+      out += "left out  \(Shown.count(outside, "event")) between, of other times: a clock was set\n"
+    }
     for gap in gaps { out += "gap  \(gap.text)\n" }
     if unreadable > 0 { out += "\(Shown.count(unreadable, "event")) cannot be decoded\n" }
     return out
@@ -72,6 +77,7 @@ extension Replay {
     var summary = ExportSummary(coverage: try LogCoverage(log), first: first, last: last)
     for table in query.tables { summary.rows[table] = 0 }
     guard first <= last || last >= end else { return summary }
+    let times = EventTimes(from: query.from, to: query.to, now: now)
     let wantsEvents = query.tables.contains(.events)
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(first.rawValue - 1))
     // To the log's end: bytes behind the last readable event are part of the range.
@@ -86,6 +92,11 @@ extension Replay {
         guard stored.position <= last else { return }
         let isRelevant = ConfigurationFold.isRelevant(stored.kind)
         guard stored.position >= first else {
+          if isRelevant { fold.apply(Entry(stored)) }
+          return
+        }
+        guard times.contains(UnixNanoseconds(stored.time)) else {
+          summary.outside += 1
           if isRelevant { fold.apply(Entry(stored)) }
           return
         }

@@ -31,6 +31,22 @@ extension Replay {
     return min(found, first)
   }
 
+  /// How many events between two selectors have times that they leave out.
+  ///
+  /// All events with the times asked for stand between their positions; where a clock was set others do too.
+  public static func countOutside(
+    _ log: LogReader, from: Selector?, to: Selector?, now: UnixNanoseconds
+  ) throws(InquiryFault) -> UInt64 {
+    let times = EventTimes(from: from, to: to, now: now)
+    guard times.isLimited, times.first <= times.last,
+      let range = try range(log, from: from, to: to, now: now)
+    else { return 0 }
+    return try reading { () throws(StoreError) in
+      try log.count(
+        from: range.lowerBound, through: range.upperBound, outside: times.first...times.last)
+    }
+  }
+
   /// The same as its ends; the first one is greater than the last if there is nothing between.
   static func bounds(
     of log: LogReader, from: Selector?, to: Selector?, now: UnixNanoseconds
@@ -40,4 +56,20 @@ extension Replay {
       min(try to?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
     )
   }
+}
+
+/// The times of a range that is given by times; positions limit none.
+struct EventTimes: Hashable {
+  var first: Int64
+  var last: Int64
+
+  init(from: Selector?, to: Selector?, now: UnixNanoseconds) {
+    first = from?.time(now: now)?.rawValue ?? .min
+    last = to?.time(now: now)?.rawValue ?? .max
+  }
+
+  var isLimited: Bool { first > .min || last < .max }
+
+  /// False also of all times, where the last one is before the first.
+  func contains(_ time: UnixNanoseconds) -> Bool { first <= time.rawValue && time.rawValue <= last }
 }

@@ -76,7 +76,9 @@ extension Selector {
 
   /// The position meant: the first of the range for `.from`, the last for `.to`.
   ///
-  /// May lie beyond the log's end or be 0; ranges are cut by the caller.
+  /// Of a time that is the first event at or after it, or the last one at or before it: clocks are set, and all events with
+  /// the times of a range lie in it, others perhaps too. May lie beyond the log's end or be 0; ranges are cut by the
+  /// caller.
   func resolve(
     in log: LogReader, now: UnixNanoseconds, edge: Edge
   ) throws(InquiryFault) -> Position {
@@ -122,12 +124,7 @@ extension Selector {
     case .from:
       return try reading { () throws(StoreError) in try log.firstPosition(atOrAfter: time) }
     case .to:
-      guard time < Int64.max else { return log.last }
-      // The last event not later than `time`.
-      let after = try reading { () throws(StoreError) in
-        try log.firstPosition(atOrAfter: time + 1)
-      }
-      return Position(after.rawValue == 0 ? 0 : after.rawValue - 1)
+      return try reading { () throws(StoreError) in try log.lastPosition(atOrBefore: time) }
     }
   }
 }

@@ -27,9 +27,11 @@ public struct BlameReport: InquiryReport, Hashable {
   public var rows: [Row]
   /// Events of the stream that cannot be read.
   public var unreadable: UInt64
+  /// Damaged ranges behind the last event of the stream that can be read: another one may stand there.
+  public var gaps: [LogGap]
 
-  /// 3 if an event of the stream cannot be read.
-  public var exitCode: ExitCode { unreadable > 0 ? .damaged : .same }
+  /// 3 if an event of the stream cannot be read, or that cannot be ruled out.
+  public var exitCode: ExitCode { unreadable > 0 || !gaps.isEmpty ? .damaged : .same }
 }
 
 extension Replay {
@@ -51,14 +53,19 @@ extension Replay {
           + "`alias/fast`, `account/<id>`, `provider/<id>`, `key/<id>`, `settings`, and a field of it if only "
           + "that is wanted: `account/<id>.priority`.")
     }
-    _ = try lastRevision(of: stream, in: log)
+    try requireStream(stream, in: log)
     var fold = StreamFold(subject)
     var earlier: [String: (value: Image.Value, writer: StreamFold.Writer?)] = [:]
     var (revision, read): (UInt64, UInt64) = (0, 0)
+    var position = Position.origin
+    var next: StoredEvent?
     try reading { () throws(StoreError) in
       try log.forwards(ofStream: stream, from: Revision(1)) { stored in
-        guard stored.position <= last else { return false }
-        revision = stored.revision.rawValue
+        guard stored.position <= last else {
+          next = stored
+          return false
+        }
+        (revision, position) = (stored.revision.rawValue, stored.position)
         guard let recorded = Entry(stored).recorded else { return true }
         read += 1
         let writers = fold.writers
@@ -68,7 +75,20 @@ extension Replay {
         return true
       }
     }
+    let known = next.map { $0.revision.rawValue - 1 } ?? log.revision(of: stream).rawValue
+    let gaps = try gaps(
+      behind: position,
+      through: next == nil && last >= log.last ? nil : min(last, next?.position ?? last),
+      isMissing: known > revision, in: log)
+    if !gaps.isEmpty { revision = max(revision, known) }
+    guard read > 0 || revision == 0 else {
+      throw InquiryFault(
+        .damaged,
+        "None of the \(Shown.count(revision, "event")) of `\(Shown.text(stream))` can be read"
+          + (gaps.first.map { ": \($0.text)" } ?? "") + ".")
+    }
     guard revision > 0 else {
+      try refuseIfDamaged("an event of `\(Shown.text(stream))` up to there", behind: nil, in: log)
       throw InquiryFault(
         .notFound,
         "`\(Shown.text(stream))` had no event yet at that moment. \(try LogCoverage(log).text)")
@@ -95,7 +115,7 @@ extension Replay {
         }
       },
       // What a minimised bundle leaves out is not damaged.
-      unreadable: log.bundle?.isMinimised == true ? 0 : revision - read)
+      unreadable: log.bundle?.isMinimised == true ? 0 : revision - read, gaps: gaps)
   }
 
   /// A stream's name may hold dots: what is a stream as it stands is one.
@@ -112,6 +132,7 @@ extension BlameReport {
   public var text: String {
     var out = "stream    \(Shown.text(stream)), revision \(revision)\n"
     if unreadable > 0 { out += "damaged   \(Shown.count(unreadable, "event")) cannot be read\n" }
+    for gap in gaps { out += "gap       \(gap.text): what stands there may be of it\n" }
     if let removed { out += "removed   \(removed.text)\n" }
     guard !rows.isEmpty else { return out }
     var table = TextTable("field", "value", "since", "by", "via", "before")
@@ -139,6 +160,7 @@ extension BlameReport {
               .init("beforeSince", row.beforeSince?.json ?? .null),
             ])
           })), .init("unreadable", .count(unreadable)),
+      .init("gaps", .array(gaps.map(\.json))),
     ])
   }
 }

@@ -139,7 +139,7 @@ private final class EventReading {
       first = max(first, try log.firstPosition(atOrAfter: from.rawValue).rawValue)
     }
     if let to = filter.to {
-      last = min(last, try log.searchEnd(before: to.rawValue).rawValue)
+      last = min(last, try log.lastPosition(before: to.rawValue).rawValue)
     }
     guard first <= last else { return page }
     if let stream = filter.stream, stream != requestStream {

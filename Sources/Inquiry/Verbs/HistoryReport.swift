@@ -5,9 +5,11 @@ public import EventStore
 public struct HistoryReport: InquiryReport, Hashable {
   /// The page.
   public var history: StreamHistory
+  /// Damaged ranges behind the newest event that can be read, if the page begins with that: another one may stand there.
+  public var gaps: [LogGap]
 
-  /// 3 if an event of the page cannot be read.
-  public var exitCode: ExitCode { history.missing > 0 ? .damaged : .same }
+  /// 3 if an event of the page cannot be read, or that cannot be ruled out.
+  public var exitCode: ExitCode { history.missing > 0 || !gaps.isEmpty ? .damaged : .same }
 }
 
 extension Replay {
@@ -17,7 +19,18 @@ extension Replay {
   public static func history(
     _ log: LogReader, of stream: String, before: UInt64? = nil, limit: Int
   ) throws(InquiryFault) -> HistoryReport {
-    HistoryReport(history: try history(of: stream, in: log, before: before, limit: limit))
+    try requireStream(stream, in: log)
+    let history = try history(of: stream, in: log, before: before, limit: limit)
+    var gaps: [LogGap] = []
+    if before == nil {
+      let newest = try history.steps.first.map { (step) throws(InquiryFault) in
+        try reading { () throws(StoreError) in try log.position(of: EventID(step.id)) }
+      }
+      gaps = try Self.gaps(
+        behind: (newest ?? nil) ?? .origin, through: nil,
+        isMissing: history.steps.first?.revision != history.revision, in: log)
+    }
+    return HistoryReport(history: history, gaps: gaps)
   }
 }
 
@@ -28,6 +41,7 @@ extension HistoryReport {
     if history.missing > 0 {
       out += "damaged   \(Shown.count(history.missing, "event")) cannot be read\n"
     }
+    for gap in gaps { out += "gap       \(gap.text): what stands there may be of it\n" }
     for step in history.steps {
       out += "\n\(step.revision)  \(step.place)  \(rfc3339(step.time))  \(Shown.text(step.kind))"
       if let provenance = step.provenance {
@@ -52,7 +66,7 @@ extension HistoryReport {
     .object([
       .init("replay", .text("history")), .init("stream", .text(history.stream)),
       .init("revision", .count(history.revision)), .init("missing", .count(history.missing)),
-      .init("oldest", .count(history.oldest)),
+      .init("oldest", .count(history.oldest)), .init("gaps", .array(gaps.map(\.json))),
       .init(
         "events",
         .array(

@@ -17,6 +17,8 @@ public struct WindowReport: InquiryReport, Hashable {
   public var lastRead: LogCoverage.Moment?
   /// Events in the range, before the filter.
   public var eventsInRange: UInt64
+  /// Events of those positions that are left out, as their times lie outside of the times asked for: a clock was set.
+  public var eventsOutside: UInt64 = 0
   /// Damaged ranges within the window.
   public var gaps: [LogGap]
   /// Damaged ranges before it: names and old values may be missing.
@@ -115,6 +117,7 @@ extension Replay {
     guard report.first <= report.last || isToEnd else { return report }
 
     let (from, through) = (report.first, report.last)
+    let times = EventTimes(from: query.from, to: query.to, now: now)
     try report.prepare(log, query, now, progress)
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
     var atBegin: ControlState?
@@ -143,6 +146,10 @@ extension Replay {
         let before = fold.state
         if atBegin == nil { atBegin = before }
         fold.apply(entry)
+        guard times.contains(entry.time) else {
+          report.eventsOutside += 1
+          return
+        }
         report.unrecorded.apply(entry.recorded?.event)
         try report.take(entry, before, fold.state, query)
       }
@@ -196,6 +203,10 @@ extension WindowReport {
     } else {
       out += "window    no events\n"
     }
+    if eventsOutside > 0 {
+      out +=
+        "outside   \(Shown.count(eventsOutside, "event")) between, of other times: left out, a clock was set\n"
+    }
     if gaps.isEmpty {
       out += "gaps      none\n"
     } else {
@@ -248,7 +259,7 @@ extension WindowReport {
             .init("firstTime", .text(firstRead.map { rfc3339($0.time) })),
             .init("lastTime", .text(lastRead.map { rfc3339($0.time) })),
             .init("epochs", .array(epochs.map { .count($0) })),
-            .init("events", .count(eventsInRange)),
+            .init("events", .count(eventsInRange)), .init("outside", .count(eventsOutside)),
           ])),
         .init("gaps", .array(gaps.map(\.json))), .init("gapsBefore", .count(gapsBefore)),
         .init("unrecorded", unrecorded.json),

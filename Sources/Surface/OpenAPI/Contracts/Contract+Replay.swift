@@ -45,6 +45,11 @@ extension Contract {
               .field("lastAt", Schema.place.orNull), .field("firstTime", Schema.time.orNull),
               .field("lastTime", Schema.time.orNull), .field("epochs", .array(of: .count)),
               .field("events", .count),
+              .field(
+                "outside",
+                Schema.count.described(
+                  "Events between that are left out, as their times are not the window's: a clock was set."
+                )),
             ])),
           .field("gaps", .array(of: .logGap)), .field("gapsBefore", .count),
           .field(
@@ -222,6 +227,11 @@ extension Contract {
                 .field("field", .string), .field("value", .any), .field("since", .streamChange),
                 .field("before", .any), .field("beforeSince", Schema.streamChange.orNull),
               ]))), .field("unreadable", .count),
+          .field(
+            "gaps",
+            Schema.array(of: .logGap).described(
+              "Damaged ranges behind the last readable event of the stream: another one may stand there."
+            )),
         ])
     ], errors: [.notFound, .logUnreadable, .overloaded])
 
