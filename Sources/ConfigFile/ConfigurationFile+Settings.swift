@@ -26,7 +26,28 @@ extension ConfigurationFile {
       stickyRoundRobinLimit: try fields.number("sticky-round-robin-limit").map(UInt32.init),
       maxAttempts: try fields.number("max-attempts").map(UInt32.init),
       requestTimeoutSeconds: try fields.number("request-timeout-seconds").map(UInt32.init),
-      trustedProxies: try trustedProxies(fields))
+      trustedProxies: try trustedProxies(fields), sync: try sync(fields),
+      cloudToken: try fields.secret("cloud-token", for: .upstream))
+  }
+
+  private static func sync(_ fields: Fields) throws(ConfigFault) -> SettingsEvent.SyncChanged {
+    var wanted = SettingsEvent.SyncChanged(
+      cloudURL: try fields.text("cloud-url", max: 512),
+      machineID: try fields.text("machine-id", max: 128),
+      syncSecrets: try fields.flag("sync-secrets"),
+      intervalSeconds: try fields.number("sync-interval-seconds").map(UInt32.init))
+    if let name = try fields.text("cloud-protocol", max: 64) {
+      wanted.cloudProtocol = SyncProtocol(name: name)
+      if wanted.cloudProtocol == nil {
+        throw ConfigFault(
+          .invalidValue, line: fields.line(of: "cloud-protocol"),
+          path: fields.child("cloud-protocol"),
+          "There is no protocol \(Fields.shown(name)).",
+          remedy: "Write \(SyncProtocol.allCases.map { "`\($0.name)`" }.joined(separator: " or "))."
+        )
+      }
+    }
+    return wanted
   }
 
   private static func trustedProxies(_ fields: Fields) throws(ConfigFault) -> [String]? {

@@ -38,7 +38,10 @@ extension ConfigurationPlan {
     out.append(contentsOf: impliedOrganisations(state))
     for key in keys { out += try key.changes(state, accounts, &ids, fingerprint).at(key.path) }
     if let settings {
-      let further = [settings.routingChange(state), settings.proxiesChange(state)]
+      let further = [
+        settings.routingChange(state), settings.proxiesChange(state), settings.syncChange(state),
+        settings.tokenChange(state, fingerprint),
+      ]
       let rows = [settings.change(state)] + further.compactMap(\.self)
       out += Differences.merged(rows).at("settings")
     }

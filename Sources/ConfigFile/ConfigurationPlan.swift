@@ -203,5 +203,9 @@ public struct ConfigurationPlan: Sendable, Hashable {
     public var requestTimeoutSeconds: UInt32?
     /// Addresses or `address/bits`; all of them.
     public var trustedProxies: [String]?
+    /// What is exchanged with another system, and how; only what is given.
+    public var sync = SettingsEvent.SyncChanged()
+    /// Shown to that system.
+    public var cloudToken: SecretText?
   }
 }

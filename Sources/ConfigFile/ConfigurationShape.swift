@@ -287,11 +287,19 @@ extension ConfigurationShape {
       .init(
         "trusted-proxies", "list of texts", "`[]`",
         "Addresses, or `address/bits`, whose forwarded headers are believed: at most 64."),
+      .init(
+        "cloud-url", "text", "none",
+        "The system to exchange with: https, or http to this machine."),
+      .init("cloud-protocol", "text", "`signalbox`", "What it speaks: `signalbox` or `9router`."),
+      .init("cloud-token", "text, secret", "none", "Shown to that system."),
+      .init(
+        "machine-id", "text", "none", "This node's name at a system that speaks `9router`."),
+      .init(
+        "sync-secrets", "true or false", "`false`",
+        "Whether tokens are told to a system that speaks `9router`, and taken from it."),
+      .init("sync-interval-seconds", "`300`", "Between two exchanges.", 10...86_400),
     ],
-    unbuilt: [
-      "failover-threshold", "record-bodies", "cloud-url",
-      "cloud-token", "cloud-protocol", "machine-id", "sync-secrets", "sync-interval-seconds",
-    ])
+    unbuilt: ["failover-threshold", "record-bodies"])
 
   private init(_ path: String, _ fields: [Field], unbuilt: [String] = []) {
     self.path = path

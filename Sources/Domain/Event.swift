@@ -14,6 +14,7 @@ public enum Event: Sendable, Hashable {
   case pricing(PricingEvent)
   case access(AccessEvent)
   case sync(SyncEvent)
+  case syncToken(SyncTokenEvent)
   case request(RequestEvent)
   case gateway(GatewayEvent)
 }

@@ -77,6 +77,18 @@ public struct NodeID: RawRepresentable, Hashable, Comparable, Sendable {
   public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
+/// A token that another node shows when it exchanges with this one, by its public id: 1…32 of `a-z A-Z 0-9`.
+public struct SyncTokenID: RawRepresentable, Hashable, Comparable, Sendable {
+  /// The text itself.
+  public let rawValue: String
+  /// Wraps the raw value as it is.
+  public init(rawValue: String) { self.rawValue = rawValue }
+  /// Wraps the raw value as it is.
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+  /// In the order of the raw values.
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
 /// A request's id as the gateway minted it (UUIDv7).
 public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
   /// The 128 bits, big-endian in records and texts.

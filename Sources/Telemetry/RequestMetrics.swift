@@ -427,7 +427,7 @@ public struct RequestMetrics: Sendable {
     case .health(.tested(let fact)):
       let key = Test(account: accounts.number(of: fact.account.rawValue), isValid: fact.isValid)
       tests.add(1, to: key)
-    case .health, .access, .sync: break
+    case .health, .access, .sync, .syncToken: break
     case .credential(.refreshed(let fact)): count(fact.account, .refreshed)
     case .credential(.refreshRejected(let fact)): count(fact.account, .rejected)
     case .credential(.refreshFailed(let fact)):

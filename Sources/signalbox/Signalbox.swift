@@ -56,7 +56,7 @@ struct Signalbox: AsyncParsableCommand {
       ServeCommand.self, ApplyCommand.self, ProvidersCommand.self, AccountsCommand.self,
       ModelsCommand.self, BackendsCommand.self, AliasCommand.self, ComboCommand.self,
       PoliciesCommand.self, OrganisationsCommand.self, KeysCommand.self, PricingCommand.self,
-      SettingsCommand.self, AdminCommand.self,
+      SettingsCommand.self, SyncCommand.self, AdminCommand.self,
       HistoryCommand.self, RevertCommand.self, RestoreConfigCommand.self, DriftCommand.self,
       CheckpointCommand.self,
       RebuildCommand.self, AcceptLossCommand.self,

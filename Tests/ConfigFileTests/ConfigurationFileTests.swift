@@ -18,7 +18,9 @@ private let whole = """
   aliases: {fast: m/gpt-4o-mini, text: "$${NOT}-${A}"}
   settings:
     {fallback-strategy: round-robin, sticky-round-robin-limit: 5, max-attempts: 4, request-timeout-seconds: 90,
-     force-model-prefix: false, require-api-key: true, max-body-bytes: 1048576}
+     force-model-prefix: false, require-api-key: true, max-body-bytes: 1048576,
+     cloud-url: "https://b.example", cloud-protocol: 9router, cloud-token: "${CLIENT_KEY}-t", machine-id: m-1,
+     sync-secrets: true, sync-interval-seconds: 60}
   """
 
 private let environment = [
@@ -56,6 +58,12 @@ private let environment = [
     #expect(settings.maxBodyBytes == 1_048_576)
     #expect(settings.stickyRoundRobinLimit == 5 && settings.maxAttempts == 4)
     #expect(settings.requestTimeoutSeconds == 90)
+    #expect(
+      settings.sync
+        == .init(
+          cloudURL: "https://b.example", cloudProtocol: .nineRouter, machineID: "m-1",
+          syncSecrets: true, intervalSeconds: 60))
+    #expect(settings.cloudToken?.revealed == "sk-client-t")
   }
 
   @Test func `a variable's content never becomes YAML and an escape stays text`() throws {
@@ -125,7 +133,15 @@ private let environment = [
       "settings: {sticky-round-robin-limit: 0}", .invalidValue, 1,
       "settings.sticky-round-robin-limit", "10000"),
     .init("settings: {max-attempts: 65}", .invalidValue, 1, "settings.max-attempts", "64"),
-    .init("settings: {cloud-token: sk-x}", .notBuilt, 1, "settings.cloud-token", "cloud-token"),
+    .init(
+      "settings: {record-bodies: true}", .notBuilt, 1, "settings.record-bodies", "record-bodies"),
+    .init(
+      "settings: {cloud-protocol: gossip}", .invalidValue, 1, "settings.cloud-protocol", "`gossip`",
+      "`signalbox` or `9router`"),
+    .init(
+      "settings: {sync-interval-seconds: 9}", .invalidValue, 1, "settings.sync-interval-seconds",
+      "86400"),
+    .init("settings: {cloud-token: \"\"}", .invalidValue, 1, "settings.cloud-token", "empty"),
     // Unknown and missing fields.
     .init("provider: []", .unknownField, 1, "", "`provider`", "Did you mean `providers`"),
     .init("settings:\n  requireApiKey: true", .unknownField, 2, "settings", "`require-api-key`"),

@@ -87,6 +87,8 @@ import Testing
     "client-secret": "corp-client-number-1", "scopes": "[s]", "encoding": "json",
     "refresh-lead": "1m", "family": "per-client", "spacing": "1s",
     "access-token": "at-number-1", "refresh-token": "rt-number-1",
+    "cloud-url": "'https://h'", "cloud-protocol": "9router", "cloud-token": "token-number-1",
+    "machine-id": "m", "sync-secrets": "true",
     "remove": "{aliases: [gone]}", "accounts": "[{name: c}]", "weight": "5", "providers": "[]",
   ]
 

@@ -96,6 +96,29 @@ struct FileMergeTests {
     }
   }
 
+  @Test func `a file sets the cloud's token that a file set, and no other`() async throws {
+    try await applied { box, token in
+      let secret = "settings: {cloud-token: told-to-the-cloud-1, cloud-url: \"https://b.example\"}"
+      let first = try await apply(box, secret)
+      #expect(first.status == 200 && !first.text.contains("told-to"), "\(first.text)")
+      #expect(first.json["credentials"]?.array?.count == 1, "\(first.text)")
+      #expect(box.control.cloudToken == Secret("told-to-the-cloud-1"))
+      #expect(try await apply(box, secret).json["events"]?.int == 0)
+      _ = try await apply(box, secret.replacing("cloud-1", with: "cloud-2"))
+      #expect(box.control.cloudToken == Secret("told-to-the-cloud-2"))
+
+      _ = try await box.call(
+        .patch, "/api/settings", #"{"cloudToken":"set-by-a-person"}"#, as: token)
+      let kept = try await apply(
+        box, secret.replacing("b.example", with: "c.example"))
+      #expect(kept.json["kept"]?[0]?["field"] == "cloudToken", "\(kept.text)")
+      #expect(box.control.cloudToken == Secret("set-by-a-person"))
+      #expect(box.control.state.settings.sync.cloudURL == "https://c.example")
+      let taken = try await apply(box, secret, #","overwrite":true"#)
+      #expect(box.control.cloudToken == Secret("told-to-the-cloud-1"), "\(taken.text)")
+    }
+  }
+
   @Test func `a file rotates the credential that a file issued, and no other`() async throws {
     try await applied { box, token in
       let id = AccountID("mock-a1")

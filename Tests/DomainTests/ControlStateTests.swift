@@ -6,7 +6,7 @@ private let seeds = UInt64(0)..<60
 
 @Test("state after any prefix plus the tail is the state from zero", arguments: seeds)
 func foldsAnywhere(seed: UInt64) {
-  let history = randomHistory(seed: seed, steps: 60)
+  let history = randomHistory(seed: seed, steps: 60, kinds: 36)
   #expect(!history.isEmpty)
   let whole = folded(history)
   for cut in 0...history.count {
@@ -17,7 +17,7 @@ func foldsAnywhere(seed: UInt64) {
 
 @Test("state from encoded records is the state from the events themselves", arguments: seeds)
 func foldsDecoded(seed: UInt64) throws {
-  let history = randomHistory(seed: seed, steps: 60)
+  let history = randomHistory(seed: seed, steps: 60, kinds: 36)
   var state = ControlState.initial
   for record in history {
     guard case .event(let event) = record.content else { continue }
@@ -34,7 +34,7 @@ func foldsDecoded(seed: UInt64) throws {
   arguments: seeds)
 func ignoresIrrelevant(seed: UInt64) throws {
   var random = SeededRandom(seed: seed)
-  let history = randomHistory(seed: seed, steps: 40)
+  let history = randomHistory(seed: seed, steps: 40, kinds: 36)
   let noise = try ["request.finished.v1", "gateway.started.v1"].map {
     Recorded.Content.event(try #require(WireKind.sample($0)))
   }

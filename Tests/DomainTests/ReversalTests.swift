@@ -180,7 +180,8 @@ func imagesName() throws {
   #expect(
     fields["settings"] == [
       "fallbackStrategy", "requireApiKey", "forceModelPrefix", "maxBodyBytes", "trustedProxies",
-      "stickyRoundRobinLimit", "maxAttempts", "requestTimeoutSeconds",
+      "stickyRoundRobinLimit", "maxAttempts", "requestTimeoutSeconds", "cloudUrl",
+      "cloudProtocol", "machineId", "syncSecrets", "syncIntervalSeconds", "cloudToken",
     ])
   let credential = try #require(state.image(ofStream: "credential/a1"))
   #expect(credential["credentialGeneration"] == .number(1))

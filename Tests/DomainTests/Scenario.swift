@@ -66,7 +66,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     switch when {
     case .provider(.add), .account(.add), .key(.create):
       #expect(throws: Refusal.self) { try second.get() }
-    case .organisation(.create): #expect(throws: Refusal.self) { try second.get() }
+    case .organisation(.create), .syncToken(.issue):
+      #expect(throws: Refusal.self) { try second.get() }
     case .provider(.remove), .account(.remove), .alias(.remove), .combo(.remove),
       .policy(.remove), .organisation(.remove):
       #expect(throws: Refusal.self) { try second.get() }
@@ -75,7 +76,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     case .settings(.setAdminPassword), .access, .sync, .merged, .health(.recordTest):
       #expect((try? second.get())?.count == 1)
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-      .organisation, .key, .settings, .pricing, .node:
+      .organisation, .key, .settings, .pricing, .node, .syncToken(.revoke):
       #expect(second == .success([]))
     }
   }

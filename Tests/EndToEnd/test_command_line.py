@@ -102,7 +102,11 @@ STORY = [
     ("pricing remove second o1", None),
     ("settings change --fallback-strategy round-robin --sticky-round-robin-limit 2 --max-attempts 5", None),
     ("settings change --fallback-strategy fill-first --max-body-bytes 65536 --request-timeout 30", None),
+    ("settings change --cloud-url https://peer.example.com/ --cloud-protocol 9router --machine-id m-1 --sync-interval 60", None),
+    ("settings change --cloud-token-stdin --sync-secrets", "sbs_0_told-to-nobody-else"),
     ("settings show", None),
+    ("settings change --no-cloud-token --no-sync-secrets --cloud-protocol signalbox", None),
+    ("sync tokens", None),
     ("providers disable second", None),
     # What is refused is refused alike.
     ("providers remove second", None),
@@ -110,6 +114,7 @@ STORY = [
     ("accounts add s3 --provider nowhere --api-key-stdin", "sk-second-4"),
     ("alias show gone", None),
     ("keys revoke gone", None),
+    ("settings change --cloud-url http://peer.example.com", None),
 ]
 
 
@@ -134,7 +139,7 @@ class StoryTests(Spine):
             [(words, code, without_usage(text)) for words, code, text in self.tell(data)]
             for data in (self.box.data, alone))
         self.assertEqual(beside, without)
-        self.assertEqual([code for _, code, _ in beside], [0] * (len(STORY) - 5) + [1] * 5, beside)
+        self.assertEqual([code for _, code, _ in beside], [0] * (len(STORY) - 6) + [1] * 6, beside)
         self.assertEqual(operator_events(self.box.data), operator_events(alone))
         for data in (self.box.data, alone):
             mine = [event["provenance"] for event in window(data)

@@ -9,7 +9,7 @@ extension AdminService {
   /// Changes the fields given; with `newPassword` and `currentPassword` the administrator's password,
   /// which also ends every session, the caller's too: signing in again shows that the new one is known.
   func changeSettings(_ call: AdminCall) async throws -> AdminAnswer {
-    let wanted = try WantedSettings(call)
+    let wanted = try WantedSettings(call, control.vault)
     var changes = wanted.changes
     var checked: UInt64?
     if let password = wanted.password {
@@ -32,7 +32,9 @@ extension AdminService {
   }
 
   private func one(_ settings: Settings) -> AdminAnswer {
-    .json(
+    // The state may be older than what is opened by now.
+    let token = settings.sync.cloudToken == nil ? nil : control.cloudToken.map(KeyText.masked)
+    return .json(
       [
         "fallbackStrategy": JSONValue(settings.fallbackStrategy.name),
         "requireApiKey": JSONValue(settings.requireAPIKey),
@@ -41,6 +43,12 @@ extension AdminService {
         "stickyRoundRobinLimit": JSONValue(settings.stickyRoundRobinLimit),
         "maxAttempts": JSONValue(settings.maxAttempts),
         "requestTimeoutSeconds": JSONValue(settings.requestTimeoutSeconds),
+        "cloudUrl": JSONValue(settings.sync.cloudURL.isEmpty ? nil : settings.sync.cloudURL),
+        "cloudProtocol": JSONValue(settings.sync.cloudProtocol.name),
+        "cloudToken": JSONValue(token),
+        "machineId": JSONValue(settings.sync.machineID.isEmpty ? nil : settings.sync.machineID),
+        "syncSecrets": JSONValue(settings.sync.syncSecrets),
+        "syncIntervalSeconds": JSONValue(settings.sync.intervalSeconds),
         "trustedProxies": .array(settings.trustedProxies.map { JSONValue($0) }),
         "hasPassword": JSONValue(settings.adminPasswordPosition != nil),
         "updatedAt": settings.revision == 0 ? .null : JSONValue(settings.updatedAt),
@@ -56,7 +64,7 @@ private struct WantedSettings: Sendable {
 
   /// Read apart from the suspensions of the change itself: among them Swift 6.3's release build crashes on it.
   @inline(never)
-  init(_ call: AdminCall) throws {
+  init(_ call: AdminCall, _ vault: Vault) throws {
     var fields = try call.fields()
     var changed = SettingsEvent.Changed()
     if let name = try fields.changedString("fallbackStrategy") {
@@ -81,6 +89,7 @@ private struct WantedSettings: Sendable {
     if let networks = try fields.changedStrings("trustedProxies") {
       changes.append(Change(.settings(.setTrustedProxies(networks))))
     }
+    changes += try Self.syncChanges(&fields, vault)
     let current = try fields.changedString("currentPassword").map { Secret($0) }
     let new = try fields.changedString("newPassword").map { Secret($0) }
     try fields.finish()
@@ -96,5 +105,40 @@ private struct WantedSettings: Sendable {
         remedy: "Add newPassword, or leave currentPassword out.")
     case (nil, nil): break
     }
+  }
+  /// What concerns the exchange with another system: null takes a text or the token away.
+  private static func syncChanges(_ fields: inout ObjectReader, _ vault: Vault) throws -> [Change] {
+    var changed = SettingsEvent.SyncChanged()
+    switch try fields.givenString("cloudUrl") {
+    case .absent: break
+    case .null: changed.cloudURL = ""
+    case .value(let url): changed.cloudURL = url
+    }
+    switch try fields.givenString("machineId") {
+    case .absent: break
+    case .null: changed.machineID = ""
+    case .value(let name): changed.machineID = name
+    }
+    if let name = try fields.changedString("cloudProtocol") {
+      guard let known = SyncProtocol(name: name) else {
+        let names = SyncProtocol.allCases.map(\.name).joined(separator: ", ")
+        throw fields.fault(
+          "cloudProtocol", "there is no such protocol", remedy: "Choose one of \(names).")
+      }
+      changed.cloudProtocol = known
+    }
+    changed.syncSecrets = try fields.changedBool("syncSecrets")
+    let range = SyncSettings.intervals
+    changed.intervalSeconds = try fields.changedInt(
+      "syncIntervalSeconds", in: Int64(range.lowerBound)...Int64(range.upperBound)
+    ).map { UInt32($0) }
+    var changes = [Change(.settings(.changeSync(changed)))]
+    if case .null = try fields.givenString("cloudToken") {
+      changes.append(Change(.settings(.removeCloudToken)))
+    } else if let token = try fields.changedCredential("cloudToken") {
+      changes.append(
+        Change(.settings(.setCloudToken(vault.fingerprint(token))), secret: token))
+    }
+    return changes
   }
 }

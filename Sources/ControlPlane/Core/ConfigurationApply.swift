@@ -77,10 +77,10 @@ public struct AppliedConfiguration: Sendable {
 }
 
 extension PlannedChange {
-  /// Whether it gives an account that is there a secret, or a provider a place for tokens: no field shows these.
+  /// Whether it gives something that is there a secret, or a provider a place for tokens: no field shows these.
   fileprivate var isCredential: Bool {
     switch command {
-    case .account(.issueCredential), .provider(.setOAuth): true
+    case .account(.issueCredential), .provider(.setOAuth), .settings(.setCloudToken): true
     case _: false
     }
   }

@@ -44,6 +44,10 @@ extension ControlPlane.View {
     case .provider(.removed(let id)): clientSecrets[id] = nil
     case .settings(.adminPasswordSet):
       password = secret
+    case .settings(.cloudTokenSet): cloudToken = secret
+    case .settings(.cloudTokenRemoved): cloudToken = nil
+    case .syncToken(.issued(let fact)): syncKeys[fact.id] = secret
+    case .syncToken(.revoked(let id)): syncKeys[id] = nil
     case .credential, .settings, .provider, .account, .health, .model, .alias, .combo,
       .policy, .organisation, .key, .pricing, .access, .sync, .request, .gateway:
       break
@@ -57,7 +61,7 @@ extension ControlPlane.View {
     materials[account] = material.flatMap { $0.isBare ? nil : $0 }
   }
 
-  /// Opens the credentials and the password in force that are not known in clear yet.
+  /// Opens the credentials, tokens and the password in force that are not known in clear yet.
   ///
   /// - Returns: Accounts whose data key is gone, sorted.
   mutating func unseal(_ reader: LogReader, _ vault: Vault) throws -> [AccountID] {
@@ -83,6 +87,13 @@ extension ControlPlane.View {
       guard clientSecrets[id] == nil, let position = provider.oauthPosition else { continue }
       clientSecrets[id] = try open(
         Position(position), reader, vault, "provider/\(id.rawValue)")
+    }
+    for (id, token) in state.syncTokens.sorted(by: { $0.key < $1.key })
+    where token.revokedAt == nil && syncKeys[id] == nil {
+      syncKeys[id] = try open(Position(token.position), reader, vault, id.stream)
+    }
+    if cloudToken == nil, let position = state.settings.sync.cloudTokenPosition {
+      cloudToken = try open(Position(position), reader, vault, "settings")
     }
     if password == nil, let position = state.settings.adminPasswordPosition {
       password = try open(Position(position), reader, vault, "settings")

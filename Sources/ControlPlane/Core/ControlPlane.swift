@@ -29,7 +29,9 @@ public final class ControlPlane: Sendable {
   let streams = Sideline(label: "signalbox.streams", limit: 16)
   private let publish: Publish
   private let turnstile = Turnstile(limit: 256)
-  private let current: Mutex<View>
+  /// When a sync token was last used, in this life.
+  let syncTokenUses = Mutex<[SyncTokenID: UnixNanoseconds]>([:])
+  let current: Mutex<View>
   /// The log as opening found it, until the start is noted.
   private let opened: Mutex<GatewayProjection?>
 
@@ -42,6 +44,10 @@ public final class ControlPlane: Sendable {
     var materials: [AccountID: CredentialMaterial] = [:]
     /// Of the providers' OAuth clients that have one.
     var clientSecrets: [ProviderID: Secret] = [:]
+    /// Shown to the peer that this node exchanges with.
+    var cloudToken: Secret?
+    /// What the sync tokens that are accepted stand for.
+    var syncKeys: [SyncTokenID: Secret] = [:]
     /// The administrator's password as `PasswordHash.encoded`.
     var password: Secret?
     /// The last position folded, of whatever kind.
@@ -346,9 +352,10 @@ func sealSubject(_ event: Event) -> String? {
   case .credential(.refreshed(let fact)): "account/\(fact.account.rawValue)"
   case .provider(.oauthSet(let fact)) where fact.client?.secret != nil:
     "provider/\(fact.id.rawValue)"
-  case .settings(.adminPasswordSet): "settings"
+  case .settings(.adminPasswordSet), .settings(.cloudTokenSet): "settings"
+  case .syncToken(.issued(let fact)): fact.id.stream
   case .credential, .settings, .provider, .account, .health, .model, .alias, .combo, .policy,
-    .organisation, .key, .pricing, .access, .sync, .request, .gateway:
+    .organisation, .key, .pricing, .access, .sync, .syncToken, .request, .gateway:
     nil
   }
 }

@@ -27,7 +27,7 @@ enum KeyText {
   }
 
   /// Uniform: values that would favour the first digits are thrown again.
-  private static func characters(_ count: Int, _ edge: Edge) -> String {
+  static func characters(_ count: Int, _ edge: Edge) -> String {
     var text: [UInt8] = []
     while text.count < count {
       var bits = edge.random()

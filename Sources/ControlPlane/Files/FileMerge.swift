@@ -182,7 +182,9 @@ struct FileMerge: Sendable {
       leave(stream, state, writer: back)
       return .nothing
     case (let before?, let after?):
-      let differences = Image.difference(before, after).filter(\.isSettable)
+      let differences = Image.difference(before, after).filter {
+        $0.isSettable || $0.field == Settings.cloudTokenField
+      }
       let foreign = differences.filter { difference in
         fold?.writers[difference.field].map { $0.provenance.source != .file } ?? false
       }
@@ -230,6 +232,9 @@ struct FileMerge: Sendable {
         let own: [Change] =
           switch change.command {
           case .account(.issueCredential), .provider(.setOAuth): [change]
+          // The token is set where the image has the file's.
+          case .settings(.setCloudToken(let token))
+          where image[Settings.cloudTokenField] == .text(token.short): [change]
           case _: []
           }
         guard made.insert(stream).inserted else { return own }

@@ -16,6 +16,7 @@ extension Event {
     case .pricing: pricingStream
     case .access: accessStream
     case .sync(let event): syncStream(event.peer)
+    case .syncToken(let event): event.id.stream
     case .request: requestStream
     case .gateway: gatewayStream
     }
@@ -32,7 +33,8 @@ extension Event {
     case .request(.interrupted(let it)): requestKeys(it.id, it.clientRequestID)
     case .request(.deliveryFailed(let it)): requestKeys(it.id, nil)
     case .request(.deniedSummary), .provider, .account, .credential, .health, .model, .alias,
-      .combo, .policy, .organisation, .key, .settings, .pricing, .access, .sync, .gateway:
+      .combo, .policy, .organisation, .key, .settings, .pricing, .access, .sync,
+      .syncToken, .gateway:
       []
     }
   }

@@ -113,6 +113,9 @@ extension Event {
     case .key(.budgetsSet(let it)): it.write(to: &writer)
     case .settings(.trustedProxiesSet(let it)): it.write(to: &writer)
     case .settings(.routingChanged(let it)): it.write(to: &writer)
+    case .settings(.syncChanged(let it)): it.write(to: &writer)
+    case .settings(.cloudTokenSet(let it)): writer.fingerprint(it)
+    case .settings(.cloudTokenRemoved): break
     case .pricing(.changed(let it)): it.write(to: &writer)
     case .access(.loginSucceeded(let it)): it.write(to: &writer)
     case .access(.loginRefused(let it)): it.write(to: &writer)
@@ -125,6 +128,8 @@ extension Event {
     case .sync(.reconciled(let it)): it.write(to: &writer)
     case .sync(.conflict(let it)): it.write(to: &writer)
     case .sync(.failed(let it)): it.write(to: &writer)
+    case .syncToken(.issued(let it)): it.write(to: &writer)
+    case .syncToken(.revoked(let id)): id.write(to: &writer)
     case .request(.dispatched(let it)): it.write(to: &writer)
     case .request(.finished(let it)): it.write(to: &writer)
     case .request(.interrupted(let it)): it.write(to: &writer)
@@ -215,6 +220,9 @@ extension Event {
     case .keyBudgetsSet: self = .key(.budgetsSet(try .init(from: &reader)))
     case .settingsTrustedProxiesSet: self = .settings(.trustedProxiesSet(try .init(from: &reader)))
     case .settingsRoutingChanged: self = .settings(.routingChanged(try .init(from: &reader)))
+    case .settingsSyncChanged: self = .settings(.syncChanged(try .init(from: &reader)))
+    case .settingsCloudTokenSet: self = .settings(.cloudTokenSet(try reader.fingerprint()))
+    case .settingsCloudTokenRemoved: self = .settings(.cloudTokenRemoved)
     case .pricingChanged: self = .pricing(.changed(try .init(from: &reader)))
     case .accessLoginSucceeded: self = .access(.loginSucceeded(try .init(from: &reader)))
     case .accessLoginRefused: self = .access(.loginRefused(try .init(from: &reader)))
@@ -227,6 +235,8 @@ extension Event {
     case .syncReconciled: self = .sync(.reconciled(try .init(from: &reader)))
     case .syncConflict: self = .sync(.conflict(try .init(from: &reader)))
     case .syncFailed: self = .sync(.failed(try .init(from: &reader)))
+    case .syncTokenIssued: self = .syncToken(.issued(try .init(from: &reader)))
+    case .syncTokenRevoked: self = .syncToken(.revoked(try .init(from: &reader)))
     case .requestDispatched, .requestDispatchedV2:
       self = .request(.dispatched(try .init(from: &reader, as: kind)))
     case .requestFinished, .requestFinishedV2, .requestFinishedV3:

@@ -99,6 +99,14 @@ extension WireKind {
             fallbackStrategy: .fillFirst, requireAPIKey: true, forceModelPrefix: false,
             maxBodyBytes: 32 << 20)))
     case .settingsAdminPasswordSet: .settings(.adminPasswordSet)
+    case .settingsSyncChanged:
+      .settings(
+        .syncChanged(
+          .init(
+            cloudURL: "https://cloud.example.com", cloudProtocol: .nineRouter,
+            machineID: "machine-1", syncSecrets: true, intervalSeconds: 300)))
+    case .settingsCloudTokenSet: .settings(.cloudTokenSet(Sample.fingerprint))
+    case .settingsCloudTokenRemoved: .settings(.cloudTokenRemoved)
     case .providerModelsDiscovered:
       .provider(
         .modelsDiscovered(
@@ -206,6 +214,12 @@ extension WireKind {
             ours: Sample.fingerprint, theirs: Fingerprint((0..<32).map { 255 - $0 }))))
     case .syncFailed:
       .sync(.failed(.init(peer: Sample.peer, action: "sync", code: "sync_unreachable")))
+    case .syncTokenIssued:
+      .syncToken(
+        .issued(
+          .init(
+            id: Sample.syncToken, name: "second node", fingerprint: Sample.fingerprint)))
+    case .syncTokenRevoked: .syncToken(.revoked(Sample.syncToken))
     case .requestDispatched: .request(.dispatched(Sample.dispatched))
     case .requestDispatchedV2: .request(.dispatched(Sample.dispatchedUnderBudget))
     case .requestFinished: .request(.finished(Sample.finished))
@@ -295,6 +309,7 @@ enum Sample {
   static let model = ModelID(provider: provider, name: "gpt-4o")
   static let organisation = OrganisationID("acme")
   static let policy = PolicyID(organisation: organisation, model: "gpt-4o")
+  static let syncToken = SyncTokenID("7Qd0xYb3Kp5w")
   static let peer = "n-4f2a9c1e7b3d5860"
   static let exchanged = SyncEvent.Exchanged(
     peer: peer, exchange: 0x0192_F3A4_5B6C_7D8E_9FA0_B1C2_D3E4_F506, streams: 12, credentials: 3,

@@ -63,6 +63,9 @@ public enum WireKind: String, CaseIterable, Sendable {
   case settingsAdminPasswordSet = "settings.admin_password_set.v1"
   case settingsTrustedProxiesSet = "settings.trusted_proxies_set.v1"
   case settingsRoutingChanged = "settings.routing_changed.v1"
+  case settingsSyncChanged = "settings.sync_changed.v1"
+  case settingsCloudTokenSet = "settings.cloud_token_set.v1"
+  case settingsCloudTokenRemoved = "settings.cloud_token_removed.v1"
   case pricingChanged = "pricing.changed.v1"
   case accessLoginSucceeded = "access.login_succeeded.v1"
   case accessLoginRefused = "access.login_refused.v1"
@@ -75,6 +78,8 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncReconciled = "sync.reconciled.v1"
   case syncConflict = "sync.conflict.v1"
   case syncFailed = "sync.failed.v1"
+  case syncTokenIssued = "sync.token_issued.v1"
+  case syncTokenRevoked = "sync.token_revoked.v1"
   case requestDispatched = "request.dispatched.v1"
   case requestDispatchedV2 = "request.dispatched.v2"
   case requestFinished = "request.finished.v1"
@@ -177,6 +182,9 @@ extension Event {
     case .settings(.adminPasswordSet): .settingsAdminPasswordSet
     case .settings(.trustedProxiesSet): .settingsTrustedProxiesSet
     case .settings(.routingChanged): .settingsRoutingChanged
+    case .settings(.syncChanged): .settingsSyncChanged
+    case .settings(.cloudTokenSet): .settingsCloudTokenSet
+    case .settings(.cloudTokenRemoved): .settingsCloudTokenRemoved
     case .pricing(.changed): .pricingChanged
     case .access(.loginSucceeded): .accessLoginSucceeded
     case .access(.loginRefused): .accessLoginRefused
@@ -189,6 +197,8 @@ extension Event {
     case .sync(.reconciled): .syncReconciled
     case .sync(.conflict): .syncConflict
     case .sync(.failed): .syncFailed
+    case .syncToken(.issued): .syncTokenIssued
+    case .syncToken(.revoked): .syncTokenRevoked
     case .request(.dispatched(let it)): it.wireKind
     case .request(.finished(let it)): it.wireKind
     case .request(.interrupted(let it)): it.wireKind

@@ -17,6 +17,7 @@ public enum Command: Sendable, Hashable {
   case access(AccessCommand)
   case node(NodeCommand)
   case sync(SyncCommand)
+  case syncToken(SyncTokenCommand)
   /// An edit that was allowed where it was made: what it names may be gone since.
   indirect case merged(Command)
 
@@ -38,6 +39,7 @@ public enum Command: Sendable, Hashable {
     case .access: accessStream
     case .node: gatewayStream
     case .sync(.note(let event)): syncStream(event.peer)
+    case .syncToken(let command): command.id.stream
     case .merged(let command): command.stream
     }
   }

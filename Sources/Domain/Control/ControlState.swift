@@ -30,6 +30,8 @@ public struct ControlState: Sendable, Hashable {
   public internal(set) var removedAccounts: [AccountID: Account]
   /// What edits are known by among nodes.
   public internal(set) var sync: SyncState
+  /// Revoked ones included: an id is never given twice.
+  public internal(set) var syncTokens: [SyncTokenID: SyncToken]
   /// Last revision of each operator-intent and credential stream.
   var revisions: [String: UInt64]
 
@@ -52,6 +54,7 @@ public struct ControlState: Sendable, Hashable {
     identity = nil
     removedAccounts = [:]
     sync = .initial
+    syncTokens = [:]
     revisions = [:]
   }
 
@@ -76,7 +79,7 @@ public struct ControlState: Sendable, Hashable {
     if let revision, revision > 1, revision - 1 > self.revision(ofStream: event.stream) {
       switch event {
       case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-        .organisation, .key, .settings, .pricing, .access, .sync:
+        .organisation, .key, .settings, .pricing, .access, .sync, .syncToken:
         revisions[event.stream] = revision - 1
       case .request, .gateway: break
       }
@@ -157,6 +160,11 @@ public struct ControlState: Sendable, Hashable {
           removedAccounts[floor.account]?.credential.rise(to: floor.version)
         }
       }
+      return
+    case .syncToken(let event):
+      let revision = advance(event.id.stream)
+      SyncToken.evolve(
+        &syncTokens[event.id], event, revision: revision, position: position, time: time)
       return
     case .gateway(.identified(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)

@@ -53,7 +53,8 @@ extension ControlState {
   fileprivate func missing(_ command: Command) -> Refusal? {
     switch command {
     case .provider(.add), .account(.add), .alias(.set), .combo(.set), .policy(.set),
-      .organisation(.create), .key(.create), .settings, .pricing, .access, .node, .sync:
+      .organisation(.create), .key(.create), .settings, .pricing, .access, .node, .sync,
+      .syncToken:
       nil
     case .merged(let command): missing(command)
     case .provider(let command):
@@ -129,7 +130,7 @@ extension ControlState {
       try check(model)
       return events
     case .alias(.remove), .combo(.remove), .policy(.remove), .credential, .health, .settings,
-      .pricing, .access, .node, .sync:
+      .pricing, .access, .node, .sync, .syncToken:
       return try ownEvents(for: command, isUnresolved: false)
     }
   }
@@ -178,6 +179,8 @@ extension ControlState {
       return [.access(event)]
     case .sync(.note(let event)):
       return [.sync(event)]
+    case .syncToken(let command):
+      return try SyncToken.decide(command, syncTokens).map(Event.syncToken)
     case .merged(let command):
       return try events(for: command)
     case .key(let command):

@@ -32,6 +32,7 @@ public struct Refusal: Error, Sendable, Hashable {
     case unknownCombo = "unknown_combo"
     case unknownPolicy = "unknown_policy"
     case unknownOrganisation = "unknown_organisation"
+    case unknownSyncToken = "unknown_sync_token"
     /// There is one by this id; creating never overwrites.
     case alreadyExists = "already_exists"
     /// The name already means something else to clients or people.

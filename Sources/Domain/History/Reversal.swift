@@ -338,7 +338,8 @@ private struct ReversalPlan {
           else { continue }
           step = .account(.change(.init(id: it.id, name: name)))
         case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-          .organisation, .key, .settings, .pricing, .access, .node, .sync, .merged:
+          .organisation, .key, .settings, .pricing, .access, .node, .sync, .syncToken,
+          .merged:
           continue
         }
         var outcome = state

@@ -77,7 +77,7 @@ extension Event {
       .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
       .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),
       .organisation(.limitsSet), .organisation(.budgetsSet), .organisation(.paused),
-      .organisation(.resumed), .health, .settings, .pricing, .access, .sync, .request,
+      .organisation(.resumed), .health, .settings, .pricing, .access, .sync, .syncToken, .request,
       .gateway:
       false
     }

@@ -26,6 +26,7 @@ extension ControlState: Payload {
       writer.varint(identity.incarnation)
     }
     sync.write(to: &writer)
+    syncTokens.write(to: &writer)
     writer.count(revisions.count)
     for (stream, revision) in revisions.sorted(by: { $0.key < $1.key }) {
       writer.text(stream)
@@ -54,6 +55,7 @@ extension ControlState: Payload {
       try reader.flag()
       ? NodeIdentity(node: try NodeID(from: &reader), incarnation: try reader.varint()) : nil
     sync = try SyncState(from: &reader)
+    syncTokens = try reader.table(\.id)
     revisions = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try reader.varint())
     }
@@ -260,6 +262,7 @@ extension Settings: Payload {
     stickyRoundRobinLimit.write(to: &writer)
     maxAttempts.write(to: &writer)
     requestTimeoutSeconds.write(to: &writer)
+    sync.write(to: &writer)
     adminPasswordPosition?.write(to: &writer)
     writer.varint(revision)
     writer.time(createdAt)
@@ -276,6 +279,7 @@ extension Settings: Payload {
     stickyRoundRobinLimit = try reader.uint32()
     maxAttempts = try reader.uint32()
     requestTimeoutSeconds = try reader.uint32()
+    sync = try SyncSettings(from: &reader)
     adminPasswordPosition = try reader.optional(flags, Flag.adminPassword)
     revision = try reader.varint()
     createdAt = try reader.time()

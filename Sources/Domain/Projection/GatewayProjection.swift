@@ -55,7 +55,7 @@ public struct GatewayProjection: Sendable, Hashable {
     }
     switch event {
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
-      .key, .settings, .pricing, .access, .sync:
+      .key, .settings, .pricing, .access, .sync, .syncToken:
       state.apply(recorded, revision: revision)
       // Only what moves the routing view on; signing in and out does not.
       if state.position == recorded.position { unknownBeforeState = unknownEvents }
@@ -206,7 +206,8 @@ extension GatewayProjection {
         .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,
         .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
-        .syncReconciled, .syncConflict, .syncFailed:
+        .syncReconciled, .syncConflict, .syncFailed, .syncTokenIssued, .syncTokenRevoked,
+        .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration
       case nil:
         self = kind.hasPrefix("request.") || kind.hasPrefix("gateway.") ? .nothing : .configuration

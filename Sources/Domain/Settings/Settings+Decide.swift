@@ -20,6 +20,12 @@ extension Settings {
       }
       let changed = state.difference(wanted)
       return changed == SettingsEvent.RoutingChanged() ? [] : [.routingChanged(changed)]
+    case .changeSync(let wanted):
+      let changed = try state.sync.difference(wanted)
+      return changed == SettingsEvent.SyncChanged() ? [] : [.syncChanged(changed)]
+    case .setCloudToken(let token):
+      return token == state.sync.cloudToken ? [] : [.cloudTokenSet(token)]
+    case .removeCloudToken: return state.sync.cloudToken == nil ? [] : [.cloudTokenRemoved]
     case .setTrustedProxies(let networks):
       try Bounds.within(networks.count, 0...64, "number of trusted proxies")
       for network in networks {
@@ -48,6 +54,13 @@ extension Settings {
       maxBodyBytes = it.maxBodyBytes ?? maxBodyBytes
     case .adminPasswordSet: adminPasswordPosition = position
     case .trustedProxiesSet(let it): trustedProxies = it.networks
+    case .syncChanged(let it): sync.take(it)
+    case .cloudTokenSet(let token):
+      sync.cloudToken = token
+      sync.cloudTokenPosition = position
+    case .cloudTokenRemoved:
+      sync.cloudToken = nil
+      sync.cloudTokenPosition = nil
     case .routingChanged(let it):
       stickyRoundRobinLimit = it.stickyRoundRobinLimit ?? stickyRoundRobinLimit
       maxAttempts = it.maxAttempts ?? maxAttempts

@@ -16,6 +16,8 @@ public struct Settings: Sendable, Hashable {
   public var maxAttempts: UInt32
   /// From a request's arrival to the first byte of its answer: 1…3,600.
   public var requestTimeoutSeconds: UInt32
+  /// Whom this node exchanges with, and how.
+  public var sync: SyncSettings
   /// Position of the event whose sealed part holds the password's hash; nil: none was set.
   public var adminPasswordPosition: UInt64?
   /// Of `settings`.
@@ -35,8 +37,9 @@ public struct Settings: Sendable, Hashable {
   public init(
     fallbackStrategy: Strategy, requireAPIKey: Bool, forceModelPrefix: Bool, maxBodyBytes: UInt64,
     trustedProxies: [String] = [], stickyRoundRobinLimit: UInt32 = 3, maxAttempts: UInt32 = 8,
-    requestTimeoutSeconds: UInt32 = 600, adminPasswordPosition: UInt64?, revision: UInt64,
-    createdAt: UnixNanoseconds, updatedAt: UnixNanoseconds
+    requestTimeoutSeconds: UInt32 = 600, sync: SyncSettings = .initial,
+    adminPasswordPosition: UInt64?, revision: UInt64, createdAt: UnixNanoseconds,
+    updatedAt: UnixNanoseconds
   ) {
     self.fallbackStrategy = fallbackStrategy
     self.requireAPIKey = requireAPIKey
@@ -46,6 +49,7 @@ public struct Settings: Sendable, Hashable {
     self.stickyRoundRobinLimit = stickyRoundRobinLimit
     self.maxAttempts = maxAttempts
     self.requestTimeoutSeconds = requestTimeoutSeconds
+    self.sync = sync
     self.adminPasswordPosition = adminPasswordPosition
     self.revision = revision
     self.createdAt = createdAt
@@ -57,6 +61,10 @@ public struct Settings: Sendable, Hashable {
 public enum SettingsCommand: Sendable, Hashable {
   case change(SettingsEvent.Changed)
   case changeRouting(SettingsEvent.RoutingChanged)
+  case changeSync(SettingsEvent.SyncChanged)
+  /// The token of the peer travels in the event's sealed part; the same one again changes nothing.
+  case setCloudToken(Fingerprint)
+  case removeCloudToken
   /// All of them, whatever held before.
   case setTrustedProxies([String])
   /// The hash travels in the event's sealed part; always an event.

@@ -30,6 +30,10 @@ public enum SettingsEvent: Sendable, Hashable {
   case adminPasswordSet
   case trustedProxiesSet(TrustedProxiesSet)
   case routingChanged(RoutingChanged)
+  case syncChanged(SyncChanged)
+  /// What is shown to the peer that this node exchanges with; it is the event's sealed part.
+  case cloudTokenSet(Fingerprint)
+  case cloudTokenRemoved
 
   /// Only the fields that changed; nil is "unchanged".
   public struct RoutingChanged: Sendable, Hashable {

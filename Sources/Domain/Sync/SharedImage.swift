@@ -17,7 +17,7 @@ extension Subject {
     case .provider, .account, .model, .alias, .combo, .policy, .organisation, .key, .settings,
       .pricing:
       self.init(stream: event.stream)
-    case .credential, .health, .access, .sync, .request, .gateway: return nil
+    case .credential, .health, .access, .sync, .syncToken, .request, .gateway: return nil
     }
   }
 
@@ -36,7 +36,13 @@ extension Subject {
   }
 
   /// Fields that are settled where the gateway runs, and not for all nodes.
-  fileprivate var ownFields: Set<String> { self == .settings ? ["trustedProxies"] : [] }
+  fileprivate var ownFields: Set<String> {
+    guard self == .settings else { return [] }
+    return [
+      "trustedProxies", "cloudUrl", "cloudProtocol", "machineId", "syncSecrets",
+      "syncIntervalSeconds",
+    ]
+  }
 }
 
 /// What a shared image says of a key beside what every image does: the whole fingerprint.

@@ -77,7 +77,7 @@ struct CompletenessCheck {
     case .request: inFlight.apply(recorded)
     case .gateway(let event): apply(event, entry)
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy, .organisation,
-      .key, .settings, .pricing, .access, .sync:
+      .key, .settings, .pricing, .access, .sync, .syncToken:
       break
     }
   }

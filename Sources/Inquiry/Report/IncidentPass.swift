@@ -160,7 +160,7 @@ struct IncidentPass {
       }
     case .health:
       if isInFocus { tell(.health, entry, moment, before) }
-    case .access, .sync: break
+    case .access, .sync, .syncToken: break
     case .provider(.modelsDiscovered): break
     default: takeEdit(entry, moment, before, isInFocus: isInFocus)
     }

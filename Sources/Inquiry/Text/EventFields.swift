@@ -20,6 +20,7 @@ enum EventFields {
     case .pricing(let event): pricing(event)
     case .access(let event): access(event)
     case .sync(let event): sync(event)
+    case .syncToken(let event): syncToken(event)
     case .request(let event): request(event)
     case .gateway(let event): gateway(event)
     }
@@ -244,6 +245,16 @@ enum EventFields {
       optional(
         "requestTimeoutSeconds", it.requestTimeoutSeconds.map { .count(UInt64($0)) }, &members)
       return members
+    case .syncChanged(let it):
+      var members: Members = []
+      optional("cloudUrl", it.cloudURL.map { .text($0) }, &members)
+      optional("cloudProtocol", it.cloudProtocol.map { .text($0.name) }, &members)
+      optional("machineId", it.machineID.map { .text($0) }, &members)
+      optional("syncSecrets", it.syncSecrets.map { .bool($0) }, &members)
+      optional("syncIntervalSeconds", it.intervalSeconds.map { .count(UInt64($0)) }, &members)
+      return members
+    case .cloudTokenSet(let token): return [.init("fingerprint", .text(token.short))]
+    case .cloudTokenRemoved: return []
     }
   }
 

@@ -40,6 +40,7 @@ enum EventLine {
     case .pricing(let event): pricing(event, state)
     case .access(let event): access(event)
     case .sync(let event): sync(event, state)
+    case .syncToken(let event): syncToken(event, state)
     case .request(let event): request(event, state)
     case .gateway(let event): gateway(event)
     }
@@ -194,6 +195,17 @@ enum EventLine {
         "request-timeout", old.requestTimeoutSeconds, it.requestTimeoutSeconds
       ) { "\($0) s" }
       return "settings changed: \(fields.text)"
+    case .syncChanged(let it):
+      let old = state.settings.sync
+      var fields = FieldChanges()
+      fields.add("cloud-url", old.cloudURL, it.cloudURL) { $0.isEmpty ? "none" : Shown.text($0) }
+      fields.add("cloud-protocol", old.cloudProtocol, it.cloudProtocol) { $0.name }
+      fields.add("machine-id", old.machineID, it.machineID) { $0.isEmpty ? "none" : Shown.text($0) }
+      fields.add("sync-secrets", old.syncSecrets, it.syncSecrets) { String($0) }
+      fields.add("sync-interval", old.intervalSeconds, it.intervalSeconds) { "\($0) s" }
+      return "settings changed: \(fields.text)"
+    case .cloudTokenSet(let token): return "token of the cloud set: \(token.short)"
+    case .cloudTokenRemoved: return "token of the cloud removed"
     }
   }
 

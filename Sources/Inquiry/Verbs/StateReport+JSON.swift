@@ -166,6 +166,12 @@ extension StateReport {
         .init("maxAttempts", .count(UInt64(it.maxAttempts))),
         .init("requestTimeoutSeconds", .count(UInt64(it.requestTimeoutSeconds))),
         .init("trustedProxies", EventFields.texts(it.trustedProxies)),
+        .init("cloudUrl", it.sync.cloudURL.isEmpty ? .null : .text(it.sync.cloudURL)),
+        .init("cloudProtocol", .text(it.sync.cloudProtocol.name)),
+        .init("cloudToken", .text(it.sync.cloudToken?.short)),
+        .init("machineId", it.sync.machineID.isEmpty ? .null : .text(it.sync.machineID)),
+        .init("syncSecrets", .bool(it.sync.syncSecrets)),
+        .init("syncIntervalSeconds", .count(UInt64(it.sync.intervalSeconds))),
         .init("isAdminPasswordSet", .bool(it.adminPasswordPosition != nil)),
         .init(
           "adminPasswordLastChange", changes[GatewayProjection.passwordChange]?.json ?? .null),

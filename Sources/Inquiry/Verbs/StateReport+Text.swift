@@ -206,6 +206,13 @@ extension StateReport {
     table.add("max-attempts", String(it.maxAttempts))
     table.add("request-timeout", "\(it.requestTimeoutSeconds) s")
     table.add("trusted-proxies", Shown.list(it.trustedProxies))
+    let sync = it.sync
+    table.add("cloud-url", sync.cloudURL.isEmpty ? "none" : Shown.text(sync.cloudURL))
+    table.add("cloud-protocol", sync.cloudProtocol.name)
+    table.add("cloud-token", sync.cloudToken?.short ?? "none")
+    table.add("machine-id", sync.machineID.isEmpty ? "none" : Shown.text(sync.machineID))
+    table.add("sync-secrets", String(sync.syncSecrets))
+    table.add("sync-interval", "\(sync.intervalSeconds) s")
     table.add("administrator's password", it.adminPasswordPosition == nil ? "not set" : "set")
     table.add("revision", String(it.revision))
     table.add("last change", change(settingsStream, GatewayProjection.passwordChange))

@@ -149,7 +149,7 @@ public struct WindowFilter: Sendable, Hashable {
         keys = it.key.map { [$0] } ?? []
         if let organisation = it.organisation { organisations = [organisation] }
       case .request(.deliveryFailed), .request(.deniedSummary), .settings, .pricing,
-        .access, .gateway:
+        .access, .syncToken, .gateway:
         break
       case .sync(.conflict(let it)): add(it.account, state)
       case .sync: break

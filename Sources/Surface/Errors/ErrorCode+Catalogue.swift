@@ -307,6 +307,8 @@ extension ErrorCode {
       .request(404, "There is no such organisation.", "See `GET /api/organisations`.")
     case .unknownKey:
       .request(404, "There is no such key.", "See `GET /api/keys`.")
+    case .unknownSyncToken:
+      .request(404, "There is no such sync token.", "See `GET /api/sync/tokens`.")
     case .discoveryFailed:
       .server(
         502, "The provider did not tell which models it offers.",

@@ -8,6 +8,7 @@ extension ErrorCode {
     case .unknownProvider: self = .unknownProvider
     case .unknownAccount: self = .unknownAccount
     case .unknownKey: self = .unknownKey
+    case .unknownSyncToken: self = .unknownSyncToken
     case .unknownAlias: self = .unknownAlias
     case .unknownModel: self = .unknownModel
     case .unknownCombo: self = .unknownCombo

@@ -91,6 +91,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case unknownPolicy = "unknown_policy"
   case unknownOrganisation = "unknown_organisation"
   case unknownKey = "unknown_key"
+  case unknownSyncToken = "unknown_sync_token"
   case discoveryFailed = "discovery_failed"
   case gatewayNotRunning = "gateway_not_running"
   case viewsUnavailable = "views_unavailable"

@@ -79,6 +79,9 @@ extension Endpoint {
     case .removePricing: .removePricing
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
+    case .listSyncTokens: .listSyncTokens
+    case .issueSyncToken: .issueSyncToken
+    case .revokeSyncToken: .revokeSyncToken
     case .resetPassword: .resetPassword
     case .applyConfiguration: .applyConfiguration
     case .authzInventory: .authzInventory

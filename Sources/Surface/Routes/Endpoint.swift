@@ -77,6 +77,9 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case removePricing
   case getSettings
   case changeSettings
+  case listSyncTokens
+  case issueSyncToken
+  case revokeSyncToken
   case resetPassword
   case applyConfiguration
   case authzInventory

@@ -158,6 +158,10 @@ public enum Routes {
     configure(.removePricing, .delete, "/api/pricing", "Remove prices"),
     configure(.getSettings, .get, "/api/settings", "Show the settings"),
     configure(.changeSettings, .patch, "/api/settings", "Change settings"),
+    configure(.listSyncTokens, .get, "/api/sync/tokens", "List the tokens of other nodes"),
+    configure(.issueSyncToken, .post, "/api/sync/tokens", "Issue a token for another node"),
+    configure(
+      .revokeSyncToken, .delete, "/api/sync/tokens/{id}", "Revoke the token of another node"),
     RouteRow(
       .resetPassword, .post, "/api/settings/reset-password", .local, .configuration,
       "Set the administrator's password without the current one", by: .controlPlane),

@@ -60,10 +60,11 @@ struct ChangeSettings: AdminVerb {
   )
   var requestTimeout: Int?
 
+  @OptionGroup var sync: SyncSettingFields
   @OptionGroup var writing: WriteOptions
   @OptionGroup var options: VerbOptions
 
-  func request() -> ControlRequest {
+  func request() throws -> ControlRequest {
     var body = RequestBody()
     body.set("fallbackStrategy", fallbackStrategy)
     body.set("requireApiKey", requireAPIKey)
@@ -72,6 +73,7 @@ struct ChangeSettings: AdminVerb {
     body.set("stickyRoundRobinLimit", stickyRoundRobinLimit)
     body.set("maxAttempts", maxAttempts)
     body.set("requestTimeoutSeconds", requestTimeout)
+    try sync.write(to: &body)
     return ControlRequest(
       .patch, "/api/settings", body: .object(body.members), ifMatch: writing.ifMatch)
   }

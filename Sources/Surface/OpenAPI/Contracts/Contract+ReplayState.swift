@@ -137,6 +137,10 @@ extension Schema {
       .field("forceModelPrefix", .bool), .field("maxBodyBytes", .count),
       .field("stickyRoundRobinLimit", .count), .field("maxAttempts", .count),
       .field("requestTimeoutSeconds", .count), .field("trustedProxies", .array(of: .string)),
+      .field("cloudUrl", Schema.string.orNull), .field("cloudProtocol", .syncProtocol),
+      .field("cloudToken", Schema.string.orNull.described("Its fingerprint.")),
+      .field("machineId", Schema.string.orNull), .field("syncSecrets", .bool),
+      .field("syncIntervalSeconds", .syncInterval),
       .field("isAdminPasswordSet", .bool),
       .field("adminPasswordLastChange", Schema.streamChange.orNull),
     ] + stateTail)

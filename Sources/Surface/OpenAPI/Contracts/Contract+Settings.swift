@@ -10,6 +10,20 @@ extension Contract {
       .optional("stickyRoundRobinLimit", .stickyLimit), .optional("maxAttempts", .attempts),
       .optional("requestTimeoutSeconds", .requestTimeout),
       .optional("trustedProxies", .trustedProxies),
+      .optional(
+        "cloudUrl",
+        Schema.string(0...512).orNull.described(
+          "The system to exchange with: https, or http to this machine; null: none.")),
+      .optional("cloudProtocol", .syncProtocol),
+      .optional(
+        "cloudToken",
+        Schema.string(1...4096).orNull.described(
+          "Shown to that system; null takes it away, leaving it out keeps it.")),
+      .optional(
+        "machineId",
+        Schema.string(0...128).orNull.described(
+          "This node's name at a system of the older protocol; null: none.")),
+      .optional("syncSecrets", .bool), .optional("syncIntervalSeconds", .syncInterval),
       .optional("currentPassword", .string(1...1024)),
       .optional(
         "newPassword",
@@ -25,6 +39,8 @@ extension Schema {
   static let bodyLimit = integer(1024...(256 << 20))
   static let trustedProxies = array(of: string(1...64), atMost: 64)
     .described("Addresses, or `address/bits`, whose forwarded headers are believed.")
+  static let syncProtocol = choice(SyncProtocol.allCases.map(\.name))
+  static let syncInterval = integer(10...86_400)
   static let stickyLimit = integer(1...10_000)
   static let attempts = integer(1...64)
   static let requestTimeout = integer(1...3_600)
@@ -33,7 +49,11 @@ extension Schema {
     .field("fallbackStrategy", .strategy), .field("requireApiKey", .bool),
     .field("forceModelPrefix", .bool), .field("maxBodyBytes", .bodyLimit),
     .field("stickyRoundRobinLimit", .stickyLimit), .field("maxAttempts", .attempts),
-    .field("requestTimeoutSeconds", .requestTimeout), .field("trustedProxies", .trustedProxies),
+    .field("requestTimeoutSeconds", .requestTimeout),
+    .field("cloudUrl", Schema.string.orNull), .field("cloudProtocol", .syncProtocol),
+    .field("cloudToken", Schema.string.orNull.described("Enough of it to know it by.")),
+    .field("machineId", Schema.string.orNull), .field("syncSecrets", .bool),
+    .field("syncIntervalSeconds", .syncInterval), .field("trustedProxies", .trustedProxies),
     .field("hasPassword", .bool), .field("updatedAt", Schema.time.orNull),
     .field("revision", .revision),
   ])
