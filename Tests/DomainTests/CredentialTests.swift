@@ -246,6 +246,14 @@ private let credentialRules: [Scenario] = [
     when: .credential(.moveHome(a1, to: there)),
     then: .refused(.refreshInProgress, field: "credential")),
   Scenario(
+    "what nodes agree on about a home holds also while a refresh is open",
+    given: base + [token, open],
+    when: .credential(.settleHome(a1, there, homeEpoch: 3)),
+    then: .events([.credential(.homeMoved(.init(account: a1, home: there, homeEpoch: 3)))])),
+  Scenario(
+    "a home epoch never goes back", given: base + [token],
+    when: .credential(.settleHome(a1, there, homeEpoch: 0)), then: .nothing),
+  Scenario(
     "a node has a visible name", given: base + [token],
     when: .credential(.moveHome(a1, to: NodeID("a b"))),
     then: .refused(.invalidField, field: "node")),

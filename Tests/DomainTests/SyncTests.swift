@@ -60,6 +60,11 @@ private func expectOneCredential(_ world: SyncWorld, _ label: String) {
         account.credential.version == other?.credential.version
           && account.credential.fingerprint == other?.credential.fingerprint,
         "\(label), \(node.name.rawValue), \(id.rawValue) has another credential")
+      if account.credential.canRefresh, let other {
+        #expect(
+          account.credential.home ?? node.name == other.credential.home ?? world.nodes[0].name,
+          "\(label), \(node.name.rawValue), \(id.rawValue) is refreshed by another node")
+      }
     }
     var last: [AccountID: Credential.Version] = [:]
     var state = ControlState.initial

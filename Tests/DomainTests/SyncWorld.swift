@@ -51,9 +51,11 @@ struct SyncNode {
   /// Takes in what another node told.
   ///
   /// - Returns: whether anything was new.
-  mutating func take(_ document: SyncDocument, now: Int64, exchange: UInt128) throws -> Bool {
+  mutating func take(
+    _ document: SyncDocument, part: Range<Int>? = nil, now: Int64, exchange: UInt128
+  ) throws -> Bool {
     let reconciliation = try state.reconcile(
-      document, peer: document.node.rawValue, exchange: exchange, secretsKey: "k",
+      document, part: part, peer: document.node.rawValue, exchange: exchange, secretsKey: "k",
       now: clock(now))
     let conflicts = reconciliation.conflicts.map { Command.sync(.note(.conflict($0))) }
     let reconciled = reconciliation.event.map { [Command.sync(.note(.reconciled($0)))] } ?? []

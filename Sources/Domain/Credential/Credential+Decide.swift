@@ -61,6 +61,10 @@ extension Credential {
       guard attempt == nil else { throw Self.inProgress }
       guard home != node else { return [] }
       return [.homeMoved(.init(account: id, home: node, homeEpoch: homeEpoch + 1))]
+    case .settleHome(let id, let node, let epoch):
+      try Bounds.node(node)
+      guard epoch > homeEpoch else { return [] }
+      return [.homeMoved(.init(account: id, home: node, homeEpoch: epoch))]
     case .take(let id, let foreign):
       try Bounds.node(foreign.home)
       return taken(foreign, by: id)

@@ -266,6 +266,8 @@ public enum CredentialCommand: Sendable, Hashable {
   case release(AccountID)
   /// Which node refreshes it from now on.
   case moveHome(AccountID, to: NodeID)
+  /// What nodes that are synced agree on about that; nothing to do if its home was moved more often already.
+  case settleHome(AccountID, NodeID, homeEpoch: UInt64)
   /// Another node's, if it is newer than ours.
   case take(AccountID, Foreign)
 
@@ -273,7 +275,7 @@ public enum CredentialCommand: Sendable, Hashable {
   public var account: AccountID {
     switch self {
     case .attempt(let id, _, _, _), .settle(let id, _), .recover(let id), .suspect(let id),
-      .release(let id), .moveHome(let id, _), .take(let id, _):
+      .release(let id), .moveHome(let id, _), .settleHome(let id, _, _), .take(let id, _):
       id
     }
   }

@@ -24,19 +24,23 @@ struct CredentialTakeover {
               .take(
                 theirs.account,
                 .init(version: theirs.version, terms: terms, home: theirs.home, source: peer))))
-        } else if theirs.version == ours.version, let own = ours.fingerprint,
-          own != terms.fingerprint
-        {
-          let conflict = SyncEvent.Conflict(
-            peer: peer, account: theirs.account, homeEpoch: ours.homeEpoch,
-            generation: ours.generation, ours: own, theirs: terms.fingerprint)
-          if state.sync.peers[peer]?.credentialConflicts[theirs.account] != conflict {
-            conflicts.append(conflict)
+        } else if theirs.version == ours.version, let own = ours.fingerprint {
+          if own != terms.fingerprint {
+            let conflict = SyncEvent.Conflict(
+              peer: peer, account: theirs.account, homeEpoch: ours.homeEpoch,
+              generation: ours.generation, ours: own, theirs: terms.fingerprint)
+            if state.sync.peers[peer]?.credentialConflicts[theirs.account] != conflict {
+              conflicts.append(conflict)
+            }
+          } else if terms.canRefresh, theirs.home < ours.home ?? outcome.sync.node {
+            // Both were made its home, and only one may refresh it: of two, all choose the same.
+            settleHome(theirs.account, theirs.home, above: ours.homeEpoch)
           }
         }
-      } else if ours.fingerprint != nil, theirs.version > ours.version {
+      } else if ours.fingerprint != nil, theirs.version >= ours.version {
         // Ours was issued where nobody knew how far generations had come: it must outrun them to be taken.
-        commands.append(.credential(.moveHome(theirs.account, to: outcome.sync.node)))
+        settleHome(
+          theirs.account, ours.home ?? outcome.sync.node, above: theirs.version.homeEpoch)
       }
     }
     for theirs in floors where !taken.contains(theirs.account) {
@@ -46,6 +50,10 @@ struct CredentialTakeover {
       else { continue }
       self.floors.append(.init(account: theirs.account, version: theirs.version))
     }
+  }
+
+  private mutating func settleHome(_ account: AccountID, _ home: NodeID, above epoch: UInt64) {
+    commands.append(.credential(.settleHome(account, home, homeEpoch: epoch + 1)))
   }
 }
 

@@ -36,6 +36,9 @@ public enum SyncRefusal: Error, Sendable, Hashable {
 /// How far ahead a clock may be whose edits are looked at: 5 minutes.
 public let syncClockTolerance: Int64 = 300_000_000_000
 
+/// More than any credential comes to: numbers of another node that leave no room to count on are not taken.
+private let mostGenerations: UInt64 = 1 << 53
+
 extension ControlState {
   /// Decides field by field what holds of what another node tells, and what to command so that it is so.
   ///
@@ -56,13 +59,14 @@ extension ControlState {
     for (subject, register) in registers(secretsKey: secretsKey) {
       join.registers[subject] = register
     }
-    for stream in document.streams[part] {
+    let isLast = part.upperBound == document.streams.count
+    // The last part says what waits of all: what is taken in already is not decided again.
+    for stream in document.streams[isLast ? document.streams.indices : part] {
       guard let subject = Subject(stream: stream.stream), subject.isShared,
         subject.stream == stream.stream
       else { throw .malformed(stream: stream.stream) }
       try join.take(subject, Register(stream))
     }
-    let isLast = part.upperBound == document.streams.count
     let before = sync.peers[peer]
     // What is here is what was agreed on, unless something stood in the way.
     var settlement =
@@ -77,7 +81,7 @@ extension ControlState {
     settlement.commands += takeover.commands
     let event = SyncEvent.Reconciled(
       peer: peer, exchange: exchange, decisions: join.decisions, withheld: settlement.withheld,
-      waiting: join.waiting, floors: takeover.floors,
+      waiting: isLast ? join.waiting : before?.waiting ?? [], floors: takeover.floors,
       streams: isLast ? UInt64(document.streams.count) : 0)
     let known = sync.withheld.values.sorted { $0.stream < $1.stream }
     let isNews =
@@ -106,6 +110,10 @@ extension ControlState {
         throw .unknownOwnEdit(stream: stream.stream)
       }
     }
+    for holding in document.credentials
+    where max(holding.version.homeEpoch, holding.version.generation) > mostGenerations {
+      throw .malformed(stream: holding.account.credentialStream)
+    }
   }
 }
 
@@ -128,6 +136,18 @@ private struct Join {
     }
     let known = registers[subject] ?? (subject.isAlwaysThere ? .genesis : nil)
     guard theirs.isPresent || !subject.isAlwaysThere else { throw .malformed(stream: stream) }
+    // What came before an edit that waits is not told: with nothing of our own to keep, all of it waits.
+    if known.map({ $0.version.stamp < theirs.version.stamp }) ?? true {
+      let ahead = theirs.fields.filter { isAhead($0.value.version) }.keys.sorted()
+      guard ahead.isEmpty else {
+        waiting += ahead.compactMap { field in
+          theirs.fields[field].map {
+            .init(stream: stream, field: field, stamp: $0.version.stamp)
+          }
+        }
+        return
+      }
+    }
     var joined =
       known ?? Register(isPresent: theirs.isPresent, version: theirs.version, fields: [:])
     if let known { try joinPresence(stream, known, theirs, &joined) }
