@@ -26,6 +26,7 @@ public final class CredentialKeeper: Sendable {
   private let control: ControlPlane
   let endpoint: any TokenEndpoint
   private let logger: Logger
+  private let pause: @Sendable (Duration) async throws -> Void
   private let state = Mutex(State())
 
   private struct State {
@@ -51,10 +52,18 @@ public final class CredentialKeeper: Sendable {
   }
 
   /// A keeper of the credentials in `control`; nothing is refreshed before `run`, except on demand.
-  public init(control: ControlPlane, endpoint: any TokenEndpoint, logger: Logger) {
+  ///
+  /// - Parameter pause: how it waits; throws when the task is cancelled.
+  public init(
+    control: ControlPlane, endpoint: any TokenEndpoint, logger: Logger,
+    pause: @escaping @Sendable (Duration) async throws -> Void = {
+      try await Task.sleep(for: $0)
+    }
+  ) {
     self.control = control
     self.endpoint = endpoint
     self.logger = logger
+    self.pause = pause
   }
 
   /// Says of every attempt that an earlier life left open that nobody knows how it ended.
@@ -72,7 +81,7 @@ public final class CredentialKeeper: Sendable {
     while !Task.isCancelled {
       begin()
       // A pause between looks, which only cancelling ends early; tests call `begin`.
-      do { try await Task.sleep(for: Self.look) } catch { return }
+      do { try await pause(Self.look) } catch { return }
     }
   }
 
@@ -205,7 +214,7 @@ public final class CredentialKeeper: Sendable {
     let wait = last &+ spacing &- control.edge.now().rawValue
     // The provider's own pause between two of a family, and not ours to shorten: it takes closer ones for theft. A clock
     // that was set back makes nobody wait for longer than that.
-    if wait > 0 { try? await Task.sleep(for: .nanoseconds(min(wait, spacing))) }
+    if wait > 0 { try? await pause(.nanoseconds(min(wait, spacing))) }
   }
 
   /// Calls the provider; the material is what is in force from now on if it gave a token.
@@ -260,7 +269,7 @@ public final class CredentialKeeper: Sendable {
         tell("the end of a refresh could not be noted", account, "\(error)")
         guard mayPass(error) else { return .failed(code: "log_unavailable") }
         // Until the disk may have room again: the provider has given the old token up for this one.
-        try? await Task.sleep(for: .seconds(1))
+        try? await pause(.seconds(1))
         if state.withLock({ $0.isClosed }) { return .failed(code: "log_unavailable") }
       }
     }
