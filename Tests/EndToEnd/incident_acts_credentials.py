@@ -2,9 +2,10 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 from incident_stage import EXPLAIN, blame, incident, require
-from support import eventually
+from support import eventually, exchange
 
 SERVER, CLIENT = "corp", "gateway"
 HOUR = 3600
@@ -326,3 +327,52 @@ def cloned_machine(stage):
     stage.outcome = (
         f"The clone finds that it is one, writes it down and refreshes nothing ({refused.status}): its credentials are {shown['standing']} "
         f"until an operator says otherwise; the one at home made the only refresh ({len(before)}), and nobody is signed out.")
+
+
+# MARK: Whose tokens
+
+@incident("T11", "After a colleague signed in, the first account's tokens were gone.",
+          (["blame", "account/{second}.name"], r"^  name .* {at} "), history("account/{second}"))
+def mail_in_two_workspaces(stage):
+    stage.upstream.scenario({
+        "models": ["gpt-4o-mini"],
+        "oauth": {"servers": [{"shape": "claude", "subjects": [
+            {"name": "u1", "email": "a@b.test", "workspace": "ws-a"},
+            {"name": "u1-there", "email": "a@b.test", "workspace": "ws-b"}]}]}})
+    server = f"http://127.0.0.1:{stage.upstream.port}/oauth/claude"
+    stage.api("POST", "/api/provider-nodes", {
+        "id": "claude", "baseUrl": stage.upstream.base_url, "models": [{"name": "gpt-4o-mini"}],
+        "oauth": {"kind": "claude", "clientId": CLIENT, "encoding": "json", "scopes": ["openid"],
+                  "tokenUrl": f"{server}/token", "authorizeUrl": f"{server}/authorize"}}, 201)
+
+    def sign_in_by_browser(subject):
+        begun = stage.api("GET", "/api/oauth/claude/authorize")
+        url = urlsplit(begun["authUrl"])
+        shown = exchange(stage.upstream.port, "GET", f"{url.path}?{url.query}&approve={subject}")
+        require(shown.status == 200, shown.body)
+        stage.secrets.append(shown.json()["code"])
+        return stage.api("POST", "/api/oauth/claude/exchange", {"code": shown.json()["code"]})["connection"]
+
+    first = sign_in_by_browser("u1")
+    before = stage.api("GET", f"/api/providers/{first['id']}")["connection"]["fingerprint"]
+    head = stage.head
+    second = sign_in_by_browser("u1-there")
+    stage.words["{second}"] = second["id"]
+    stage.culprit_since(head, f"account/{second['id']}", "account.added")
+    require(first["email"] == second["email"] and first["id"] != second["id"], (first, second))
+    after = [stage.api("GET", f"/api/providers/{one['id']}")["connection"] for one in (first, second)]
+    require(after[0]["fingerprint"] == before and after[1]["fingerprint"] != before, after)
+    generations = [one["credential"]["generation"] for one in after]
+    require(generations == [1, 1], generations)
+    # Each serves by itself.
+    for gone in (second, first):
+        stage.api("PUT", f"/api/providers/{gone['id']}", {"isActive": False})
+        stage.ask(200, 2, model="claude/gpt-4o-mini")
+        stage.api("PUT", f"/api/providers/{gone['id']}", {"isActive": True})
+    # Who comes again is known.
+    again = sign_in_by_browser("u1")
+    require((again["id"], again["credentialGeneration"]) == (first["id"], 2), again)
+    stage.outcome = (
+        f"An account is known by provider, subject and workspace: one mail address in two workspaces is {len({first['id'], second['id']})} "
+        f"accounts, each with generation {generations[0]} of its own, and requests by either are {200}; a sign-in anew is the next "
+        "generation of its own account alone.")

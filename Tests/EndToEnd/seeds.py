@@ -10,9 +10,10 @@ import re
 import subprocess
 import unittest
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from story import Story
-from support import CLIENT_KEY
+from support import CLIENT_KEY, exchange
 
 HERE = Path(__file__).resolve().parent
 #: Where the runbooks think that the gateway is.
@@ -83,6 +84,27 @@ class Seed(Story):
         return self.must("POST", "/api/providers", {
             "provider": provider, "name": name, "apiKey": f"sk-upstream-{number}", "priority": number,
         }, 201)["connection"]["id"]
+
+    def signed_in(self, shape="oidc", kind="generic", **server):
+        """A provider whose accounts sign in, at an OAuth server of this shape: its id."""
+        cls = type(self)
+        cls.providers += 1
+        provider, place = f"p{cls.providers}", f"http://127.0.0.1:{self.upstream.port}/oauth/{shape}"
+        self.play(oauth={"servers": [{"shape": shape, "device-interval": "1ms", "subjects": [{"name": "u1"}, {"name": "u2"}], **server}]})
+        self.must("POST", "/api/provider-nodes", {
+            "id": provider, "baseUrl": self.upstream.base_url, "models": [{"name": "gpt-4o-mini"}],
+            "oauth": {"kind": kind, "clientId": "abc", "scopes": ["openid"], "tokenUrl": f"{place}/token",
+                      "authorizeUrl": f"{place}/authorize", "deviceUrl": f"{place}/device_authorization",
+                      "encoding": "json" if kind == "kiro" else "form"}}, 201)
+        return provider
+
+    def visit(self, begun, subject="u1"):
+        """What the browser brings back of a page that was opened: code and state."""
+        page = urlsplit(begun["authUrl"])
+        answer = exchange(self.upstream.port, "GET", f"{page.path}?{page.query}&approve={subject}")
+        self.assertEqual(answer.status, 302, answer.body)
+        back = parse_qs(urlsplit(answer.header("location")).query)
+        return {"code": back["code"][0], "state": back["state"][0]}
 
     def served(self):
         """Calls by account since they were last forgotten; forgets them."""

@@ -26,11 +26,13 @@ STEPS = {
     "combos": "GET /api/combos",
     "usage history": "GET /api/usage/history",
     "pricing": "GET /api/pricing",
+    "sign in": "GET /api/oauth/{provider}/authorize?redirect_uri=http://localhost:1455/callback",
+    "sign in again": "GET /api/oauth/{provider}/authorize?account={id}&redirect_uri=http://localhost:1455/callback",
+    "bring what the browser brought": 'POST /api/oauth/{provider}/exchange {"code": "<code>", "state": "<state>"}',
 }
 
 LeftOut = left_out(globals(), {
     "triage: provider status in the dashboard": "needs a browser page of the old system",
-    "scenario 3: token fields and re-authentication": "OAuth is not built yet",
     "scenario 4: JWT_SECRET, and a clean browser profile": "needs a browser, and a start with another environment",
     "scenario 5: POST /api/sync/cloud": "sync is not built yet",
     "scenario 7: usage.json and log.txt": "there are no such files; the log is looked at with `replay verify`",
@@ -151,6 +153,42 @@ class IncidentTests(Seed):
         self.forget_calls()
         self.good(pool.model)
         self.assertEqual(self.calls(), {"a300": 1}, "with the new credential")
+
+    def sign_in(self, provider, account=""):
+        begun = (self.step("sign in again", provider=provider, id=account) if account else self.step("sign in", provider=provider)).json()
+        return self.step("bring what the browser brought", provider=provider, **self.visit(begun)).json()["connection"]
+
+    def test_scenario_3_a_token_that_ended_is_refreshed_by_a_test_and_the_new_one_is_kept(self):
+        provider = self.signed_in()
+        identity = self.sign_in(provider)["id"]
+        before = self.connection(identity)
+        self.assertTrue(before["expiresAt"] and before["credential"]["canRefresh"], before)
+        self.upstream.control("POST", "oauth/expire", {"server": "oidc", "subject": "u1"})
+        tested = self.step("test an account", id=identity).json()
+        self.assertEqual((tested["valid"], tested["status"], tested["refreshed"]), (True, 200, True))
+        after = self.connection(identity)
+        self.assertNotEqual(after["fingerprint"], before["fingerprint"])
+        self.assertGreaterEqual(after["expiresAt"], before["expiresAt"])
+        self.kill()
+        self.assertEqual(self.connection(identity)["fingerprint"], after["fingerprint"], "it was kept")
+        tested = self.step("test an account", id=identity).json()
+        self.assertEqual((tested["valid"], tested["refreshed"]), (True, False))
+        self.good(f"{provider}/gpt-4o-mini", 3)
+
+    def test_scenario_3_a_refused_refresh_token_ends_with_a_sign_in_of_the_same_account(self):
+        provider = self.signed_in()
+        identity = self.sign_in(provider)["id"]
+        self.upstream.control("POST", "oauth/revoke", {"server": "oidc", "subject": "u1"})
+        tested = self.step("test an account", id=identity).json()
+        self.assertEqual((tested["valid"], tested["refreshed"]), (False, False))
+        row = self.connection(identity)
+        self.assertEqual((row["credential"]["standing"], row["isActive"]), ("reauth_required", True))
+        self.assertEqual(self.sign_in(provider, identity)["id"], identity)
+        tested = self.step("test an account", id=identity).json()
+        self.assertEqual((tested["valid"], tested["status"]), (True, 200))
+        row = self.connection(identity)
+        self.assertEqual((row["credential"]["standing"], row["testStatus"]), ("usable", "active"))
+        self.good(f"{provider}/gpt-4o-mini", 3)
 
     def test_scenario_4_the_password_is_reset_and_old_sessions_end(self):
         session = self.box.sign_in()

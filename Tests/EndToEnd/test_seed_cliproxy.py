@@ -3,7 +3,7 @@
 import subprocess
 
 from seeds import Seed, left_out, whole
-from support import CLIENT_KEY, program
+from support import CLIENT_KEY, eventually, program
 
 STEPS = {
     "daily 1: health": "curl -sS http://localhost:8317/health",
@@ -12,11 +12,15 @@ STEPS = {
     "daily 3: provider metrics": "curl -sS http://localhost:8317/v1/metrics/providers | jq",
     "daily 4: log scan": "GET /api/usage/logs?status=4xx",
     "models": "GET /v1/models",
+    "sign in by a device": "GET /api/oauth/{provider}/device-code",
+    "look whether somebody did": 'POST /api/oauth/{provider}/poll {"deviceCode": "<device-code>"}',
+    "bring a token": 'POST /api/oauth/{provider}/import {"accessToken": "<access-token>", "refreshToken": "<refresh-token>"}',
+    "token freshness": "GET /api/providers/{id}",
+    "refresh": "POST /api/providers/{id}/credential/refresh",
 }
 
 LeftOut = left_out(globals(), {
-    "Kiro IAM: unique auth files, sign-in": "OAuth is not built yet",
-    "repeated 401/403: token files and their refresh": "OAuth is not built yet",
+    "Kiro IAM: a canary request": "requests to Kiro are not translated: its accounts are kept and refreshed, and a request is 400",
     "iFlow: the list of one provider's models": "asks about one provider's own service; the case of drift reads a list anew",
 })
 TableTests = whole(globals())
@@ -81,6 +85,43 @@ class ProviderOperationsTests(Seed):
         self.good("canary/stable")
         self.assertEqual(self.calls(), {"a290": 2})
         self.assertEqual(self.metrics("fresh")["request_count"], 2)
+
+    def by_device(self, provider, subject):
+        begun = self.step("sign in by a device", provider=provider).json()
+        self.upstream.control("POST", "oauth/approve", {"user-code": begun["user_code"], "subject": subject})
+
+        def look():
+            answer = self.step("look whether somebody did", provider=provider, device_code=begun["device_code"]).json()
+            return None if answer.get("pending") else answer["connection"]
+
+        return eventually(look, "the device's sign-in")
+
+    def test_kiro_iam_each_sign_in_has_credentials_of_its_own_and_requests_are_refused_by_name(self):
+        provider = self.signed_in("kiro", "kiro")
+        first, second = self.by_device(provider, "u1"), self.by_device(provider, "u2")
+        self.assertNotEqual(first["id"], second["id"])
+        self.assertEqual({first["routing"], second["routing"]}, {"protocol_not_supported"})
+        shown = [self.step("token freshness", id=one["id"]).json()["connection"] for one in (first, second)]
+        self.assertNotEqual(shown[0]["fingerprint"], shown[1]["fingerprint"])
+        for one in shown:
+            self.assertTrue(one["expiresAt"], "the metadata of the token")
+            fresh = self.step("refresh", id=one["id"]).json()["connection"]
+            self.assertEqual(
+                (fresh["credential"]["generation"], fresh["credential"]["standing"]), (2, "usable"))
+        answer = self.chat(f"{provider}/gpt-4o-mini")
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (400, "unsupported_operation"))
+
+    def test_repeated_401_the_refresh_path_of_a_token_that_was_brought(self):
+        provider = self.signed_in()
+        made = self.upstream.control("POST", "oauth/session", {"server": "oidc", "subject": "u1", "client": "abc"})
+        identity = self.step(
+            "bring a token", provider=provider, access_token=made["accessToken"],
+            refresh_token=made["refreshToken"]).json()["connection"]["id"]
+        self.good(f"{provider}/gpt-4o-mini", 2)
+        self.upstream.control("POST", "oauth/expire", {"server": "oidc", "subject": "u1"})
+        self.good(f"{provider}/gpt-4o-mini", 2)
+        shown = self.step("token freshness", id=identity).json()["connection"]["credential"]
+        self.assertEqual((shown["generation"], shown["standing"], shown["failures"]), (2, "usable", 0))
 
     def test_repeated_401_a_new_credential_serves_from_the_next_request_on(self):
         pool = self.pool(1)
