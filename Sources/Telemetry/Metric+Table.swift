@@ -196,6 +196,23 @@ extension Metric {
   package static let credentialExpiry = Metric(
     "signalbox_credential_expires_timestamp_seconds", .gauge, ["account"], .live,
     "When an account's credential ends, in seconds since 1970, where that is known.")
+  package static let syncExchanges = Metric(
+    "signalbox_sync_exchanges_total", .counter, ["result"], .live,
+    "Exchanges that this node began, by what came of them: same, exchanged, or why nothing did.")
+  package static let syncServed = Metric(
+    "signalbox_sync_served_total", .counter, ["result"], .live,
+    "Messages of other nodes, by what came of them: served, or why they were refused.")
+  package static let syncConflicts = Metric(
+    "signalbox_sync_conflicts_total", .counter, [], .live,
+    "Fields where an edit did not hold although nobody took it back, and credentials of one generation that differ."
+  )
+  package static let syncLastSuccess = Metric(
+    "signalbox_sync_last_success_timestamp_seconds", .gauge, ["peer"], .live,
+    "When an exchange with an enabled peer last came to its end in this life, in seconds since 1970; 0: not yet."
+  )
+  package static let syncDrift = Metric(
+    "signalbox_sync_drift", .gauge, ["peer"], .live,
+    "What is not the same here as at a peer, or where somebody's edit does not hold.")
   package static let componentHealthy = Metric(
     "signalbox_component_healthy", .gauge, ["component"], .live,
     "1 where the component does all it should; one that is not configured is not here.")
@@ -253,7 +270,8 @@ extension Metric {
     inFlight, oldestInFlight, clientConnections, clientConnectionsTotal, malformedHeads,
     upstreamConnects, heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed,
     budgetReserved, accounts,
-    accountInfo, credentials, credentialExpiry, componentHealthy, logPosition, logBytes,
+    accountInfo, credentials, credentialExpiry, syncExchanges, syncServed, syncConflicts,
+    syncLastSuccess, syncDrift, componentHealthy, logPosition, logBytes,
     logSegments, logUnsealed, logState,
     logShed, logExhausted, viewsPosition, viewsLag, viewsRebuilds, metricsLag, snapshotPosition,
     spans,

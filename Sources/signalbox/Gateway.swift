@@ -189,6 +189,8 @@ struct Gateway {
     let credentials = CredentialKeeper(
       control: control, endpoint: try TokenClient(trust: certificates), logger: logger)
     try await credentials.recover()
+    let sync = SyncKeeper(
+      control: control, endpoint: try TokenClient(trust: certificates), logger: logger)
     let probe = PlaneProbe()
     let spans = collector.map { named in
       SpanExporter(
@@ -203,7 +205,7 @@ struct Gateway {
     do {
       let first = try await configure(control, file, password)
       let responder = await responder(
-        control, probe, credentials, limiter, views, signer, metrics, figures)
+        control, probe, credentials, sync, limiter, views, signer, metrics, figures)
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
@@ -216,12 +218,14 @@ struct Gateway {
         let reloading = Task { await reload(identity) }
         let testing = Task { await monitor.run() }
         let refreshing = Task { await credentials.run() }
+        let syncing = Task { await sync.run() }
         let trimming = Task { await FreedMemory.keepLittle() }
         defer {
           telling.cancel()
           reloading.cancel()
           testing.cancel()
           refreshing.cancel()
+          syncing.cancel()
           trimming.cancel()
         }
         (reason, cut) = try await wait(plane, signals)
@@ -242,6 +246,7 @@ struct Gateway {
       await keeping.value
       throw error
     }
+    await sync.finish()
     // A refresh under way is worth waiting for: what it brings would else be lost.
     await credentials.finish()
     signing.cancel()
@@ -315,7 +320,8 @@ struct Gateway {
 
   private func responder(
     _ control: ControlPlane, _ probe: PlaneProbe, _ credentials: CredentialKeeper,
-    _ limiter: Limiter, _ views: ViewKeeper, _ signer: CheckpointSigner, _ metrics: MetricsKeeper,
+    _ sync: SyncKeeper, _ limiter: Limiter, _ views: ViewKeeper, _ signer: CheckpointSigner,
+    _ metrics: MetricsKeeper,
     _ figures: PlaneFigures
   ) async -> AdminResponder {
     let secret = Environment.value("JWT_SECRET").map { Secret($0) }
@@ -330,7 +336,8 @@ struct Gateway {
         upstreamTimeoutMilliseconds: DataPlaneOptions().upstreamHeadTimeout.nanoseconds / 1_000_000,
         configuration: configuration,
         build: Build.info), probe: probe, credentials: credentials,
-      usage: LimiterUsage(limiter: limiter), views: views, signer: signer, metrics: metrics,
+      sync: sync, usage: LimiterUsage(limiter: limiter), views: views, signer: signer,
+      metrics: metrics,
       figures: figures, logger: logger)
   }
 

@@ -94,7 +94,7 @@ struct TokenClient: TokenEndpoint {
         case .head(let head): answer = head
         case .body(let piece):
           read.writeImmutableBuffer(piece)
-          if read.readableBytes > TokenRequest.answerBytes { return .noAnswer("answer_too_large") }
+          if read.readableBytes > request.answerBytes { return .noAnswer("answer_too_large") }
         case .end:
           guard let answer else { return .noAnswer("connection_lost") }
           return .answered(

@@ -24,6 +24,8 @@ struct AccessTests {
         #expect(reply.status == 401)
         #expect(reply.code == "unauthorized")
         #expect(reply.headers[.wwwAuthenticate] == "Bearer")
+      // What nodes send is looked at before anything else.
+      case (.controlPlane, .peer): #expect(reply.status == 400)
       case (.controlPlane, .public):
         #expect(reply.status != 404 && reply.status != 405 && reply.status != 500)
       case (.controlPlane, .client), (.controlPlane, .local): #expect(reply.status == 404)
@@ -398,7 +400,8 @@ struct AccessTests {
       #expect(
         try await policies() == [
           "host-allow-list", "same-origin", "admin-credential", "admin-credential-or-client-key",
-          "credential-unless-local", "client-key", "login-rate-limit", "control-socket-only",
+          "credential-unless-local", "client-key", "login-rate-limit", "sync-token",
+          "control-socket-only",
         ])
       // What is switched off is not in force.
       _ = try await box.call(.patch, "/api/settings", "{\"requireApiKey\":false}", as: token)

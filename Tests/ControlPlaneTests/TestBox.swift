@@ -24,6 +24,8 @@ final class TestBox: Sendable {
   /// Follows the log when it is asked, without a thread.
   let views: ViewKeeper
   let metrics: MetricsKeeper
+  /// nil: the box speaks to no others.
+  let sync: SyncKeeper?
   /// Everything that answers said, except those that are meant to show a secret.
   private let said = Mutex<[String]>([])
 
@@ -36,7 +38,7 @@ final class TestBox: Sendable {
   private init(
     directory: String, store: EventStore, control: ControlPlane, responder: AdminResponder,
     clock: TestClock, sink: PublishedSink, made: FirstStart, probe: ScriptedProbe,
-    views: ViewKeeper, metrics: MetricsKeeper
+    views: ViewKeeper, metrics: MetricsKeeper, sync: SyncKeeper?
   ) {
     self.directory = directory
     self.store = store
@@ -48,6 +50,7 @@ final class TestBox: Sendable {
     self.probe = probe
     self.views = views
     self.metrics = metrics
+    self.sync = sync
   }
 
   /// Opens (or opens again) a gateway's control side.
@@ -56,7 +59,7 @@ final class TestBox: Sendable {
     sessionSecret: Secret? = nil, isLoopback: Bool = true, password: String? = TestBox.password,
     segmentBytes: Int = 64 << 20, canProbe: Bool = true,
     configuration: ConfigurationSource? = nil, heartbeat: Duration = .seconds(15),
-    inquiryEvents: UInt64 = 1 << 18
+    inquiryEvents: UInt64 = 1 << 18, network: (any TokenEndpoint)? = nil
   ) async throws -> TestBox {
     let store = try EventStore.open(
       directory: directory, options: StoreOptions(segmentBytes: segmentBytes))
@@ -68,6 +71,7 @@ final class TestBox: Sendable {
       let control = try ControlPlane.open(
         store: store, vault: vault, edge: clock.edge, passwordCost: 4
       ) { sink.take($0, $1) }
+      if network != nil { try await control.identify(directory: directory) }
       let made = try await control.firstStart(adminPassword: password.map { Secret($0) })
       let probe = ScriptedProbe()
       let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -79,14 +83,15 @@ final class TestBox: Sendable {
         build: BuildInfo(version: "0.0.0-test"))
       options.followHeartbeat = heartbeat
       options.inquiryEvents = inquiryEvents
+      let sync = network.map { SyncKeeper(control: control, endpoint: $0, logger: logger) }
       let responder = await AdminResponder(
-        control: control, options: options, probe: canProbe ? probe : nil, views: views,
+        control: control, options: options, probe: canProbe ? probe : nil, sync: sync, views: views,
         signer: CheckpointSigner(control: control, logger: logger), metrics: metrics,
         logger: logger)
       return TestBox(
         directory: directory, store: store, control: control, responder: responder, clock: clock,
         sink: sink, made: made, probe: probe, views: views,
-        metrics: metrics)
+        metrics: metrics, sync: sync)
     } catch {
       try store.close()
       throw error

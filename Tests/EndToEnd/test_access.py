@@ -48,8 +48,8 @@ class TierTests(Spine):
         names = [(row["method"], row["path"]) for _, row in rows]
         self.assertEqual(len(names), len(set(names)))
         for tier, row in rows:
-            self.assertIn(tier, ("client", "admin", "public", "local"))
-            if tier in ("admin", "client", "local"):
+            self.assertIn(tier, ("client", "admin", "public", "peer", "local"))
+            if tier in ("admin", "client", "peer", "local"):
                 self.assertTrue(row["checks"], row)
 
 

@@ -35,6 +35,7 @@ EXPECTED = {
     "PingFailing", "SloBurnSev1", "SloBurnSev2", "SloBurnBackToSev3", "MostRequestsFailing", "LatencyFarOverSlo",
     "LatencyOverSlo", "IncidentRecurred", "KafkaUnhealthy", "ConfigServiceUnhealthy", "ComponentUnhealthy",
     "RecordsMissing", "CredentialNeedsSignIn", "CredentialRefreshesFail",
+    "SyncStands", "SyncConflicts",
 }
 
 
@@ -385,7 +386,9 @@ class LadderTests(Watched):
 WITHOUT_SERIES = {
     "KafkaUnhealthy", "ConfigServiceUnhealthy", "IncidentRecurred",
     # No token is refreshed here: test_credentials looks at these series.
-    "CredentialNeedsSignIn", "CredentialRefreshesFail"}
+    "CredentialNeedsSignIn", "CredentialRefreshesFail",
+    # Nobody syncs here: test_sync looks at these series.
+    "SyncStands"}
 
 #: Panels of the dashboard that are empty as long as nothing goes wrong, at least in part.
 ONLY_IN_TROUBLE = {

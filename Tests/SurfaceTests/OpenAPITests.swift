@@ -74,12 +74,14 @@ struct OpenAPITests {
       case .public:
         row.endpoint == .metrics
           ? [[]] + admin + client : row.group == .models ? [[]] + client : []
-      case .local: []
+      case .peer, .local: []
       }
     #expect(schemes == expected)
     let unauthorized = described(row)?["responses"]?["401"] != nil
     let errors = row.endpoint.contract.errors
-    let mayRefuse = errors.contains(.invalidPassword) || errors.contains(.unauthorized)
+    let mayRefuse =
+      errors.contains(.invalidPassword) || errors.contains(.unauthorized)
+      || errors.contains(.syncUnauthorized)
     #expect(unauthorized == (!expected.isEmpty || mayRefuse))
   }
 

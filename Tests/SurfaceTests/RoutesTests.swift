@@ -165,6 +165,8 @@ struct RoutesTests {
       #expect((row.plane == .dataPlane) == [.inference, .models].contains(row.group))
       if row.group == .evidence { #expect(row.tier == .admin) }
       if row.group == .configuration { #expect([.admin, .local].contains(row.tier)) }
+      #expect((row.tier == .peer) == row.path.hasPrefix("/api/sync/exchange"))
+      #expect((row.endpoint.administrationBodyBytes > 1 << 20) == (row.endpoint == .exchangeSync))
       #expect(!row.takesRest || row.path.split(separator: "/").last?.first == "{")
     }
     #expect(

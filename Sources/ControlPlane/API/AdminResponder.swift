@@ -23,18 +23,21 @@ public struct AdminResponder: Sendable {
   /// - Parameters:
   ///   - probe: makes calls to upstreams; nil: no gateway runs, and what needs one is refused.
   ///   - credentials: refreshes them; nil: no gateway runs.
+  ///   - sync: exchanges with other nodes; nil: no gateway runs.
   ///   - views: keep requests countable; nil: no gateway runs.
   ///   - signer: signs what a proof is asked for; nil: no gateway runs.
   ///   - metrics: count what the log tells; nil: no gateway runs.
   ///   - figures: of the gateway that runs; nil: none does.
   public init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)? = nil,
-    credentials: CredentialKeeper? = nil, usage: (any UsageSource)? = nil, views: ViewKeeper? = nil,
+    credentials: CredentialKeeper? = nil, sync: SyncKeeper? = nil,
+    usage: (any UsageSource)? = nil, views: ViewKeeper? = nil,
     signer: CheckpointSigner? = nil,
     metrics: MetricsKeeper? = nil, figures: (any GatewayFigures)? = nil, logger: Logger
   ) async {
     let service = AdminService(
-      control: control, options: options, probe: probe, credentials: credentials, usage: usage,
+      control: control, options: options, probe: probe, credentials: credentials, sync: sync,
+      usage: usage,
       keeper: views, signer: signer, metricsKeeper: metrics, figures: figures,
       sessions: await Sessions(secret: options.sessionSecret, vault: control.vault),
       logger: logger)
@@ -62,12 +65,13 @@ public struct AdminResponder: Sendable {
     let path = String(uri.prefix { $0 != "?" })
     var answer: AdminAnswer
     do {
-      guard request.body.readableBytes <= Self.maximumBodyBytes else {
-        throw APIFault(.bodyTooLarge)
-      }
       // The rows decide what is there: the router alone would pass over doubled slashes.
-      guard case .found = Routes.match(method: request.method.rawValue, path: path) else {
+      guard case .found(let row, _) = Routes.match(method: request.method.rawValue, path: path)
+      else {
         throw noRoute(request.method, path)
+      }
+      guard request.body.readableBytes <= row.endpoint.administrationBodyBytes else {
+        throw APIFault(.bodyTooLarge)
       }
       // HEAD is GET whose body the listener leaves out.
       let head = HTTPRequest(

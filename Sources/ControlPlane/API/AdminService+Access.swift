@@ -60,8 +60,8 @@ extension AdminService {
       } else {
         throw unauthorized(call)
       }
-    case .loginRateLimit:
-      // Where the password is looked at: a request without one is no attempt.
+    case .loginRateLimit, .syncToken:
+      // Where the password or the message is looked at: a request without one is no attempt.
       return
     case .clientKey, .controlSocketOnly:
       // The data plane's rows do not come here, and those of the socket must not.

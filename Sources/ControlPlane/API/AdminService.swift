@@ -12,6 +12,8 @@ struct AdminService: Sendable {
   let probe: (any AccountProbe)?
   /// nil: no gateway runs here, and nothing is refreshed.
   let credentials: CredentialKeeper?
+  /// nil: no gateway runs here, and nothing is exchanged with other nodes.
+  let sync: SyncKeeper?
   /// nil: no gateway runs here.
   let usage: (any UsageSource)?
   /// nil: no gateway runs here.
@@ -48,7 +50,8 @@ struct AdminService: Sendable {
 
   init(
     control: ControlPlane, options: AdminOptions, probe: (any AccountProbe)?,
-    credentials: CredentialKeeper?, usage: (any UsageSource)?, keeper: ViewKeeper?,
+    credentials: CredentialKeeper?, sync: SyncKeeper?, usage: (any UsageSource)?,
+    keeper: ViewKeeper?,
     signer: CheckpointSigner?,
     metricsKeeper: MetricsKeeper?, figures: (any GatewayFigures)?, sessions: Sessions,
     logger: Logger
@@ -57,6 +60,7 @@ struct AdminService: Sendable {
     self.options = options
     self.probe = probe
     self.credentials = credentials
+    self.sync = sync
     self.usage = usage
     self.keeper = keeper
     pings = PingDesk(store: control.store, keeper: keeper)
@@ -90,7 +94,7 @@ struct AdminService: Sendable {
         method: row.method.rawValue, path: request.head.path ?? "")
     else { throw APIFault(.notFound) }
     let parameters = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0.value) })
-    let body = try await request.body.collect(upTo: AdminResponder.maximumBodyBytes)
+    let body = try await request.body.collect(upTo: row.endpoint.administrationBodyBytes)
     let client = proxies.client(peer: context.remoteAddress, headers: request.headers)
     var call = AdminCall(
       row: row, parameters: parameters, query: Query(),
@@ -103,7 +107,8 @@ struct AdminService: Sendable {
     try await admit(&call)
     // Behind the admission: who may not ask is not told what may be asked.
     call.query = try Query(
-      target: request.head.path ?? "", row.tier == .public ? nil : row.endpoint.contract)
+      target: request.head.path ?? "",
+      [.public, .peer].contains(row.tier) ? nil : row.endpoint.contract)
     return try await handle(call)
   }
 
@@ -170,6 +175,10 @@ struct AdminService: Sendable {
     case .removePricing: try await removePricing(call)
     case .getSettings: getSettings()
     case .changeSettings: try await changeSettings(call)
+    case .getSync: try await getSync()
+    case .actOnSync: try await actOnSync(call)
+    case .greetSync: try greetSync(call)
+    case .exchangeSync: try await exchangeSync(call)
     case .listSyncTokens: try listSyncTokens(call)
     case .issueSyncToken: try await issueSyncToken(call)
     case .revokeSyncToken: try await revokeSyncToken(call)

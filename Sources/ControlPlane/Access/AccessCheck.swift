@@ -18,6 +18,8 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
   case clientKey = "client-key"
   /// Few wrong passwords a minute.
   case loginRateLimit = "login-rate-limit"
+  /// A message sealed under a sync token; few that do not open a minute.
+  case syncToken = "sync-token"
   /// Nothing gets past: the row is for the control socket alone.
   case controlSocketOnly = "control-socket-only"
 
@@ -47,6 +49,7 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
       if row.endpoint == .metrics { checks.append(.credentialUnlessLocal) }
     case .admin: checks.append(row.admitsKeys ? .adminCredentialOrClientKey : .adminCredential)
     case .client: if posture.requiresClientKey { checks.append(.clientKey) }
+    case .peer: checks.append(.syncToken)
     case .local: checks.append(.controlSocketOnly)
     }
     return checks
@@ -67,6 +70,9 @@ enum AccessCheck: String, Sendable, Hashable, CaseIterable {
     case .loginRateLimit:
       "at most \(LoginLimiter.failures) wrong passwords a minute from one address,"
         + " \(LoginLimiter.failuresInTotal) from all strangers together"
+    case .syncToken:
+      "a message sealed under a sync token that was not revoked; at most \(LoginLimiter.failures) that do"
+        + " not open a minute from one address"
     case .controlSocketOnly: "only by the control socket in the data directory"
     }
   }
@@ -79,6 +85,7 @@ extension RouteTier {
     case .client: "clients, by their API keys"
     case .admin: "administrators"
     case .public: "everybody who reaches the listener"
+    case .peer: "other nodes, by sync tokens"
     case .local: "the control socket in the data directory"
     }
   }

@@ -27,6 +27,8 @@ public final class ControlPlane: Sendable {
   let hashing = Sideline(label: "signalbox.password", limit: 16)
   /// Reads whole streams of the configuration, to see who wrote them.
   let streams = Sideline(label: "signalbox.streams", limit: 16)
+  /// Compares what other nodes tell with all that is here.
+  let syncing = Sideline(label: "signalbox.sync", limit: 16)
   private let publish: Publish
   private let turnstile = Turnstile(limit: 256)
   /// When a sync token was last used, in this life.
@@ -62,7 +64,7 @@ public final class ControlPlane: Sendable {
   /// How often a batch is decided anew when the log disagrees.
   private static let attempts = 4
   /// What one append takes.
-  private static let maximumEvents = 4096
+  static let maximumEvents = 4096
 
   private init(
     store: EventStore, vault: Vault, edge: Edge, passwordCost: UInt8, view: View,
@@ -139,6 +141,13 @@ public final class ControlPlane: Sendable {
         client: view.state.providers[it.provider]?.oauth,
         clientSecret: view.clientSecrets[it.provider])
     }
+  }
+
+  /// The configuration, and the credentials known in clear, at one moment.
+  func credentialsHeld() -> (ControlState, [AccountID: CredentialMaterial]) {
+    let view = current.withLock { $0 }
+    let bare = view.secrets.mapValues { CredentialMaterial(access: $0) }
+    return (view.state, bare.merging(view.materials) { $1 })
   }
 
   /// Of a provider's OAuth client; nil: it has none.

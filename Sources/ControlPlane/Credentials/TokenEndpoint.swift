@@ -4,7 +4,7 @@ public protocol TokenEndpoint: Sendable {
   func send(_ request: TokenRequest) async -> TokenAnswer
 }
 
-/// One call to a provider's token endpoint, or to another of the places by which people sign in.
+/// One call to a provider's token endpoint, to another of the places by which people sign in, or to another node.
 public struct TokenRequest: Sendable {
   /// How it is made.
   public var method: Method
@@ -16,6 +16,8 @@ public struct TokenRequest: Sendable {
   public var body: [UInt8]
   /// From the first byte to the last of the answer.
   public var patience: Duration
+  /// What is read of an answer; one that is longer is none.
+  public var answerBytes: Int
 
   /// How a call is made.
   public enum Method: String, Sendable {
@@ -26,17 +28,15 @@ public struct TokenRequest: Sendable {
   /// Made of its parts.
   public init(
     method: Method = .post, url: String, headers: [(name: String, value: String)], body: [UInt8],
-    patience: Duration = .seconds(30)
+    patience: Duration = .seconds(30), answerBytes: Int = 256 << 10
   ) {
     self.method = method
     self.url = url
     self.headers = headers
     self.body = body
     self.patience = patience
+    self.answerBytes = answerBytes
   }
-
-  /// What is read of an answer; one that is longer is none.
-  public static let answerBytes = 256 << 10
 }
 
 /// What came of a call to a token endpoint.

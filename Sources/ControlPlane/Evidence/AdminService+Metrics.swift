@@ -29,6 +29,7 @@ extension AdminService {
     writeRecording(to: &page, outcomes: counted.outcomes, live)
     writeTraffic(to: &page, live)
     writeAccounts(to: &page, state)
+    try writeSync(to: &page, state)
     writeBudgets(to: &page, state)
     writeLog(to: &page)
     writeViews(to: &page, state)
@@ -141,6 +142,30 @@ extension AdminService {
     let status = BackendStatus(account, state, at: now)
     return status == .unhealthy && !isEnabled ? disabled : status.rawValue
   }
+
+  /// Peers by name, the first ones; blocks on the disk.
+  private func writeSync(to page: inout Exposition, _ state: ControlState) throws {
+    let board = sync?.board.figures ?? SyncBoard.Figures()
+    page.write(
+      .syncExchanges,
+      Dictionary(uniqueKeysWithValues: board.exchanges.map { ([$0.key], .whole($0.value)) }))
+    page.write(
+      .syncServed,
+      Dictionary(uniqueKeysWithValues: board.served.map { ([$0.key], .whole($0.value)) }))
+    page.write(.syncConflicts, .whole(board.conflicts))
+    var last: [[String]: Exposition.Value] = [:]
+    var drift: [[String]: Exposition.Value] = [:]
+    let enabled = state.sync.peers.filter(\.value.isEnabled).sorted { $0.key < $1.key }
+    let rows = enabled.isEmpty ? [:] : try SyncDrift.all(state, control.store.reader)
+    for (name, _) in enabled.prefix(Self.peersMost) {
+      last[[name]] = .millionths(UInt64(max(0, board.lastSuccess[name]?.rawValue ?? 0) / 1_000))
+      drift[[name]] = .whole(UInt64(rows[name]?.count ?? 0))
+    }
+    page.write(.syncLastSuccess, last)
+    page.write(.syncDrift, drift)
+  }
+
+  private static let peersMost = 64
 
   private func writeBudgets(to page: inout Exposition, _ state: ControlState) {
     var limits: [[String]: UInt64] = [:]

@@ -56,6 +56,13 @@ public final class Vault: Sendable {
     secret.bytes.withUnsafeBytes { fingerprint($0) }
   }
 
+  /// Names the key under which fingerprints are made, and says nothing of it: two stores with one master key have the same.
+  var fingerprintKeyName: String {
+    let mark = HMAC<SHA256>.authenticationCode(
+      for: Array("signalbox/v1/fingerprint name".utf8), using: fingerprintKey)
+    return hexadecimalText(Array(mark).prefix(8))
+  }
+
   /// The key from which that of sessions is made; lives as long as the master key.
   var sessionSigningKey: SymmetricKey { sessionKey }
 

@@ -264,7 +264,7 @@ final class ClientConnection: ChannelInboundHandler, ChannelOutboundHandler {
     let operation = role == .main ? Admission.operation(of: head) : nil
     bodyLimit =
       operation == nil
-      ? FallbackCall.bodyBytes : Int(context.routing.snapshot.settings.maxBodyBytes)
+      ? FallbackCall.bodyBytes(of: head) : Int(context.routing.snapshot.settings.maxBodyBytes)
     reading = .collecting
     bodyBy = now() + options.bodyTotalTimeout.nanoseconds
     awaitBody()

@@ -1,11 +1,17 @@
 import Domain
 import HTTPTypes
 import NIOCore
+import Surface
 
 /// One request that the fallback answers, in a task of its own.
 final class FallbackCall {
   /// The largest body that the fallback is given.
-  static let bodyBytes = 1 << 20
+  static func bodyBytes(of head: HTTP1RequestHead) -> Int {
+    guard case .found(let row, _) = Routes.match(method: head.method.text, path: head.path) else {
+      return 1 << 20
+    }
+    return row.endpoint.administrationBodyBytes
+  }
 
   let head: HTTP1RequestHead
   private unowned let connection: ClientConnection

@@ -221,7 +221,8 @@ private struct Plan {
         fields: [], reason: "")
       if register.isPresent {
         one.fields = register.fields.sorted { $0.key < $1.key }
-          .filter { (values?[$0.key] ?? .none) != $0.value.value }
+          // Of what is not there at all, also what is not set: it is told on like the rest.
+          .filter { values == nil || (values?[$0.key] ?? .none) != $0.value.value }
           .map { .init($0.key, $0.value.value) }
       }
       guard one.isPresent != nil || !one.fields.isEmpty else { continue }

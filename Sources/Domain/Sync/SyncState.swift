@@ -14,6 +14,9 @@ public struct SyncState: Sendable, Hashable {
   /// By name.
   public internal(set) var peers: [String: SyncPeer]
 
+  /// What a peer is called as long as its name is not known.
+  public static let unnamedPeer = "cloud"
+
   /// Before the first event.
   public static let initial = SyncState(
     node: NodeID(""), clock: .initial, streams: [:], withheld: [:], peers: [:])
@@ -52,6 +55,14 @@ public struct SyncState: Sendable, Hashable {
     streams[stream] = versions
   }
 
+  /// Whether a decision is still what counts: nobody edited the field since.
+  public func holds(_ decision: SyncEvent.Decision) -> Bool {
+    guard let versions = streams[decision.stream] else { return false }
+    let version =
+      decision.field.isEmpty || !versions.isPresent ? versions.version : versions[decision.field]
+    return version.stamp == decision.version.stamp
+  }
+
   /// A newer credential is in force: which of the two before was right is no question any more.
   mutating func forgetConflicts(of account: AccountID, before version: Credential.Version) {
     for (name, peer) in peers {
@@ -78,6 +89,8 @@ public struct SyncState: Sendable, Hashable {
       peer.isEnabled = true
       peer.url = it.url
       peer.failure = nil
+      // What came to nothing before the peer's name was known was with it.
+      if !it.url.isEmpty { peers[Self.unnamedPeer] = nil }
     case .disabled(let it):
       peer.isEnabled = false
       peer.owesRemoval = !it.copyRemoved

@@ -4,7 +4,8 @@ extension EventLine {
   static func sync(_ event: SyncEvent, _ state: ControlState) -> String {
     let peer = Shown.text(event.peer)
     switch event {
-    case .enabled(let it): return "sync with \(peer) on: \(Shown.text(it.url))"
+    case .enabled(let it):
+      return "sync with \(peer) on: " + (it.url.isEmpty ? "it comes here" : Shown.text(it.url))
     case .disabled(let it):
       return "sync with \(peer) off"
         + (it.copyRemoved ? "" : "; whether it keeps a copy is not known")

@@ -225,7 +225,8 @@ extension ErrorCode {
     case .tooManyAttempts:
       Row(
         status: 429, openAIType: "rate_limit_error",
-        summary: "Too many wrong passwords; a right one is not looked at either.",
+        summary:
+          "Too many wrong passwords, or messages of nodes that did not open; right ones are not looked at either.",
         remedy: "Wait for the seconds in `Retry-After`.", isRetryable: true)
     case .forbiddenHost:
       Row(
@@ -281,6 +282,26 @@ extension ErrorCode {
       .conflict(
         "The sign-in is of another person or workspace than the account.",
         "Sign in as the one it belongs to, or leave `account` out for one of its own.")
+    case .syncNotConfigured:
+      .conflict(
+        "It is not set with whom to sync.",
+        "Set `cloudUrl` and `cloudToken` in the settings; see docs/sync.md.")
+    case .syncFailed:
+      .server(
+        502, "The exchange with the other side came to nothing.",
+        "See `reason`, which docs/sync.md explains; it is tried again by itself where sync is enabled.",
+        isRetryable: true)
+    case .syncUnauthorized:
+      .request(
+        401, "The sync token is not accepted here, or the message was not made with it.",
+        "Have a new token issued there, and set it as `cloudToken` here.")
+    case .syncChallengeOver:
+      .conflict(
+        "The message was not made for a number that is open: it was answered already, or took too long.",
+        "Ask for a new number with `POST /api/sync/exchange/hello`.")
+    case .syncRefused:
+      .conflict(
+        "What the other node told was not taken in.", "See `reason`, which docs/sync.md explains.")
     case .unknownTarget:
       .request(
         400, "The name points to nothing that is known.",

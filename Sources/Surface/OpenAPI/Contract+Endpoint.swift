@@ -79,6 +79,10 @@ extension Endpoint {
     case .removePricing: .removePricing
     case .getSettings: .getSettings
     case .changeSettings: .changeSettings
+    case .getSync: .getSync
+    case .actOnSync: .actOnSync
+    case .greetSync: .greetSync
+    case .exchangeSync: .exchangeSync
     case .listSyncTokens: .listSyncTokens
     case .issueSyncToken: .issueSyncToken
     case .revokeSyncToken: .revokeSyncToken

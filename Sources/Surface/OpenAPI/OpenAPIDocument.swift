@@ -80,7 +80,7 @@ extension RouteRow {
     case .public:
       if endpoint == .metrics { return [[:]] + list(admin + keys) }
       return group == .models ? [[:]] + list(keys) : []
-    case .local: return []
+    case .peer, .local: return []
     }
   }
 
@@ -97,6 +97,7 @@ extension RouteRow {
     case .public:
       if group == .models { codes += [.invalidAPIKey, .keyPaused, .keyRevoked, .keyExpired] }
       if group == .signIn { codes += [.forbiddenHost] }
+    case .peer: codes += [.tooManyAttempts, .unsupportedParameter]
     // Beside the control socket nobody is let in, nor told that there is something.
     case .local: codes.append(.notFound)
     }

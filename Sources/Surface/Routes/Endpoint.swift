@@ -77,6 +77,10 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case removePricing
   case getSettings
   case changeSettings
+  case getSync
+  case actOnSync
+  case greetSync
+  case exchangeSync
   case listSyncTokens
   case issueSyncToken
   case revokeSyncToken
@@ -110,4 +114,9 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case metrics
   case systemVersion
   case openAPI
+}
+
+extension Endpoint {
+  /// The largest body that administration takes: 1 MiB, or 32 MiB where another node tells all that it knows.
+  public var administrationBodyBytes: Int { self == .exchangeSync ? 32 << 20 : 1 << 20 }
 }

@@ -15,6 +15,8 @@ public enum RouteTier: String, Sendable, Hashable, CaseIterable {
   case admin
   /// Anyone who reaches the listener; a key given all the same must be valid, and narrows the answer.
   case `public`
+  /// Another node, by what it seals under a sync token.
+  case peer
   /// The control socket in the data directory only.
   case local
 }
@@ -31,6 +33,8 @@ public enum RouteGroup: String, Sendable, Hashable, CaseIterable {
   case models
   case signIn = "sign-in"
   case configuration
+  /// What is exchanged with other nodes.
+  case sync
   /// What is known of accounts' state, and what operators say about it.
   case health
   case evidence

@@ -1,7 +1,8 @@
 /// All endpoints of the gateway, and the one way to find the row of a request.
 public enum Routes {
   /// Every row; no two share method and path.
-  public static let all: [RouteRow] = inference + signIn + configuration + health + evidence + state
+  public static let all: [RouteRow] =
+    inference + signIn + configuration + sync + health + evidence + state
 
   private static let inference: [RouteRow] =
     ["/v1", "/api/v1"].flatMap { base in
@@ -82,6 +83,22 @@ public enum Routes {
     RouteRow(
       .logout, .post, "/api/auth/logout", .public, .signIn, "Close the session, or all of them",
       by: .controlPlane),
+  ]
+
+  private static let sync: [RouteRow] = [
+    RouteRow(
+      .getSync, .get, "/api/sync/cloud", .admin, .sync,
+      "Show with whom the configuration is synced",
+      by: .controlPlane),
+    RouteRow(
+      .actOnSync, .post, "/api/sync/cloud", .admin, .sync, "Begin, make, end or check a sync",
+      by: .controlPlane),
+    RouteRow(
+      .greetSync, .post, "/api/sync/exchange/hello", .peer, .sync,
+      "Give a node the number that its message is made for", by: .controlPlane),
+    RouteRow(
+      .exchangeSync, .post, "/api/sync/exchange", .peer, .sync,
+      "Answer a node's sealed message", by: .controlPlane),
   ]
 
   private static let configuration: [RouteRow] = [

@@ -5,7 +5,16 @@ import Surface
 struct SyncCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sync", abstract: "What is exchanged with other nodes and systems.",
-    subcommands: [SyncTokensCommand.self])
+    discussion: """
+      Examples:
+        signalbox settings set --cloud-url https://gateway.example.com --cloud-token-env TOKEN
+        signalbox sync enable
+        signalbox sync status
+      """,
+    subcommands: [
+      SyncStatusVerb.self, EnableSyncVerb.self, SyncNowVerb.self, DisableSyncVerb.self,
+      CheckSyncVerb.self, SyncTokensCommand.self,
+    ])
 }
 
 /// `sync tokens`.

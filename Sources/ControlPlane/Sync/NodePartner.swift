@@ -1,0 +1,172 @@
+import Crypto
+import Domain
+import Surface
+
+/// Another node like this one, reached by its address and a token of its making.
+struct NodePartner: SyncPartner {
+  let control: ControlPlane
+  let endpoint: any TokenEndpoint
+  /// Without a slash at its end.
+  let url: String
+  let token: SyncTokenText
+
+  private var key: SymmetricKey { token.sealingKey }
+
+  /// From the first byte to the last of an answer.
+  static let patience = Duration.seconds(12)
+
+  func exchange(expected: String?) async throws(SyncFault) -> SyncOutcome {
+    let own = control.told(under: key, exchange: control.edge.mintID())
+    let standing = own.standing(under: key)
+    let (reply, peer) = try await ask(.probe(standing), expected)
+    switch reply {
+    case .same:
+      await control.noteSyncRecovery(peer.rawValue)
+      return SyncOutcome(peer: peer.rawValue)
+    case .differs: break
+    case .told, .done: throw SyncFault("sync_malformed", peer: peer.rawValue)
+    }
+    let (answer, _) = try await ask(.tell(own), peer.rawValue)
+    guard case .told(let told, let updated) = answer, told.document.node == peer,
+      told.exchange == own.exchange
+    else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
+    do {
+      if !updated.isEmpty { try await notePushed(own, to: peer) }
+      let taken = try await control.take(told, from: peer, under: key)
+      var outcome = SyncOutcome(peer: peer.rawValue, exchange: own.exchange)
+      outcome.updated = updated
+      outcome.fromPeer = taken.streams.sorted()
+      outcome.decisions = taken.decisions
+      outcome.conflicts = taken.conflicts
+      let state = control.state.sync
+      outcome.withheld = state.withheld.count
+      outcome.waiting = state.peers[peer.rawValue]?.waiting.count ?? 0
+      return outcome
+    } catch {
+      var fault = SyncFault(whileTaking: error)
+      fault.peer = peer.rawValue
+      throw fault
+    }
+  }
+
+  /// A first exchange was made under the token by both sides: there is nothing else to verify.
+  func verify() async throws(SyncFault) {}
+
+  func removeCopy() async throws(SyncFault) {
+    let (reply, peer) = try await ask(.forget, nil)
+    guard case .done = reply else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
+  }
+
+  func check() async throws(SyncFault) -> String {
+    let (reply, peer) = try await ask(.check, nil)
+    guard case .done = reply else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
+    return peer.rawValue
+  }
+
+  private func notePushed(_ own: SyncMessage.Told, to peer: NodeID) async throws {
+    try await control.execute(
+      provenance: Provenance(
+        actor: Provenance.system.actor, source: .system, correlation: own.exchange)
+    ) { _ in
+      [
+        Change(
+          .sync(
+            .note(
+              .pushed(
+                .init(
+                  peer: peer.rawValue, exchange: own.exchange,
+                  streams: UInt64(own.document.streams.count),
+                  credentials: UInt64(own.document.credentials.count),
+                  clock: own.document.clock)))))
+      ]
+    }
+  }
+
+  // MARK: One question
+
+  private func ask(
+    _ message: SyncMessage.Ask, _ expected: String?
+  ) async throws(SyncFault) -> (SyncMessage.Reply, NodeID) {
+    guard let client = control.state.node else { throw SyncFault("sync_no_identity") }
+    let nonce = control.edge.drawn(SyncCipher.drawnBytes)
+    let hello = try await post(
+      "/api/sync/exchange/hello",
+      [
+        "version": JSONValue(SyncMessage.version), "token": .string(token.id.rawValue),
+        "node": .string(client.rawValue), "nonce": .string(Base64URL.text(nonce)),
+      ])
+    guard hello["version"]?.uint == UInt64(SyncMessage.version) else {
+      throw SyncFault("sync_version")
+    }
+    guard let name = hello["node"]?.string, (1...64).contains(name.utf8.count),
+      let challenge = hello["challenge"]?.string.flatMap({ Base64URL.bytes($0) }),
+      challenge.count == SyncCipher.drawnBytes
+    else { throw SyncFault("sync_not_a_node") }
+    let server = NodeID(name)
+    guard server != client else { throw SyncFault("sync_same_node", peer: name) }
+    guard expected ?? name == name else { throw SyncFault("sync_other_peer", peer: expected) }
+    let cipher = SyncCipher(
+      key: key, token: token.id.rawValue, client: client, server: server, nonce: nonce,
+      challenge: challenge)
+    let plain = message.encoded
+    guard plain.count <= SyncMessage.mostBytes else {
+      throw SyncFault("sync_too_large", peer: name)
+    }
+    let answer: JSONValue
+    do throws(SyncFault) {
+      answer = try await post(
+        "/api/sync/exchange",
+        [
+          "version": JSONValue(SyncMessage.version), "token": .string(token.id.rawValue),
+          "node": .string(client.rawValue), "challenge": .string(Base64URL.text(challenge)),
+          "sealed": .string(Base64URL.text(try cipher.seal(plain, .toServer))),
+        ])
+    } catch {
+      throw SyncFault(error.code, peer: name)
+    }
+    guard let sealed = answer["sealed"]?.string.flatMap({ Base64URL.bytes($0) }),
+      let opened = cipher.open(sealed, .toClient), let reply = SyncMessage.Reply(opened)
+    else { throw SyncFault("sync_not_authentic", peer: name) }
+    return (reply, server)
+  }
+
+  private func post(_ path: String, _ body: JSONValue) async throws(SyncFault) -> JSONValue {
+    let answer = await endpoint.send(
+      TokenRequest(
+        url: url + path, headers: [("content-type", "application/json")], body: body.bytes,
+        patience: Self.patience, answerBytes: Endpoint.exchangeSync.administrationBodyBytes))
+    switch answer {
+    case .notSent("forbidden_address"), .notSent("misconfigured"):
+      throw SyncFault("sync_forbidden_address")
+    case .notSent: throw SyncFault("sync_unreachable")
+    case .noAnswer("timeout"): throw SyncFault("sync_timeout")
+    case .noAnswer: throw SyncFault("sync_connection_lost")
+    case .answered(let status, _, let body):
+      let document = try? JSONValue.parse(body)
+      if status == 200, let document { return document }
+      throw SyncFault(status: status, document)
+    }
+  }
+}
+
+extension SyncFault {
+  /// What another node may say of why it refused; other words are not repeated.
+  static let tellable: Set<String> = [
+    "sync_same_node", "sync_unknown_own_edit", "sync_ambiguous_edit", "sync_shrunken",
+    "sync_malformed", "sync_copied_node", "sync_too_large", "sync_log_unavailable",
+    "sync_overloaded", "sync_not_allowed", "sync_internal",
+  ]
+
+  fileprivate init(status: UInt16, _ document: JSONValue?) {
+    let error = document?["error"]
+    switch error?["code"]?.string {
+    case "sync_unauthorized": self.init("sync_unauthorized")
+    case "sync_challenge_over": self.init("sync_challenge_over")
+    case "too_many_attempts": self.init("sync_too_many_attempts")
+    case "sync_refused":
+      let reason = error?["reason"]?.string ?? ""
+      self.init(Self.tellable.contains(reason) ? reason : "sync_refused")
+    case _: self.init(status < 500 ? "sync_not_a_node" : "sync_peer_failed")
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import Domain
+import EventStore
+import Surface
+
+/// Something that is not the same on both sides, or where somebody's edit does not hold.
+struct SyncDrift {
+  /// Whose it is, for example `alias/fast`.
+  var stream: String
+  /// Empty: the whole resource.
+  var field: String
+  var ours: JSONValue
+  var theirs: JSONValue
+  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `equal-generation`.
+  var rule: String
+  var why: String
+  /// When it was first decided so; nil: longer ago than was looked.
+  var since: UnixNanoseconds?
+  /// Somebody's edit does not hold.
+  var isConflict = false
+
+  /// Events of a peer's stream that are looked at.
+  private static let looked: UInt64 = 256
+
+  var json: JSONValue {
+    [
+      "stream": JSONValue(stream), "field": JSONValue(field), "ours": ours, "theirs": theirs,
+      "rule": JSONValue(rule), "why": JSONValue(why), "since": JSONValue(since),
+    ]
+  }
+
+  /// What is not the same, by peer.
+  ///
+  /// Reads each peer's newest events; blocks on the disk.
+  static func all(_ state: ControlState, _ log: LogReader) throws -> [String: [SyncDrift]] {
+    var all: [String: [SyncDrift]] = [:]
+    for (name, peer) in state.sync.peers { all[name] = try of(name, peer, state, log) }
+    return all
+  }
+
+  private static func of(
+    _ name: String, _ peer: SyncPeer, _ state: ControlState, _ log: LogReader
+  ) throws -> [SyncDrift] {
+    let stream = syncStream(name)
+    let last = log.revision(of: stream).rawValue
+    var lost: [[String]: SyncDrift] = [:]
+    var withheldSince: [String: UnixNanoseconds] = [:]
+    var conflictSince: [AccountID: UnixNanoseconds] = [:]
+    for stored in try log.events(
+      ofStream: stream, from: Revision(last > looked ? last - looked + 1 : 1))
+    {
+      let time = UnixNanoseconds(stored.time)
+      switch try recorded(stored).event {
+      case .sync(.reconciled(let it)):
+        let names = Set(it.withheld.map(\.stream))
+        withheldSince = withheldSince.filter { names.contains($0.key) }
+        for name in names where withheldSince[name] == nil { withheldSince[name] = time }
+        for decision in it.decisions where decision.isConflict && state.sync.holds(decision) {
+          lost[[decision.stream, decision.field]] = SyncDrift(decision, time)
+        }
+      case .sync(.conflict(let it)): conflictSince[it.account] = time
+      case _: break
+      }
+    }
+    let withheld = state.sync.withheld.values.sorted { $0.stream < $1.stream }
+      .flatMap { rows($0, state, withheldSince[$0.stream]) }
+    let waiting = peer.waiting.map {
+      SyncDrift(
+        stream: $0.stream, field: $0.field, ours: value($0.stream, $0.field, state), theirs: .null,
+        rule: "clock-ahead",
+        why:
+          "edited by a clock that says \(rfc3339($0.stamp.time)): looked at when it is that late here",
+        since: peer.reconciledAt)
+    }
+    let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
+      SyncDrift(
+        stream: "credential/\($0.account.rawValue)", field: "fingerprint",
+        ours: JSONValue($0.ours.short), theirs: JSONValue($0.theirs.short),
+        rule: "equal-generation",
+        why:
+          "two credentials are generation \($0.generation) of home epoch \($0.homeEpoch): issue the next one",
+        since: conflictSince[$0.account], isConflict: true)
+    }
+    return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
+      + credentials
+  }
+
+  private static func rows(
+    _ it: SyncEvent.Withheld, _ state: ControlState, _ since: UnixNanoseconds?
+  ) -> [SyncDrift] {
+    func row(_ field: String, _ theirs: JSONValue) -> SyncDrift {
+      SyncDrift(
+        stream: it.stream, field: field, ours: value(it.stream, field, state), theirs: theirs,
+        rule: "withheld", why: it.reason, since: since)
+    }
+    return (it.isPresent.map { [row("", .bool($0))] } ?? [])
+      + it.fields.filter { $0.name != "keyFingerprint" && $0.value != .none }.map {
+        row($0.name, JSONValue($0.value))
+      }
+  }
+
+  private static func value(
+    _ stream: String, _ field: String, _ state: ControlState
+  ) -> JSONValue {
+    let image = state.image(ofStream: stream)
+    return field.isEmpty ? .bool(image != nil) : image.map { JSONValue($0[field]) } ?? .null
+  }
+}
+
+extension SyncDrift {
+  fileprivate init(_ decision: SyncEvent.Decision, _ time: UnixNanoseconds) {
+    self.init(
+      stream: decision.stream, field: decision.field, ours: JSONValue(decision.ours),
+      theirs: JSONValue(decision.theirs), rule: decision.rule.name,
+      why: "\(decision.winner == .ours ? "ours" : "theirs") holds: " + decision.rule.why,
+      since: time, isConflict: true)
+  }
+}
+
+extension SyncEvent.Rule {
+  fileprivate var why: String {
+    switch self {
+    case .new: "nothing was known of it here"
+    case .successor: "its author had seen the other edit"
+    case .same: "both are the same"
+    case .concurrent: "neither author had seen the other edit, and it is the later one"
+    case .removed: "the resource was removed by somebody who had not seen the edit"
+    case .final: "a revoked key stays revoked"
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import ArgumentParser
+import Surface
+
+import enum Inquiry.Shown
+
+// What operators do about the sync with another node; who it is stands in the settings.
+
+/// A verb of `POST /api/sync/cloud`.
+protocol SyncActionVerb: AdminVerb {
+  static var action: String { get }
+}
+
+extension SyncActionVerb {
+  func request() -> ControlRequest {
+    ControlRequest(
+      .post, "/api/sync/cloud", body: ["action": JSONValue(Self.action)])
+  }
+
+  func text(_ answer: JSONValue) -> String {
+    var lines = [Shown.text(answer["message"]?.string ?? "")]
+    if let peer = answer["peer"]?.string { lines.append("peer       \(Shown.text(peer))") }
+    if answer["changes"] != nil {
+      for (name, title) in [("updated", "told"), ("fromWorker", "taken over")] {
+        let names = answer["changes"]?[name]?.array?.compactMap(\.string) ?? []
+        lines.append("\(Self.padded(title))\(names.isEmpty ? "nothing" : Self.listed(names))")
+      }
+      for name in ["conflicts", "withheld", "waiting"] {
+        guard let count = answer[name]?.uint, count > 0 else { continue }
+        lines.append("\(Self.padded(name))\(count)")
+      }
+    }
+    if answer["copyRemoved"]?.bool == false {
+      lines.append("The other side did not confirm that it forgot this node; it is asked again.")
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func padded(_ title: String) -> String {
+    title + String(repeating: " ", count: max(1, 11 - title.count))
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    let shown = names.prefix(20).map { Shown.text($0) }.joined(separator: ", ")
+    return names.count > 20 ? "\(shown) and \(names.count - 20) more" : shown
+  }
+}
+
+/// `sync enable`.
+struct EnableSyncVerb: SyncActionVerb {
+  static let action = "enable"
+  static let configuration = CommandConfiguration(
+    commandName: "enable",
+    abstract: "Make a first exchange; if it comes to its end, others follow by themselves.")
+  @OptionGroup var options: VerbOptions
+}
+
+/// `sync now`.
+struct SyncNowVerb: SyncActionVerb {
+  static let action = "sync"
+  static let configuration = CommandConfiguration(
+    commandName: "now", abstract: "Make one exchange now.")
+  @OptionGroup var options: VerbOptions
+}
+
+/// `sync disable`.
+struct DisableSyncVerb: SyncActionVerb {
+  static let action = "disable"
+  static let configuration = CommandConfiguration(
+    commandName: "disable",
+    abstract: "Make no more exchanges, and have the other side forget this node.")
+  @OptionGroup var options: VerbOptions
+}
+
+/// `sync check`.
+struct CheckSyncVerb: SyncActionVerb {
+  static let action = "check"
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Ask whether the other side is there and accepts the token; nothing is exchanged.")
+  @OptionGroup var options: VerbOptions
+}
+
+/// `sync status`.
+struct SyncStatusVerb: AdminVerb {
+  static let configuration = CommandConfiguration(
+    commandName: "status", abstract: "Show with whom this node syncs, and what is not the same.")
+  @OptionGroup var options: VerbOptions
+
+  func request() -> ControlRequest { ControlRequest(.get, "/api/sync/cloud") }
+
+  func text(_ answer: JSONValue) -> String {
+    func word(_ value: JSONValue?) -> String { Shown.text(value?.string ?? "–") }
+    var out = "node       \(word(answer["node"]))\n"
+    let isOn = answer["enabled"]?.bool == true
+    out += "sync       " + (isOn ? "on" : "off")
+    if let url = answer["cloudUrl"]?.string { out += ", \(Shown.text(url))" }
+    out += "\n"
+    for peer in answer["peers"]?.array ?? [] {
+      out += "\npeer       \(word(peer["peer"]))"
+      out += peer["url"]?.string.map { ", \(Shown.text($0))" } ?? ", comes here"
+      out += peer["enabled"]?.bool == true ? "\n" : ", off\n"
+      out += "last       \(word(peer["lastSync"]))\n"
+      if let failure = peer["failure"], !failure.isNull {
+        out += "failure    \(word(failure["code"])) since \(word(failure["since"]))\n"
+      }
+      for row in peer["drift"]?.array ?? [] {
+        let field = row["field"]?.string ?? ""
+        out +=
+          "drift      \(word(row["stream"])) \(field.isEmpty ? "presence" : Shown.text(field)): "
+        out += "ours \(Self.shown(row["ours"])), theirs \(Self.shown(row["theirs"]))"
+        out += " (\(word(row["rule"])): \(word(row["why"])))\n"
+      }
+    }
+    return out
+  }
+
+  private static func shown(_ value: JSONValue?) -> String {
+    guard let value, !value.isNull else { return "–" }
+    return Shown.text(value.string ?? String(decoding: value.bytes, as: UTF8.self))
+  }
+}

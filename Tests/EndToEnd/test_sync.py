@@ -1,0 +1,412 @@
+"""Two gateways that sync: real processes, real sockets, clocks that differ, and what goes wrong on the way."""
+
+import json
+import shutil
+import socket
+import threading
+import time
+import unittest
+
+from shifted_clock import ShiftedClock
+from support import (
+    Case, Gateway, configuration, eventually, exchange, message, of_kind, replay, scenario, window)
+from test_command_line import signalbox
+
+MASTER = {"SIGNALBOX_MASTER_KEY": "5a" * 32}
+
+
+class Wire:
+    """A way between two nodes on which a test reads, changes, keeps and loses what goes over it."""
+
+    def __init__(self, port):
+        self.target, self.is_cut, self.change, self.kept = port, False, None, []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        with connection:
+            if self.is_cut:
+                return
+            request = self.read(connection)
+            if self.change:
+                request = self.change(request, False)
+            self.kept.append(request)
+            if request is None:
+                return
+            with socket.create_connection(("127.0.0.1", self.target)) as there:
+                there.sendall(request)
+                answer = self.read(there)
+            if self.change:
+                answer = self.change(answer, True)
+            if answer:
+                connection.sendall(answer)
+
+    @staticmethod
+    def read(connection):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = connection.recv(65536)
+            if not piece:
+                return data
+            data += piece
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                       if line.lower().startswith(b"content-length:")), 0)
+        while len(body) < length:
+            piece = connection.recv(65536)
+            if not piece:
+                break
+            body += piece
+        return head + b"\r\n\r\n" + body
+
+    def close(self):
+        self.server.close()
+
+
+class SyncCase(Case):
+    """`a` has providers and accounts, `b` is empty and comes to `a` with a token of its making."""
+
+    master_b = MASTER
+    ahead = 0
+    interval = 86_400
+
+    def setUp(self):
+        super().setUp()
+        self.upstream = self.simulator(scenario())
+        self.a = self.node("a", configuration(self.upstream), MASTER)
+        clock = {}
+        if self.ahead:
+            (self.directory / "clock").mkdir()
+            self.clock = ShiftedClock(self.directory / "clock", time.time() + self.ahead)
+            clock = self.clock.environment
+        self.b = self.node("b", None, {**self.master_b, **clock})
+        self.wire = Wire(self.a.port)
+        self.addCleanup(self.wire.close)
+        issued = self.a.admin("POST", "/api/sync/tokens", {"name": "b"})
+        self.assertEqual(issued.status, 201, issued.body)
+        self.token = issued.json()["token"]
+        self.pair(self.token)
+
+    def node(self, name, config, environment):
+        place = self.directory / name
+        place.mkdir()
+        started = Gateway(place, config, environment=environment)
+        self.children.append(started.child)
+        return started
+
+    def pair(self, token):
+        changed = self.b.admin("PATCH", "/api/settings", {
+            "cloudUrl": f"http://127.0.0.1:{self.wire.port}", "cloudToken": token,
+            "syncIntervalSeconds": self.interval})
+        self.assertEqual(changed.status, 200, changed.body)
+
+    def restart(self, gateway):
+        super().restart(gateway)
+        if gateway is self.a:
+            self.wire.target = gateway.port
+
+    def act(self, action, status=200, by=None):
+        answer = (by or self.b).admin("POST", "/api/sync/cloud", {"action": action})
+        self.assertEqual(answer.status, status, answer.body)
+        return answer.json()
+
+    def reason(self, action="sync"):
+        return self.act(action, 502)["error"]["reason"]
+
+    def peers(self, box):
+        return box.admin("GET", "/api/sync/cloud").json()["peers"]
+
+    def drift(self, box):
+        return [row for peer in self.peers(box) for row in peer["drift"]]
+
+    def alias(self, box, name, target, **more):
+        answer = box.admin(
+            "PUT", "/api/models/alias", {"alias": name, "model": target, "allowUnresolved": True}, **more)
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def aliases(self, box):
+        return box.admin("GET", "/api/models/alias?limit=1000").json()["aliases"]
+
+    def settle(self):
+        for _ in range(5):
+            if self.act("sync")["exchange"] is None:
+                return
+        self.fail("it never came to rest")
+
+    def shared(self, box):
+        """What both must agree on, as `replay state` tells it."""
+        told = json.loads(replay(box.data, "state", "--json"))
+        kept = {}
+        for name in ("providers", "accounts", "aliases", "combos", "policies", "organisations"):
+            kept[name] = [
+                {field: value for field, value in row.items()
+                 if field in ("id", "name", "target", "prefix", "baseUrl", "provider", "priority",
+                              "weight", "isActive", "models", "members", "credentialGeneration")}
+                for row in told.get(name, [])]
+        return kept
+
+    def equal(self):
+        self.settle()
+        self.assertEqual(self.shared(self.a), self.shared(self.b))
+
+
+class BothWays(SyncCase):
+    def test_what_is_edited_on_either_side_is_on_both(self):
+        first = self.act("enable")
+        self.assertTrue(first["verified"], first)
+        self.assertEqual(self.aliases(self.b), self.aliases(self.a))
+        # Accounts with their credentials, and with one master key the clients' keys: b serves.
+        self.assertEqual(self.b.chat(message(model="fast")).status, 200)
+        self.alias(self.b, "slow", "mock/gpt-4o")
+        self.assertEqual(self.b.admin("PUT", "/api/providers/a2", {"priority": 7}).status, 200)
+        self.assertEqual(self.b.admin(
+            "POST", "/api/combos", {"name": "both", "models": ["mock/gpt-4o", "mock/gpt-4o-mini"]}).status, 201)
+        issued = self.b.admin("PUT", "/api/providers/a1/credential", {"accessToken": "sk-upstream-3"})
+        self.assertEqual(issued.status, 200, issued.body)
+        # By itself, two seconds after the last edit.
+        eventually(lambda: self.aliases(self.a).get("slow") == "mock/gpt-4o", "b's edits at a")
+        self.assertEqual(self.a.chat(message(model="slow")).status, 200)
+        self.equal()
+        held = [box.admin("GET", "/api/providers/a1").json()["connection"]["credential"]
+                for box in (self.a, self.b)]
+        self.assertEqual([one["generation"] for one in held], [2, 2])
+        self.assertEqual([one["isHome"] for one in held], [False, True])
+        shown = self.b.admin("GET", "/api/sync/cloud").json()
+        self.assertTrue(shown["enabled"] and shown["connected"] and shown["lastSync"], shown)
+        # Nothing in clear on the way, and nowhere in the logs.
+        for kept in self.wire.kept:
+            self.assertNotIn(b"gpt-4o", kept)
+        for text in [*(kept.decode("latin-1") for kept in self.wire.kept), self.a.text(), self.b.text()]:
+            for secret in ("sk-upstream", self.token):
+                self.assertNotIn(secret, text)
+        page = exchange(self.b.port, "GET", "/metrics").body.decode()
+        self.assertRegex(page, r'signalbox_sync_exchanges_total\{result="exchanged"\} [1-9]')
+        self.assertRegex(page, r'signalbox_sync_last_success_timestamp_seconds\{peer="node-[0-9a-f]+"\} [1-9]')
+        self.assertRegex(page, r'signalbox_sync_drift\{peer="node-[0-9a-f]+"\} 0')
+        blamed = self.a.replay("blame", "alias/slow", codes=(0, 1))
+        self.assertIn("peer:", blamed)
+
+    def test_words_of_the_command_line(self):
+        def said(*words):
+            done = signalbox(self.b.data, "sync", *words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+
+        self.assertIn("off", said("status"))
+        self.assertIn("node-", said("check"))
+        self.assertIn("taken over", said("enable"))
+        self.assertIn("taken over nothing", said("now"))
+        self.assertIn("on, http", said("status"))
+        self.assertTrue(json.loads(said("status", "--json"))["enabled"])
+        self.assertIn("disabled", said("disable"))
+        self.assertIn("off", said("status"))
+        self.assertFalse(any(peer["enabled"] for peer in self.peers(self.a)))
+
+    def test_edits_that_did_not_see_each_other_are_shown_and_the_next_one_settles_it(self):
+        self.act("enable")
+        self.alias(self.a, "fast", "mock/gpt-4o")
+        self.alias(self.b, "fast", "mock/other")
+        self.equal()
+        self.assertEqual(self.aliases(self.a)["fast"], "mock/other")
+        rows = [row for row in self.drift(self.a) if row["stream"] == "alias/fast"]
+        self.assertEqual([(row["rule"], row["ours"], row["theirs"]) for row in rows],
+                         [("concurrent", "mock/gpt-4o", "mock/other")], rows)
+        self.assertTrue(rows[0]["since"])
+        found = [it for it in of_kind(window(self.a.data), "sync.reconciled")
+                 if any(d["rule"] == "concurrent" for d in it["decisions"])]
+        self.assertEqual(len(found), 1)
+        self.assertIn("concurrent", self.a.replay("window", "--from", "1", "--limit", "0"))
+        self.alias(self.a, "fast", "mock/gpt-4o-mini")
+        self.equal()
+        self.assertEqual([row for row in self.drift(self.a) if row["stream"] == "alias/fast"], [])
+
+    def test_a_removal_that_saw_the_edit_wins_and_an_edit_after_it_brings_it_back(self):
+        self.act("enable")
+        self.assertEqual(self.a.admin("DELETE", "/api/models/alias?alias=fast").status, 200)
+        self.settle()
+        self.assertNotIn("fast", self.aliases(self.b))
+        self.alias(self.b, "fast", "mock/gpt-4o")
+        self.equal()
+        self.assertEqual(self.aliases(self.a)["fast"], "mock/gpt-4o")
+
+    def test_only_the_home_refreshes_and_the_other_says_so(self):
+        self.act("enable")
+        issued = self.a.admin("PUT", "/api/providers/a1/credential", {
+            "accessToken": "sk-upstream-3", "refreshToken": "rt-1"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.settle()
+        held = self.b.admin("GET", "/api/providers/a1").json()["connection"]["credential"]
+        self.assertEqual((held["isHome"], held["generation"]), (False, 2))
+        for box in (self.a, self.b):
+            # Where tokens are refreshed is each node's own.
+            self.assertEqual(box.admin("PUT", "/api/provider-nodes/mock", {"oauth": {
+                "tokenUrl": f"http://127.0.0.1:{self.upstream.port}/none", "clientId": "c"}}).status, 200)
+        refused = self.b.admin("POST", "/api/providers/a1/credential/refresh")
+        self.assertEqual(refused.status, 409, refused.body)
+        self.assertIn("only node node-", refused.json()["error"]["message"].lower())
+
+
+class OtherMasterKey(SyncCase):
+    master_b = {"SIGNALBOX_MASTER_KEY": "6b" * 32}
+
+    def test_credentials_travel_and_clients_keys_are_withheld_on_record(self):
+        self.act("enable")
+        self.settle()
+        self.assertEqual(
+            self.b.admin("POST", "/api/providers/a1/test").status, 200, "the account's key is there")
+        rows = [row for row in self.drift(self.b) if row["stream"].startswith("key/")]
+        self.assertTrue(rows and all(row["rule"] == "withheld" for row in rows), rows)
+        self.assertIn("another master key", rows[0]["why"])
+
+
+class Damage(SyncCase):
+    def test_messages_that_were_changed_cut_or_sent_again_are_refused(self):
+        self.act("enable")
+        self.alias(self.b, "x", "mock/gpt-4o")
+        self.settle()
+        sent = [kept for kept in self.wire.kept if b"POST /api/sync/exchange HTTP" in kept]
+        before = self.aliases(self.a)
+        for request in sent[-2:]:
+            body = request.partition(b"\r\n\r\n")[2]
+            answer = exchange(self.a.port, "POST", "/api/sync/exchange", body)
+            self.assertEqual(answer.status, 409, answer.body)
+            self.assertEqual(answer.json()["error"]["code"], "sync_challenge_over")
+
+        def flip(of_answers):
+            def change(data, is_answer):
+                if is_answer != of_answers or b'"sealed"' not in data:
+                    return data
+                at = data.index(b'"sealed"') + 60
+                return data[:at] + (b"A" if data[at:at + 1] != b"A" else b"B") + data[at + 1:]
+            return change
+
+        self.alias(self.b, "y", "mock/gpt-4o")
+        self.wire.change = flip(False)
+        self.assertEqual(self.reason(), "sync_unauthorized")
+        self.assertEqual(self.aliases(self.a), before)
+        self.wire.change = flip(True)
+        self.assertEqual(self.reason(), "sync_not_authentic")
+        self.wire.change = None
+        self.assertTrue(of_kind(window(self.a.data), "sync.failed"))
+        self.equal()
+        self.assertEqual([peer["failure"] for peer in self.peers(self.b)], [None])
+
+    def test_wrong_and_revoked_tokens(self):
+        self.act("enable")
+        self.pair("sbs_unknown_" + self.token.split("_", 2)[2])
+        self.assertEqual(self.reason("check"), "sync_unauthorized")
+        self.pair("not-a-token")
+        self.assertEqual(self.reason("check"), "sync_token_malformed")
+        self.pair(self.token)
+        self.act("check")
+        listed = self.a.admin("GET", "/api/sync/tokens").json()["tokens"]
+        self.assertTrue(listed[0]["lastUsedAt"])
+        self.assertEqual(
+            self.a.admin("DELETE", f"/api/sync/tokens/{listed[0]['id']}").status, 200)
+        self.alias(self.b, "x", "mock/gpt-4o")
+        self.assertEqual(self.reason(), "sync_unauthorized")
+        self.assertNotIn("x", self.aliases(self.a))
+
+    def test_a_copied_directory_is_noticed_while_both_run(self):
+        self.act("enable")
+        self.b.stop()
+        place = self.directory / "copy"
+        place.mkdir()
+        shutil.copytree(self.b.data, place / "data")
+        self.restart(self.b)
+        self.act("sync")
+        copy = Gateway(place, None, environment=self.b.environment)
+        self.children.append(copy.child)
+        self.alias(copy, "of-the-copy", "mock/gpt-4o")
+        self.act("sync", by=copy)
+        self.assertEqual(self.reason(), "sync_copied_node")
+        self.assertIn("sync_copied_node", [it["code"] for it in of_kind(window(self.a.data), "sync.failed")])
+
+    def test_killed_nodes_lose_nothing_and_decide_nothing_twice(self):
+        self.act("enable")
+        for round in range(3):
+            for number in range(20):
+                self.alias(self.b, f"k{round}-{number}", "mock/gpt-4o")
+            self.alias(self.a, f"o{round}", "mock/gpt-4o")
+            asked = threading.Event()
+
+            def change(data, is_answer):
+                if b'"sealed"' in data and is_answer:
+                    asked.set()
+                return data
+
+            self.wire.change = change
+            self.b.login()
+            killer = threading.Thread(target=lambda: (asked.wait(10), self.b.kill()))
+            killer.start()
+            try:
+                self.b.admin("POST", "/api/sync/cloud", {"action": "sync"})
+            except OSError:
+                pass
+            killer.join()
+            self.wire.change = None
+            self.a.kill()
+            self.restart(self.a)
+            self.restart(self.b)
+        self.equal()
+        for box in (self.a, self.b):
+            seen = {}
+            for it in of_kind(window(box.data), "sync.reconciled"):
+                for decision in it["decisions"]:
+                    name = (decision["stream"], decision["field"], json.dumps(decision["stamp"]))
+                    self.assertNotIn(name, seen, "decided twice")
+                    seen[name] = it
+            box.replay("verify", codes=(0, 1))
+
+    def test_a_cut_is_tried_again_ever_later_and_told_once(self):
+        self.act("enable")
+        self.settle()
+        self.wire.is_cut = True
+        self.alias(self.b, "x", "mock/gpt-4o")
+        eventually(lambda: self.peers(self.b)[0]["failure"], "the failure is shown")
+        self.alias(self.b, "y", "mock/gpt-4o")
+        time.sleep(0.1)
+        self.wire.is_cut = False
+        eventually(lambda: "y" in self.aliases(self.a), "told when the way is there again")
+        eventually(lambda: self.peers(self.b)[0]["failure"] is None, "and it is no failure any more")
+        self.assertEqual(len(of_kind(window(self.b.data), "sync.failed")), 1)
+        self.equal()
+
+
+class ClockAhead(SyncCase):
+    ahead = 600
+
+    def test_edits_of_a_clock_ten_minutes_ahead_wait_and_are_shown(self):
+        self.alias(self.b, "tomorrow", "mock/gpt-4o")
+        self.act("enable")
+        self.assertNotIn("tomorrow", self.aliases(self.a))
+        rows = [row for row in self.drift(self.a) if row["rule"] == "clock-ahead"]
+        self.assertIn("alias/tomorrow", [row["stream"] for row in rows])
+        # What a's clock can be right about came all the same.
+        self.assertIn("fast", self.aliases(self.b))
+
+
+class ClockApart(SyncCase):
+    ahead = -240
+
+    def test_an_edit_that_saw_the_other_wins_whatever_the_clocks_say(self):
+        self.act("enable")
+        self.alias(self.a, "fast", "mock/gpt-4o")
+        self.settle()
+        self.alias(self.b, "fast", "mock/gpt-4o-mini")
+        self.equal()
+        self.assertEqual(self.aliases(self.a)["fast"], "mock/gpt-4o-mini")
+        self.assertEqual(self.drift(self.a), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
