@@ -150,6 +150,10 @@ extension ControlState {
     allowsUnknown: Bool = false
   ) throws(Refusal) -> Bool {
     try Policy.check(id, wanted, threshold)
+    // As `checkName` has it the other way round: which of the two came first must not matter to what stands.
+    if policies[id] == nil, aliases[id.model] != nil || combos[id.model] != nil {
+      throw .collision("model", id.model, aliases[id.model] != nil ? "an alias" : "a combo")
+    }
     guard id.organisation == PolicyID.everyone || organisations[id.organisation] != nil else {
       throw Organisation.unknown(id.organisation)
     }
