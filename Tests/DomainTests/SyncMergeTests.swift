@@ -307,3 +307,29 @@ func floorsAndHomes() throws {
   #expect(moved.accounts[a1]?.credential.home == NodeID("n2"))
   #expect(moved.accounts[a1]?.credential.homeEpoch == 2)
 }
+
+@Test("an alias and a policy of one name stand together nowhere, and every node keeps the same one")
+func aliasOrPolicy() throws {
+  let policy = Command.policy(
+    .set(
+      PolicyID(organisation: PolicyID.everyone, model: "fast"),
+      accounts: [PolicyAccount(account: a1, weight: 1)], failoverThreshold: 3,
+      allowUnresolved: true))
+  for isAliasFirst in [true, false] {
+    var pair = SyncPair()
+    pair.at(0, firstProvider, .account(.add(account("a1"), credential: nil)))
+    try pair.sync()
+    let (first, second) =
+      isAliasFirst ? (setAlias("fast", "p1/m1"), policy) : (policy, setAlias("fast", "p1/m1"))
+    pair.at(0, first)
+    // On one node the second is refused, whichever it is.
+    #expect(throws: Refusal.self) { try decide([second], pair.nodes[0].state) }
+    pair.at(1, second)
+    for _ in 1...2 { try pair.sync() }
+    for node in pair.nodes {
+      #expect((node.state.aliases["fast"] != nil) == isAliasFirst)
+      #expect(node.state.policies.isEmpty == isAliasFirst)
+      #expect(node.state.sync.withheld.count == 1)
+    }
+  }
+}
