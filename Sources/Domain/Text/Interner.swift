@@ -9,6 +9,10 @@ public struct Interner: Sendable {
   /// Always less than half full.
   private var slots = [Int32](repeating: 0, count: 256)
   private var hashes: [UInt64] = []
+  /// The bytes of all texts as they were met, one behind the other, and where each ends: comparing a text with its
+  /// own bytes costs counting references to it.
+  private var met: [UInt8] = []
+  private var ends: [Int] = []
 
   /// No text.
   ///
@@ -34,13 +38,15 @@ public struct Interner: Sendable {
     var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
-      if hashes[number] == hash, Self.isSame(texts[number], bytes) { return number }
+      if hashes[number] == hash, isSame(number, bytes) { return number }
       slot = (slot + 1) & (slots.count - 1)
     }
     let number = texts.count
     guard number < limit else { return limit }
     slots[slot] = Int32(truncatingIfNeeded: number + 1)
     texts.append(String(decoding: bytes, as: UTF8.self))
+    met.append(contentsOf: bytes)
+    ends.append(met.count)
     hashes.append(hash)
     if texts.count * 2 >= slots.count { grow() }
     return number
@@ -61,10 +67,21 @@ public struct Interner: Sendable {
     }
   }
 
-  private static func isSame(_ text: String, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    var text = text
-    return text.withUTF8 { known in
-      known.count == bytes.count && UnsafeRawBufferPointer(known).elementsEqual(bytes)
+  private func isSame(_ number: Int, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    let place = number == 0 ? 0 : ends[number - 1]
+    guard ends[number] - place == bytes.count else { return false }
+    return met.withUnsafeBytes { met in
+      var at = 0
+      while at + 8 <= bytes.count {
+        let ours = met.loadUnaligned(fromByteOffset: place + at, as: UInt64.self)
+        guard ours == bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self) else { return false }
+        at += 8
+      }
+      while at < bytes.count {
+        guard met[place + at] == bytes[at] else { return false }
+        at += 1
+      }
+      return true
     }
   }
 

@@ -114,8 +114,21 @@ struct KindTable {
   /// Kinds are few; a log of endlessly many is not worth memory.
   private var numbers = Interner(limit: 1 << 12)
   private var rows: [Row] = []
+  /// The kind asked for last, which is mostly the next one too.
+  private var known: (kind: [UInt8], row: Row)?
 
   mutating func row(of kind: UnsafeRawBufferPointer) -> Row {
+    if let known, isSame(known.kind, kind) { return known.row }
+    let row = found(kind)
+    known = (Array(kind), row)
+    return row
+  }
+
+  private func isSame(_ known: [UInt8], _ kind: UnsafeRawBufferPointer) -> Bool {
+    known.count == kind.count && known.withUnsafeBytes { $0.elementsEqual(kind) }
+  }
+
+  private mutating func found(_ kind: UnsafeRawBufferPointer) -> Row {
     let number = numbers.number(of: kind)
     if number < rows.count { return rows[number] }
     let kind = String(decoding: kind, as: UTF8.self)

@@ -47,7 +47,9 @@ struct RequestMaterial {
       case .event(let stored):
         if own.contains(stored.position) { lines.append(Replay.line(Entry(stored), fold.state)) }
         if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
-        shelf.look(at: stored.position.rawValue, fold)
+        if shelf.wants(stored.position.rawValue) {
+          shelf.look(at: stored.position.rawValue, fold)
+        }
       }
     }
     (self.fold, self.shelf, self.lines) = (fold, shelf, lines)

@@ -15,13 +15,24 @@ struct SnapshotShelf {
   }
 
   private let wanted: Set<UInt64>
+  /// Those that were not met yet, descending.
+  private var ahead: [UInt64]
   private(set) var books: [UInt64: Book] = [:]
   /// Of the books that nothing is wrong with, the views alone.
   private var views: [UInt64: RoutingSnapshot] = [:]
   /// The view made last: it holds until an event that routing sees.
   private var view: RoutingSnapshot?
 
-  init(_ wanted: Set<UInt64>) { self.wanted = wanted }
+  init(_ wanted: Set<UInt64>) {
+    self.wanted = wanted
+    ahead = wanted.sorted(by: >)
+  }
+
+  /// Whether a pass in order, which asks this at every event, has to `look` there.
+  mutating func wants(_ position: UInt64) -> Bool {
+    while let next = ahead.last, next < position { ahead.removeLast() }
+    return ahead.last == position
+  }
 
   /// To be called with the fold that the pass begins with, then after every event.
   mutating func look(at position: UInt64, _ fold: ConfigurationFold) {

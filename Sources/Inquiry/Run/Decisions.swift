@@ -13,14 +13,15 @@ extension Replay {
     line: (DecisionLine) throws(InquiryFault) -> Void
   ) throws(InquiryFault) -> (count: UInt64, gaps: [LogGap]) {
     // First pass: which configurations are needed, and until where each of them.
-    var lastUse: [UInt64: UInt64] = [:]
+    var lastUses = LastUses()
     try log.read(from: first, through: last, progress: progress) { item in
       guard case .event(let stored) = item, stored.kind.hasPrefix("request.finished."),
         case .request(.finished(let fact)) = Entry(stored).event
       else { return }
-      for attempt in fact.attempts { lastUse[attempt.snapshot] = stored.position.rawValue }
+      for attempt in fact.attempts { lastUses.note(attempt.snapshot, at: stored.position.rawValue) }
     }
-    let wanted = Set(lastUse.keys)
+    lastUses.settle()
+    let wanted = lastUses.snapshots
     var (fold, start) = ConfigurationFold.start(
       in: log, through: Position(first.rawValue - 1), needed: wanted)
     var shelf = SnapshotShelf(wanted)
@@ -41,11 +42,11 @@ extension Replay {
             count += 1
             try line(decision)
           }
-          for attempt in fact.attempts where lastUse[attempt.snapshot] == position {
+          for attempt in fact.attempts where lastUses.isLast(attempt.snapshot, at: position) {
             shelf.drop(attempt.snapshot)
           }
         }
-        shelf.look(at: position, fold)
+        if shelf.wants(position) { shelf.look(at: position, fold) }
       }
     }
     return (count, gaps)

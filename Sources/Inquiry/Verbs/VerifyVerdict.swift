@@ -95,7 +95,7 @@ extension Replay {
       unknownKinds: 0, remade: 0, differing: 0, notReproducible: 0, differences: [], reasons: [])
 
     // First pass: which snapshots are needed, and until where each of them.
-    var lastUse: [UInt64: UInt64] = [:]
+    var lastUses = LastUses()
     var anchoring = AnchoringCheck()
     var completeness = CompletenessCheck()
     var kinds = KindTable()
@@ -105,7 +105,7 @@ extension Replay {
       if kind.isEnd, record.read(kind.kind, view.payload) {
         completeness.end(record.outline.id)
         for attempt in record.outline.attempts {
-          lastUse[attempt.snapshot] = view.position.rawValue
+          lastUses.note(attempt.snapshot, at: view.position.rawValue)
         }
         return
       }
@@ -114,6 +114,7 @@ extension Replay {
       anchoring.apply(entry)
       completeness.apply(entry)
     }
+    lastUses.settle()
     verdict.anchoring = try anchoring.judge(
       log, range: first.rawValue..<max(first.rawValue, last.next.rawValue), isToEnd: isToEnd,
       gaps: report.gaps, anchors: anchors,
@@ -124,11 +125,12 @@ extension Replay {
 
     // Second pass: every view that was routed on is kept from where it stood until its last use.
     var snapshots = SnapshotCheck(log, from: first, through: last, isToEnd: isToEnd)
-    var shelf = SnapshotShelf(Set(lastUse.keys))
+    let used = lastUses.snapshots
+    var shelf = SnapshotShelf(used)
     var fold = ConfigurationFold(of: log)
     var decisions = DecisionCheck()
     shelf.look(at: 0, fold)
-    let through = lastUse.isEmpty ? snapshots.through ?? .origin : last
+    let through = used.isEmpty ? snapshots.through ?? .origin : last
     try log.readViews(
       from: Position(1), through: through, progress: progress,
       gap: { gap in
@@ -148,11 +150,11 @@ extension Replay {
           } else {
             verdict.judge(Entry(view.copied()), shelf)
           }
-          for attempt in attempts where lastUse[attempt.snapshot] == position {
+          for attempt in attempts where lastUses.isLast(attempt.snapshot, at: position) {
             shelf.drop(attempt.snapshot)
           }
         }
-        shelf.look(at: position, fold)
+        if shelf.wants(position) { shelf.look(at: position, fold) }
       })
     verdict.snapshots = snapshots.finish()
     // Last, since it may have to read what was appended meanwhile.

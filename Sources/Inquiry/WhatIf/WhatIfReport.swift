@@ -167,7 +167,7 @@ extension Replay {
           }
           comparison.forget { $0 != fold.state.position && shelf.books[$0] == nil }
         }
-        shelf.look(at: position, fold)
+        if shelf.wants(position) { shelf.look(at: position, fold) }
       }
     }
     var report = try comparison.result()
