@@ -28,6 +28,7 @@ let package = Package(
     // For the packages under Benchmarks/ and Fuzz/ only.
     .library(name: "Domain", targets: ["Domain"]),
     .library(name: "EventStore", targets: ["EventStore"]),
+    .library(name: "Inquiry", targets: ["Inquiry"]),
     .library(name: "Surface", targets: ["Surface"]),
     .library(name: "Views", targets: ["Views"]),
     .library(name: "DataPlane", targets: ["DataPlane"]),

@@ -28,6 +28,14 @@ let package = Package(
     .target(
       name: "LogOracle", dependencies: [.product(name: "EventStore", package: "signalbox")],
       swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
+    .target(
+      name: "BundleOracle",
+      dependencies: [
+        .product(name: "Domain", package: "signalbox"),
+        .product(name: "EventStore", package: "signalbox"),
+        .product(name: "Inquiry", package: "signalbox"),
+      ],
+      swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
     .target(name: "CLibFuzzer"),
     .executableTarget(
       name: "RequestFuzz", dependencies: ["Oracle", "CLibFuzzer"], swiftSettings: fuzzed,
@@ -43,6 +51,9 @@ let package = Package(
       linkerSettings: linked),
     .executableTarget(
       name: "FooterFuzz", dependencies: ["LogOracle", "CLibFuzzer"], swiftSettings: fuzzed,
+      linkerSettings: linked),
+    .executableTarget(
+      name: "BundleFuzz", dependencies: ["BundleOracle", "CLibFuzzer"], swiftSettings: fuzzed,
       linkerSettings: linked),
   ]
 )

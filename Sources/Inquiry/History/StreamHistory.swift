@@ -70,7 +70,7 @@ extension Replay {
     let wanted = newest == 0 ? 0 : newest - oldest + 1
     return StreamHistory(
       stream: stream, revision: revision, steps: steps.reversed(), oldest: oldest,
-      missing: wanted - UInt64(steps.count))
+      missing: wanted - min(wanted, UInt64(steps.count)))
   }
 
   /// A resource as its stream told it through a revision, and the event that ends it.

@@ -75,7 +75,7 @@ extension Replay {
         return true
       }
     }
-    let known = next.map { $0.revision.rawValue - 1 } ?? log.revision(of: stream).rawValue
+    let known = next.map { max($0.revision.rawValue, 1) - 1 } ?? log.revision(of: stream).rawValue
     let gaps = try gaps(
       behind: position,
       through: next == nil && last >= log.last ? nil : min(last, next?.position ?? last),
@@ -114,8 +114,8 @@ extension Replay {
             beforeSince: earlier[it.name]?.writer.map(change))
         }
       },
-      // What a minimised bundle leaves out is not damaged.
-      unreadable: log.bundle?.isMinimised == true ? 0 : revision - read, gaps: gaps)
+      // What a minimised bundle leaves out is not damaged; who made a bundle up may tell a revision twice.
+      unreadable: log.bundle?.isMinimised == true ? 0 : revision - min(revision, read), gaps: gaps)
   }
 
   /// A stream's name may hold dots: what is a stream as it stands is one.
