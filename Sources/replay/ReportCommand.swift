@@ -10,7 +10,9 @@ struct ReportCommand: ParsableCommand {
       Says by the log alone what the ladder of severities says, when it began and
       ended, who noticed what, what changed, what may have contributed and what was
       not recorded; every line cites positions. What only people know is left as
-      marked slots. The same log and range give the same bytes.
+      marked slots. The same log and range give the same bytes. A failure, of a
+      request or of a call, is what neither the caller nor the request was at fault
+      for, as in `replay window`.
 
       A file that ends with .html becomes a page of its own with charts, without
       network or script; .md becomes Markdown, as on standard output.

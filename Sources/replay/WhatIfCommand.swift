@@ -7,23 +7,30 @@ struct WhatIfCommand: ParsableCommand {
     commandName: "what-if",
     abstract: "Decides a window's requests anew on a configuration with changes.",
     discussion: """
-      Says how many requests would have gone elsewhere, from where to where, what
-      load each account would have had, what they would have cost, and how many
-      failures that would have avoided or added, with bounds. What is recorded, what
-      is decided, what is modelled and what cannot be known stands at its end.
+      Says how many requests would have gone elsewhere or been refused, from where to
+      where, what load each account would have had, what they would have cost, and
+      how many failures that would have avoided or added, with bounds. What is
+      recorded, decided, modelled and what cannot be known stands at its end.
+
+      A choice that hangs on what is not in the log (whose turn it was, how quick
+      accounts were, a session) is drawn and counted as modelled. A failure is what
+      neither the caller nor the request itself was at fault for.
 
       --config takes the file's word also for what was edited elsewhere, as
       `signalbox apply --overwrite` does; what it does not mention stays. Secrets in
       it are not needed: leave their variables unset.
 
-      Ends with 1 if any request goes elsewhere, with 4 if a recorded choice cannot be
-      made again.
+      Ends with 1 if any request goes elsewhere, with 2 if the API would refuse the
+      change, with 4 if a recorded choice cannot be made again, or one is not decided:
+      limits and budgets that are supposed to be others, and who would be let in.
 
-      A field is written as `replay blame STREAM` shows it; lists with commas.
+      A field is written as `replay blame STREAM` shows it; lists with commas. A key
+      that is removed is revoked.
 
       EXAMPLES
         replay what-if --from -1h --remove account/mock-a1
         replay what-if --from -1d --set account/mock-a1.priority=9
+        replay what-if --from -1d --set account/mock-a1.degraded=false
         replay what-if --from -1d --config gateway.yaml
         replay what-if --set settings.fallbackStrategy=round-robin --json
       """)

@@ -11,8 +11,9 @@ struct WindowCommand: ParsableCommand {
       lies, and the exit code is 3.
 
       With --interval requests are counted by interval, the figures that jumped come
-      first, and edits, cooldowns and gaps stand between the intervals. A failure is
-      what neither the caller nor the request itself was at fault for.
+      first, and edits, cooldowns and gaps stand between the intervals. A failure, of a
+      request or of a call, is what neither the caller nor the request itself was at
+      fault for.
 
       EXAMPLES
         replay window                          the whole log

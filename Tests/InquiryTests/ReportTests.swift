@@ -135,6 +135,28 @@ import Testing
     #expect(report.text.contains("Every account was ready all the time."))
   }
 
+  @Test func `what an operator took out of service is the cause of that it was out`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.run([.account(.change(.init(id: AccountID("p2"), priority: 9)))])
+    for number in UInt64(1)...5 {
+      try log.append(.request(.finished(log.finished(number, "m", [.ok]))))
+    }
+    try log.run([.account(.degrade(AccountID("p1"), reason: "slow"))])
+    let place = "1:\(log.last)"
+    for number in UInt64(6)...15 {
+      log.wait(seconds: 60)
+      try log.append(.request(.finished(log.finished(number, "m", [.ok]))))
+    }
+    let report = try report(log)
+    #expect(report.main?.episodes.map(\.rule) == [.accountUnhealthy])
+    let first = try #require(report.contributions.first)
+    #expect(first.rule == .editOut && first.places == [place], "\(first)")
+    #expect(first.evidence.contains("as it began"))
+    #expect(!report.text.contains("before the first failure"))
+    #expect(report.text.contains("requests that an account was asked for have no price"))
+  }
+
   @Test func `windows cut anywhere are told without a trap, and without an incident it says so`()
     throws
   {

@@ -72,34 +72,17 @@ enum Admission {
     return head.fields.withValue(.traceparent) { TraceContext(traceparent: $0) } ?? nil
   }
 
-  /// What the head says about who is asking.
-  enum Identity {
-    case anonymous
-    case key(Key)
-    case refused(ErrorCode)
-  }
-
-  /// Finds the key of a head in the snapshot in force.
-  ///
-  /// Without `requireAPIKey` a key that is not known counts as none, because SDKs insist on sending one.
+  /// Finds the key of a head in the snapshot in force, and whether it is let in.
   static func identity(
     of head: HTTP1RequestHead, operation: Operation, wall: Int64, context: LoopContext
-  ) -> Identity {
+  ) -> ClientAdmission {
     let snapshot = context.routing.snapshot
-    let isRequired = snapshot.settings.requireAPIKey
-    let found: Key?? = withRawKey(of: head, operation) { raw in
+    let found: PresentedKey? = withRawKey(of: head, operation) { raw in
       context.keys.key(raw, in: snapshot, fingerprinter: context.plane.fingerprinter)
+        .map { .key($0) } ?? .unknown
     }
-    guard let found else {
-      return isRequired && operation.goesUpstream ? .refused(.missingAPIKey) : .anonymous
-    }
-    guard let key = found else { return isRequired ? .refused(.invalidAPIKey) : .anonymous }
-    switch key.status {
-    case .active: break
-    case .paused: return .refused(.keyPaused)
-    case .revoked: return .refused(.keyRevoked)
-    }
-    return key.isExpired(at: UnixNanoseconds(wall)) ? .refused(.keyExpired) : .key(key)
+    return snapshot.settings.admission(
+      of: found ?? PresentedKey.none, to: operation, at: UnixNanoseconds(wall))
   }
 
   /// Calls `body` with the bytes of the key in `authorization: Bearer`, `x-api-key` or `x-goog-api-key`, on Gemini's
@@ -138,5 +121,19 @@ enum Admission {
       if parts[0] == name { return parts.count == 2 ? percentDecoded(parts[1].utf8) : "" }
     }
     return nil
+  }
+}
+
+extension ErrorCode {
+  /// As the client is told.
+  init(_ refusal: AdmissionRefusal) {
+    self =
+      switch refusal {
+      case .missingKey: .missingAPIKey
+      case .unknownKey: .invalidAPIKey
+      case .keyPaused: .keyPaused
+      case .keyRevoked: .keyRevoked
+      case .keyExpired: .keyExpired
+      }
   }
 }

@@ -173,9 +173,9 @@ final class Exchange {
     {
     case .anonymous: break
     case .key(let key): self.key = key
-    case .refused(let code):
+    case .refused(let refusal):
       connection.dropBody(of: head)
-      return refuseUnauthenticated(code)
+      return refuseUnauthenticated(ErrorCode(refusal))
     }
     if operation.goesUpstream,
       context.plane.counters.requestsInFlight > UInt64(max(1, options.maxRequestsInFlight))

@@ -24,6 +24,17 @@ extension RequestEvent.Finished {
   }
 }
 
+extension Attempt {
+  /// Whose matter the call is, by the same rule.
+  public var verdict: RequestVerdict {
+    switch errorClass {
+    case .client, .request: .callers
+    case .account, .model, .provider, .network, .gateway: .failed
+    case nil: .served
+    }
+  }
+}
+
 /// Figures over ended requests; the same whatever order they come in.
 public struct RequestFigures: Sendable, Hashable {
   /// All that ended, whoever was at fault.
@@ -34,9 +45,11 @@ public struct RequestFigures: Sendable, Hashable {
   public private(set) var callers: UInt64 = 0
   /// By whose fault it was.
   public private(set) var classes: [ErrorClass: UInt64] = [:]
-  /// Upstream calls.
+  /// Upstream calls, whoever was at fault.
   public private(set) var calls: UInt64 = 0
-  /// Upstream calls that did not succeed.
+  /// Of those, the ones that callers or requests were at fault for.
+  public private(set) var callersCalls: UInt64 = 0
+  /// Of those, the ones that count as failures.
   public private(set) var failedCalls: UInt64 = 0
   /// What those took, in microseconds.
   public private(set) var failedCallMicroseconds: UInt64 = 0
@@ -50,6 +63,8 @@ public struct RequestFigures: Sendable, Hashable {
   public private(set) var tokensOut: UInt64 = 0
   /// Of requests with a price, in millionths of a US dollar.
   public private(set) var costMicroUSD: UInt64 = 0
+  /// Requests that an account was asked for and that have no price.
+  public private(set) var unpriced: UInt64 = 0
   /// Tokens of failed requests, in and out, as reported.
   public private(set) var lostTokens: UInt64 = 0
   /// Cost of failed requests, in millionths of a US dollar.
@@ -75,16 +90,22 @@ public struct RequestFigures: Sendable, Hashable {
   mutating func add(_ it: RequestEvent.Finished) {
     requests += 1
     if let errorClass = it.errorClass { classes[errorClass, default: 0] += 1 }
-    calls += UInt64(it.attempts.count)
     retries += UInt64(max(0, it.attempts.count - 1))
-    for attempt in it.attempts where attempt.errorClass != nil {
-      failedCalls += 1
-      failedCallMicroseconds = failedCallMicroseconds.clamped(adding: attempt.totalMicroseconds)
+    calls += UInt64(it.attempts.count)
+    for attempt in it.attempts {
+      switch attempt.verdict {
+      case .served: break
+      case .callers: callersCalls += 1
+      case .failed:
+        failedCalls += 1
+        failedCallMicroseconds = failedCallMicroseconds.clamped(adding: attempt.totalMicroseconds)
+      }
     }
     let tokens = (it.usage.input ?? 0).clamped(adding: it.usage.output ?? 0)
     tokensIn = tokensIn.clamped(adding: it.usage.input ?? 0)
     tokensOut = tokensOut.clamped(adding: it.usage.output ?? 0)
     costMicroUSD = costMicroUSD.clamped(adding: it.costMicroUSD ?? 0)
+    if !it.attempts.isEmpty, it.costMicroUSD == nil { unpriced += 1 }
     switch it.verdict {
     case .served: if it.attempts.first?.errorClass != nil { rescued += 1 }
     case .callers: callers += 1
@@ -115,11 +136,13 @@ public struct RequestFigures: Sendable, Hashable {
           ErrorClass.allCases.compactMap { name in
             classes[name].map { .init(name.name, .count($0)) }
           })),
-      .init("calls", .count(calls)), .init("failedCalls", .count(failedCalls)),
+      .init("calls", .count(calls)), .init("callersCalls", .count(callersCalls)),
+      .init("failedCalls", .count(failedCalls)),
       .init("failedCallMicroseconds", .count(failedCallMicroseconds)),
       .init("retries", .count(retries)), .init("rescued", .count(rescued)),
       .init("tokensIn", .count(tokensIn)), .init("tokensOut", .count(tokensOut)),
-      .init("costMicroUsd", .count(costMicroUSD)), .init("lostTokens", .count(lostTokens)),
+      .init("costMicroUsd", .count(costMicroUSD)), .init("unpriced", .count(unpriced)),
+      .init("lostTokens", .count(lostTokens)),
       .init("lostMicroUsd", .count(lostMicroUSD)), .init("lostUnknown", .count(lostUnknown)),
       .init("firstByteMicroseconds", times(firstByte)), .init("totalMicroseconds", times(total)),
     ])

@@ -205,7 +205,9 @@ private struct EffectComparison {
       operation: fact.operation, session: fact.session)
     func outcome(_ side: (state: ControlState, snapshot: RoutingSnapshot)) -> RoutingEffect.Outcome
     {
-      if let refusal = admission(fact, side.state) { return .refused(refusal) }
+      if let refusal = fact.refusal(by: side.state, side.snapshot, at: now) {
+        return .refused(refusal)
+      }
       let decided = route(
         side.snapshot, facts, now: now, seed: attempt?.seed ?? 0,
         local: attempt?.local ?? .none, tried: [])
@@ -214,17 +216,6 @@ private struct EffectComparison {
         return .account(decision.account, name: "", model: decision.upstreamModel)
       case .failure(let refusal): return .refused(refusal.name)
       }
-    }
-    /// What keeps a request out before it is routed.
-    func admission(_ fact: RequestEvent.Finished, _ state: ControlState) -> String? {
-      if let key = fact.key.flatMap({ state.keys[$0] }) {
-        if key.status != .active { return "key_\(key.status.rawValue)" }
-        if state.organisations[key.organisation]?.isPaused == true { return "key_paused" }
-        if key.isExpired(at: now) { return "key_expired" }
-      } else if state.settings.requireAPIKey {
-        return fact.key == nil ? "missing_api_key" : "invalid_api_key"
-      }
-      return fact.requestBytes > state.settings.maxBodyBytes ? "body_too_large" : nil
     }
     effect.looked += 1
     let (before, after) = (outcome(current), outcome(proposed))

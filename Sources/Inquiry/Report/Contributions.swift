@@ -92,11 +92,21 @@ extension IncidentPass {
     let distance = began.time.rawValue - edit.moment.time.rawValue
     let minutes = Int(distance.magnitude / UInt64(Self.minute))
     var (score, rule, evidence): (Int, IncidentReport.Contribution.Rule, String)
+    let ended = report.main?.episodes.first {
+      $0.rule == .accountUnhealthy && $0.began.place == edit.moment.place
+    }
     if let turned {
       (score, rule) = (isBefore ? 200 - min(100, minutes) : 110, .editTurned)
       evidence =
         "of \(Self.name(turned.part)) \(turned.share.before.text) failed before it, "
         + "\(turned.share.after.text) after it"
+    } else if let ended {
+      // The condition is that what this edit took out could not be used.
+      (score, rule) = (isBefore ? 180 : 105, .editOut)
+      evidence = "\(ended.name) began with it"
+    } else if edit.takesOut, isBefore, minutes < 15 {
+      (score, rule) = (90 - minutes, .editOut)
+      evidence = "it took out of service what requests may have needed"
     } else if isBefore, used, minutes < 15, !isSetup(edit) {
       (score, rule) = (40 - minutes, .editNear)
       evidence =
@@ -106,7 +116,7 @@ extension IncidentPass {
     } else {
       return nil
     }
-    evidence += "; " + Self.distance(distance)
+    evidence += "; " + self.distance(distance)
     var places = [edit.moment.place]
     if let drift {
       score += 20
@@ -179,8 +189,11 @@ extension IncidentPass {
     }
   }
 
-  private static func distance(_ nanoseconds: Int64) -> String {
-    Shown.length(nanoseconds) + (nanoseconds >= 0 ? " before the first failure" : " after it began")
+  private func distance(_ nanoseconds: Int64) -> String {
+    let start = report.impact.figures.failed > 0 ? "before the first failure" : "before it began"
+    return nanoseconds == 0
+      ? "as it began"
+      : "\(Shown.length(nanoseconds)) " + (nanoseconds > 0 ? start : "after it began")
   }
 
   // MARK: What nobody edited
@@ -224,7 +237,7 @@ extension IncidentPass {
         who: "",
         evidence:
           "\(Share(part: report.impact.uncalled, whole: failed).text) of the failed requests found no account to ask; "
-          + Self.distance(began.time.rawValue - long.from.rawValue))
+          + distance(began.time.rawValue - long.from.rawValue))
     }
   }
 
@@ -246,7 +259,7 @@ extension IncidentPass {
             who: "",
             evidence:
               "of all requests \(before.text) failed before it, \(after.text) after it; "
-              + Self.distance(distance)))
+              + self.distance(distance)))
       }
       if !start.fact.previousStopWasClean {
         found.append(
@@ -283,7 +296,7 @@ extension IncidentPass {
       guard distance < 15 * Self.minute, distance > -Self.minute else { return nil }
       return .init(
         rule: .load, score: 55, time: moment.time, places: [moment.place], what: change.text,
-        who: "", evidence: Self.distance(distance))
+        who: "", evidence: self.distance(distance))
     }
   }
 

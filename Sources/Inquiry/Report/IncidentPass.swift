@@ -15,6 +15,8 @@ struct IncidentPass {
     var atEdit: [Share]
     /// When the next edit of the same stream came; nil: none did.
     var atNext: [Share]?
+    /// It took an account or a provider out of service.
+    var takesOut: Bool
   }
 
   var report: IncidentReport
@@ -183,11 +185,8 @@ struct IncidentPass {
         }
         if let sent = it.modelResolved { count("sent/\(sent)", isFailure) }
       }
-      for attempt in it.attempts {
-        if let errorClass = attempt.errorClass, [.client, .request].contains(errorClass) {
-          continue
-        }
-        let isFailure = attempt.errorClass != nil
+      for attempt in it.attempts where attempt.verdict != .callers {
+        let isFailure = attempt.verdict == .failed
         count("account/\(attempt.account.rawValue)", isFailure)
         if let account = state.accounts[attempt.account] ?? state.removedAccounts[attempt.account] {
           count("provider/\(account.provider.rawValue)", isFailure)
@@ -197,7 +196,7 @@ struct IncidentPass {
       guard isImpact else { return }
       report.impact.add(it, report.objectives, state)
       report.top.add(it, at: moment, position: entry.stored.position.rawValue, state)
-      for attempt in it.attempts where attempt.errorClass != nil {
+      for attempt in it.attempts where attempt.verdict == .failed {
         let name = EventLine.name(attempt.account, state)
         if firstFailedCall[name] == nil, firstFailedCall.count < 2_000 {
           firstFailedCall[name] = moment
@@ -268,7 +267,8 @@ struct IncidentPass {
       edits.append(
         Edit(
           stream: stream, moment: moment, position: entry.stored.position.rawValue,
-          what: Self.line(entry, before), who: who, parts: parts, atEdit: values, atNext: nil))
+          what: Self.line(entry, before), who: who, parts: parts, atEdit: values, atNext: nil,
+          takesOut: recorded.event.map(Self.takesOut) ?? false))
     }
     if recorded.provenance.source != .system {
       if let at = report.actors.firstIndex(where: { $0.name == who }) {
@@ -326,6 +326,15 @@ struct IncidentPass {
     if isFailure { counted[part]?.part += 1 }
   }
 
+  private static func takesOut(_ event: Event) -> Bool {
+    switch event {
+    case .account(.disabled), .account(.degraded), .account(.removed), .credential(.revoked),
+      .provider(.disabled), .provider(.removed):
+      true
+    default: false
+    }
+  }
+
   /// What an edit of a stream may have changed, the narrowest first.
   private static func parts(of stream: String, _ state: ControlState) -> [String] {
     switch Subject(stream: stream) {
@@ -353,12 +362,11 @@ extension IncidentReport.Impact {
     {
       late += 1
     }
-    for attempt in it.attempts {
-      if let errorClass = attempt.errorClass, [.client, .request].contains(errorClass) { continue }
-      accounts.add(
-        EventLine.name(attempt.account, state), isFailure: attempt.errorClass != nil)
+    for attempt in it.attempts where attempt.verdict != .callers {
+      let isFailure = attempt.verdict == .failed
+      accounts.add(EventLine.name(attempt.account, state), isFailure: isFailure)
       let account = state.accounts[attempt.account] ?? state.removedAccounts[attempt.account]
-      providers.add(account?.provider.rawValue ?? "–", isFailure: attempt.errorClass != nil)
+      providers.add(account?.provider.rawValue ?? "–", isFailure: isFailure)
     }
     let verdict = it.verdict
     guard verdict != .callers else { return }

@@ -15,7 +15,7 @@ extension IncidentReport {
     }
     return Document(
       title: title, badge: main?.severity.name ?? "No rung of the ladder",
-      badgeKind: main.map { "sev\($0.severity.rawValue)" } ?? "none", summary: lead,
+      badgeKind: main.map { "sev\($0.severity.rawValue)" } ?? "none", summary: lead + minimised,
       facts: ends == nil ? [] : facts, blocks: blocks, colophon: colophon)
   }
 
@@ -64,6 +64,16 @@ extension IncidentReport {
     return [
       .text("\(worst.name): \(worst.rule.text)"),
       .text(main.recurred ? "; it came back within 15 minutes, so one rung up" : ""), .text("."),
+    ]
+  }
+
+  private var minimised: [Inline] {
+    guard isMinimised else { return [] }
+    return [
+      .text(" "), .strong("Made from a minimised bundle"),
+      .text(
+        ": what it does not need for the claims that it keeps was taken out, so figures here may be less than they were."
+      ),
     ]
   }
 

@@ -27,7 +27,9 @@ extension IncidentReport {
     )
     add(
       "Calls lost",
-      "\(it.failedCalls) of \(Shown.count(it.calls, "call")) failed and took \(Shown.duration(it.failedCallMicroseconds)); what their tokens cost is not recorded"
+      "\(it.failedCalls) of \(Shown.count(it.calls - it.callersCalls, "call")) failed and took \(Shown.duration(it.failedCallMicroseconds)); what their tokens cost is not recorded"
+        + (it.callersCalls > 0
+          ? ". \(Shown.count(it.callersCalls, "more call")) ended at callers' fault" : "")
     )
     add(
       "Spent on failures",
@@ -36,6 +38,9 @@ extension IncidentReport {
     add(
       "Spent in all",
       "\(Shown.grouped(it.tokensIn)) tokens in, \(Shown.grouped(it.tokensOut)) out, \(Shown.dollars(it.costMicroUSD))"
+        + (it.unpriced > 0
+          ? "; \(Shown.count(it.unpriced, "request")) that an account was asked for \(it.unpriced == 1 ? "has" : "have") no price"
+          : "")
     )
     let rest = [
       (impact.interrupted, "lost its end in a crash"),
@@ -50,7 +55,9 @@ extension IncidentReport {
       .paragraph([
         .text("Counted over positions "), .place(String(impactFirst.rawValue)), .text(" to "),
         .place(String(impactLast.rawValue)),
-        .text(". A failure is what neither the caller nor the request was at fault for."),
+        .text(
+          ". A failure, of a request or of a call, is what neither the caller nor the request was at fault for."
+        ),
       ]), .facts(facts),
       .table(names("By organisation", "organisation", impact.organisations, "requests")),
       .table(names("By model as asked", "model", impact.models, "requests")),

@@ -50,6 +50,7 @@ extension IncidentReport {
     return .object([
       .init("replay", .text("report")), .init("log", coverage.json),
       .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
+      .init("isMinimised", .bool(isMinimised)),
       .init(
         "objectives",
         .object([

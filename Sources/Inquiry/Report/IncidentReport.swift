@@ -26,6 +26,8 @@ public struct IncidentReport: InquiryReport, Hashable {
   public var coverage: LogCoverage
   /// What is promised.
   public var objectives: Objectives
+  /// Read from a bundle that was minimised: what it does not need is not there to be counted.
+  public var isMinimised: Bool
   /// Positions asked for, cut to the log; `first` > `last` if that is nothing.
   public var first: Position
   /// The last position of the window.
@@ -166,6 +168,7 @@ public struct IncidentReport: InquiryReport, Hashable {
     /// By what it is named.
     public enum Rule: String, Sendable, Hashable, CaseIterable {
       case editTurned = "edit-turned"
+      case editOut = "edit-out"
       case editNear = "edit-near"
       case editHelped = "edit-helped"
       case drift
@@ -241,7 +244,8 @@ extension Replay {
       try query.from?.resolve(in: log, now: now, edge: .from) ?? log.first, log.first)
     let last = min(try query.to?.resolve(in: log, now: now, edge: .to) ?? end, end)
     var report = IncidentReport(
-      coverage: try LogCoverage(log), objectives: query.objectives, first: first, last: last,
+      coverage: try LogCoverage(log), objectives: query.objectives,
+      isMinimised: log.bundle?.isMinimised ?? false, first: first, last: last,
       impactFirst: first, impactLast: last, series: IntervalSeries(length: 1_000_000_000),
       lanes: AccountLanes(from: UnixNanoseconds(0)))
     guard first <= last else { return report }

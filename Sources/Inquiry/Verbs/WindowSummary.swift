@@ -34,17 +34,23 @@ public struct WindowSummary: Sendable, Hashable {
   public struct Row: Sendable, Hashable {
     /// Attempts of an account; requests of a model.
     public private(set) var count: UInt64 = 0
-    /// Those that did not succeed.
+    /// Those that failed, and neither the caller nor the request was at fault.
     public private(set) var failures: UInt64 = 0
+    /// Those that their callers or they themselves were at fault for.
+    public private(set) var callers: UInt64 = 0
     /// As reported.
     public private(set) var tokensIn: UInt64 = 0
     /// As reported.
     public private(set) var tokensOut: UInt64 = 0
     private var times = LatencyFigures()
 
-    mutating func add(isFailure: Bool, usage: TokenUsage?, microseconds total: UInt64) {
+    mutating func add(_ verdict: RequestVerdict, usage: TokenUsage?, microseconds total: UInt64) {
       count += 1
-      if isFailure { failures += 1 }
+      switch verdict {
+      case .served: break
+      case .failed: failures += 1
+      case .callers: callers += 1
+      }
       tokensIn = tokensIn.clamped(adding: usage?.input ?? 0)
       tokensOut = tokensOut.clamped(adding: usage?.output ?? 0)
       times.record(total)
@@ -84,13 +90,13 @@ public struct WindowSummary: Sendable, Hashable {
     for (index, attempt) in it.attempts.enumerated() {
       let isLast = index + 1 == it.attempts.count
       accounts[kept(EventLine.name(attempt.account, state), accounts), default: Row()].add(
-        isFailure: attempt.errorClass != nil, usage: isLast ? it.usage : nil,
+        attempt.verdict, usage: isLast ? it.usage : nil,
         microseconds: attempt.totalMicroseconds)
     }
     guard it.operation.isInference else { return }
     // Names that clients made up share a row: there is no end of them.
     models[kept(it.modelResolved ?? WindowSummary.unresolved, models), default: Row()].add(
-      isFailure: it.ending != .completed || it.status >= 400, usage: it.usage,
+      it.verdict, usage: it.usage,
       microseconds: it.totalMicroseconds)
   }
 }
@@ -144,11 +150,12 @@ extension WindowSummary {
   private func table(_ heading: String, _ counted: String, _ rows: [String: Row]) -> String {
     guard !rows.isEmpty else { return "" }
     var table = TextTable(
-      heading, ">\(counted)", ">failures", ">tokens in", ">tokens out", ">p50", ">p95")
+      heading, ">\(counted)", ">failures", ">callers' fault", ">tokens in", ">tokens out", ">p50",
+      ">p95")
     for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
       table.add(
-        Shown.text(name), String(row.count), String(row.failures), String(row.tokensIn),
-        String(row.tokensOut), row.shown(50), row.shown(95))
+        Shown.text(name), String(row.count), String(row.failures), String(row.callers),
+        String(row.tokensIn), String(row.tokensOut), row.shown(50), row.shown(95))
     }
     return "\n" + table.rendered()
   }
@@ -175,7 +182,8 @@ extension WindowSummary {
       rows.sorted { $0.key < $1.key }.map { key, row in
         .object([
           .init(name, .text(key)), .init("count", .count(row.count)),
-          .init("failures", .count(row.failures)), .init("tokensIn", .count(row.tokensIn)),
+          .init("failures", .count(row.failures)), .init("callersFault", .count(row.callers)),
+          .init("tokensIn", .count(row.tokensIn)),
           .init("tokensOut", .count(row.tokensOut)),
           .init("p50Microseconds", .count(row.percentile(50))),
           .init("p95Microseconds", .count(row.percentile(95))),

@@ -288,6 +288,19 @@ extension Contract {
             .field($0, .count)
           } + [
             .field(
+              "modelled",
+              Schema.object([
+                .field("requests", .count), .field("moved", .count),
+                .field("why", .map(of: .count)),
+              ]).described(
+                "Besides those decided: what the choice hangs on is not in the log, and was drawn.")
+            ),
+            .field(
+              "undecided",
+              Schema.object([.field("limits", .count), .field("letIn", .count)]).described(
+                "Besides those decided: requests under limits that are supposed to be others, and refused ones that would be let in."
+              )),
+            .field(
               "outside",
               .array(of: .object([.field("at", .place), .field("time", .time)])).described(
                 "The nearest requests before and after the range that what is supposed is about, where nothing moved."
@@ -297,26 +310,28 @@ extension Contract {
               .array(
                 of: .object([
                   .field("model", .string), .field("from", .open([])), .field("to", .open([])),
-                  .field("requests", .count), .field("failed", .count),
-                  .field("examples", .array(of: .uuid)),
+                  .field("requests", .count), .field("modelled", .count), .field("failed", .count),
+                  .field("callersFault", .count), .field("examples", .array(of: .uuid)),
                 ]))),
             .field(
               "failures",
               .object(
-                ["recorded", "modelled", "low", "high", "refused", "unknowable"].map {
-                  .field($0, .count)
-                })),
+                [
+                  "recorded", "callersFault", "modelled", "low", "high", "refused", "unknowable",
+                ].map { .field($0, .count) })),
             .field(
               "accounts",
               .array(
                 of: .object([
                   .field("account", .string), .field("recorded", .count), .field("failed", .count),
-                  .field("supposed", .count),
+                  .field("notDecided", .count), .field("supposed", .count),
                 ]))),
             .field(
               "cost",
               .object(
-                ["recordedMicroUsd", "supposedMicroUsd", "unknown"].map { .field($0, .count) })),
+                ["recordedMicroUsd", "supposedMicroUsd", "unknown", "unknownRecordedMicroUsd"].map {
+                  .field($0, .count)
+                })),
             .field("terms", .array(of: .string)),
           ])
     ], errors: [.missingField, .notFound, .logUnreadable, .overloaded])

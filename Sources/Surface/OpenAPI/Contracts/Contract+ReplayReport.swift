@@ -20,6 +20,9 @@ extension Contract {
         "report",
         [
           .field("log", .logCoverage), .field("first", .count), .field("last", .count),
+          .field(
+            "isMinimised",
+            Schema.bool.described("From a minimised bundle: what it does not need is not counted.")),
           .field("objectives", .map(of: .count)),
           .field("incident", Schema.incident.orNull.described("null: no rung was reached.")),
           .field("others", .array(of: .incident)),
@@ -98,8 +101,9 @@ extension Schema {
     ["requests", "counted", "failed", "callersFault"].map { .field($0, count) }
       + [.field("errorClasses", map(of: count))]
       + [
-        "calls", "failedCalls", "failedCallMicroseconds", "retries", "rescued", "tokensIn",
-        "tokensOut", "costMicroUsd", "lostTokens", "lostMicroUsd", "lostUnknown",
+        "calls", "callersCalls", "failedCalls", "failedCallMicroseconds", "retries", "rescued",
+        "tokensIn", "tokensOut", "costMicroUsd", "unpriced", "lostTokens", "lostMicroUsd",
+        "lostUnknown",
       ].map { .field($0, count) }
       + [.field("firstByteMicroseconds", times), .field("totalMicroseconds", times)])
 
