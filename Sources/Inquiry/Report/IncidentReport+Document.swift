@@ -232,7 +232,7 @@ extension IncidentReport {
     blocks.append(
       .paragraph([
         .text(
-          "Contributing events, the likeliest first, from an hour before the first failure on. The order follows from the rules in docs/replay.md; it is where to look, not a verdict."
+          "Contributing events, the likeliest first, from an hour before it began on. The order follows from the rules in docs/replay.md; it is where to look, not a verdict."
         )
       ]))
     if contributions.isEmpty {
@@ -258,7 +258,7 @@ extension IncidentReport {
       blocks.append(
         .table(
           .init(
-            caption: "Who edited, from an hour before the first failure on",
+            caption: "Who edited, from an hour before it began on",
             columns: [
               .init("who", isWide: true), .init("edits", isNumber: true), .init("first"),
               .init("last"),
