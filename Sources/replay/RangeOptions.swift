@@ -17,7 +17,9 @@ struct RangeOptions: ParsableArguments {
   var to: String?
 
   func selectors() throws -> (from: Selector?, to: Selector?) {
-    (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    let (from, to) = (try from.map { try Selector($0) }, try to.map { try Selector($0) })
+    try Selector.check(from: from, to: to, now: LogOptions.now())
+    return (from, to)
   }
 
   /// Says on standard error how many of the range's events have times outside of it: clocks are set, and what is

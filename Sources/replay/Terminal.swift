@@ -2,6 +2,15 @@ import Glibc
 
 /// Writes to the process's streams, unbuffered: what was written is out, whatever ends us next.
 enum Terminal {
+  /// Has help written for 40 columns where the terminal has fewer: ArgumentParser 1.8 traps below about 26.
+  static func widenHelp() {
+    var size = winsize()
+    let given = getenv("COLUMNS").flatMap { Int(String(cString: $0)) }
+    let columns =
+      given ?? (ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : 0)
+    if columns > 0, columns < 40 { setenv("COLUMNS", "40", 1) }
+  }
+
   /// Writes to standard output; a reader that went away is no error.
   static func output(_ text: String) {
     if !write(text, to: STDOUT_FILENO), errno != EPIPE {

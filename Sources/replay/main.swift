@@ -5,6 +5,8 @@ import Inquiry
 // A reader that goes away (`replay window | head`) must not end us with a signal.
 signal(SIGPIPE, SIG_IGN)
 
+Terminal.widenHelp()
+
 do {
   var command = try ReplayCommand.parseAsRoot()
   try command.run()

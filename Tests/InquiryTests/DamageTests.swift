@@ -59,6 +59,87 @@ import Testing
     #expect(try Replay.state(reader, at: before, now: TestLog.now).gaps.isEmpty)
   }
 
+  /// What each verb that reads a range says of it, as its exit code.
+  private func codes(
+    of reader: LogReader, in directory: String, to: Selector? = nil
+  ) throws -> [String: ExitCode] {
+    let now = TestLog.now
+    let suppositions = [try Supposition("settings.maxAttempts=3")]
+    let range = try Replay.range(reader, from: nil, to: to, now: now)
+    let end = to ?? .position(reader.last.rawValue, epoch: nil)
+    var verbs: [String: () throws -> ExitCode] = [
+      "drift": { try Replay.drift(reader, to: to, now: now).exitCode },
+      "bisect field": {
+        try Replay.bisect(reader, "alias/fast.model = p/m", to: to, now: now).exitCode
+      },
+      "bisect rate": {
+        try Replay.bisect(reader, "errors > 5% over 5m", to: to, now: now).exitCode
+      },
+      "what-if": { try Replay.whatIf(reader, suppositions, to: to, now: now).exitCode },
+      "report": { try Replay.report(reader, ReportQuery(to: to), now: now).exitCode },
+      "decisions": { try Replay.decisions(reader, from: nil, to: to, now: now) { _ in } },
+      "state --diff": {
+        try Replay.difference(reader, from: .position(1, epoch: nil), to: end, now: now).exitCode
+      },
+    ]
+    if let range {
+      verbs["plan"] = { try Replay.plan(reader, range) { _ in }.exitCode }
+      verbs["bundle"] = {
+        try Replay.bundle(
+          reader, BundleQuery(to: to), to: "\(directory)/\(range.upperBound).bundle", now: now
+        ).exitCode
+      }
+    }
+    return try verbs.mapValues { verb in
+      do { return try verb() } catch let fault as InquiryFault { return fault.exitCode }
+    }
+  }
+
+  @Test func `every verb says that the log may have gone on where its end is damaged`() throws {
+    let log = try TestLog.story()
+    try log.close()
+    let segment = try #require(try log.reader().segments.first)
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: segment.path))
+    bytes[Int(segment.bytes) - 16] ^= 0x10
+    try bytes.write(to: URL(fileURLWithPath: segment.path))
+    let reader = try log.reader()
+    for (verb, code) in try codes(of: reader, in: log.directory) {
+      #expect(code == .damaged, "\(verb)")
+    }
+    // A range that ends before it is whole.
+    let before = Selector.position(reader.last.rawValue - 1, epoch: nil)
+    for (verb, code) in try codes(of: reader, in: log.directory, to: before) {
+      #expect(code != .damaged, "\(verb)")
+    }
+    var tail = try LogTail(
+      reader, filter: WindowFilter(), lines: 3, from: nil, now: TestLog.now, isDetailed: false)
+    var items: [LogTail.Item] = []
+    for _ in 1...2 {
+      #expect(
+        try tail.read {
+          items.append($0)
+          return true
+        })
+    }
+    #expect(items.count == 4 && items.last?.isGap == true, "told once, behind what can be read")
+  }
+
+  @Test func `an edit that cannot be read in a sealed segment is missed by no bisect`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for target in ["p/m", "p/new", "p/m"] {
+      try log.run([.alias(.set(name: "fast", target: target, allowUnresolved: true))])
+    }
+    let (lost, end) = (log.last - 1, log.last)
+    try damage(log, only: lost)
+    let reader = try log.reader()
+    let question = "alias/fast.model = p/m"
+    #expect(try Replay.bisect(reader, question, now: TestLog.now).exitCode == .damaged)
+    let before = Selector.position(lost - 1, epoch: nil)
+    #expect(try Replay.bisect(reader, question, to: before, now: TestLog.now).exitCode == .differs)
+    #expect(end == reader.last.rawValue)
+  }
+
   @Test func `a check from or to a position that is not there does not pass`() throws {
     let log = try TestLog.story()
     try log.close()
@@ -83,6 +164,11 @@ import Testing
     let window = try Replay.window(reader, WindowQuery(), now: TestLog.now)
     #expect(window.exitCode == .damaged && window.text.contains("segment.header-crc"))
     #expect(!window.text.contains("empty"))
+    for (verb, code) in try codes(of: reader, in: log.directory) {
+      #expect(code == .damaged, "\(verb)")
+    }
+    let report = try Replay.report(reader, ReportQuery(), now: TestLog.now)
+    #expect(!report.text.contains("empty") && report.text.contains("Nothing can be told"))
     #expect(try Replay.state(reader, at: nil, now: TestLog.now).exitCode == .damaged)
   }
 

@@ -60,4 +60,32 @@ import Testing
     }
     #expect(fault.code == .notFound && fault.exitCode == .usage)
   }
+
+  @Test(arguments: [
+    ("9", "3", true), ("3", "9", false), ("3", "3", false), ("-5m", "-10m", true),
+    ("-10m", "-5m", false), ("2026-11-20T14:00:00Z", "2026-11-20T13:00:00Z", true),
+    ("9", "-5m", false), ("request:a", "3", false),
+  ])
+  func `a range that ends before it begins is refused`(
+    _ from: String, _ to: String, _ isReversed: Bool
+  ) throws {
+    let ends = (try Selector(from), try Selector(to))
+    if isReversed {
+      let fault = try #require(throws: InquiryFault.self) {
+        try Selector.check(from: ends.0, to: ends.1, now: TestLog.now)
+      }
+      #expect(fault.exitCode == .usage)
+    } else {
+      try Selector.check(from: ends.0, to: ends.1, now: TestLog.now)
+    }
+  }
+
+  @Test func `a moment that the log has not reached is not answered with its end`() throws {
+    let log = try TestLog.story()
+    let beyond = Selector.position(log.last + 1, epoch: nil)
+    let fault = try #require(throws: InquiryFault.self) {
+      try Replay.state(log.reader(), at: beyond, now: TestLog.now)
+    }
+    #expect(fault.code == .notFound && fault.message.contains("covers"))
+  }
 }

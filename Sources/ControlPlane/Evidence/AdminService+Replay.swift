@@ -185,6 +185,7 @@ extension AdminService {
     let most = options.inquiryEvents
     return try await inquiry(
       { log, now throws(InquiryFault) in
+        try Selector.check(from: from, to: to, now: now)
         guard isBounded, let range = try Replay.range(log, from: from, to: to, now: now) else {
           return try verb(log, from, to, now)
         }

@@ -76,14 +76,15 @@ extension Replay {
     var report = BisectReport(
       coverage: try LogCoverage(log), predicate: text, first: first, last: last, wasTrue: false,
       turns: [], omitted: 0, looked: 0, gaps: [])
+    let isToEnd = last >= log.last
     report.gaps = try reading { () throws(StoreError) in try log.damage() }.filter {
-      $0.first <= last
+      $0.first <= last || isToEnd
     }
     guard first <= last else { return report }
     if let subject = predicate.subject {
       // Of an account's health nothing need be known; the account must be.
       let known = if case .cooling(let id) = predicate { id.stream } else { subject.stream }
-      _ = try lastRevision(of: known, in: log)
+      try requireStream(known, in: log)
       try follow(predicate, of: subject, log, &report)
     } else if case .rate(let rate) = predicate {
       try follow(rate, log, &report, progress)
@@ -102,9 +103,16 @@ extension Replay {
     var (state, follower) = (ControlState.initial, PredicateState(predicate))
     // A resource's own stream tells it; where it has a place in another one, that place is held.
     state.holdPlace(for: subject)
+    // Health says of an account nothing but its id; lines tell it by its name.
+    var named: ControlState?
+    if case .health = subject {
+      named = try ConfigurationFold.through(report.last, of: log, progress: nil).state
+    }
     var isTrue = follower.isTrue(state, at: UnixNanoseconds(0))
     var fields: [String] = []
     var found = report
+    // In a segment that has its index nobody has looked yet: the stream's revisions tell what cannot be read of it.
+    var (next, isMissing, isOver) = (UInt64(1), false, false)
     /// Ends by the clock what is over at a time; before the window that is no turn of it.
     func end(at time: UnixNanoseconds) {
       guard isTrue, let end = follower.ends, end <= time else { return }
@@ -117,7 +125,12 @@ extension Replay {
     }
     try reading { () throws(StoreError) in
       try log.forwards(ofStream: subject.stream, from: Revision(1)) { stored in
-        guard stored.position <= found.last else { return false }
+        isMissing = isMissing || stored.revision.rawValue != next
+        next = stored.revision.rawValue + 1
+        guard stored.position <= found.last else {
+          isOver = true
+          return false
+        }
         let entry = Entry(stored)
         let isInside = stored.position >= found.first
         if isInside { found.looked += 1 }
@@ -127,7 +140,7 @@ extension Replay {
         if fields.isEmpty { fields = state.image(of: subject)?.fields.map(\.name) ?? [] }
         let now = follower.isTrue(state, at: entry.time)
         if now != isTrue, isInside {
-          found.add(.init(isTrue: now, entry, EventLine.text(entry, before: before)))
+          found.add(.init(isTrue: now, entry, EventLine.text(entry, before: named ?? before)))
         }
         isTrue = now
         if !isInside { found.wasTrue = now }
@@ -143,6 +156,10 @@ extension Replay {
           + "\(fields.joined(separator: ", ")).")
     }
     if let time = try time(at: report.last.rawValue) { end(at: time) }
+    isMissing = isMissing || !isOver && log.revision(of: subject.stream).rawValue >= next
+    if isMissing, found.gaps.isEmpty {
+      found.gaps = try gaps(behind: .origin, through: found.last, isMissing: true, in: log)
+    }
     report = found
   }
 
@@ -177,8 +194,14 @@ extension Replay {
     var isTrue: Bool?
     var counted: LogCoverage.Moment?
     var (fold, start) = ConfigurationFold.start(in: log, through: Position(feed.rawValue - 1))
+    let atBegin = fold.state
     try log.read(from: start, through: report.last, progress: progress) {
       (item) throws(InquiryFault) in
+      if case .gap(let gap) = item,
+        !found.gaps.contains(where: { $0.first == gap.first && $0.path == gap.path })
+      {
+        found.gaps.append(gap)
+      }
       guard case .event(let stored) = item, stored.position <= found.last else { return }
       if ConfigurationFold.isRelevant(stored.kind) { fold.apply(Entry(stored)) }
       guard stored.position >= feed, stored.kind.hasPrefix("request.finished.") else { return }
@@ -205,6 +228,7 @@ extension Replay {
       }
       isTrue = now
     }
+    try rate.filter.requireNames(in: [atBegin, fold.state])
     if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
     if let counted, let end = try time(near: report.last, in: log),
       end.rawValue.clampedSubtracting(rate.span) > counted.time.rawValue

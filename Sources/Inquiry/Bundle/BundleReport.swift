@@ -22,8 +22,11 @@ public struct BundleReport: InquiryReport, Hashable {
     public var key: String
   }
 
-  /// Always 0: it is whole, or there is no such report.
-  public var exitCode: ExitCode { .same }
+  /// What is damaged in the log right behind the window, so that more may have happened than it shows.
+  public var behind: [LogGap] = []
+
+  /// 3 if the window ends where the log is damaged; else 0: it is whole, or there is no such report.
+  public var exitCode: ExitCode { behind.isEmpty ? .same : .damaged }
 }
 
 /// Which window goes into a bundle.
@@ -79,8 +82,10 @@ extension Replay {
         : InquiryFault(error)
     }
     // What was written is what somebody else will open.
-    return try inspect(
+    var report = try inspect(
       try reading { () throws(StoreError) in try LogReader.open(bundle: path) }, path: path)
+    report.behind = try gapsAtEnd(of: log, behind: window.upperBound)
+    return report
   }
 
   /// The least of a window that shows a finding.
@@ -229,6 +234,7 @@ extension BundleReport {
       out += "times     \(rfc3339(first.time)) … \(rfc3339(last.time))\n"
     }
     for line in coverage.bundleLines { out += "holds     \(line)\n" }
+    for gap in behind { out += "gap       behind the window, \(gap.text)\n" }
     out += "lacks     sealed parts: secrets never leave the log\n"
     if let signed {
       out += "signed    through \(signed.place) by a checkpoint under the key \(signed.key)\n"
@@ -250,6 +256,7 @@ extension BundleReport {
       .init("earlier", .count(facts.earlier)), .init("altered", .count(facts.altered)),
       .init("isHistoryWhole", .bool(facts.isHistoryWhole)),
       .init("isMinimised", .bool(facts.isMinimised)), .init("note", .text(facts.note)),
+      .init("behind", .array(behind.map(\.json))),
       .init(
         "signed",
         signed.map {

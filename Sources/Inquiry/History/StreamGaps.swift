@@ -31,6 +31,16 @@ extension Replay {
     return gaps
   }
 
+  /// What is damaged behind a range that ends with the last event that can be read: it may have gone on.
+  ///
+  /// - Parameter end: The range's last position, cut to the log.
+  static func gapsAtEnd(
+    of log: LogReader, behind end: Position
+  ) throws(InquiryFault) -> [LogGap] {
+    guard end >= log.last else { return [] }
+    return try reading { () throws(StoreError) in try log.damage() }.filter { $0.first > end }
+  }
+
   /// Refuses to say of a stream that it has no event while parts of the log cannot be read.
   ///
   /// - Throws: `.damaged`; `.notFound` in a whole log.

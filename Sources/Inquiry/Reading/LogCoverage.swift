@@ -9,6 +9,8 @@ public struct LogCoverage: Sendable, Hashable {
   public var first: Moment?
   /// The last readable event.
   public var last: Moment?
+  /// There is no readable event because what there was is damaged.
+  public var isUnreadable: Bool
   /// What the bundle says of itself; nil: it is a log's directory.
   public var bundle: BundleFacts?
 
@@ -33,11 +35,15 @@ public struct LogCoverage: Sendable, Hashable {
     }
     first = end.rawValue > 0 ? try moment(log.first) : nil
     last = try moment(end)
+    let behind = end == .origin ? try Replay.gapsAtEnd(of: log, behind: end) : []
+    isUnreadable = !behind.isEmpty
   }
 
   /// One sentence.
   var text: String {
-    guard let last else { return "The log is empty." }
+    guard let last else {
+      return isUnreadable ? "Nothing of the log can be read." : "The log is empty."
+    }
     let start = first.map { "\($0.place) (\(rfc3339($0.time)))" } ?? "a damaged beginning"
     return
       "The \(bundle == nil ? "log" : "bundle") covers \(start) through \(last.place) (\(rfc3339(last.time)))."

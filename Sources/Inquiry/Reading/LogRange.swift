@@ -47,6 +47,22 @@ extension Replay {
     }
   }
 
+  /// The position of a moment; may be a later one than the log's last where damage may have been longer.
+  ///
+  /// - Parameter selector: nil: the log's end.
+  /// - Throws: `.notFound` for a position that the log has not reached.
+  static func moment(
+    _ selector: Selector?, in log: LogReader, now: UnixNanoseconds
+  ) throws(InquiryFault) -> Position {
+    let end = log.last
+    guard let selector else { return end }
+    let found = try selector.resolve(in: log, now: now, edge: .to)
+    guard found > end, case .position = selector, try gapsAtEnd(of: log, behind: end).isEmpty
+    else { return found }
+    throw InquiryFault(
+      .notFound, "There is no position \(found) yet. \(try LogCoverage(log).text)")
+  }
+
   /// The same as its ends; the first one is greater than the last if there is nothing between.
   static func bounds(
     of log: LogReader, from: Selector?, to: Selector?, now: UnixNanoseconds

@@ -68,6 +68,24 @@ public enum Selector: Sendable, Hashable {
 }
 
 extension Selector {
+  /// Refuses a range whose ends stand the wrong way round, as far as they tell that without the log.
+  ///
+  /// - Throws: `.usage`.
+  public static func check(
+    from: Selector?, to: Selector?, now: UnixNanoseconds
+  ) throws(InquiryFault) {
+    let isReversed: Bool =
+      switch (from, to) {
+      case (.position(let first, _), .position(let last, _)): first > last
+      case (let from?, let to?):
+        from.time(now: now).map { first in to.time(now: now).map { first > $0 } ?? false } ?? false
+      case _: false
+      }
+    if isReversed {
+      throw InquiryFault(.usage, "The range ends before it begins: exchange --from and --to.")
+    }
+  }
+
   /// Which side of a range a selector stands on.
   enum Edge {
     case from

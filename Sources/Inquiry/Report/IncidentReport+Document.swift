@@ -30,7 +30,9 @@ extension IncidentReport {
   }
 
   private var title: String {
-    guard let ends else { return "Nothing to report" }
+    guard let ends else {
+      return gaps.isEmpty ? "Nothing to report" : "Nothing can be told: the log is damaged"
+    }
     guard let main else { return "\(date) No incident by the ladder" }
     let clock = { (time: UnixNanoseconds) in String(rfc3339(time).dropFirst(11).prefix(5)) }
     let until = main.goesOn ? "and goes on" : "to \(clock(main.last.time))"

@@ -248,7 +248,10 @@ extension Replay {
       isMinimised: log.bundle?.isMinimised ?? false, first: first, last: last,
       impactFirst: first, impactLast: last, series: IntervalSeries(length: 1_000_000_000),
       lanes: AccountLanes(from: UnixNanoseconds(0)))
-    guard first <= last else { return report }
+    guard first <= last else {
+      report.gaps = try gapsAtEnd(of: log, behind: last)
+      return report
+    }
     try report.climb(log, progress)
     guard report.ends != nil else { return report }
     try report.look(log, progress)

@@ -49,7 +49,7 @@ extension Replay {
         if shelf.wants(position) { shelf.look(at: position, fold) }
       }
     }
-    return (count, gaps)
+    return (count, try gaps + gapsAtEnd(of: log, behind: last))
   }
 
   private static func lines(

@@ -113,6 +113,7 @@ extension Replay {
         }
       }
     }
+    summary.gaps += try gapsAtEnd(of: log, behind: range.upperBound)
     summary.withoutEnd += UInt64(open.count)
     try write(
       JSONTree.object([

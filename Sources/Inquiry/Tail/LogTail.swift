@@ -18,6 +18,8 @@ public struct LogTail {
   private var next: Position
   /// Lines below it are not shown: they only tell the configuration.
   private var first: Position
+  /// Whether it was told what is damaged behind the last readable event.
+  private var isEndTold = false
 
   /// Begins where the last `lines` matching events stand, or at `from` if that is given.
   ///
@@ -81,7 +83,7 @@ public struct LogTail {
   /// - Returns: whether `body` wants more.
   public mutating func read(_ body: (Item) -> Bool) throws(InquiryFault) -> Bool {
     let last = try reading { () throws(StoreError) in try log.refresh() }
-    guard next <= last else { return true }
+    guard next <= last else { return try tellEnd(behind: last, body) }
     var (fold, next) = (fold, next)
     let first = first
     var isWanted = true
@@ -91,10 +93,7 @@ public struct LogTail {
         case .gap(let gap):
           fold.apply(gap)
           guard gap.last.map({ $0 >= first }) ?? true else { return .continue }
-          isWanted = body(
-            .gap(
-              WindowReport.Line(
-                place: "", time: nil, what: gap.text, members: [.init("gap", gap.json)])))
+          isWanted = body(.gap(WindowReport.Line(gap)))
         case .event(let stored):
           guard stored.position <= last else { return .stop }
           next = stored.position.next
@@ -122,7 +121,19 @@ public struct LogTail {
     self.fold = fold
     // What is damaged at the end is told once.
     self.next = isWanted ? max(next, last.next) : next
-    return isWanted
+    return isWanted ? try tellEnd(behind: last, body) : false
+  }
+
+  private mutating func tellEnd(
+    behind last: Position, _ body: (Item) -> Bool
+  ) throws(InquiryFault) -> Bool {
+    guard !isEndTold else { return true }
+    isEndTold = true
+    for gap in try Replay.gapsAtEnd(of: log, behind: last) {
+      fold.apply(gap)
+      guard body(.gap(WindowReport.Line(gap))) else { return false }
+    }
+    return true
   }
 
   /// Blocks until there is more to read, or the time is over.
@@ -152,5 +163,12 @@ extension LogTail.Item {
     switch self {
     case .gap(let line), .event(let line): JSONTree.object(line.members).line + "\n"
     }
+  }
+}
+
+extension WindowReport.Line {
+  /// Of a damaged range.
+  fileprivate init(_ gap: LogGap) {
+    self.init(place: "", time: nil, what: gap.text, members: [.init("gap", gap.json)])
   }
 }

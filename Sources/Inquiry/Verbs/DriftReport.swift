@@ -88,6 +88,7 @@ extension Replay {
         streams.insert(stored.stream)
       }
     }
+    report.gaps += try gapsAtEnd(of: log, behind: last)
     for stream in streams.sorted() {
       guard let subject = Subject(stream: stream) else { continue }
       try look(at: subject, log, &report)

@@ -56,11 +56,11 @@ extension Replay {
     progress: Progress? = nil
   ) throws(InquiryFault) -> StateDifference {
     func position(_ selector: Selector?) throws(InquiryFault) -> Position {
-      let position = min(try selector?.resolve(in: log, now: now, edge: .to) ?? log.last, log.last)
+      let position = min(try moment(selector, in: log, now: now), log.last)
       try log.requireCovered(position)
       return position
     }
-    func moment(_ position: Position) throws(InquiryFault) -> LogCoverage.Moment? {
+    func place(_ position: Position) throws(InquiryFault) -> LogCoverage.Moment? {
       guard position.rawValue > 0 else { return nil }
       return try reading { () throws(StoreError) in try log.event(at: position) }.map {
         LogCoverage.Moment(place: "\($0.epoch):\($0.position)", time: UnixNanoseconds($0.time))
@@ -68,7 +68,8 @@ extension Replay {
     }
     let (one, two) = (try position(selector), try position(other))
     let early = try ConfigurationFold.through(min(one, two), of: log, progress: progress)
-    let late = try ConfigurationFold.through(max(one, two), of: log, progress: progress)
+    let late = try ConfigurationFold.through(
+      max(one, two), isEnd: max(one, two) >= log.last, of: log, progress: progress)
     let (before, after) = one <= two ? (early, late) : (late, early)
     var writers = FieldWriters(log, at: max(one, two).rawValue, late.changes)
     var rows: [StateDifference.Row] = []
@@ -88,7 +89,7 @@ extension Replay {
           fields: fields))
     }
     return StateDifference(
-      coverage: try LogCoverage(log), first: try moment(one), second: try moment(two), rows: rows,
+      coverage: try LogCoverage(log), first: try place(one), second: try place(two), rows: rows,
       gaps: late.gaps, unreadable: late.unreadable)
   }
 }

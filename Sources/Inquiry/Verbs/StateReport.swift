@@ -66,7 +66,7 @@ extension Replay {
     progress: Progress? = nil
   ) throws(InquiryFault) -> StateReport {
     let end = log.last
-    let wanted = try selector?.resolve(in: log, now: now, edge: .to) ?? end
+    let wanted = try moment(selector, in: log, now: now)
     let position = min(wanted, end)
     try log.requireCovered(position)
     // Of the time before its window a bundle has what was configured, and no requests.

@@ -230,6 +230,7 @@ extension Replay {
       }
     }
     var report = try comparison.result(at: fold.state)
+    report.gaps += try gapsAtEnd(of: log, behind: last)
     if report.groups.isEmpty, report.undecided.all == 0, !comparison.touchesWindow {
       report.outside = try nearestTouched(suppositions, log, first, last)
     }
