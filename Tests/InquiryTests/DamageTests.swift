@@ -64,7 +64,7 @@ import Testing
     of reader: LogReader, in directory: String, to: Selector? = nil
   ) throws -> [String: ExitCode] {
     let now = TestLog.now
-    let suppositions = [try Supposition("settings.maxAttempts=3")]
+    let suppositions = [try Supposition.set("settings.maxAttempts=3")]
     let range = try Replay.range(reader, from: nil, to: to, now: now)
     let end = to ?? .position(reader.last.rawValue, epoch: nil)
     var verbs: [String: () throws -> ExitCode] = [

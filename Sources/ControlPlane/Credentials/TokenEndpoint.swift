@@ -23,6 +23,7 @@ public struct TokenRequest: Sendable {
   public enum Method: String, Sendable {
     case get = "GET"
     case post = "POST"
+    case delete = "DELETE"
   }
 
   /// Made of its parts.

@@ -190,7 +190,7 @@ public final class SyncKeeper: Sendable {
     case .signalbox:
       guard let token = SyncTokenText(target.token) else { throw SyncFault("sync_token_malformed") }
       return NodePartner(control: control, endpoint: endpoint, url: target.url, token: token)
-    case .nineRouter: throw SyncFault("sync_protocol_unavailable")
+    case .nineRouter: return MirrorPartner(control: control, endpoint: endpoint, target: target)
     }
   }
 

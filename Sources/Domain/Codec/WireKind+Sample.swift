@@ -206,6 +206,20 @@ extension WireKind {
     case .syncPushed: .sync(.pushed(Sample.exchanged))
     case .syncReceived: .sync(.received(Sample.exchanged))
     case .syncReconciled: .sync(.reconciled(Sample.reconciled))
+    case .syncMirrored:
+      .sync(
+        .mirrored(
+          .init(
+            peer: "9router", exchange: Sample.exchanged.exchange,
+            decisions: [
+              .init(
+                stream: "account/mock.a1", field: "priority", ours: .number(2), theirs: .number(7),
+                base: .number(1), winner: .ours, rule: .concurrent)
+            ],
+            told: [
+              .init(stream: "account/mock.a1", fields: [.init("priority", .number(7))]),
+              .init(stream: "alias/fast", fields: nil),
+            ])))
     case .syncConflict:
       .sync(
         .conflict(

@@ -76,6 +76,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncPushed = "sync.pushed.v1"
   case syncReceived = "sync.received.v1"
   case syncReconciled = "sync.reconciled.v1"
+  case syncMirrored = "sync.mirrored.v1"
   case syncConflict = "sync.conflict.v1"
   case syncFailed = "sync.failed.v1"
   case syncTokenIssued = "sync.token_issued.v1"
@@ -195,6 +196,7 @@ extension Event {
     case .sync(.pushed): .syncPushed
     case .sync(.received): .syncReceived
     case .sync(.reconciled): .syncReconciled
+    case .sync(.mirrored): .syncMirrored
     case .sync(.conflict): .syncConflict
     case .sync(.failed): .syncFailed
     case .syncToken(.issued): .syncTokenIssued

@@ -5,6 +5,7 @@ public enum SyncEvent: Sendable, Hashable {
   case pushed(Exchanged)
   case received(Exchanged)
   case reconciled(Reconciled)
+  case mirrored(Mirrored)
   case conflict(Conflict)
   case failed(Failed)
 
@@ -282,6 +283,7 @@ public enum SyncEvent: Sendable, Hashable {
     case .disabled(let it): it.peer
     case .pushed(let it), .received(let it): it.peer
     case .reconciled(let it): it.peer
+    case .mirrored(let it): it.peer
     case .conflict(let it): it.peer
     case .failed(let it): it.peer
     }

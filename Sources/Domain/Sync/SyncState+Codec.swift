@@ -86,6 +86,15 @@ extension SyncPeer: Payload {
       account.write(to: &writer)
       conflict.write(to: &writer)
     }
+    writer.count(told.count)
+    for (stream, fields) in told.sorted(by: { $0.key < $1.key }) {
+      writer.text(stream)
+      writer.count(fields.count)
+      for (name, value) in fields.sorted(by: { $0.key < $1.key }) {
+        writer.text(name)
+        value.write(to: &writer)
+      }
+    }
     if let failure {
       writer.text(failure.action)
       writer.text(failure.code)
@@ -107,6 +116,13 @@ extension SyncPeer: Payload {
     waiting = try [SyncEvent.Waiting](from: &reader)
     credentialConflicts = try reader.table { (reader) throws(DecodingFailure) in
       (try AccountID(from: &reader), try SyncEvent.Conflict(from: &reader))
+    }
+    told = try reader.table { (reader) throws(DecodingFailure) in
+      let stream = try reader.text()
+      let fields = try reader.table { (reader) throws(DecodingFailure) in
+        (try reader.text(), try Image.Value(from: &reader))
+      }
+      return (stream, fields)
     }
     if flags & Flag.failure != 0 {
       failure = Failure(

@@ -103,6 +103,15 @@ public struct SyncState: Sendable, Hashable {
       peer.streams = max(peer.streams, it.streams)
       peer.waiting = it.waiting
       take(it, &peer)
+    case .mirrored(let it):
+      peer.reconciledAt = time
+      peer.reconciled = position
+      peer.failure = nil
+      for told in it.told {
+        peer.told[told.stream] = told.fields.map { fields in
+          Dictionary(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        }
+      }
     case .conflict(let it): peer.credentialConflicts[it.account] = it
     case .failed(let it): peer.failure = .init(action: it.action, code: it.code, at: time)
     }
@@ -172,6 +181,8 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var waiting: [SyncEvent.Waiting] = []
   /// Credentials of which nobody can say which is the newer one.
   public internal(set) var credentialConflicts: [AccountID: SyncEvent.Conflict] = [:]
+  /// What a system of the older protocol told last, by stream and field.
+  public internal(set) var told: [String: [String: Image.Value]] = [:]
   /// The last exchange came to nothing.
   public internal(set) var failure: Failure?
 

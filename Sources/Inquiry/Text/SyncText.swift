@@ -16,6 +16,7 @@ extension EventLine {
       return "\(peer) told of \(Shown.count(it.streams, "resource")) and "
         + Shown.count(it.credentials, "credential")
     case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it))"
+    case .mirrored(let it): return "compared with what \(peer) holds: \(mirrored(it))"
     case .conflict(let it):
       return "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
         + "\(it.generation) of home epoch \(it.homeEpoch) is \(it.ours.short) here and "
@@ -23,6 +24,19 @@ extension EventLine {
     case .failed(let it):
       return "sync with \(peer) failed: \(Shown.text(it.action)), \(Shown.text(it.code))"
     }
+  }
+
+  private static func mirrored(_ it: SyncEvent.Mirrored) -> String {
+    let taken = it.decisions.count { $0.winner == .theirs }
+    let conflicts = it.decisions.filter(\.isConflict)
+    var parts = ["\(Shown.count(taken, "field")) taken over"]
+    parts += conflicts.prefix(8).map { decision in
+      let field = decision.field.isEmpty ? "presence" : decision.field
+      return "\(Shown.text(decision.stream)) \(Shown.text(field)): \(decision.ours.shown) of ours over "
+        + "\(decision.theirs.shown) (\(decision.rule.name))"
+    }
+    if conflicts.count > 8 { parts.append("\(conflicts.count - 8) more") }
+    return parts.joined(separator: "; ")
   }
 
   /// The conflicts one by one, the rest as a number.
@@ -69,6 +83,12 @@ extension EventFields {
         .init("waiting", .array(it.waiting.map(waiting))),
         .init("floors", .array(it.floors.map(floor))), .init("streams", .count(it.streams)),
       ]
+    case .mirrored(let it):
+      return [
+        peer, .init("exchange", .text(uuidText(it.exchange))),
+        .init("decisions", .array(it.decisions.map(decision))),
+        .init("told", .array(it.told.map(told))),
+      ]
     case .conflict(let it):
       return [
         peer, .init("account", .text(it.account.rawValue)),
@@ -86,6 +106,21 @@ extension EventFields {
       .init("ours", it.ours.json), .init("theirs", it.theirs.json),
       .init("base", it.base.map(stamp) ?? .null), .init("stamp", stamp(it.version.stamp)),
       .init("winner", .text(it.winner.name)), .init("rule", .text(it.rule.name)),
+    ])
+  }
+
+  private static func decision(_ it: SyncEvent.MirrorDecision) -> JSONTree {
+    .object([
+      .init("stream", .text(it.stream)), .init("field", .text(it.field)),
+      .init("ours", it.ours.json), .init("theirs", it.theirs.json), .init("base", it.base.json),
+      .init("winner", .text(it.winner.name)), .init("rule", .text(it.rule.name)),
+    ])
+  }
+
+  private static func told(_ it: SyncEvent.Mirrored.Told) -> JSONTree {
+    .object([
+      .init("stream", .text(it.stream)),
+      .init("fields", it.fields.map { .object($0.map { .init($0.name, $0.value.json) }) } ?? .null),
     ])
   }
 

@@ -1,0 +1,149 @@
+import Domain
+import Surface
+
+/// What a system of the older protocol holds for a machine, as it told it.
+struct MirrorBook: Sendable {
+  /// What both have words for.
+  private(set) var records = MirrorRecords(streams: [:])
+  /// What it sends upstream for an account.
+  private(set) var tokens: [AccountID: Secret] = [:]
+  /// Accounts by id, with every field: what we do not set stays as it is.
+  private var accounts: [String: JSONValue] = [:]
+  private var aliases: [JSONValue.Member] = []
+  private var combos: [JSONValue] = []
+
+  /// Reads `{data: {providers, modelAliases, combos}}`; what is of another type is not told.
+  init(_ answer: JSONValue) throws(SyncFault) {
+    guard let data = answer["data"], data.members != nil else {
+      throw SyncFault("sync_malformed", peer: MirrorPartner.peer)
+    }
+    for provider in data["providers"]?.members?.map(\.value) ?? data["providers"]?.array ?? [] {
+      guard let id = provider["id"]?.string, (1...64).contains(id.utf8.count) else { continue }
+      accounts[id] = provider
+      var fields: [String: Image.Value] = [:]
+      if let name = provider["name"]?.string { fields["name"] = .text(name) }
+      if let isActive = provider["isActive"]?.bool { fields["isActive"] = .flag(isActive) }
+      if let priority = provider["priority"]?.uint { fields["priority"] = .number(priority) }
+      records.streams[AccountID(id).stream] = fields
+      if let token = provider["accessToken"]?.string ?? provider["apiKey"]?.string, !token.isEmpty {
+        tokens[AccountID(id)] = Secret(token)
+      }
+    }
+    aliases = data["modelAliases"]?.members ?? []
+    for alias in aliases {
+      guard let target = Self.target(alias.value) else { continue }
+      records.streams[aliasStream(alias.name)] = ["model": .text(target)]
+    }
+    combos = data["combos"]?.array ?? []
+    for combo in combos {
+      guard let name = combo["name"]?.string, let models = combo["models"]?.array else { continue }
+      records.streams[comboStream(name)] = ["models": Image.Value(models.compactMap(\.string))]
+    }
+  }
+
+  /// `provider/model`, or an object of both.
+  private static func target(_ value: JSONValue) -> String? {
+    if let text = value.string { return text }
+    guard let provider = value["provider"]?.string, let model = value["model"]?.string else {
+      return nil
+    }
+    return "\(provider)/\(model)"
+  }
+
+  // MARK: What goes
+
+  /// What is told, and which resources of it are new to the other side.
+  struct Push: Sendable {
+    var body: JSONValue
+    var changed: [String]
+  }
+
+  /// What the other side is to hold; nil: it holds that.
+  ///
+  /// Accounts that nobody knows here are told back as they are; client keys are not told of.
+  func push(
+    _ state: ControlState, secrets: [AccountID: (token: Secret, kind: Credential.Kind)],
+    now: UnixNanoseconds
+  ) -> Push? {
+    let wanted = state.mirrored.streams
+    var changed: [String] = []
+    var providers: [JSONValue] = []
+    for account in state.accounts.values.sorted(by: { $0.id < $1.id }) {
+      let fields = wanted[account.id.stream] ?? [:]
+      let held = accounts[account.id.rawValue]
+      let told = records.streams[account.id.stream] ?? [:]
+      let secret = secrets[account.id]
+      let isNews =
+        held == nil || fields != told || secret.map { $0.token != tokens[account.id] } ?? false
+      guard isNews else {
+        providers.append(held ?? .null)
+        continue
+      }
+      changed.append(account.id.stream)
+      providers.append(
+        record(account, held, secret, stamp: Self.stamp(after: held?["updatedAt"]?.string, now)))
+    }
+    for (id, held) in accounts.sorted(by: { $0.key < $1.key }) {
+      let id = AccountID(id)
+      guard state.accounts[id] == nil else { continue }
+      if state.removedAccounts[id] == nil { providers.append(held) } else { changed.append(id.stream) }
+    }
+    let aliases = state.aliases.values.sorted { $0.name < $1.name }
+    let combos = state.combos.values.sorted { $0.name < $1.name }
+    let others = Set(wanted.keys).union(records.streams.keys).filter { !$0.hasPrefix("account/") }
+    changed += others.filter { wanted[$0] != records.streams[$0] }.sorted()
+    guard !changed.isEmpty else { return nil }
+    return Push(
+      body: [
+        "providers": .array(providers),
+        "modelAliases": .object(aliases.map { .init($0.name, JSONValue($0.target)) }),
+        "combos": .array(
+          combos.map { combo in
+            let held = self.combos.first { $0["name"]?.string == combo.name }
+            return Self.setting(
+              held,
+              [
+                .init("id", held?["id"] ?? JSONValue(combo.name)),
+                .init("name", JSONValue(combo.name)),
+                .init("models", .array(combo.models.map { JSONValue($0) })),
+              ])
+          }),
+      ], changed: changed)
+  }
+
+  private func record(
+    _ account: Account, _ held: JSONValue?,
+    _ secret: (token: Secret, kind: Credential.Kind)?, stamp: UnixNanoseconds
+  ) -> JSONValue {
+    let isKey = account.credential.kind == .apiKey
+    var members: [JSONValue.Member] = [
+      .init("id", JSONValue(account.id.rawValue)),
+      .init("provider", JSONValue(account.provider.rawValue)),
+      .init("authType", JSONValue(isKey ? "apikey" : "oauth")),
+      .init("name", JSONValue(account.name)),
+      .init("priority", JSONValue(UInt64(account.priority))),
+      .init("isActive", JSONValue(account.isEnabled)),
+      .init("createdAt", JSONValue(account.createdAt)),
+      .init("updatedAt", JSONValue(stamp)),
+    ]
+    if let secret {
+      let text = JSONValue(String(decoding: secret.token.bytes, as: UTF8.self))
+      // What an account was before it became another kind must not be used there any more.
+      members.append(.init("apiKey", secret.kind == .apiKey ? text : .null))
+      members.append(.init("accessToken", secret.kind == .apiKey ? .null : text))
+    }
+    return Self.setting(held, members)
+  }
+
+  /// Later than what is there: the other side knows nothing but times.
+  private static func stamp(after held: String?, _ now: UnixNanoseconds) -> UnixNanoseconds {
+    guard let held = held.flatMap({ parseRFC3339($0) }), held >= now else { return now }
+    return UnixNanoseconds(held.rawValue &+ 1_000_000)
+  }
+
+  /// A record with some members otherwise, and all others as they are.
+  private static func setting(_ held: JSONValue?, _ members: [JSONValue.Member]) -> JSONValue {
+    let names = Set(members.map(\.name))
+    return .object((held?.members ?? []).filter { !names.contains($0.name) } + members)
+  }
+}

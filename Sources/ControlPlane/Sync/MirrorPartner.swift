@@ -1,0 +1,270 @@
+import Domain
+import EventStore
+import Surface
+import Synchronization
+
+/// A system of the older protocol, which keeps whole records and lets the newer of two times win.
+///
+/// It is read first, compared with what it told before, and then told what holds. Client keys never go there, and
+/// refresh tokens neither: a credential has one node that refreshes it.
+struct MirrorPartner: SyncPartner {
+  let control: ControlPlane
+  let endpoint: any TokenEndpoint
+  let target: SyncTarget
+
+  /// What the other side is called in the log: it has no name of its own.
+  static let peer = "9router"
+  private static let answerBytes = 16 << 20
+  /// Generations of a credential that are looked at to know an older one by.
+  private static let generations = 64
+
+  func exchange(expected: String?) async throws(SyncFault) -> SyncOutcome {
+    guard expected ?? Self.peer == Self.peer else {
+      throw SyncFault("sync_other_peer", peer: expected)
+    }
+    let exchange = control.edge.mintID()
+    var outcome = SyncOutcome(peer: Self.peer)
+    var book = try await read()
+    let foreign = try await take(book, exchange, &outcome)
+    let now = control.edge.now()
+    let secrets = target.withSecrets ? control.accessTokens(but: foreign) : [:]
+    if let push = book.push(control.state, secrets: secrets, now: now) {
+      book = try await post(push.body)
+      outcome.updated = push.changed
+      try await notePushed(push.changed.count, secrets.count, exchange, now)
+      _ = try await take(book, exchange, &outcome)
+      outcome.exchange = exchange
+    }
+    if outcome.decisions > 0 { outcome.exchange = exchange }
+    return outcome
+  }
+
+  /// Whether the other side keeps what it was told.
+  func verify() async throws(SyncFault) {
+    let told = try await read().records.streams
+    guard control.state.accounts.keys.allSatisfy({ told[$0.stream] != nil }) else {
+      throw SyncFault("sync_not_kept", peer: Self.peer)
+    }
+  }
+
+  func removeCopy() async throws(SyncFault) {
+    _ = try await send(.delete, [])
+  }
+
+  func check() async throws(SyncFault) -> String {
+    _ = try await read()
+    return Self.peer
+  }
+
+  // MARK: What comes
+
+  /// - Returns: accounts for which the other side has a token that nobody here knows.
+  private func take(
+    _ book: MirrorBook, _ exchange: UInt128, _ outcome: inout SyncOutcome
+  ) async throws(SyncFault) -> Set<AccountID> {
+    guard book.records.streams.count <= MirrorRecords.most else {
+      throw SyncFault("sync_too_large", peer: Self.peer)
+    }
+    do {
+      let presented = target.withSecrets ? try await presented(book) : [:]
+      var told = book.records
+      for (account, it) in presented {
+        told.streams[account.stream]?[MirrorRecords.credential] = .text(it.terms.fingerprint.short)
+      }
+      let (records, peer) = (told, Self.peer)
+      let provenance = Provenance(
+        actor: "peer:\(peer)", source: .system, correlation: exchange)
+      let done = try await control.execute(provenance: provenance) { state in
+        let mirror = state.mirror(records, peer: peer, exchange: exchange)
+        guard let event = mirror.event else { return [] }
+        var notes: [SyncEvent] = [.mirrored(event)]
+        if mirror.isShrunken {
+          notes.append(.failed(.init(peer: peer, action: "sync", code: "sync_shrunken")))
+        }
+        let news = state.presentedAnew(event)
+        let refused = presented.filter { news.contains($0.key) && state.accounts[$0.key] != nil }
+          .sorted { $0.key < $1.key }
+        return mirror.commands.map { Change($0) }
+          + refused.map { Change(.credential(.take($0.key, $0.value))) }
+          + notes.map { Change(.sync(.note($0))) }
+      }
+      for event in done.events {
+        switch event {
+        case .sync(.mirrored(let it)):
+          outcome.decisions += it.decisions.count
+          outcome.conflicts += it.decisions.count(where: \.isConflict)
+        case .credential(.staleWriteRefused(let it)):
+          outcome.conflicts += it.rule == .conflict ? 1 : 0
+        case .sync, .credential: break
+        case _: outcome.fromPeer.append(event.stream)
+        }
+      }
+      return Set(
+        presented.filter { account, it in
+          control.state.accounts[account]?.credential.version == it.version
+        }.keys)
+    } catch let fault as SyncFault {
+      throw fault
+    } catch {
+      var fault = SyncFault(whileTaking: error)
+      fault.peer = Self.peer
+      throw fault
+    }
+  }
+
+  /// Tokens there that are not the ones in force here: an older one of ours, or one that nobody here knows.
+  private func presented(
+    _ book: MirrorBook
+  ) async throws -> [AccountID: CredentialCommand.Foreign] {
+    let state = control.state
+    var presented: [AccountID: CredentialCommand.Foreign] = [:]
+    for (account, token) in book.tokens {
+      guard let known = state.accounts[account]?.credential, known.fingerprint != nil,
+        let held = control.held(account), held.material.access != token
+      else { continue }
+      let (reader, vault) = (control.store.reader, control.vault)
+      let older = try await control.streams.run {
+        try Self.older(token, of: account, reader, vault)
+      }
+      presented[account] = .init(
+        version: older?.version ?? known.version,
+        terms: CredentialTerms(
+          fingerprint: older?.fingerprint ?? vault.fingerprint(token), kind: known.kind,
+          canRefresh: false, expiresAt: nil),
+        home: known.home ?? state.node ?? NodeID(Self.peer), source: Self.peer)
+    }
+    return presented
+  }
+
+  /// Which of our generations the token was; nil: none of the last ones.
+  private static func older(
+    _ token: Secret, of account: AccountID, _ reader: LogReader, _ vault: Vault
+  ) throws -> (version: Credential.Version, fingerprint: Fingerprint)? {
+    var epoch: UInt64 = 0
+    var found: [(stored: StoredEvent, version: Credential.Version, fingerprint: Fingerprint)] = []
+    for stored in try reader.events(ofStream: account.credentialStream, from: Revision(1)) {
+      switch try recorded(stored).event {
+      case .credential(.issued(let it)):
+        epoch = it.homeEpoch
+        found.append(
+          (stored, .init(homeEpoch: epoch, generation: it.generation), it.fingerprint))
+      case .credential(.refreshed(let it)):
+        found.append(
+          (stored, .init(homeEpoch: epoch, generation: it.generation), it.fingerprint))
+      case .credential(.homeMoved(let it)): epoch = it.homeEpoch
+      case _: break
+      }
+    }
+    for one in found.suffix(generations).reversed() {
+      // What was erased cannot be known again.
+      guard
+        let secret = try? vault.open(
+          one.stored.sealed, subject: "account/\(account.rawValue)", event: one.stored.id.rawValue)
+      else { continue }
+      if CredentialMaterial(decoding: secret)?.access == token {
+        return (one.version, one.fingerprint)
+      }
+    }
+    return nil
+  }
+
+  private func notePushed(
+    _ streams: Int, _ credentials: Int, _ exchange: UInt128, _ clock: UnixNanoseconds
+  ) async throws(SyncFault) {
+    let event = SyncEvent.Exchanged(
+      peer: Self.peer, exchange: exchange, streams: UInt64(streams),
+      credentials: UInt64(credentials), clock: clock)
+    do {
+      try await control.execute(
+        provenance: Provenance(
+          actor: Provenance.system.actor, source: .system, correlation: exchange)
+      ) { _ in [Change(.sync(.note(.pushed(event))))] }
+    } catch {
+      throw SyncFault(whileTaking: error)
+    }
+  }
+
+  // MARK: One question
+
+  private func read() async throws(SyncFault) -> MirrorBook {
+    // Nothing there yet is nothing told.
+    try MirrorBook(try await send(.get, []) ?? ["data": .object([])])
+  }
+
+  private func post(_ body: JSONValue) async throws(SyncFault) -> MirrorBook {
+    guard let answer = try await send(.post, body.bytes) else {
+      throw SyncFault("sync_malformed", peer: Self.peer)
+    }
+    return try MirrorBook(answer)
+  }
+
+  /// nil: there is nothing of this machine.
+  private func send(
+    _ method: TokenRequest.Method, _ body: [UInt8]
+  ) async throws(SyncFault) -> JSONValue? {
+    guard !target.machineID.isEmpty else { throw SyncFault("sync_machine_id_missing") }
+    let machine = target.machineID.utf8.map { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"):
+        String(UnicodeScalar(byte))
+      case _: "%" + hexadecimalText([byte])
+      }
+    }.joined()
+    let token = String(decoding: target.token.bytes, as: UTF8.self)
+    let answer = await endpoint.send(
+      TokenRequest(
+        method: method, url: "\(target.url)/sync/\(machine)",
+        headers: [("authorization", "Bearer \(token)"), ("content-type", "application/json")],
+        body: body, patience: NodePartner.patience, answerBytes: Self.answerBytes))
+    switch answer {
+    case .notSent("forbidden_address"), .notSent("misconfigured"):
+      throw SyncFault("sync_forbidden_address")
+    case .notSent: throw SyncFault("sync_unreachable")
+    case .noAnswer("timeout"): throw SyncFault("sync_timeout")
+    case .noAnswer: throw SyncFault("sync_connection_lost")
+    case .answered(let status, _, let body):
+      guard let document = try? JSONValue.parse(body), document.members != nil else {
+        throw SyncFault(status < 500 ? "sync_malformed" : "sync_peer_failed", peer: Self.peer)
+      }
+      switch status {
+      case 200: return document
+      case 401, 403: throw SyncFault("sync_unauthorized", peer: Self.peer)
+      case 404 where method != .post: return nil
+      case _: throw SyncFault(status < 500 ? "sync_refused" : "sync_peer_failed", peer: Self.peer)
+      }
+    }
+  }
+}
+
+extension ControlState {
+  /// Accounts whose token is told otherwise than before.
+  fileprivate func presentedAnew(_ event: SyncEvent.Mirrored) -> Set<AccountID> {
+    var accounts: Set<AccountID> = []
+    for told in event.told {
+      let field = told.fields?.first { $0.name == MirrorRecords.credential }
+      guard let field, case .account(let id)? = Subject(stream: told.stream),
+        sync.peers[event.peer]?.told[told.stream]?[MirrorRecords.credential] != field.value
+      else { continue }
+      accounts.insert(id)
+    }
+    return accounts
+  }
+}
+
+extension ControlPlane {
+  /// What is sent upstream for each account; never a refresh token.
+  fileprivate func accessTokens(
+    but left: Set<AccountID>
+  ) -> [AccountID: (token: Secret, kind: Credential.Kind)] {
+    current.withLock { view in
+      var tokens: [AccountID: (token: Secret, kind: Credential.Kind)] = [:]
+      for (id, secret) in view.secrets where !left.contains(id) {
+        guard let account = view.state.accounts[id] else { continue }
+        tokens[id] = (secret, account.credential.kind)
+      }
+      return tokens
+    }
+  }
+}

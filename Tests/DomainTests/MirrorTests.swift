@@ -1,0 +1,167 @@
+import Support
+import Testing
+
+@testable import Domain
+
+private let peer = "9router"
+
+private func base() -> ControlState {
+  state([
+    .added(provider("p1", models: models("m1", "m2"))), .added(account("a1", priority: 3)),
+    .added(account("a2")), .alias(.set(.init(name: "fast", target: "p1/m1", isUnresolved: false))),
+  ])
+}
+
+extension ControlState {
+  /// Takes in records as the control plane does, and gives the outcome.
+  fileprivate mutating func taking(_ records: MirrorRecords) -> MirrorOutcome {
+    let outcome = mirror(records, peer: peer, exchange: 7)
+    for command in outcome.commands { try? perform(command) }
+    if let event = outcome.event { try? perform(.sync(.note(.mirrored(event)))) }
+    return outcome
+  }
+
+  fileprivate mutating func edit(_ command: Command) throws {
+    for one in try decide(command, self) {
+      apply(
+        Recorded(
+          position: position + 1, time: second(position + 1), kind: one.event.kind,
+          provenance: .system, content: .event(one.event)))
+    }
+  }
+}
+
+@Suite struct MirrorTests {
+  @Test func `what both hold is no news`() {
+    var state = base()
+    let first = state.taking(state.mirrored)
+    #expect(first.commands.isEmpty && first.event?.decisions.isEmpty == true)
+    #expect(state.taking(state.mirrored) == .init(commands: [], event: nil, isShrunken: false))
+  }
+
+  @Test func `a field that only they changed is taken, one that only we changed stays`() throws {
+    var state = base()
+    _ = state.taking(state.mirrored)
+    var theirs = state.mirrored
+    theirs.streams["account/a1"]?["priority"] = .number(9)
+    theirs.streams["alias/fast"]?["model"] = .text("p1/m2")
+    try state.edit(.account(.change(.init(id: AccountID("a1"), name: "ours"))))
+    let outcome = state.taking(theirs)
+    let a1 = try #require(state.accounts[AccountID("a1")])
+    #expect(a1.priority == 9 && a1.name == "ours")
+    #expect(state.aliases["fast"]?.target == "p1/m2")
+    #expect(outcome.event?.decisions.map(\.rule) == [.successor, .successor])
+    #expect(outcome.event?.decisions.allSatisfy { $0.winner == .theirs } == true)
+    #expect(state.taking(theirs).event == nil)
+  }
+
+  @Test func `where both changed a field ours holds, once on record`() throws {
+    var state = base()
+    _ = state.taking(state.mirrored)
+    var theirs = state.mirrored
+    theirs.streams["account/a1"]?["priority"] = .number(9)
+    try state.edit(.account(.change(.init(id: AccountID("a1"), priority: 5))))
+    let outcome = state.taking(theirs)
+    #expect(outcome.commands.isEmpty)
+    #expect(
+      outcome.event?.decisions == [
+        .init(
+          stream: "account/a1", field: "priority", ours: .number(5), theirs: .number(9),
+          base: .number(3), winner: .ours, rule: .concurrent)
+      ])
+    #expect(state.taking(theirs).event == nil)
+  }
+
+  @Test func `at the first exchange ours holds where they differ, and what is new is taken`() {
+    var state = base()
+    var theirs = state.mirrored
+    theirs.streams["account/a1"]?["priority"] = .number(9)
+    theirs.streams["alias/new"] = ["model": .text("p1/m2")]
+    theirs.streams["alias/lost"] = ["model": .text("nobody/m")]
+    theirs.streams["account/theirs"] = ["name": .text("x")]
+    let outcome = state.taking(theirs)
+    #expect(state.accounts[AccountID("a1")]?.priority == 3)
+    #expect(state.aliases["new"]?.target == "p1/m2" && state.aliases["lost"] == nil)
+    #expect(outcome.event?.decisions.map(\.rule) == [.concurrent, .refused, .new])
+    #expect(state.accounts.count == 2)
+  }
+
+  @Test func `what is not told was not removed, and an answer that forgot is not taken`() {
+    var state = base()
+    _ = state.taking(state.mirrored)
+    let before = state
+    var theirs = state.mirrored
+    theirs.streams["alias/fast"] = nil
+    theirs.streams["account/a1"]?["priority"] = .number(9)
+    let outcome = state.taking(theirs)
+    #expect(outcome.isShrunken && outcome.commands.isEmpty)
+    #expect(state.accounts == before.accounts && state.aliases == before.aliases)
+    let emptied = state.taking(.init(streams: [:]))
+    #expect(emptied.isShrunken && emptied.commands.isEmpty && state.accounts == before.accounts)
+  }
+
+  @Test func `what was removed here does not come back`() throws {
+    var state = base()
+    try state.edit(.alias(.set(name: "quick", target: "p1/m1", allowUnresolved: false)))
+    _ = state.taking(state.mirrored)
+    let stale = state.mirrored
+    try state.edit(.alias(.remove(name: "quick")))
+    let outcome = state.taking(stale)
+    #expect(state.aliases["quick"] == nil && !outcome.isShrunken)
+    var gone = stale
+    gone.streams["alias/quick"] = nil
+    #expect(!state.taking(gone).isShrunken)
+    let back = state.taking(stale)
+    #expect(state.aliases["quick"] == nil && back.event?.decisions.map(\.rule) == [.removed])
+  }
+
+  @Test(arguments: UInt64(1)...40)
+  func `whatever is told, only its own fields change, and the same again is no news`(
+    seed: UInt64
+  ) {
+    var random = SeededRandom(seed: seed)
+    var state = folded(randomHistory(seed: seed, steps: 80))
+    for _ in 0..<12 {
+      let records = junk(&random, state)
+      let before = state
+      let outcome = state.taking(records)
+      #expect(state.health == before.health, "seed \(seed)")
+      #expect(state.keys == before.keys && state.settings == before.settings, "seed \(seed)")
+      #expect(Set(state.accounts.keys) == Set(before.accounts.keys), "seed \(seed)")
+      for (id, account) in state.accounts {
+        #expect(account.credential == before.accounts[id]?.credential, "seed \(seed)")
+        #expect(account.weight == before.accounts[id]?.weight, "seed \(seed)")
+      }
+      #expect(Set(before.aliases.keys).isSubset(of: state.aliases.keys), "seed \(seed)")
+      for decision in outcome.event?.decisions ?? [] where decision.winner == .ours {
+        guard !decision.field.isEmpty else { continue }
+        #expect(
+          state.image(ofStream: decision.stream)?[decision.field] == decision.ours, "seed \(seed)")
+      }
+      #expect(state.taking(records).event == nil, "seed \(seed)")
+      if random.oneIn(2) {
+        for command in [randomCommand(&random)] { try? state.perform(command) }
+      }
+    }
+  }
+
+  private func junk(_ random: inout SeededRandom, _ state: ControlState) -> MirrorRecords {
+    var records = random.oneIn(6) ? MirrorRecords(streams: [:]) : state.mirrored
+    let values: [Image.Value] = [
+      .none, .flag(random.oneIn(2)), .number(UInt64(random.int(0...2_000))), .text("p1/m1"),
+      .text(""), .text("\u{0}x"), .list([.text("p1/m1"), .text("m2")]), .list([]),
+      .record([.init("a", .none)]),
+    ]
+    for _ in 0..<random.int(0...6) {
+      let stream = [
+        "account/a\(random.int(1...7))", "alias/fast", "alias/x", "alias/p1", "combo/c", "combo/fast",
+        "key/k1", "settings", "nothing", "account/", "credential/a1",
+      ][random.int(0...10)]
+      let field = ["name", "isActive", "priority", "model", "models", "weight", "credential"][
+        random.int(0...6)]
+      records.streams[stream, default: [:]][field] = values[random.int(0...values.count - 1)]
+    }
+    if random.oneIn(4), let gone = records.streams.keys.sorted().first { records.streams[gone] = nil }
+    return records
+  }
+}

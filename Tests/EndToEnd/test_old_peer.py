@@ -1,0 +1,189 @@
+"""A system of the older protocol: what it tells is compared field by field, and none of its old damage comes about here.
+
+The simulator plays the worker as careless as it was: whole records, the newer time wins, everything is stamped anew.
+"""
+
+import json
+import unittest
+
+from support import Spine, exchange
+
+KEY = "a-token-of-the-old-peer"
+
+
+class OldPeerTests(Spine):
+    def setUp(self):
+        super().setUp()
+        self.rules(cache="0s")
+        self.settings(
+            cloudUrl=f"http://127.0.0.1:{self.upstream.port}", cloudToken=KEY, cloudProtocol="9router", machineId="m1")
+        done = self.act("enable")
+        self.assertEqual(done.status, 200, done.body)
+        self.account = self.accounts()[0]["id"]
+
+    def settings(self, **fields):
+        answer = self.box.admin("PATCH", "/api/settings", fields)
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def act(self, action):
+        return self.box.admin("POST", "/api/sync/cloud", {"action": action})
+
+    def sync(self):
+        done = self.act("sync")
+        self.assertEqual(done.status, 200, done.body)
+        return done.json()
+
+    def accounts(self):
+        return self.box.admin("GET", "/api/providers").json()["connections"]
+
+    def mine(self):
+        return next(it for it in self.accounts() if it["id"] == self.account)
+
+    def there(self):
+        blob = exchange(self.upstream.port, "GET", "/sync/m1", None, {"authorization": f"Bearer {KEY}"})
+        return blob.json()["data"] if blob.status == 200 else None
+
+    def told(self):
+        return self.there()["providers"][self.account]
+
+    def peer_sets(self, **fields):
+        self.upstream.control("POST", "sync/act", {
+            "do": "set", "machine": "m1", "account": self.account, "fields": fields})
+
+    def rules(self, **rules):
+        self.upstream.control("POST", "sync/rules", {name.replace("_", "-"): on for name, on in rules.items()})
+
+    def events(self, kind):
+        page = self.box.admin("GET", "/api/events?limit=1000").json()
+        return [event for event in page["events"] if event["kind"] == kind]
+
+    def change(self, **fields):
+        answer = self.box.admin("PUT", f"/api/providers/{self.account}", fields)
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def test_what_is_here_is_told_without_any_secret(self):
+        told = self.told()
+        self.assertEqual((told["name"], told["isActive"]), (self.mine()["name"], True))
+        for field in ("apiKey", "accessToken", "refreshToken"):
+            self.assertNotIn(field, told)
+        self.assertEqual(self.there()["apiKeys"], [])
+        self.assertEqual(self.sync()["changes"], {"updated": [], "fromWorker": []}, "nothing is new")
+
+    def test_an_edit_there_is_taken_and_one_here_is_told_whatever_the_times_say(self):
+        for skew in ("0s", "10m", "-10m"):
+            with self.subTest(skew=skew):
+                self.rules(skew=skew)
+                self.peer_sets(priority=7)
+                self.change(isActive=False)
+                self.sync()
+                mine, told = self.mine(), self.told()
+                self.assertEqual((mine["priority"], mine["isActive"]), (7, False))
+                self.assertEqual((told["priority"], told["isActive"]), (7, False))
+                self.change(priority=2, isActive=True)
+                self.sync()
+                self.assertEqual((self.told()["priority"], self.told()["isActive"]), (2, True))
+                self.assertEqual((self.mine()["priority"], self.mine()["isActive"]), (2, True))
+
+    def test_both_edited_one_field_so_ours_holds_and_that_is_on_record(self):
+        self.peer_sets(priority=7)
+        self.change(priority=4)
+        done = self.sync()
+        self.assertEqual((self.mine()["priority"], self.told()["priority"], done["conflicts"]), (4, 4, 1))
+        self.assertEqual(self.sync()["conflicts"], 0, "told once")
+
+    def test_its_idea_of_health_is_its_own(self):
+        before = self.mine()
+        self.peer_sets(
+            testStatus="error", status="banned", lastError="x", errorCode=403,
+            rateLimitedUntil="2099-01-01T00:00:00.000Z")
+        self.sync()
+        after = self.mine()
+        for field in ("testStatus", "lastError", "isActive", "revision"):
+            self.assertEqual(after.get(field), before.get(field), field)
+
+    def test_what_it_forgot_was_not_removed(self):
+        self.assertEqual(self.box.admin(
+            "PUT", "/api/models/alias", {"alias": "quick", "model": "mock/gpt-4o-mini"}).status, 200)
+        self.sync()
+        self.assertIn("quick", self.there()["modelAliases"])
+        before = self.accounts()
+        exchange(self.upstream.port, "DELETE", "/sync/m1", None, {"authorization": f"Bearer {KEY}"})
+        self.sync()
+        self.assertEqual([it["id"] for it in self.accounts()], [it["id"] for it in before])
+        self.assertIn("quick", self.there()["modelAliases"], "told again")
+        self.assertIn(self.account, self.there()["providers"])
+        self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
+
+    def test_what_was_removed_here_does_not_come_back(self):
+        alias = {"alias": "quick", "model": "mock/gpt-4o-mini"}
+        self.assertEqual(self.box.admin("PUT", "/api/models/alias", alias).status, 200)
+        self.sync()
+        stale = self.there()
+        self.assertEqual(self.box.admin("DELETE", "/api/models/alias?alias=quick").status, 200)
+        self.sync()
+        self.assertNotIn("quick", self.there()["modelAliases"])
+        # An isolate writes the blob that it read before.
+        stale["providers"] = list(stale["providers"].values())
+        answer = exchange(
+            self.upstream.port, "POST", "/sync/m1", self.encoded(stale), {"authorization": f"Bearer {KEY}"})
+        self.assertEqual(answer.status, 200)
+        self.sync()
+        self.assertNotIn("quick", self.there()["modelAliases"])
+        self.assertNotIn("quick", str(self.box.admin("GET", "/api/models/alias").json()))
+
+    def test_an_older_token_is_refused_and_named(self):
+        self.settings(syncSecrets=True)
+        self.sync()
+        old = self.told()["apiKey"]
+        issued = self.box.admin(
+            "PUT", f"/api/providers/{self.account}/credential", {"accessToken": "sk-second-of-this-account"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.rules(skew="10m")
+        self.peer_sets(accessToken=old)
+        self.sync()
+        refused = self.events("credential.stale_write_refused.v1")
+        self.assertEqual(len(refused), 1, refused)
+        self.assertIn("older", str(refused[0]))
+        self.assertEqual(self.told()["accessToken"], "sk-second-of-this-account", "set right there too")
+        self.sync()
+        self.assertEqual(len(self.events("credential.stale_write_refused.v1")), 1, "told once")
+
+    def test_a_token_that_nobody_here_knows_is_not_taken(self):
+        self.settings(syncSecrets=True)
+        self.sync()
+        before = self.mine()
+        self.peer_sets(apiKey="sk-of-somebody-else")
+        done = self.sync()
+        self.assertEqual(done["conflicts"], 1)
+        self.assertIn("conflict", str(self.events("credential.stale_write_refused.v1")))
+        self.assertEqual(self.mine().get("credential"), before.get("credential"))
+        self.assertEqual(self.told()["apiKey"], "sk-of-somebody-else", "nor is ours forced on it")
+
+    def test_it_cannot_write_into_an_account_by_the_name_of_a_provider(self):
+        answer = exchange(
+            self.box.port, "PUT", "/api/cloud/credentials/update",
+            self.encoded({"provider": "mock", "credentials": {"accessToken": "at-b", "refreshToken": "rt-b"}}),
+            {"authorization": f"Bearer {KEY}", "content-type": "application/json"})
+        self.assertEqual(answer.status, 404)
+
+    def test_an_answer_that_is_none_changes_nothing(self):
+        for behaviour in ({"status": 502}, {"fault": "html"}, {"status": 401}):
+            with self.subTest(behaviour=behaviour):
+                self.upstream.control("POST", "sync/next", {"endpoint": "read", "behaviour": behaviour})
+                before = self.accounts()
+                self.assertEqual(self.act("sync").status, 502)
+                self.assertEqual(self.accounts(), before)
+        self.assertEqual(self.sync()["success"], True)
+
+    def test_disabling_takes_the_copy_away(self):
+        done = self.act("disable")
+        self.assertEqual((done.status, done.json()["copyRemoved"]), (200, True))
+        self.assertIsNone(self.there())
+
+    @staticmethod
+    def encoded(document):
+        return json.dumps(document).encode()
+
+
+if __name__ == "__main__":
+    unittest.main()
