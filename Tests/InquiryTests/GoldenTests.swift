@@ -37,7 +37,7 @@ import Testing
       ("history", try Replay.history(log, of: "alias/fast", limit: 10)),
       (
         "state-diff",
-        try Replay.difference(log, from: Selector("1:12"), to: Selector("2:30"), now: now)
+        try Replay.difference(log, from: Selector("1:12"), to: Selector("2:29"), now: now)
       ),
     ]
   }
