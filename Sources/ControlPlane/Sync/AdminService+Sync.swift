@@ -161,9 +161,12 @@ extension AdminService {
     let challenge = try drawn(&fields, "challenge")
     let text = try fields.string("sealed")
     try fields.finish()
-    guard let sealed = Base64URL.bytes(text), sealed.count <= SyncMessage.mostBytes + 64 else {
+    // What is no base64url opens as little as what was not made with the token, and is told the same.
+    let sealed = Base64URL.bytes(text) ?? []
+    guard sealed.count <= SyncMessage.mostBytes + 64 else {
       throw fields.fault(
-        "sealed", "sealed is not base64url of a message", remedy: "Send it as it was sealed.")
+        "sealed", "sealed has more than \(SyncMessage.mostBytes + 64) bytes",
+        remedy: "Send it as it was sealed.")
     }
     return Asked(token: client.token, node: client.node, challenge: challenge, sealed: sealed)
   }
@@ -173,18 +176,20 @@ extension AdminService {
   ) throws -> (token: String, node: NodeID) {
     let version = Int64(SyncMessage.version)
     _ = try fields.int("version", in: version...version)
-    let token = try fields.string("token")
-    guard (1...64).contains(token.utf8.count) else {
-      throw fields.fault(
-        "token", "token is not the id of a sync token", remedy: "Send its public part.")
-    }
-    let node = try fields.string("node")
-    guard (1...64).contains(node.utf8.count), node.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
+    let token = try name(&fields, "token", "Send the public part of the sync token.")
+    return (token, NodeID(try name(&fields, "node", "Send the node's name.")))
+  }
+
+  private static func name(
+    _ fields: inout ObjectReader, _ name: String, _ remedy: String
+  ) throws -> String {
+    let text = try fields.string(name)
+    guard (1...64).contains(text.utf8.count), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
     else {
       throw fields.fault(
-        "node", "node is not 1 to 64 visible ASCII characters", remedy: "Send the node's name.")
+        name, "\(name) is not 1 to 64 visible ASCII characters", remedy: remedy)
     }
-    return (token, NodeID(node))
+    return text
   }
 
   private static func drawn(_ fields: inout ObjectReader, _ name: String) throws -> [UInt8] {

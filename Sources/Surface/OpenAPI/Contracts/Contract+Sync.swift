@@ -78,7 +78,10 @@ extension Contract {
 
   private static let author: [Schema.Field] = [
     .field("version", .integer(1...1)),
-    .field("token", Schema.text(1...64).described("The public part of the sync token.")),
+    .field(
+      "token",
+      Schema.string(1...64, matching: "[!-~]{1,64}").described("The public part of the sync token.")
+    ),
     .field("node", .string(1...64, matching: "[!-~]{1,64}")),
   ]
 
