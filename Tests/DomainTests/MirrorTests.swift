@@ -154,14 +154,16 @@ extension ControlState {
     ]
     for _ in 0..<random.int(0...6) {
       let stream = [
-        "account/a\(random.int(1...7))", "alias/fast", "alias/x", "alias/p1", "combo/c", "combo/fast",
-        "key/k1", "settings", "nothing", "account/", "credential/a1",
+        "account/a\(random.int(1...7))", "alias/fast", "alias/x", "alias/p1", "combo/c",
+        "combo/fast", "key/k1", "settings", "nothing", "account/", "credential/a1",
       ][random.int(0...10)]
       let field = ["name", "isActive", "priority", "model", "models", "weight", "credential"][
         random.int(0...6)]
       records.streams[stream, default: [:]][field] = values[random.int(0...values.count - 1)]
     }
-    if random.oneIn(4), let gone = records.streams.keys.sorted().first { records.streams[gone] = nil }
+    if random.oneIn(4), let gone = records.streams.keys.sorted().first {
+      records.streams[gone] = nil
+    }
     return records
   }
 }

@@ -86,7 +86,11 @@ struct MirrorBook: Sendable {
     for (id, held) in accounts.sorted(by: { $0.key < $1.key }) {
       let id = AccountID(id)
       guard state.accounts[id] == nil else { continue }
-      if state.removedAccounts[id] == nil { providers.append(held) } else { changed.append(id.stream) }
+      if state.removedAccounts[id] == nil {
+        providers.append(held)
+      } else {
+        changed.append(id.stream)
+      }
     }
     let aliases = state.aliases.values.sorted { $0.name < $1.name }
     let combos = state.combos.values.sorted { $0.name < $1.name }

@@ -206,7 +206,8 @@ extension GatewayProjection {
         .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,
         .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
-        .syncReconciled, .syncMirrored, .syncConflict, .syncFailed, .syncTokenIssued, .syncTokenRevoked,
+        .syncReconciled, .syncMirrored, .syncConflict, .syncFailed, .syncTokenIssued,
+        .syncTokenRevoked,
         .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration
       case nil:

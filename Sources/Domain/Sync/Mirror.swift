@@ -9,7 +9,9 @@ public struct MirrorRecords: Sendable, Hashable {
   /// Records taken in at once; more are refused.
   public static let most = 5_000
 
-  /// By its fingerprint: which token is told of an account. It is compared by whoever can open ours, never taken.
+  /// Which token is told of an account, by its fingerprint.
+  ///
+  /// It is compared by whoever can open ours, never taken.
   public static let credential = "credential"
 
   /// Of these streams.
@@ -150,7 +152,8 @@ extension ControlState {
         continue
       }
       streams[subject.stream] = Dictionary(
-        uniqueKeysWithValues: names.filter { $0 != MirrorRecords.credential }.map { ($0, image[$0]) })
+        uniqueKeysWithValues: names.filter { $0 != MirrorRecords.credential }
+          .map { ($0, image[$0]) })
     }
     return MirrorRecords(streams: streams)
   }
@@ -257,8 +260,11 @@ private struct Mirror {
     switch subject {
     case .account(let id):
       switch field {
-      case "isActive": wanted = image["isActive"].flag.map { [.account($0 ? .enable(id) : .disable(id))] } ?? []
-      case "name": wanted = image["name"].text.map { [.account(.change(.init(id: id, name: $0)))] } ?? []
+      case "isActive":
+        wanted =
+          image["isActive"].flag.map { [.account($0 ? .enable(id) : .disable(id))] } ?? []
+      case "name":
+        wanted = image["name"].text.map { [.account(.change(.init(id: id, name: $0)))] } ?? []
       case "priority":
         wanted =
           image["priority"].number(as: UInt32.self).map {

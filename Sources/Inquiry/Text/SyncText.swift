@@ -32,8 +32,8 @@ extension EventLine {
     var parts = ["\(Shown.count(taken, "field")) taken over"]
     parts += conflicts.prefix(8).map { decision in
       let field = decision.field.isEmpty ? "presence" : decision.field
-      return "\(Shown.text(decision.stream)) \(Shown.text(field)): \(decision.ours.shown) of ours over "
-        + "\(decision.theirs.shown) (\(decision.rule.name))"
+      return "\(Shown.text(decision.stream)) \(Shown.text(field)): \(decision.ours.shown) of ours "
+        + "over \(decision.theirs.shown) (\(decision.rule.name))"
     }
     if conflicts.count > 8 { parts.append("\(conflicts.count - 8) more") }
     return parts.joined(separator: "; ")
