@@ -26,6 +26,9 @@ STEPS = {
     "combos": "GET /api/combos",
     "usage history": "GET /api/usage/history",
     "pricing": "GET /api/pricing",
+    "sync": 'POST /api/sync/cloud {"action": "sync"}',
+    "switch sync off": 'POST /api/sync/cloud {"action": "disable"}',
+    "switch sync on": 'POST /api/sync/cloud {"action": "enable"}',
     "sign in": "GET /api/oauth/{provider}/authorize?redirect_uri=http://localhost:1455/callback",
     "sign in again": "GET /api/oauth/{provider}/authorize?account={id}&redirect_uri=http://localhost:1455/callback",
     "bring what the browser brought": 'POST /api/oauth/{provider}/exchange {"code": "<code>", "state": "<state>"}',
@@ -34,7 +37,6 @@ STEPS = {
 LeftOut = left_out(globals(), {
     "triage: provider status in the dashboard": "needs a browser page of the old system",
     "scenario 4: JWT_SECRET, and a clean browser profile": "needs a browser, and a start with another environment",
-    "scenario 5: POST /api/sync/cloud": "sync is not built yet",
     "scenario 7: usage.json and log.txt": "there are no such files; the log is looked at with `replay verify`",
 })
 TableTests = whole(globals())
@@ -42,6 +44,34 @@ TableTests = whole(globals())
 
 class IncidentTests(Seed):
     steps = STEPS
+
+    def test_scenario_5_what_is_edited_here_and_there_is_settled_and_nothing_reverts(self):
+        pool = self.pool(1)
+        self.must("PATCH", "/api/settings", {
+            "cloudUrl": f"http://127.0.0.1:{self.upstream.port}", "cloudToken": "a-token-of-the-old-peer",
+            "cloudProtocol": "9router", "machineId": "m5"})
+        self.upstream.control("POST", "sync/rules", {"cache": "0s"})
+        self.assertIs(self.step("settings").json()["cloudEnabled"], False)
+        self.assertIs(self.step("switch sync on").json()["success"], True)
+        self.assertIs(self.step("settings").json()["cloudEnabled"], True)
+        # The old cloud stamps everything anew and edits one field; another one is edited here.
+        self.upstream.control("POST", "sync/act", {
+            "do": "set", "machine": "m5", "account": pool.ids[0], "fields": {"priority": 7}})
+        self.must("PUT", f"/api/providers/{pool.ids[0]}", {"isActive": False})
+        synced = self.step("sync").json()
+        self.assertEqual(synced["changes"]["fromWorker"], [f"account/{pool.ids[0]}"])
+        row = self.connection(pool.ids[0])
+        self.assertEqual((row["priority"], row["isActive"]), (7, False))
+        updated = row["updatedAt"]
+        self.assertEqual(self.step("sync").json()["changes"]["fromWorker"], [], "there is nothing left to settle")
+        self.assertEqual(self.connection(pool.ids[0])["updatedAt"], updated, "and nothing was written")
+        self.step("switch sync off")
+        self.assertIs(self.step("settings").json()["cloudEnabled"], False)
+        self.upstream.control("POST", "sync/act", {
+            "do": "set", "machine": "m5", "account": pool.ids[0], "fields": {"priority": 9}})
+        self.assertEqual(self.connection(pool.ids[0])["priority"], 7, "local state is stable while it is off")
+        self.step("switch sync on")
+        self.step("switch sync off")
 
     def connection(self, identity):
         (row,) = [row for row in self.step("accounts").json()["connections"] if row["id"] == identity]

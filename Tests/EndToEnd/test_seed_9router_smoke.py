@@ -23,10 +23,13 @@ curl -sS -X POST "$BASE_URL/v1/chat/completions" \\
     "routing strategy confirmation": "GET /api/settings",
     "critical aliases": "GET /api/models/alias",
     "critical combos": "GET /api/combos",
+    "cloud sync (conditional)": f"""\
+curl -sS -X POST "$BASE_URL/api/sync/cloud" \\
+  {JSON} \\
+  -d '{{"action":"sync"}}'""",
 }
 
 LeftOut = left_out(globals(), {
-    "cloud sync (conditional)": "sync is not built yet, and the checklist asks for it only where `cloudEnabled` is true",
     "rollback": "a decision of people; what they look at is in the other cases",
 })
 TableTests = whole(globals())
@@ -89,9 +92,19 @@ class SmokeTests(Seed):
             after["recentRequests"][0]["timestamp"],
             before["recentRequests"][0]["timestamp"] if before["recentRequests"] else "")
 
-    def test_pre_7_settings_say_that_nothing_is_synced(self):
-        settings = self.step("routing strategy confirmation").json()
-        self.assertNotEqual(settings.get("cloudEnabled"), True)
+    def test_pre_7_where_settings_say_that_it_is_synced_a_sync_succeeds(self):
+        self.assertIs(self.step("routing strategy confirmation").json()["cloudEnabled"], False)
+        self.step("cloud sync (conditional)", status=401, admin=False)
+        self.must("PATCH", "/api/settings", {
+            "cloudUrl": f"http://127.0.0.1:{self.upstream.port}", "cloudToken": "a-token-of-the-old-peer",
+            "cloudProtocol": "9router", "machineId": "smoke"})
+        self.must("POST", "/api/sync/cloud", {"action": "enable"})
+        try:
+            self.assertIs(self.step("routing strategy confirmation").json()["cloudEnabled"], True)
+            self.assertIs(self.step("cloud sync (conditional)").json()["success"], True)
+        finally:
+            self.must("POST", "/api/sync/cloud", {"action": "disable"})
+        self.assertIs(self.step("routing strategy confirmation").json()["cloudEnabled"], False)
 
     def test_post_2_the_logs_show_a_spike_of_failures(self):
         self.upstream.next({"status": 500}, times=1, account=self.second.accounts[0])

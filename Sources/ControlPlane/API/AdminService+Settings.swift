@@ -34,6 +34,8 @@ extension AdminService {
   private func one(_ settings: Settings) -> AdminAnswer {
     // The state may be older than what is opened by now.
     let token = settings.sync.cloudToken == nil ? nil : control.cloudToken.map(KeyText.masked)
+    let url = control.syncTarget?.url
+    let isSynced = control.state.sync.peers.values.contains { $0.isEnabled && $0.url == url }
     return .json(
       [
         "fallbackStrategy": JSONValue(settings.fallbackStrategy.name),
@@ -43,6 +45,7 @@ extension AdminService {
         "stickyRoundRobinLimit": JSONValue(settings.stickyRoundRobinLimit),
         "maxAttempts": JSONValue(settings.maxAttempts),
         "requestTimeoutSeconds": JSONValue(settings.requestTimeoutSeconds),
+        "cloudEnabled": JSONValue(isSynced),
         "cloudUrl": JSONValue(settings.sync.cloudURL.isEmpty ? nil : settings.sync.cloudURL),
         "cloudProtocol": JSONValue(settings.sync.cloudProtocol.name),
         "cloudToken": JSONValue(token),

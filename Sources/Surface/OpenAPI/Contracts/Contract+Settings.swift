@@ -50,6 +50,9 @@ extension Schema {
     .field("forceModelPrefix", .bool), .field("maxBodyBytes", .bodyLimit),
     .field("stickyRoundRobinLimit", .stickyLimit), .field("maxAttempts", .attempts),
     .field("requestTimeoutSeconds", .requestTimeout),
+    .field(
+      "cloudEnabled",
+      Schema.bool.described("Exchanges follow by themselves; `POST /api/sync/cloud` sets it.")),
     .field("cloudUrl", Schema.string.orNull), .field("cloudProtocol", .syncProtocol),
     .field("cloudToken", Schema.string.orNull.described("Enough of it to know it by.")),
     .field("machineId", Schema.string.orNull), .field("syncSecrets", .bool),
