@@ -72,8 +72,7 @@ class OldPeerTests(Spine):
     def test_an_edit_there_is_taken_and_one_here_is_told_whatever_the_times_say(self):
         for skew in ("0s", "10m", "-10m"):
             with self.subTest(skew=skew):
-                # What it keeps for some seconds by its own clock it would keep for as long as that is set back.
-                self.rules(skew=skew, cache="0s")
+                self.rules(skew=skew)
                 self.peer_sets(priority=7)
                 self.change(isActive=False)
                 self.sync()

@@ -41,7 +41,10 @@ struct PeerState: Sendable {
   /// Through the isolate's cache, as every reader of the old peer.
   mutating func load(_ machine: String, isolate: String, now: Int64) -> [String: JSONValue]? {
     purge(now: now)
-    if let cached = caches[isolate]?[machine], now - cached.savedAt < rules.cache {
+    // Without a cache a clock that was set back makes none.
+    if rules.cache > 0, let cached = caches[isolate]?[machine],
+      now - cached.savedAt < rules.cache
+    {
       return cached.data
     }
     guard let data = blobs[machine]?.data else { return nil }
