@@ -31,7 +31,10 @@ struct MirrorPartner: SyncPartner {
     if let push = book.push(control.state, secrets: secrets, now: now) {
       book = try await post(push.body)
       outcome.updated = push.changed
-      try await notePushed(push.changed.count, secrets.count, exchange, now)
+      try await control.notePushed(
+        .init(
+          peer: Self.peer, exchange: exchange, streams: UInt64(push.changed.count),
+          credentials: UInt64(secrets.count), clock: now))
       _ = try await take(book, exchange, &outcome)
       outcome.exchange = exchange
     }
@@ -168,22 +171,6 @@ struct MirrorPartner: SyncPartner {
     return nil
   }
 
-  private func notePushed(
-    _ streams: Int, _ credentials: Int, _ exchange: UInt128, _ clock: UnixNanoseconds
-  ) async throws(SyncFault) {
-    let event = SyncEvent.Exchanged(
-      peer: Self.peer, exchange: exchange, streams: UInt64(streams),
-      credentials: UInt64(credentials), clock: clock)
-    do {
-      try await control.execute(
-        provenance: Provenance(
-          actor: Provenance.system.actor, source: .system, correlation: exchange)
-      ) { _ in [Change(.sync(.note(.pushed(event))))] }
-    } catch {
-      throw SyncFault(whileTaking: error)
-    }
-  }
-
   // MARK: One question
 
   private func read() async throws(SyncFault) -> MirrorBook {
@@ -218,22 +205,15 @@ struct MirrorPartner: SyncPartner {
         method: method, url: "\(target.url)/sync/\(machine)",
         headers: [("authorization", "Bearer \(token)"), ("content-type", "application/json")],
         body: body, patience: NodePartner.patience, answerBytes: Self.answerBytes))
-    switch answer {
-    case .notSent("forbidden_address"), .notSent("misconfigured"):
-      throw SyncFault("sync_forbidden_address")
-    case .notSent: throw SyncFault("sync_unreachable")
-    case .noAnswer("timeout"): throw SyncFault("sync_timeout")
-    case .noAnswer: throw SyncFault("sync_connection_lost")
-    case .answered(let status, _, let body):
-      guard let document = try? JSONValue.parse(body), document.members != nil else {
-        throw SyncFault(status < 500 ? "sync_malformed" : "sync_peer_failed", peer: Self.peer)
-      }
-      switch status {
-      case 200: return document
-      case 401, 403: throw SyncFault("sync_unauthorized", peer: Self.peer)
-      case 404 where method != .post: return nil
-      case _: throw SyncFault(status < 500 ? "sync_refused" : "sync_peer_failed", peer: Self.peer)
-      }
+    let (status, bytes) = try answer.whole()
+    guard let document = try? JSONValue.parse(bytes), document.members != nil else {
+      throw SyncFault(status < 500 ? "sync_malformed" : "sync_peer_failed", peer: Self.peer)
+    }
+    switch status {
+    case 200: return document
+    case 401, 403: throw SyncFault("sync_unauthorized", peer: Self.peer)
+    case 404 where method != .post: return nil
+    case _: throw SyncFault(status < 500 ? "sync_refused" : "sync_peer_failed", peer: Self.peer)
     }
   }
 }

@@ -31,7 +31,13 @@ struct NodePartner: SyncPartner {
       told.exchange == own.exchange
     else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
     do {
-      if !updated.isEmpty { try await notePushed(own, to: peer) }
+      if !updated.isEmpty {
+        try await control.notePushed(
+          .init(
+            peer: peer.rawValue, exchange: own.exchange,
+            streams: UInt64(own.document.streams.count),
+            credentials: UInt64(own.document.credentials.count), clock: own.document.clock))
+      }
       let taken = try await control.take(told, from: peer, under: key)
       var outcome = SyncOutcome(peer: peer.rawValue, exchange: own.exchange)
       outcome.updated = updated
@@ -61,25 +67,6 @@ struct NodePartner: SyncPartner {
     let (reply, peer) = try await ask(.check, nil)
     guard case .done = reply else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
     return peer.rawValue
-  }
-
-  private func notePushed(_ own: SyncMessage.Told, to peer: NodeID) async throws {
-    try await control.execute(
-      provenance: Provenance(
-        actor: Provenance.system.actor, source: .system, correlation: own.exchange)
-    ) { _ in
-      [
-        Change(
-          .sync(
-            .note(
-              .pushed(
-                .init(
-                  peer: peer.rawValue, exchange: own.exchange,
-                  streams: UInt64(own.document.streams.count),
-                  credentials: UInt64(own.document.credentials.count),
-                  clock: own.document.clock)))))
-      ]
-    }
   }
 
   // MARK: One question
@@ -135,16 +122,25 @@ struct NodePartner: SyncPartner {
       TokenRequest(
         url: url + path, headers: [("content-type", "application/json")], body: body.bytes,
         patience: Self.patience, answerBytes: Endpoint.exchangeSync.administrationBodyBytes))
-    switch answer {
+    let (status, bytes) = try answer.whole()
+    let document = try? JSONValue.parse(bytes)
+    if status == 200, let document { return document }
+    throw SyncFault(status: status, document)
+  }
+}
+
+extension TokenAnswer {
+  /// What the other side of a sync answered.
+  ///
+  /// - Throws: where there is no whole answer.
+  func whole() throws(SyncFault) -> (status: UInt16, body: [UInt8]) {
+    switch self {
     case .notSent("forbidden_address"), .notSent("misconfigured"):
       throw SyncFault("sync_forbidden_address")
     case .notSent: throw SyncFault("sync_unreachable")
     case .noAnswer("timeout"): throw SyncFault("sync_timeout")
     case .noAnswer: throw SyncFault("sync_connection_lost")
-    case .answered(let status, _, let body):
-      let document = try? JSONValue.parse(body)
-      if status == 200, let document { return document }
-      throw SyncFault(status: status, document)
+    case .answered(let status, _, let body): return (status, body)
     }
   }
 }

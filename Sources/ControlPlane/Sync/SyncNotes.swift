@@ -60,6 +60,18 @@ extension ControlPlane {
     }
   }
 
+  /// Something new went to a peer.
+  func notePushed(_ event: SyncEvent.Exchanged) async throws(SyncFault) {
+    do {
+      try await execute(
+        provenance: Provenance(
+          actor: Provenance.system.actor, source: .system, correlation: event.exchange)
+      ) { _ in [Change(.sync(.note(.pushed(event))))] }
+    } catch {
+      throw SyncFault(whileTaking: error)
+    }
+  }
+
   /// An exchange came to nothing; the same again is not told again.
   func noteSyncFailure(_ peer: String, action: String, code: String) async {
     _ = try? await execute(provenance: .system) { state in
