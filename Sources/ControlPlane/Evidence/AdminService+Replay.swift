@@ -91,7 +91,7 @@ extension AdminService {
     let from = try Self.selector("from", call)
     let to = try Self.selector("to", call)
     return try await inquiry { log, now throws(InquiryFault) in
-      try Replay.difference(log, from: from, to: to ?? .position(.max, epoch: nil), now: now)
+      try Replay.difference(log, from: from, to: to, now: now)
     }
   }
 

@@ -49,7 +49,7 @@ extension Replay {
 
   /// The position of a moment; may be a later one than the log's last where damage may have been longer.
   ///
-  /// - Parameter selector: nil, and the greatest position that there can be: the log's end.
+  /// - Parameter selector: nil: the log's end.
   /// - Throws: `.notFound` for a position that the log has not reached.
   static func moment(
     _ selector: Selector?, in log: LogReader, now: UnixNanoseconds
@@ -57,8 +57,7 @@ extension Replay {
     let end = log.last
     guard let selector else { return end }
     let found = try selector.resolve(in: log, now: now, edge: .to)
-    guard found > end, case .position(let wanted, _) = selector, wanted < .max,
-      try gapsAtEnd(of: log, behind: end).isEmpty
+    guard found > end, case .position = selector, try gapsAtEnd(of: log, behind: end).isEmpty
     else { return found }
     throw InquiryFault(
       .notFound, "There is no position \(found) yet. \(try LogCoverage(log).text)")

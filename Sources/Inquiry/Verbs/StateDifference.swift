@@ -50,9 +50,11 @@ public struct StateDifference: InquiryReport, Hashable {
 extension Replay {
   /// Compares the configuration at two moments.
   ///
-  /// - Parameter selector: the first moment; nil: the log's end.
+  /// - Parameters:
+  ///   - selector: the first moment; nil: the log's end.
+  ///   - other: the second one; nil: the log's end.
   public static func difference(
-    _ log: LogReader, from selector: Selector?, to other: Selector, now: UnixNanoseconds,
+    _ log: LogReader, from selector: Selector?, to other: Selector?, now: UnixNanoseconds,
     progress: Progress? = nil
   ) throws(InquiryFault) -> StateDifference {
     func position(_ selector: Selector?) throws(InquiryFault) -> Position {
