@@ -53,7 +53,7 @@ public final class CredentialKeeper: Sendable {
 
   /// A keeper of the credentials in `control`; nothing is refreshed before `run`, except on demand.
   ///
-  /// - Parameter pause: how it waits; throws when the task is cancelled.
+  /// - Parameter pause: how it waits, which tests do without time going by; throws when the task is cancelled.
   public init(
     control: ControlPlane, endpoint: any TokenEndpoint, logger: Logger,
     pause: @escaping @Sendable (Duration) async throws -> Void = {

@@ -7,7 +7,7 @@ struct SyncCommand: ParsableCommand {
     commandName: "sync", abstract: "What is exchanged with other nodes and systems.",
     discussion: """
       Examples:
-        signalbox settings set --cloud-url https://gateway.example.com --cloud-token-env TOKEN
+        signalbox settings change --cloud-url https://gateway.example.com --cloud-token-env TOKEN
         signalbox sync enable
         signalbox sync status
       """,
