@@ -52,17 +52,24 @@ public struct LogTail {
     while true {
       let from = max(
         log.first, Position(last.rawValue > portion ? last.rawValue - portion + 1 : 1))
-      var (fold, start) = ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
+      // Without names to be known, nothing before the portion matters.
+      var (fold, start) =
+        filter.isOfContent
+        ? ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
+        : (ConfigurationFold(of: log), from)
       // The places of the last ones, in a ring.
       var found: [Position] = []
       var count = 0
       try log.read(from: start, through: last, progress: nil) { item in
         guard case .event(let stored) = item, stored.position <= last else { return }
-        let isRelevant = ConfigurationFold.isRelevant(stored.kind)
-        guard isRelevant || stored.position >= from else { return }
-        let entry = Entry(stored)
-        fold.apply(entry)
-        guard stored.position >= from, filter.matches(entry, kind: stored.kind, fold.state) else {
+        if filter.isOfContent {
+          let isRelevant = ConfigurationFold.isRelevant(stored.kind)
+          guard isRelevant || stored.position >= from else { return }
+          let entry = Entry(stored)
+          fold.apply(entry)
+          guard stored.position >= from, filter.matches(entry, kind: stored.kind, fold.state)
+          else { return }
+        } else if !filter.matches(kind: stored.kind) {
           return
         }
         if found.count < lines {

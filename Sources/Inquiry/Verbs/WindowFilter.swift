@@ -63,13 +63,21 @@ public struct WindowFilter: Sendable, Hashable {
     ].compactMap { name, value in value.map { (name, $0) } }
   }
 
+  /// Whether an event's kind does not say all: what stands in it, and the names of the time, have to be looked at.
+  var isOfContent: Bool {
+    account != nil || key != nil || organisation != nil || model != nil || provider != nil
+      || status != nil
+  }
+
+  /// Whether the kind is meant; all of the answer unless `isOfContent`.
+  func matches(kind stored: String) -> Bool {
+    kind.map { stored == $0 || stored.hasPrefix($0 + ".") } ?? true
+  }
+
   /// - Parameter state: the configuration just after the event, so that what it adds has a name.
   func matches(_ entry: Entry, kind stored: String, _ state: ControlState) -> Bool {
-    if let kind, stored != kind, !stored.hasPrefix(kind + ".") { return false }
-    if account == nil, key == nil, organisation == nil, model == nil, provider == nil, status == nil
-    {
-      return true
-    }
+    guard matches(kind: stored) else { return false }
+    guard isOfContent else { return true }
     guard let event = entry.event else { return false }
     let subject = Subject(event, state)
     if let account, !subject.accounts.contains(where: { isAccount($0, account, state) }) {
