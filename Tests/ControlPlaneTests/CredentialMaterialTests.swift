@@ -40,6 +40,35 @@ func mergesMaterial() {
   #expect(merged.extra == ["resource_url": Secret("portal"), "projectId": Secret("p2")])
 }
 
+@Test("the refresh tokens that newer ones were given for are known, the last 64 of them")
+func knowsWhatWasGivenUp() throws {
+  var material = whole
+  for number in 2...70 {
+    material = material.renewed(
+      by: CredentialMaterial(access: Secret("at-\(number)"), refresh: Secret("rt-\(number)")))
+  }
+  let read = try #require(CredentialMaterial(decoding: material.encoded))
+  for number in 6...69 { #expect(read.gaveUp(Secret("rt-\(number)")), "rt-\(number)") }
+  for number in [1, 5, 70, 71] { #expect(!read.gaveUp(Secret("rt-\(number)")), "rt-\(number)") }
+  // A provider that gives the same again, or none, gave nothing up.
+  let kept = whole.renewed(by: CredentialMaterial(access: Secret("at-2"), refresh: Secret("rt-1")))
+    .renewed(by: CredentialMaterial(access: Secret("at-3")))
+  #expect(!kept.gaveUp(Secret("rt-1")) && kept.extra == whole.extra)
+}
+
+@Test(
+  "a claim of a token that leaves no room to count says nothing",
+  arguments: [
+    Int64.min, Int64.min + 1, -1, 0, 1, Int64.max,
+  ])
+func readsAnyEnd(end: Int64) throws {
+  let row = try #require(OAuthProvider.all.first { $0.expiry == .claim })
+  let claims = Base64URL.text(Array("{\"sub\": \"s\", \"exp\": \(end)}".utf8))
+  let life = TokenReading(row: row).life(
+    .null, Secret("e30.\(claims).x"), now: UnixNanoseconds(1_800_000_000_000_000_000))
+  #expect(life == nil)
+}
+
 private func refresh(_ encoding: OAuthClient.Encoding, secret: Secret? = nil) -> TokenRefresh {
   TokenRefresh(
     client: OAuthClient(

@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -245,6 +246,64 @@ class ProviderTests(OAuthCase):
             "POST", "kiro-social/import", {"refreshToken": refresh})["connection"]
         self.works("kiro-social", connection)
 
+    def session(self, server):
+        return self.upstream.control("POST", "oauth/session", {"server": server, "subject": "u1"})["refreshToken"]
+
+    def test_a_refresh_token_that_is_brought_again_is_not_presented_again(self):
+        self.provider("kiro-social")
+        refresh = self.session("kiro")
+        first = self.call("POST", "kiro-social/import", {"refreshToken": refresh})["connection"]
+        for document in ({"refreshToken": refresh}, {"refreshToken": refresh, "accessToken": "at-older-4hQ"},
+                         {"refreshToken": refresh, "account": first["id"]}):
+            again = self.call("POST", "kiro-social/import", document)["connection"]
+            self.assertEqual(again, first | {"isNew": False})
+        path = f"/api/providers/{first['id']}/credential"
+        refused = self.box.admin("PUT", path, {"accessToken": "at-older-4hQ", "refreshToken": refresh})
+        self.assertEqual((refused.status, refused.json()["error"]["code"]), (409, "token_given_up"))
+        self.assertEqual(len(self.token_calls()), 1)
+        # After a refresh, too, and then the family is still alive.
+        for _ in range(2):
+            self.assertEqual(self.box.admin("POST", path + "/refresh").status, 200)
+            self.call("POST", "kiro-social/import", {"refreshToken": refresh})
+        self.assertEqual([call["outcome"] for call in self.token_calls()], ["refreshed"] * 3)
+        other = self.call("POST", "kiro-social/import", {"refreshToken": self.session("kiro")})["connection"]
+        self.refused(
+            "signed_in_as_another", "POST", "kiro-social/import",
+            {"refreshToken": refresh, "account": other["id"]}, 409)
+
+    def test_one_refresh_token_brought_by_many_at_once_is_presented_once(self):
+        self.provider("kiro-social")
+        refresh = self.session("kiro")
+        self.mishap("kiro", hold="after")
+
+        def bring():
+            return self.call("POST", "kiro-social/import", {"refreshToken": refresh})["connection"]
+
+        with ThreadPoolExecutor(8) as pool:
+            asked = [pool.submit(bring)]
+            eventually(self.token_calls, "a call whose answer is held")
+            asked += [pool.submit(bring) for _ in range(7)]
+            self.upstream.control("POST", "release", {"label": "token", "count": 1})
+            told = [one.result() for one in asked]
+        self.assertEqual(len({one["id"] for one in told}), 1)
+        self.assertEqual([call["outcome"] for call in self.token_calls()], ["refreshed"])
+        self.assertEqual({one["credentialGeneration"] for one in told}, {1})
+
+    def test_what_a_refresh_token_gave_is_kept_where_the_import_fails_behind_it(self):
+        self.provider("iflow")
+        refresh = self.session("iflow")
+        self.mishap("iflow", endpoint="userinfo", fault="drop-before-commit")
+        self.refused("sign_in_failed", "POST", "iflow/import", {"refreshToken": refresh}, 502)
+        connection = self.call("POST", "iflow/import", {"refreshToken": refresh})["connection"]
+        self.assertEqual([call["outcome"] for call in self.token_calls()], ["refreshed"])
+        self.assertEqual(connection["subject"], "u1@example.test")
+
+    def test_a_token_with_a_senseless_end_is_one_without_an_end(self):
+        for end in (-2 ** 63, 2 ** 63 - 1):
+            token = unsigned({"sub": f"auth0|{end}", "exp": end})
+            connection = self.call("POST", "cursor/import", {"accessToken": token})["connection"]
+            self.assertIsNone(connection["expiresAt"])
+
     def test_minimax(self):
         self.provider("minimax")
         connection = self.device("minimax")
@@ -364,7 +423,7 @@ class StateTests(OAuthCase):
         # None of that spoilt it.
         self.call("POST", "generic/exchange", back)
         self.assertEqual(self.reason("generic/exchange", back), "used")
-        self.assertEqual([call["outcome"] for call in self.token_calls()], ["issued"])
+        self.assertEqual([call["outcome"] for call in self.token_calls()], ["refreshed"])
 
     def test_a_code_of_another_sign_in_fails_at_the_verifier(self):
         mine, other = self.begin("generic"), self.begin("generic")

@@ -20,7 +20,13 @@ extension AdminService {
     let outcome = try await control.execute(provenance: call.provenance) { state in
       guard let account = state.accounts[id] else { throw APIFault(.unknownAccount) }
       try call.requireRevision(of: account)
-      let whole = Self.whole(material, .token, before: control.held(id)?.material)
+      let before = control.held(id)?.material
+      if let refresh = material.refresh, before?.gaveUp(refresh) == true {
+        throw APIFault(
+          .tokenGivenUp, "A newer refresh token was given for this one, and is in force.",
+          field: "refreshToken")
+      }
+      let whole = Self.whole(material, .token, before: before)
       let terms = CredentialTerms(
         fingerprint: control.vault.fingerprint(whole.encoded), kind: .token,
         canRefresh: whole.refresh != nil, expiresAt: expiresAt)

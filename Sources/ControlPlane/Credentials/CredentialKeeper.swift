@@ -231,7 +231,7 @@ public final class CredentialKeeper: Sendable {
     switch refresh.finding(await endpoint.send(request), now: control.edge.now()) {
     case .nothing(let outcome): return (outcome, nil)
     case .token(let newer, let life):
-      let material = held.material.merging(newer)
+      let material = held.material.renewed(by: newer)
       let now = control.edge.now().rawValue
       return (
         .succeeded(

@@ -1,4 +1,5 @@
 import ConfigFile
+import Crypto
 
 /// All that is kept of a credential: what is sent upstream, and what brings the next one.
 ///
@@ -31,6 +32,34 @@ public struct CredentialMaterial: Sendable, Hashable {
     CredentialMaterial(
       access: newer.access, refresh: newer.refresh ?? refresh,
       identity: newer.identity ?? identity, extra: extra.merging(newer.extra) { $1 })
+  }
+
+  /// The same with what a provider gave for its refresh token, which it may have given up for the next one.
+  func renewed(by newer: CredentialMaterial) -> CredentialMaterial {
+    var renewed = merging(newer)
+    guard let refresh, renewed.refresh != refresh else { return renewed }
+    let before = extra[Extra.givenUp]?.bytes ?? []
+    renewed.extra[Extra.givenUp] = Secret(
+      bytes: (before + Self.digest(refresh)).suffix(Self.mostGivenUp * Self.digestBytes))
+    return renewed
+  }
+
+  /// Whether a provider gave a newer refresh token for this one: to present it once more would look like theft.
+  ///
+  /// The last 64 are remembered.
+  func gaveUp(_ refresh: Secret) -> Bool {
+    guard refresh != self.refresh, let all = extra[Extra.givenUp]?.bytes else { return false }
+    let wanted = Self.digest(refresh)
+    return stride(from: 0, to: all.count, by: Self.digestBytes).contains {
+      all[$0...].prefix(Self.digestBytes).elementsEqual(wanted)
+    }
+  }
+
+  private static let mostGivenUp = 64
+  private static let digestBytes = 16
+
+  private static func digest(_ refresh: Secret) -> [UInt8] {
+    Array(SHA256.hash(data: refresh.bytes).prefix(digestBytes))
   }
 
   /// A byte that no key and no token begins with, then the version.

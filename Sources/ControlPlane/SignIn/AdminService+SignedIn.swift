@@ -7,14 +7,47 @@ extension AdminService {
   /// Takes tokens or a key that another program got.
   func importAccount(_ call: AdminCall) async throws -> AdminAnswer {
     let brought = try brought(by: call)
+    if let known = try known(brought) { return known }
     switch brought.what {
     case .tokens(let tokens, let kind):
       return try await store(
         tokens, .null, brought.held, brought.account, kind, call, expiresAt: brought.expiresAt)
     case .refresh(let refresh):
-      let (tokens, document) = try await redeem(refresh, brought)
-      return try await store(tokens, document, brought.held, brought.account, .token, call)
+      let provider = brought.held.service.provider
+      let redeemed = try await signIns.redeem(refresh, at: provider, now: edge.now()) {
+        try await self.redeem(refresh, brought)
+      }
+      let answer = try await store(
+        redeemed.tokens, redeemed.document, brought.held, brought.account, .token, call)
+      signIns.forget(refresh, at: provider)
+      return answer
     }
+  }
+
+  /// The account that has what is brought, or what its provider gave for it: nothing is to be done then.
+  private func known(_ brought: Brought) throws -> AdminAnswer? {
+    let (refresh, isAlone): (Secret, Bool)
+    switch brought.what {
+    case .refresh(let token): (refresh, isAlone) = (token, true)
+    case .tokens(let tokens, _):
+      guard let token = tokens.material.refresh else { return nil }
+      (refresh, isAlone) = (token, false)
+    }
+    let (state, materials) = control.credentialsHeld()
+    let holder = state.accounts.values.sorted { $0.id < $1.id }.first { account in
+      guard account.provider == brought.held.service.provider,
+        let material = materials[account.id]
+      else { return false }
+      return material.gaveUp(refresh) || isAlone && material.refresh == refresh
+    }
+    guard let holder else { return nil }
+    if let wanted = brought.account, wanted != holder.id {
+      throw APIFault(
+        .signedInAsAnother, "The refresh token is another account's (\(holder.id.rawValue)).",
+        field: "account")
+    }
+    return signedIn(
+      holder, materials[holder.id]?.signedIn ?? SignedInIdentity(), isNew: false, state)
   }
 
   /// What another program got, as the call says it.
@@ -89,7 +122,7 @@ extension AdminService {
   @inline(never)
   private func redeem(
     _ refresh: Secret, _ brought: Brought
-  ) async throws -> (TokenReading.Tokens, JSONValue) {
+  ) async throws -> SignIns.Redeemed {
     let service = brought.held.service
     var form = try Self.form(service)
     form.registered = brought.held.registered
@@ -102,9 +135,10 @@ extension AdminService {
     guard var tokens = TokenReading(row: service.row).tokens(document, now: edge.now()) else {
       throw SignInFault.refusal(answer, document)
     }
-    tokens.material.refresh = tokens.material.refresh ?? refresh
     tokens.material.extra.merge(brought.extra) { $1 }
-    return (tokens, document)
+    tokens.material = CredentialMaterial(access: tokens.material.access, refresh: refresh)
+      .renewed(by: tokens.material)
+    return SignIns.Redeemed(tokens: tokens, document: document)
   }
 
   /// Puts tokens in force for the account that they belong to, durable before anybody is told.
@@ -147,7 +181,10 @@ extension AdminService {
       case .known(let id), .new(let id, _): id
       }
     guard let account = outcome.state.accounts[id] else { throw APIFault(.unknownAccount) }
-    return signedIn(account, identity, outcome)
+    let isNew = outcome.events.contains {
+      if case .account(.added(let it)) = $0 { it.id == id } else { false }
+    }
+    return signedIn(account, identity, isNew: isNew, outcome.state)
   }
 
   /// A provider that is not configured yet is made of the table's row, and one without a client gets the row's.
@@ -254,13 +291,10 @@ extension AdminService {
   }
 
   private func signedIn(
-    _ account: Account, _ identity: SignedInIdentity, _ outcome: ControlPlane.Outcome
+    _ account: Account, _ identity: SignedInIdentity, isNew: Bool, _ state: ControlState
   ) -> AdminAnswer {
-    let isNew = outcome.events.contains {
-      if case .account(.added(let it)) = $0 { it.id == account.id } else { false }
-    }
     let isRouted =
-      outcome.state.providers[account.provider]?.speaks(account.credential.kind) ?? true
+      state.providers[account.provider]?.speaks(account.credential.kind) ?? true
     return .json(
       [
         "success": true,
@@ -285,6 +319,8 @@ enum Extra {
   static let email = "signed-in.email"
   static let clientID = "registered.client-id"
   static let clientSecret = "registered.client-secret"
+  /// Digests of the refresh tokens that newer ones were given for, one behind the other.
+  static let givenUp = "refresh.given-up"
 }
 
 extension CredentialMaterial {

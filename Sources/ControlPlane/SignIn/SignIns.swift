@@ -1,10 +1,12 @@
 import Crypto
 import Domain
+import Surface
 import Synchronization
 
 /// The sign-ins that wait in this process, with the secrets that never leave it.
 final class SignIns: Sendable {
   private let desk = Mutex(SignInDesk<Held>())
+  private let redemptions = Mutex(Redemptions())
 
   /// What stays here while somebody is at the provider's.
   struct Held: Sendable {
@@ -29,6 +31,66 @@ final class SignIns: Sendable {
       Swift.Result { () throws(SignInRefusal) in try body(&desk) }
     }
     return try result.get()
+  }
+
+  /// What a provider gave for a refresh token that was brought.
+  struct Redeemed: Sendable {
+    var tokens: TokenReading.Tokens
+    var document: JSONValue
+  }
+
+  private struct Redemptions {
+    struct One {
+      var number: UInt64
+      var begun: UnixNanoseconds
+      var task: Task<Redeemed, any Error>
+    }
+
+    var ever: UInt64 = 0
+    var all: [SHA256.Digest: One] = [:]
+  }
+
+  /// A token that was got and could not be put in force is kept for as long: 10 minutes.
+  private static let keptFor: Int64 = 600_000_000_000
+
+  /// Presents a refresh token that was brought, once, however often it is brought meanwhile: presented again it would look
+  /// like theft.
+  ///
+  /// What it gave stays until `forget`, so that whoever failed behind it can try again.
+  func redeem(
+    _ refresh: Secret, at provider: ProviderID, now: UnixNanoseconds,
+    _ body: @escaping @Sendable () async throws -> Redeemed
+  ) async throws -> Redeemed {
+    let key = Self.key(refresh, provider)
+    let one = redemptions.withLock { redemptions in
+      redemptions.all = redemptions.all.filter {
+        now.rawValue - $0.value.begun.rawValue < Self.keptFor
+      }
+      if let one = redemptions.all[key] { return one }
+      redemptions.ever += 1
+      // Not the caller's own: it goes on when that one hangs up.
+      let one = Redemptions.One(
+        number: redemptions.ever, begun: now, task: Task { try await body() })
+      redemptions.all[key] = one
+      return one
+    }
+    do {
+      return try await one.task.value
+    } catch {
+      redemptions.withLock { redemptions in
+        if redemptions.all[key]?.number == one.number { redemptions.all[key] = nil }
+      }
+      throw error
+    }
+  }
+
+  /// The tokens are in force: the log has them.
+  func forget(_ refresh: Secret, at provider: ProviderID) {
+    redemptions.withLock { $0.all[Self.key(refresh, provider)] = nil }
+  }
+
+  private static func key(_ refresh: Secret, _ provider: ProviderID) -> SHA256.Digest {
+    SHA256.hash(data: Array((provider.rawValue + "\u{0}").utf8) + refresh.bytes)
   }
 
   /// 256 random bits, as text that nobody guesses.

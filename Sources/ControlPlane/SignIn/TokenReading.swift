@@ -35,7 +35,11 @@ struct TokenReading {
       case .moment(let name):
         document.number(name).map { $0 / 1_000 - now.rawValue / 1_000_000_000 }
       case .claim:
-        Self.claims(access)?.number("exp").map { $0 - now.rawValue / 1_000_000_000 }
+        // Whoever brings a token writes its claims: one that leaves no room to count says nothing either.
+        Self.claims(access)?.number("exp").flatMap { end in
+          let (seconds, overflow) = end.subtractingReportingOverflow(now.rawValue / 1_000_000_000)
+          return overflow ? nil : seconds
+        }
       case .never: nil
       }
     return seconds.flatMap { (1...315_360_000).contains($0) ? $0 : nil }

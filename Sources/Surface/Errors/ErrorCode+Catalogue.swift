@@ -261,6 +261,11 @@ extension ErrorCode {
       .conflict(
         "The credential cannot be refreshed, or not now.",
         "Read the account's credential to see why; issue a new one, sign in again, or release it.")
+    case .tokenGivenUp:
+      .conflict(
+        "The provider gave a newer refresh token for this one already.",
+        "Leave the account as it is; to replace its credential, sign in anew and bring what that gives."
+      )
     case .refreshInProgress:
       .conflict("The credential is being refreshed.", "Try again in a moment.")
     case .signInState:

@@ -44,7 +44,8 @@ extension Contract {
         "expiresIn",
         Schema.integer(1...315_360_000).orNull.described("Seconds from now, in place of expiresAt.")
       ),
-    ], [.field("connection", .named(.account))], errors: [.unknownAccount, .sampleKey])
+    ], [.field("connection", .named(.account))],
+    errors: [.unknownAccount, .sampleKey, .tokenGivenUp])
   static let refreshCredential = Contract(
     body: .object([]), bodyIsOptional: true,
     answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
