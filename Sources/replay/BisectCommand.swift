@@ -15,7 +15,9 @@ struct BisectCommand: ParsableCommand {
         pNN(FILTER) > TIME over TIME           p95(account=mock/a1) > 3s over 10m
       A filter is account=, key=, model= or provider=, several with commas, or left
       out with its brackets. `of N` at the end of the last two: at least so many
-      requests within the time (20). Values are written as `replay blame` shows
+      requests within the time (20). What callers are at fault for counts neither as
+      failed nor among them, as in `window`; times are those of requests that an
+      account was asked for. Values are written as `replay blame` shows
       them. Ends with 1 if it became true in the window.
 
       EXAMPLES

@@ -11,7 +11,7 @@ struct ExplainCommand: ParsableCommand {
       event that put it in that state, and the commands that would have sent the
       request there (the fewest are marked). Ends with 1 if a decision comes out
       otherwise than recorded, with 4 if one cannot be made again, as of a request
-      that no account was asked for.
+      that no account was asked for, or whose end is not in the log.
 
       EXAMPLES
         replay explain 01932d5e-7c4b-7a01-8f6e-5d2c1b0a9f8e    an answer's x-request-id

@@ -8,7 +8,8 @@ final class OtherBuild {
   private let output: UnsafeMutablePointer<FILE>
   private var room: UnsafeMutablePointer<CChar>?
   private var roomBytes = 0
-  private var isEnded = false
+  /// How it ended, or 128 and the signal that ended it; nil: it has not.
+  private var status: Int32?
 
   /// Starts it; what it writes to standard error comes out on ours.
   ///
@@ -55,14 +56,19 @@ final class OtherBuild {
   }
 
   /// Closes its output, so that it ends, and waits for that.
-  func end() {
-    guard !isEnded else { return }
-    isEnded = true
+  ///
+  /// - Returns: its exit code, or 128 and the signal that ended it.
+  @discardableResult
+  func end() -> Int32 {
+    if let status { return status }
     fclose(output)
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0, errno == EINTR {}
+    var word: Int32 = 0
+    while waitpid(process, &word, 0) < 0, errno == EINTR {}
     free(room)
     room = nil
+    let code = word & 0x7F == 0 ? word >> 8 & 0xFF : 128 + word & 0x7F
+    status = code
+    return code
   }
 
   deinit { end() }

@@ -9,8 +9,8 @@ struct RunCommand: ParsableCommand {
     discussion: """
       --against starts the other `replay` over the same log and range (`replay decisions`), lets
       both decide every recorded attempt anew, and lists what differs: how many from
-      where to where, and the first in full. Nothing is sent anywhere. Ends with 1 if
-      anything differs.
+      where to where, and the first in full. Nothing is sent anywhere. Ends with 3 if
+      one of the two finds the range damaged, else with 1 if anything differs.
 
       --plan writes when the range's requests came, for which organisation and key, of
       what shape, and which account answered them how and after how long, as lines of
@@ -86,12 +86,15 @@ struct RunCommand: ParsableCommand {
     do {
       report = try Replay.run(
         log, range, against: against, progress: LogOptions.progress(of: log)
-      ) { () throws(InquiryFault) in try other.line() }
+      ) { () throws(InquiryFault) in
+        try other.line()
+      } exit: {
+        other.end()
+      }
     } catch {
       other.end()
       throw error
     }
-    other.end()
     try options.answer(report)
   }
 }

@@ -22,7 +22,8 @@ struct WhatIfCommand: ParsableCommand {
 
       Ends with 1 if any request goes elsewhere, with 2 if the API would refuse the
       change, with 4 if a recorded choice cannot be made again, or one is not decided:
-      limits and budgets that are supposed to be others, and who would be let in.
+      limits and budgets that are supposed to be others, who would be let in, and
+      what only the account that has it could answer.
 
       A field is written as `replay blame STREAM` shows it; lists with commas. A key
       that is removed is revoked.

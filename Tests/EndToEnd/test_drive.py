@@ -117,6 +117,14 @@ class DriveTests(Spine):
         self.assertEqual((report["answered"], report["withoutAnswer"]), (0, 24))
         self.assertEqual(report["failures"], {"timeout": 2, "not sent in time": 22})
 
+    def test_a_key_that_the_plan_does_not_have_is_refused_with_those_that_it_has(self):
+        self.record()
+        path, _ = self.plan()
+        before = sum(self.ended(self.box).values())
+        said = self.drive(path, "--key-env", "nope=OTHER_KEY", code=64)
+        self.assertIn("--key-env: the plan has no key nope; its keys are default", said)
+        self.assertEqual(sum(self.ended(self.box).values()), before)
+
     def test_what_is_no_plan_and_no_place_for_one_is_said(self):
         self.record()
         path, _ = self.plan()

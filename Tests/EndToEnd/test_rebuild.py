@@ -41,6 +41,28 @@ class RebuildTests(Spine):
         self.box.start()
         self.children.append(self.box.child)
 
+    def test_verify_leaves_the_views_out_where_it_is_told_to(self):
+        self.chats(4)
+        self.box.stop()
+        with sqlite3.connect(self.file) as database:
+            database.execute("UPDATE usage_hour SET requests = requests + 1")
+        looks = self.looks()
+
+        def verify(*arguments):
+            done = subprocess.run(
+                [program("replay"), "verify", "--json", *arguments, "--log", str(self.box.data)], capture_output=True, text=True,
+                timeout=60)
+            return done.returncode, json.loads(done.stdout)
+
+        code, whole = verify()
+        self.assertEqual((code, whole["views"]["verdict"]), (1, "differ"))
+        for arguments in (["--no-views"], ["--no-views", "--from", "2"]):
+            code, verdict = verify(*arguments)
+            self.assertEqual((code, verdict["views"]["verdict"]), (0, "none"), verdict)
+            self.assertIn("left out", json.dumps(verdict["views"]))
+            self.assertEqual(verdict["decisions"], whole["decisions"])
+        self.assertEqual(self.looks(), looks)
+
     def chats(self, count, model="mock/gpt-4o-mini"):
         for _ in range(count):
             self.box.chat(message(model=model))

@@ -102,6 +102,57 @@ import Testing
     #expect(try turns(log, "p90 > 1s over 20s of 10") == [positions[11], positions[31]])
   }
 
+  @Test func `what callers are at fault for is no failure, and none of the requests that count`()
+    throws
+  {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    var positions: [UInt64] = [0]
+    for number in UInt64(1)...40 {
+      if number.isMultiple(of: 2) {
+        // Each as the gateway records it: an unknown name, a limit, and what the provider found wrong with the request.
+        let (results, status, code, errorClass): ([TestLog.Result], UInt16, String, ErrorClass) =
+          switch number % 3 {
+          case 0: ([], 404, "model_not_found", .client)
+          case 1: ([], 429, "rate_limited", .client)
+          default:
+            (
+              [.init(status: 400, errorClass: .request, errorCode: "status_400")], 400,
+              "upstream_error", .request
+            )
+          }
+        try log.append(
+          .request(
+            .finished(
+              log.finished(
+                number, "m", results, status: status, ending: .failed, errorCode: code,
+                errorClass: errorClass, usage: .notReported, milliseconds: 1))))
+      } else {
+        let isBad = number > 30
+        try log.append(
+          .request(
+            .finished(
+              log.finished(
+                number, "m", [isBad ? .refused : .ok], status: isBad ? 502 : 200,
+                ending: isBad ? .failed : .completed,
+                errorCode: isBad ? "upstream_unreachable" : nil,
+                errorClass: isBad ? .network : nil, milliseconds: 2_000))))
+      }
+      positions.append(log.last)
+    }
+    // 10 s hold five that count; the second failure makes it 2 of 5.
+    #expect(try turns(log, "errors > 30% over 10s of 5") == [positions[33]])
+    #expect(try turns(log, "errors > 0% over 10s of 6").isEmpty)
+    // What was refused without a call took no time of an account; what the provider answered counts.
+    let times = try Replay.bisect(log.reader(), "p50 > 1s over 30s of 5", now: TestLog.now)
+    #expect(times.turns.map(\.isTrue) == [true] && times.looked == 27)
+    // `report` counts by the same rule.
+    let figures = try Replay.report(log.reader(), ReportQuery(), now: TestLog.now).impact.figures
+    let all = try Replay.bisect(log.reader(), "errors > 24% over 1h of 20", now: TestLog.now)
+    #expect(figures.counted == 20 && figures.failed == 5 && all.looked == figures.counted)
+    #expect(all.turns.last?.what.hasPrefix("5 of 20 requests failed") == true)
+  }
+
   @Test func `a rate that ends for want of requests is told from one that got better`() throws {
     func bisect(_ healthy: Int, wait seconds: Int64) throws -> BisectReport {
       let log = try TestLog()

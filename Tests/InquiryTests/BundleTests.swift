@@ -323,6 +323,154 @@ import Testing
     #expect(throws: InquiryFault.self) { try BundleQuery(keeping: "window") }
   }
 
+  /// Requests of all fates, edits, cooldowns and renamings; the clock is set back now and then.
+  private func restless(_ random: inout SeededRandom) throws -> TestLog {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    let p1 = AccountID("p1")
+    for number in UInt64(1)...260 {
+      if random.oneIn(4) { log.wait(seconds: Int64(random.int(1...20))) }
+      if random.oneIn(60) { log.wait(seconds: -Int64(random.int(1...90))) }
+      switch random.int(0...19) {
+      case 0:
+        try log.run([
+          .alias(.set(name: "fast", target: "p/\(random.int(1...3))", allowUnresolved: true))
+        ])
+      case 1: _ = try? log.run([.alias(.remove(name: "fast"))])
+      case 2: _ = try? log.run([.account(random.oneIn(2) ? .disable(p1) : .enable(p1))])
+      case 3: try log.run([.account(.change(.init(id: p1, name: "n\(number)")))])
+      case 4:
+        let until = UnixNanoseconds(log.time + Int64(random.int(2...60)) * 1_000_000_000)
+        try log.append(
+          .health(
+            .cooldownStarted(
+              .init(
+                account: p1, scope: .account, rule: "rate_limited", until: until, status: 429,
+                errorCode: nil))))
+      case 5:
+        try log.append(
+          .health(.cooldownEnded(.init(account: p1, scope: nil, reason: .byOperator))))
+      case 6, 7:
+        try log.append(
+          .request(
+            .finished(
+              log.finished(
+                number, "m", [], status: 404, ending: .denied, errorCode: "model_not_found",
+                errorClass: .client, usage: .notReported, milliseconds: 1))))
+      default:
+        let isBad = random.oneIn(number / 60 % 2 == 0 ? 12 : 2)
+        let result: TestLog.Result = isBad ? .refused : .ok
+        let fact =
+          try
+          (try? log.finished(
+            number, "m", [result], status: isBad ? 502 : 200, ending: isBad ? .failed : .completed,
+            errorClass: isBad ? .network : nil, milliseconds: UInt64(random.int(5...900))))
+          ?? log.finished(
+            number, "m", [], status: 503, ending: .failed, errorCode: "no_account_available",
+            errorClass: .gateway, usage: .notReported)
+        try log.append(.request(.finished(fact)))
+      }
+    }
+    return log
+  }
+
+  @Test(arguments: 0..<12 as Range<UInt64>)
+  func `what a window shows of a predicate, its minimised bundle shows`(_ seed: UInt64) throws {
+    var random = SeededRandom(seed: 0x0B15_EC7 + seed)
+    let log = try restless(&random)
+    let whole = try log.reader()
+    var found = 0
+    for predicate in [
+      "alias/fast exists", "alias/fast.model = p/2", "alias/fast.model != p/1",
+      "account/p1.isActive = false", "account/p1 is cooling", "errors > 0% over 2m of 1",
+      "errors > 20% over 1m of 8", "errors(model=m) > 40% over 90s of 3",
+      "errors > 98% over 20s of 2", "p90 > 600ms over 1m of 5",
+      "p50(provider=p) > 400ms over 2m of 10",
+    ] {
+      let from = Selector.position(UInt64(random.int(1...Int(log.last))), epoch: nil)
+      let truth = try Replay.bisect(whole, predicate, from: from, now: TestLog.now)
+      guard let turn = truth.turns.first(where: \.isTrue), turn.position != nil else { continue }
+      found += 1
+      let path = log.directory + "/\(found).bundle"
+      let made = try Replay.bundle(
+        whole, BundleQuery(from: from, keeping: "bisect \(predicate)"), to: path, now: TestLog.now)
+      let least = try LogReader.open(bundle: path)
+      let shown = try Replay.bisect(least, predicate, now: TestLog.now)
+      #expect(shown.exitCode == .differs, "seed \(seed), \(predicate)")
+      let first = shown.turns.first(where: \.isTrue)
+      #expect(first?.place == turn.place, "seed \(seed), \(predicate)")
+      #expect(first?.time == turn.time, "seed \(seed), \(predicate)")
+      #expect(made.facts.isMinimised && made.facts.events + made.facts.earlier < 40)
+      #expect(try Replay.verify(least, now: TestLog.now).isWhole)
+    }
+    #expect(found >= 4, "seed \(seed)")
+  }
+
+  /// Failures at the beginning of the time looked at are few of many in the log, and most of what a cut leaves.
+  @Test func `a rate that turned after a long good time is shown with a fiftieth of it`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for number in UInt64(1)...3_000 {
+      let isBad = number > 2_600 ? number % 3 == 0 : number % 20 < 3
+      try log.append(
+        .request(
+          .finished(
+            log.finished(
+              number, "m", [isBad ? .refused : .ok], status: isBad ? 502 : 200,
+              ending: isBad ? .failed : .completed, errorClass: isBad ? .network : nil))))
+    }
+    let predicate = "errors(model=m) > 20% over 5m of 20"
+    let truth = try Replay.bisect(log.reader(), predicate, now: TestLog.now)
+    let turn = try #require(truth.turns.first { $0.isTrue })
+    let path = log.directory + "/least.bundle"
+    let made = try Replay.bundle(
+      log.reader(), BundleQuery(keeping: "bisect \(predicate)"), to: path, now: TestLog.now)
+    #expect((made.facts.events + made.facts.earlier) * 50 <= log.last, "\(made.facts)")
+    let shown = try Replay.bisect(
+      LogReader.open(bundle: path), predicate, now: TestLog.now)
+    let first = shown.turns.first { $0.isTrue }
+    #expect(shown.exitCode == .differs && first?.place == turn.place)
+  }
+
+  /// What BundleFuzz found: who makes a bundle up may number events of a stream as they like.
+  @Test func `a bundle that tells a revision twice is asked like any other`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for target in ["p/m", "p/x", "p/y"] {
+      try log.run([.alias(.set(name: "fast", target: target, allowUnresolved: true))])
+    }
+    var plan = BundlePlan(
+      window: Position(1)...Position(log.last), earlier: [], isHistoryWhole: true)
+    let (last, isTwice) = (Position(log.last), UInt8(2))
+    plan.alter = { (event, record) throws(StoreError) in
+      guard event.position == last else { return nil }
+      // Behind flags, id and the stream's name with its length.
+      let place = 1 + 16 + 1 + event.stream.utf8.count
+      var bytes = record.bytes
+      bytes[place] = isTwice
+      return bytes
+    }
+    let path = log.directory + "/twice.bundle"
+    _ = try log.reader().writeBundle(plan, to: path)
+    let reader = try LogReader.open(bundle: path)
+    #expect(try reader.event(at: last)?.revision == Revision(2))
+    let now = TestLog.now
+    let blame = try Replay.blame(reader, "alias/fast", now: now)
+    #expect(blame.revision == 2 && blame.unreadable == 0)
+    #expect(blame.rows.first { $0.field == "model" }?.value == .text("p/y"))
+    #expect(try Replay.history(reader, of: "alias/fast", limit: 9).text.contains("p/y"))
+    for ask in [
+      { _ = try Replay.drift(reader, now: now).text },
+      { _ = try Replay.state(reader, at: nil, now: now).text },
+      { _ = try Replay.bisect(reader, "alias/fast.model = p/y", now: now).text },
+      { _ = try Replay.verify(reader, now: now).text },
+      { _ = try Replay.window(reader, WindowQuery(), now: now).text },
+    ] {
+      // An answer or a refusal, and no trap.
+      do { try ask() } catch is InquiryFault {}
+    }
+  }
+
   @Test func `a bundle that an earlier build made is read as it was`() throws {
     let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()

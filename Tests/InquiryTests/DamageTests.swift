@@ -292,6 +292,51 @@ import Testing
     }
   }
 
+  @Test func `blame and history miss no edit in a sealed segment that nobody has looked at yet`()
+    throws
+  {
+    let log = try TestLog()
+    try log.close()
+    var small = StoreOptions(seals: false)
+    small.segmentEvents = 30
+    try log.open(small)
+    try TestLog.provision(log)
+    for target in ["p/m", "p/new"] { try log.run([alias(target)]) }
+    let lost = log.last
+    for number in 0..<80 {
+      try log.run([.settings(.change(.init(maxBodyBytes: 1 << 20 + UInt64(number))))])
+    }
+    try log.close()
+    try log.seal(StoreOptions())
+    let segments = try log.reader().segments
+    let sealed = try #require(segments.first)
+    try #require(segments.count > 1 && sealed.isSealed)
+    let url = URL(fileURLWithPath: sealed.path)
+    let whole = try Data(contentsOf: url)
+    var found = 0
+    for offset in stride(from: 112, to: Int(sealed.bytes), by: 61) {
+      var bytes = whole
+      bytes[offset] ^= 0x10
+      try bytes.write(to: url)
+      guard let reader = try? log.reader(),
+        (try? reader.event(at: Position(lost))) ?? nil == nil
+      else { continue }
+      found += 1
+      // A reader each, so that none knows what another one came upon.
+      func code(_ ask: (LogReader) throws -> any InquiryReport) throws -> ExitCode {
+        do { return try ask(log.reader()).exitCode } catch let fault as InquiryFault {
+          return fault.exitCode
+        }
+      }
+      #expect(
+        try code { try Replay.blame($0, "alias/fast", now: TestLog.now) } == .damaged, "\(offset)")
+      #expect(
+        try code { try Replay.history($0, of: "alias/fast", limit: 5) } == .damaged, "\(offset)")
+      if found == 5 { break }
+    }
+    #expect(found > 0)
+  }
+
   @Test func `a bundle may begin directly behind a hole`() throws {
     let log = try TestLog.story()
     let hole: UInt64 = 12

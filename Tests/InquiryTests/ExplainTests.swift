@@ -139,6 +139,55 @@ import Testing
     }
   }
 
+  /// Under way at an account, or noted before the first call, without an end; explained as far as that goes.
+  @Test(arguments: [AccountID("p2"), nil] as [AccountID?])
+  func
+    `of a request without an end is told what stood open for it, and that no decision is recorded`(
+      _ account: AccountID?
+    ) throws
+  {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.run([.account(.degrade(AccountID("p1"), reason: "slow"))])
+    let degraded = log.last
+    let dispatched = try log.append(
+      .request(
+        .dispatched(
+          .init(
+            id: TestLog.request(1), clientRequestID: "mine", organisation: Self.organisation,
+            key: KeyID("key-default"), operation: .chatCompletions, modelAsked: "m",
+            receivedAt: UnixNanoseconds(log.time), account: account))))
+    func check(_ target: String, in log: LogReader, _ outcome: RequestStory.Outcome) throws {
+      let report = try Replay.explain(log, target)
+      #expect(report.exitCode == .notReproducible && report.outcome == outcome)
+      #expect(report.answer == nil && report.asked.model == "m" && report.clientRequestID == "mine")
+      let decision = try #require(report.decisions.first)
+      #expect(report.decisions.count == 1 && decision.snapshot == dispatched - 1)
+      #expect(decision.chosen == account.map { _ in "p/p2" } && decision.attempt == nil)
+      let p1 = try #require(decision.candidates.first { $0.account == AccountID("p1") })
+      #expect(p1.rejection == "degraded" && p1.since?.position == degraded)
+      #expect(p1.otherwise?.steps.count == 1)
+      let text = report.text
+      #expect(text.contains("recorded with") && !text.contains("\nanswer"), "\(text)")
+    }
+    // What came after it changes nothing of what stood open for it.
+    try log.run([.account(.restore(AccountID("p1"))), .account(.disable(AccountID("p2")))])
+    try check("mine", in: log.reader(), .inFlight)
+    try log.append(
+      .request(
+        .interrupted(
+          .init(
+            id: TestLog.request(1), clientRequestID: "mine", organisation: Self.organisation,
+            key: KeyID("key-default"), dispatchedAt: dispatched))))
+    try check(id(1), in: log.reader(), .interrupted)
+    try check("\(log.last)", in: log.reader(), .interrupted)
+    // A bundle of its end alone brings its beginning along, and says the same.
+    let path = log.directory + "/end.bundle"
+    _ = try Replay.bundle(
+      log.reader(), BundleQuery(from: .position(log.last, epoch: nil)), to: path, now: TestLog.now)
+    try check(id(1), in: LogReader.open(bundle: path), .interrupted)
+  }
+
   @Test func `a request that no account was asked for is explained on the configuration before it`()
     throws
   {
@@ -260,7 +309,7 @@ import Testing
 
   @Test func `only requests are explained`() throws {
     let log = try TestLog.story()
-    for target in ["3", "99", "nobody", "request:\(id(6))"] {
+    for target in ["3", "99", "nobody"] {
       #expect(throws: InquiryFault.self) { try Replay.explain(log.reader(), target) }
     }
   }

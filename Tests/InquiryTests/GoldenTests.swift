@@ -32,6 +32,7 @@ import Testing
       ("verify", try Replay.verify(log, now: now)),
       ("explain-failover", try Replay.explain(log, uuidText(TestLog.request(2).rawValue))),
       ("explain-denied", try Replay.explain(log, uuidText(TestLog.request(3).rawValue))),
+      ("explain-interrupted", try Replay.explain(log, uuidText(TestLog.request(6).rawValue))),
       ("explain-disabled", try Replay.explain(log, "my-id")),
       ("blame", try Replay.blame(log, "account/mock-a1", now: now)),
       ("history", try Replay.history(log, of: "alias/fast", limit: 10)),

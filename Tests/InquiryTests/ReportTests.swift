@@ -47,6 +47,57 @@ import Testing
     #expect(report.html.utf8.count < 250_000)
   }
 
+  /// An hour in which nobody was served and no provider was at fault: the ladder has no rung for it, and whoever looks
+  /// must not be told that all was well.
+  @Test(
+    arguments: [
+      ("invalid_api_key", 401), ("model_not_found", 404), ("rate_limited", 429),
+    ] as [(String, UInt16)])
+  func `an hour of refusals at callers' fault is told, with the edit that they began with`(
+    _ code: String, _ status: UInt16
+  ) throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    var number: UInt64 = 0
+    func ask(_ count: Int, isRefused: Bool) throws {
+      for _ in 0..<count {
+        number += 1
+        log.wait(seconds: 14)
+        try log.append(
+          .request(
+            .finished(
+              log.finished(
+                number, "fast", isRefused ? [] : [.ok], status: isRefused ? status : 200,
+                ending: isRefused ? .denied : .completed, errorCode: isRefused ? code : nil,
+                errorClass: isRefused ? .client : nil,
+                usage: isRefused ? .notReported : TokenUsage(input: 12, output: 5)))))
+      }
+    }
+    try log.run([.alias(.set(name: "fast", target: "p/m", allowUnresolved: false))])
+    try ask(40, isRefused: false)
+    try log.run(
+      [.alias(.remove(name: "fast"))], Provenance(actor: "ana", source: .api, address: "::1"))
+    let culprit = log.last
+    try ask(240, isRefused: true)
+    let report = try report(log)
+    #expect(report.main == nil && report.isAboutRefusals && report.incidents.isEmpty)
+    #expect(report.headline.contains("85.7 % of requests refused at their callers' fault"))
+    let first = try #require(report.contributions.first)
+    #expect(first.rule == .editTurned && first.who == "ana via api")
+    #expect(first.places == ["1:\(culprit)"], "\(first)")
+    #expect(first.evidence.contains("0 of 40 (0.0 %) were refused before it"))
+    for text in [report.text, report.html] {
+      #expect(text.contains("240 of 280 (85.7 %)") && text.contains(code))
+      #expect(!text.contains("so nothing contributed to one"))
+    }
+    #expect(report.json["impact"]?["refusals"]?.rendered.contains("\(code) (client)") == true)
+    // A few among many are no matter for the page's head.
+    let quiet = try Replay.report(
+      log.reader(),
+      ReportQuery(to: .position(culprit + 20, epoch: nil)), now: TestLog.now)
+    #expect(!quiet.isAboutRefusals && quiet.headline.hasSuffix("No incident by the ladder"))
+  }
+
   @Test func `a planned stop is no failing ping, and one without a word is`() throws {
     for isPlanned in [true, false] {
       let log = try TestLog()

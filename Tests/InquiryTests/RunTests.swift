@@ -14,12 +14,13 @@ import Testing
     return lines
   }
 
-  private func run(_ log: TestLog, _ lines: [String]) throws -> RunReport {
+  private func run(_ log: TestLog, _ lines: [String], exit: Int32? = nil) throws -> RunReport {
     let reader = try log.reader()
     var rest = lines[...]
-    return try Replay.run(reader, Position(1)...reader.last, against: "other") {
-      rest.popFirst().map { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 }
-    }
+    return try Replay.run(
+      reader, Position(1)...reader.last, against: "other",
+      next: { rest.popFirst().map { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 } },
+      exit: { exit })
   }
 
   private func changed(_ line: String, _ from: String, _ to: String) -> String {
@@ -34,6 +35,20 @@ import Testing
     #expect(lines.count == 9)
     let report = try run(log, lines)
     #expect(report.compared == 7 && report.differing == 0 && report.exitCode == .same)
+  }
+
+  @Test func `damage that only the other build finds is damage, and another end is none`() throws {
+    let log = try TestLog.story()
+    let lines = try decisions(log)
+    #expect(try run(log, lines, exit: 0).exitCode == .same)
+    let report = try run(log, lines, exit: 3)
+    #expect(report.exitCode == .damaged && report.differing == 0 && report.isOtherDamaged)
+    #expect(report.text.contains("the other build says that the window is damaged"))
+    #expect(report.json.rendered.contains("\"isOtherDamaged\": true"))
+    for code in [1, 2, 139] as [Int32] {
+      let fault = try #require(throws: InquiryFault.self) { try run(log, lines, exit: code) }
+      #expect(fault.message.contains("ended with \(code)"))
+    }
   }
 
   @Test func `what differs, is missing or is too much is found and counted`() throws {

@@ -94,6 +94,90 @@ import Testing
     try expectGolden(golden.json, "what-if.json")
   }
 
+  // MARK: Refused without a call, of which nothing is recorded but the refusal
+
+  private func refused(
+    _ log: TestLog, _ number: UInt64, _ code: String = "no_account_available", status: UInt16 = 503,
+    _ errorClass: ErrorClass = .gateway, after seconds: Int64 = 0
+  ) throws -> RequestEvent.Finished {
+    var fact = try log.finished(
+      number, "m", [], status: status, ending: .denied, errorCode: code, errorClass: errorClass,
+      usage: .notReported, milliseconds: UInt64(seconds) * 1_000 + 1)
+    fact.receivedAt = UnixNanoseconds(log.time - seconds * 1_000_000_000)
+    return fact
+  }
+
+  private func cool(_ log: TestLog, _ account: AccountID, seconds: Int64) throws {
+    try log.append(
+      .health(
+        .cooldownStarted(
+          .init(
+            account: account, scope: .account, rule: "rate_limited",
+            until: UnixNanoseconds(log.time + seconds * 1_000_000_000), status: 429, errorCode: nil)
+        ))
+    )
+  }
+
+  @Test func `a refusal while others were finding out is decided: the probes were theirs`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for account in [Self.p1, Self.p2] { try cool(log, account, seconds: 2) }
+    log.wait(seconds: 60)
+    try log.append(.request(.finished(refused(log, 1))))
+    // Nothing that is supposed touches it: it is refused again.
+    let same = try suppose(log, set: ["settings.maxAttempts=2"])
+    #expect(same.looked == 1 && same.moved == 0 && same.exitCode == .same, "\(same.text)")
+    // Where something else could serve, it goes there, and no probe is asked for.
+    let moved = try suppose(log, set: ["settings.maxAttempts=2"], remove: ["account/p2"])
+    #expect(moved.looked == 1 && moved.moved == 0 && moved.notReproducible == 0)
+  }
+
+  @Test func `a refusal that an edit overtook is decided on the configuration of then`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for account in [Self.p1, Self.p2] { try log.run([.account(.disable(account))]) }
+    log.wait(seconds: 100)
+    // It came, then somebody enabled an account, then it was recorded.
+    try log.run([.account(.enable(Self.p1)), .account(.enable(Self.p2))])
+    try log.append(.request(.finished(refused(log, 1, after: 30))))
+    // It came long after that: what refused it is not in the log.
+    log.wait(seconds: 100)
+    try log.append(.request(.finished(refused(log, 2))))
+    let report = try suppose(log, set: ["settings.maxAttempts=2"])
+    #expect(report.looked == 1 && report.moved == 0 && report.notReproducible == 1)
+    let all = try suppose(log, set: ["account/p2.isActive=true"])
+    #expect(all.moved == 1 && all.groups.map(\.after) == [.account("p/p2", model: "m")])
+    #expect(all.exitCode == .notReproducible)
+  }
+
+  @Test func `a wait for a provider's limit is routing's refusal, our own limit is not`() throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    for account in [Self.p1, Self.p2] { try cool(log, account, seconds: 600) }
+    try log.append(.request(.finished(refused(log, 1, "rate_limited", status: 429, .account))))
+    try log.append(.request(.finished(refused(log, 2, "rate_limited", status: 429, .client))))
+    let report = try suppose(log, set: ["settings.maxAttempts=2"])
+    #expect(report.looked == 1 && report.notRouted == 1 && report.exitCode == .same)
+    // What asks for the list of models, or for one of them, is not routed whatever it is told.
+    var lookup = try refused(log, 3, "model_not_found", status: 404, .client)
+    lookup.operation = .getModel
+    try log.append(.request(.finished(lookup)))
+    let more = try suppose(log, set: ["settings.maxAttempts=2"])
+    #expect(more.looked == 1 && more.notRouted == 2 && more.exitCode == .same)
+  }
+
+  @Test(arguments: ["state_bound", "state_not_carried"])
+  func `what one account alone has is not decided, and that is said`(_ code: String) throws {
+    let log = try TestLog()
+    try TestLog.provision(log)
+    try log.append(.request(.finished(refused(log, 1, code, status: 409, .account))))
+    let report = try suppose(log, set: ["settings.maxAttempts=2"])
+    #expect(report.undecided.owner == 1 && report.looked == 0 && report.notReproducible == 0)
+    #expect(report.exitCode == .notReproducible)
+    #expect(report.text.contains("which one that is, is recorded with calls only"))
+    #expect(report.json.rendered.contains("\"owner\": 1"))
+  }
+
   @Test func `a file moves what its fields would, and needs none of its secrets`() throws {
     let log = try story()
     let text = """

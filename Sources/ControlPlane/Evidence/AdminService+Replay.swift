@@ -198,8 +198,8 @@ extension AdminService {
               + "which is what one call reads. Narrow `from` and `to`, or ask `replay`, which has no such bound."
           )
         }
-        // The log grows meanwhile: what was measured is what is read.
-        return try verb(log, from, .position(range.upperBound.rawValue, epoch: nil), now)
+        // The log grows meanwhile: what was measured is what is read. A time as the end also leaves others' times out.
+        return try verb(log, from, to ?? .position(range.upperBound.rawValue, epoch: nil), now)
       }, as: form)
   }
 

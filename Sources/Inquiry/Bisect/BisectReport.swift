@@ -29,8 +29,8 @@ public struct BisectReport: InquiryReport, Hashable {
   public var last: Position
   /// Just before the first position.
   public var wasTrue: Bool
-  /// A bundle begins within the time before the first position, so that requests of that time are not in it and are
-  /// not counted.
+  /// A bundle, other than a minimised one, begins within the time before the first position, so that requests of that
+  /// time are not in it and are not counted.
   public var isCut = false
   /// In order.
   public var turns: [Turn]
@@ -42,6 +42,8 @@ public struct BisectReport: InquiryReport, Hashable {
   public var idleSince: LogCoverage.Moment?
   /// Damaged ranges up to the window's end.
   public var gaps: [LogGap]
+  /// Events between the times asked for that have other times: they were looked at too.
+  public var otherTimes: UInt64 = 0
 
   /// 1 if it became true, 3 if something up to the window's end is damaged, 4 if a bundle lacks what is to be counted.
   public var exitCode: ExitCode {
@@ -76,6 +78,7 @@ extension Replay {
     var report = BisectReport(
       coverage: try LogCoverage(log), predicate: text, first: first, last: last, wasTrue: false,
       turns: [], omitted: 0, looked: 0, gaps: [])
+    report.otherTimes = try countOutside(log, from: from, to: to, now: now)
     let isToEnd = last >= log.last
     report.gaps = try reading { () throws(StoreError) in try log.damage() }.filter {
       $0.first <= last || isToEnd
@@ -181,7 +184,8 @@ extension Replay {
       beginning = event.map { UnixNanoseconds($0.time) }
       if let event {
         let (start, isBeforeAll) = event.time.subtractingReportingOverflow(rate.span - 1)
-        if log.first > Position(1) {
+        // A minimised bundle has what its finding needs, and says of itself that all else may be missing.
+        if log.first > Position(1), log.bundle?.isMinimised != true {
           let beginning = try reading { () throws(StoreError) in try log.event(at: log.first) }
           found.isCut = isBeforeAll || beginning.map { $0.time >= start } ?? true
         }
@@ -207,13 +211,16 @@ extension Replay {
       guard stored.position >= feed, stored.kind.hasPrefix("request.finished.") else { return }
       let entry = Entry(stored)
       guard case .request(.finished(let fact)) = entry.event,
-        rate.filter.matches(entry, kind: stored.kind, fold.state)
+        rate.filter.matches(entry, kind: stored.kind, fold.state),
+        let isOver = rate.isOver(fact)
       else { return }
-      guard stored.position >= found.first else { return window.add(fact, at: entry.time) }
+      guard stored.position >= found.first else {
+        return window.add(isOver: isOver, at: entry.time)
+      }
       if isTrue == nil, let beginning { found.wasTrue = window.isTrue(at: beginning) }
       found.looked += 1
       counted = LogCoverage.Moment(place: entry.place, time: entry.time)
-      window.add(fact, at: entry.time)
+      window.add(isOver: isOver, at: entry.time)
       let now = window.isTrue(at: entry.time)
       if now != isTrue ?? found.wasTrue {
         var turn = BisectReport.Turn(
@@ -322,8 +329,9 @@ extension BisectReport {
     var members: [JSONTree.Member] = [
       .init("replay", .text("bisect")), .init("log", coverage.json),
       .init("predicate", .text(predicate)), .init("first", .count(first.rawValue)),
-      .init("last", .count(last.rawValue)), .init("gaps", .array(gaps.map(\.json))),
-      .init("looked", .count(looked)), .init("wasTrue", .bool(wasTrue)),
+      .init("last", .count(last.rawValue)), .init("otherTimes", .count(otherTimes)),
+      .init("gaps", .array(gaps.map(\.json))), .init("looked", .count(looked)),
+      .init("wasTrue", .bool(wasTrue)),
       .init("becameTrueAt", .text(turns.first(where: \.isTrue)?.place)),
       .init(
         "turns",

@@ -12,7 +12,7 @@ public import Domain
 /// ```
 ///
 /// A filter is `account=`, `key=`, `model=`, `provider=` as for `window`, several with commas. `of N`: at least so
-/// many requests within the time; 20 if it is left out.
+/// many requests that count within the time; 20 if it is left out.
 public enum Predicate: Sendable, Hashable {
   case exists(Subject)
   /// A field has, or has not, a value as it is shown.
@@ -26,9 +26,10 @@ public enum Predicate: Sendable, Hashable {
   public struct Rate: Sendable, Hashable {
     /// What is looked at.
     public enum Figure: Sendable, Hashable {
-      /// Requests that failed, per million, above which it is true.
+      /// Requests that failed, per million of those that count, above which it is true; who is at fault decides, as in
+      /// `RequestVerdict`.
       case errors(perMillion: UInt64)
-      /// A percentile of total times, in microseconds, above which it is true.
+      /// A percentile of total times of requests that an account was asked for, in microseconds, above which it is true.
       case latency(percentile: Int, microseconds: UInt64)
     }
 
@@ -40,6 +41,25 @@ public enum Predicate: Sendable, Hashable {
     public var span: Int64
     /// Fewer requests than these say nothing.
     public var minimum: Int
+
+    /// Whether a request failed, or took longer than the bound; nil: it does not count.
+    func isOver(_ fact: RequestEvent.Finished) -> Bool? {
+      switch figure {
+      case .errors: fact.verdict == .callers ? nil : fact.verdict == .failed
+      case .latency(_, let bound):
+        fact.attempts.isEmpty ? nil : fact.totalMicroseconds > bound
+      }
+    }
+
+    /// Whether so many of so many are too many, by what must be there at least.
+    func isTrue(_ over: Int, of count: Int) -> Bool {
+      guard count >= minimum else { return false }
+      return switch figure {
+      case .errors(let bound): UInt64(over) * 1_000_000 / UInt64(count) > bound
+      // How many lie above the bound decides, without sorting.
+      case .latency(let percentile, _): over * 100 > count * (100 - percentile)
+      }
+    }
   }
 
   /// Whether all requests of the range are read for it; else one stream is.
@@ -193,13 +213,8 @@ struct RateWindow {
   /// Requests within the time, and those of them that failed or took longer than the bound.
   var reading: (count: Int, over: Int) { (ended.count - first, over) }
 
-  /// Takes in a request's end.
-  mutating func add(_ fact: RequestEvent.Finished, at time: UnixNanoseconds) {
-    let isOver =
-      switch rate.figure {
-      case .errors: fact.ending != .completed || fact.status >= 400
-      case .latency(_, let bound): fact.totalMicroseconds > bound
-      }
+  /// Takes in the end of a request that counts.
+  mutating func add(isOver: Bool, at time: UnixNanoseconds) {
     ended.append((time.rawValue, isOver))
     if isOver { over += 1 }
   }
@@ -215,12 +230,6 @@ struct RateWindow {
       ended.removeFirst(first)
       first = 0
     }
-    let count = ended.count - first
-    guard count >= rate.minimum else { return false }
-    switch rate.figure {
-    case .errors(let bound): return UInt64(over) * 1_000_000 / UInt64(count) > bound
-    // How many lie above the bound decides, without sorting.
-    case .latency(let percentile, _): return over * 100 > count * (100 - percentile)
-    }
+    return rate.isTrue(over, of: ended.count - first)
   }
 }

@@ -96,22 +96,29 @@ extension Replay {
     func selector(_ position: Position) -> Selector { .position(position.rawValue, epoch: nil) }
     let answer = try finding.answer(
       in: log, from: selector(window.lowerBound), to: selector(window.upperBound), now: now)
-    guard window.contains(answer.first), window.contains(answer.last) else {
+    // What a rate was counted from may lie before the window.
+    guard window.contains(answer.last), finding.isOfRate || window.contains(answer.first) else {
       throw InquiryFault(
         .usage,
         "The finding lies at positions \(answer.first) to \(answer.last), outside of the window.")
     }
-    let plan = try BundlePlan(
-      answer.first...answer.last, of: log, isWithAddresses: query.isWithAddresses, progress)
-    var minimisation = Minimisation(finding, answer, of: log, plan: plan, now: now) { _, _ in
-      progress?(answer.last)
+    for start in try finding.starts(for: answer, in: window, of: log) {
+      let plan = try BundlePlan(
+        start.window, of: log, isWithAddresses: query.isWithAddresses, also: start.earlier, progress
+      )
+      var minimisation = Minimisation(finding, answer, of: log, plan: plan, now: now) { _, _ in
+        progress?(answer.last)
+      }
+      guard let (least, kept) = try minimisation.least(without: start.omitted) else { continue }
+      let count = window.upperBound.rawValue - window.lowerBound.rawValue + 1
+      var found = least
+      found.note =
+        "\(text.prefix(1_024)): \(Shown.count(kept, "event")) kept of positions \(window.lowerBound) to "
+        + "\(window.upperBound), which are \(count)"
+      return found
     }
-    var (found, kept) = try minimisation.least()
-    let count = window.upperBound.rawValue - window.lowerBound.rawValue + 1
-    found.note =
-      "\(text.prefix(1_024)): \(Shown.count(kept, "event")) kept of positions \(window.lowerBound) to "
-      + "\(window.upperBound), which are \(count)"
-    return found
+    throw InquiryFault(
+      .notCovered, "The finding does not follow from the window and the configuration before it.")
   }
 
   /// Tells what a bundle is, which was checked as a whole when it was opened.
@@ -165,12 +172,14 @@ extension Replay {
 extension BundlePlan {
   /// A window with what explains it: all that was ever configured before, the event just before it, and those
   /// that its requests go back to.
+  ///
+  /// - Parameter also: more of what stands before it.
   init(
     _ window: ClosedRange<Position>, of log: LogReader, isWithAddresses: Bool,
-    _ progress: Progress?
+    also: Set<Position> = [], _ progress: Progress?
   ) throws(InquiryFault) {
     let base = Position(window.lowerBound.rawValue - 1)
-    var earlier: Set<Position> = []
+    var earlier = also
     var isWhole = log.bundle?.isHistoryWhole ?? true
     try log.read(from: Position(1), through: base, progress: progress) { entry in
       switch entry {

@@ -78,23 +78,95 @@ extension Finding {
         content: .drift(found), first: Position(first.edit.position),
         last: Position(last.edit.position))
     case .bisect(let predicate, let text):
-      let report = try Replay.bisect(log, text, from: from, to: to, now: now)
-      guard let turn = report.turns.first(where: \.isTrue), let position = turn.position else {
-        throw nothing
-      }
-      guard case .rate(let rate) = predicate else {
-        return FoundAnswer(content: .turn(turn), first: position, last: position)
-      }
-      let (start, isBefore) = turn.time.rawValue.subtractingReportingOverflow(rate.span)
-      let first = try reading { () throws(StoreError) in
-        try log.firstPosition(atOrAfter: isBefore ? 0 : start)
-      }
-      return FoundAnswer(
-        content: .rate(position, turn.time), first: max(first, report.first), last: position)
+      return try turn(of: predicate, text, in: log, from: from, to: to, now: now)
     }
+  }
+
+  private func turn(
+    of predicate: Predicate, _ text: String, in log: LogReader, from: Selector?, to: Selector?,
+    now: UnixNanoseconds
+  ) throws(InquiryFault) -> FoundAnswer {
+    func first(_ report: BisectReport) -> (turn: BisectReport.Turn, position: Position)? {
+      report.turns.first(where: \.isTrue).flatMap { turn in turn.position.map { (turn, $0) } }
+    }
+    let report = try Replay.bisect(log, text, from: from, to: to, now: now)
+    guard let (turn, position) = first(report) else { throw nothing }
+    guard case .rate(let rate) = predicate else {
+      // Told with the names of the window's end, which is to be the turn.
+      let end = Selector.position(position.rawValue, epoch: nil)
+      let told = try Replay.bisect(log, text, from: from, to: end, now: now)
+      return FoundAnswer(
+        content: .turn(first(told)?.turn ?? turn), first: position, last: position)
+    }
+    // What counts ended later than the span before the turn.
+    let (start, isBefore) = turn.time.rawValue.subtractingReportingOverflow(rate.span - 1)
+    let reach = try reading { () throws(StoreError) in
+      try log.firstPosition(atOrAfter: isBefore ? .min : start)
+    }
+    return FoundAnswer(
+      content: .rate(position, turn.time), first: max(min(reach, position), log.first),
+      last: position)
   }
 
   private var nothing: InquiryFault {
     InquiryFault(.notFound, "The window shows no such thing, so there is nothing to keep.")
+  }
+}
+
+// MARK: Where a minimised bundle begins
+
+extension Finding {
+  /// What is tried to show an answer with, before anything is left out of it.
+  struct Start {
+    var window: ClosedRange<Position>
+    /// Positions before the window that are needed, beside what was configured.
+    var earlier: Set<Position> = []
+    /// Positions of the window that are in the way.
+    var omitted: Set<Position> = []
+  }
+
+  var isOfRate: Bool {
+    if case .bisect(.rate, _) = self { true } else { false }
+  }
+
+  /// In the order in which they are to be tried; where the answer does not follow from the first one, it follows from one
+  /// of the others.
+  func starts(
+    for answer: FoundAnswer, in window: ClosedRange<Position>, of log: LogReader
+  ) throws(InquiryFault) -> [Start] {
+    let narrow = answer.first...answer.last
+    guard case .bisect(.rate(let rate), _) = self, case .rate(let turn, let time) = answer.content
+    else { return [Start(window: narrow)] }
+    // Cut off from what was before it, a rate may turn too early. It cannot with as few requests as it asks for.
+    var ends: [(position: Position, isOver: Bool)] = []
+    let isPastAll = time.rawValue.subtractingReportingOverflow(rate.span)
+    try log.readEnds(from: narrow.lowerBound, through: turn, rate.filter, progress: nil) {
+      fact, position, moment, _ in
+      guard let isOver = rate.isOver(fact),
+        isPastAll.overflow || moment.time.rawValue > isPastAll.partialValue
+      else { return }
+      ends.append((position, isOver))
+    }
+    let before = ends.dropLast()
+    let over = before.filter(\.isOver).suffix(rate.minimum - 1)
+    let others = before.filter { !$0.isOver }.suffix(rate.minimum - 1 - over.count)
+    let chosen = Set((over + others + ends.suffix(1)).map(\.position))
+    let few = Start(
+      window: narrow, omitted: Set(ends.map(\.position).filter { !chosen.contains($0) }))
+    // With all that the log itself looks at, it follows as it follows from the log.
+    var wide = Start(window: min(window.lowerBound, answer.last)...answer.last)
+    let base = try reading { () throws(StoreError) in
+      try log.event(at: Position(wide.window.lowerBound.rawValue - 1))
+    }
+    if let base {
+      let (start, isBeforeAll) = base.time.subtractingReportingOverflow(rate.span - 1)
+      let reach = try reading { () throws(StoreError) in
+        try log.firstPosition(atOrAfter: isBeforeAll ? .min : start)
+      }
+      try log.readEnds(
+        from: reach, through: base.position, WindowFilter(), progress: nil
+      ) { _, position, _, _ in wide.earlier.insert(position) }
+    }
+    return [few, Start(window: narrow), wide]
   }
 }

@@ -60,21 +60,20 @@ struct Minimisation {
     }
   }
 
-  /// The least plan, and how many events it keeps.
+  /// The least plan, and how many events it keeps; nil: not even all of it gives the answer.
   ///
-  /// - Throws: `.notCovered` if not even all of it gives the answer.
-  mutating func least() throws(InquiryFault) -> (plan: BundlePlan, kept: Int) {
+  /// - Parameter omitted: left out from the beginning.
+  mutating func least(
+    without omitted: Set<Position>
+  ) throws(InquiryFault) -> (plan: BundlePlan, kept: Int)? {
     let window = plan.window
     var candidates = plan.earlier
     for number in window.lowerBound.rawValue...window.upperBound.rawValue {
       candidates.append(Position(number))
     }
     let ends: Set<Position> = [window.lowerBound, window.upperBound]
-    candidates.removeAll { ends.contains($0) }
-    guard holds(candidates) else {
-      throw InquiryFault(
-        .notCovered, "The finding does not follow from the window and the configuration before it.")
-    }
+    candidates.removeAll { ends.contains($0) || omitted.contains($0) }
+    guard holds(candidates) else { return nil }
     candidates = try withoutStreams(candidates)
     candidates = reduced(candidates)
     return (plan(keeping: candidates), candidates.count + ends.count)

@@ -7,7 +7,8 @@ extension LogReader {
   /// What is damaged is passed over.
   func readEnds(
     from: Position, through: Position, _ filter: WindowFilter, progress: Progress?,
-    _ body: (RequestEvent.Finished, LogCoverage.Moment, ControlState) throws(InquiryFault) -> Void
+    _ body: (RequestEvent.Finished, Position, LogCoverage.Moment, ControlState)
+      throws(InquiryFault) -> Void
   ) throws(InquiryFault) {
     guard from <= through else { return }
     var (fold, start) = ConfigurationFold.start(in: self, through: Position(from.rawValue - 1))
@@ -19,7 +20,8 @@ extension LogReader {
       guard case .request(.finished(let fact)) = entry.event,
         filter.matches(entry, kind: stored.kind, fold.state)
       else { return }
-      try body(fact, LogCoverage.Moment(place: entry.place, time: entry.time), fold.state)
+      try body(
+        fact, stored.position, LogCoverage.Moment(place: entry.place, time: entry.time), fold.state)
     }
   }
 

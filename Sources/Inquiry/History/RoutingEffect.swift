@@ -51,12 +51,6 @@ public struct RoutingEffect: Sendable, Hashable {
   /// The most groups that are told apart in an answer.
   public static let groupsMax = 50
 
-  /// What the gateway answers when routing itself finds no way.
-  static let routingCodes: Set<String> = [
-    "model_not_found", "no_account_available", "model_not_allowed",
-    "unsupported_operation", "state_bound",
-  ]
-
   /// What re-made decisions cannot show, as sentences.
   public static let limits = [
     "cooldowns are those of now, not those of then",
@@ -196,7 +190,7 @@ private struct EffectComparison {
 
   private mutating func decide(_ fact: RequestEvent.Finished, _ position: UInt64) {
     let attempt = fact.attempts.first
-    guard attempt != nil || RoutingEffect.routingCodes.contains(fact.errorCode ?? "") else {
+    guard attempt != nil || fact.isRefusedByRouting else {
       effect.notRouted += 1
       return
     }

@@ -1,6 +1,26 @@
 import Domain
 
 extension RequestEvent.Finished {
+  /// What the gateway answers when routing itself finds no way.
+  private static let routingCodes: Set<String> = [
+    "model_not_found", "no_account_available", "model_not_allowed", "unsupported_operation",
+    "state_bound", "state_not_carried",
+  ]
+
+  /// Whether no account was asked because routing found none, so that this can be decided again.
+  var isRefusedByRouting: Bool {
+    guard attempts.isEmpty, operation.goesUpstream else { return false }
+    // Where all accounts wait for a provider's limit, that is what the client is told; our own limits are its own fault.
+    return Self.routingCodes.contains(errorCode ?? "")
+      || errorCode == "rate_limited" && errorClass == .account
+  }
+
+  /// Whether it is about something that one account alone has, of which nothing is recorded but with a call.
+  var isForUnknownOwner: Bool {
+    attempts.isEmpty
+      && (operation.isOfStored || errorCode == "state_bound" || errorCode == "state_not_carried")
+  }
+
   /// What keeps the request out before it is routed, by the gateway's own rule, as its error's code; nil: nothing.
   ///
   /// - Parameter now: what the key's end is compared with.

@@ -11,9 +11,9 @@ struct RequestMaterial {
   private(set) var shelf: SnapshotShelf
   /// The configuration at its last event.
   private(set) var fold: ConfigurationFold
-  /// The configuration just before its end, for a request that no attempt was made for; nil: there is an attempt,
-  /// or no end.
-  private(set) var beforeEnd: SnapshotShelf.Book?
+  /// The configuration just before its end, for a request that no attempt was made for, or just before it was noted to be
+  /// under way, for one without an end; nil: there is an attempt, or that cannot be read.
+  private(set) var beforeRecord: SnapshotShelf.Book?
 
   /// Events of one request that are looked at.
   private static let eventsMax = 1_000
@@ -29,10 +29,10 @@ struct RequestMaterial {
       if let recorded = Entry(stored).recorded { story.apply(recorded) }
     }
     var wanted = Set(story.finished?.fact.attempts.map(\.snapshot) ?? [])
-    var end: UInt64?
-    if let finished = story.finished, wanted.isEmpty {
-      end = finished.position - 1
-      wanted = [finished.position - 1]
+    var before: UInt64?
+    if let record = story.finished?.position ?? story.dispatched?.position, wanted.isEmpty {
+      before = record - 1
+      wanted = [record - 1]
     }
     shelf = SnapshotShelf(wanted)
     let own = Set(positions)
@@ -53,6 +53,6 @@ struct RequestMaterial {
       }
     }
     (self.fold, self.shelf, self.lines) = (fold, shelf, lines)
-    beforeEnd = end.flatMap { shelf.books[$0] }
+    beforeRecord = before.flatMap { shelf.books[$0] }
   }
 }

@@ -16,7 +16,7 @@ extension IncidentPass {
     let fought = Dictionary(
       drift.findings.map { ($0.edit.position, $0) }, uniquingKeysWith: { a, _ in a })
     let changes = ChangePoint.find(in: report.series)
-    if report.main != nil || report.failedSpan != nil {
+    if report.main != nil || report.failedSpan != nil || report.isAboutRefusals {
       var found: [IncidentReport.Contribution] = []
       let cures = edits.compactMap { edit in helped(edit).map { (edit, $0) } }
       for edit in edits {
@@ -37,6 +37,10 @@ extension IncidentPass {
   }
 
   // MARK: Edits
+
+  /// What is looked into.
+  private var word: String { report.isAboutRefusals ? "was refused" : "failed" }
+  private var words: String { report.isAboutRefusals ? "were refused" : "failed" }
 
   /// Edits of one batch for which the same speaks are one row, at the place of the likeliest of them.
   private static func together(
@@ -98,7 +102,7 @@ extension IncidentPass {
     if let turned {
       (score, rule) = (isBefore ? 200 - min(100, minutes) : 110, .editTurned)
       evidence =
-        "of \(Self.name(turned.part)) \(turned.share.before.text) failed before it, "
+        "of \(Self.name(turned.part)) \(turned.share.before.text) \(words) before it, "
         + "\(turned.share.after.text) after it"
     } else if let ended {
       // The condition is that what this edit took out could not be used.
@@ -110,9 +114,9 @@ extension IncidentPass {
     } else if isBefore, used, minutes < 15, !isSetup(edit) {
       (score, rule) = (40 - minutes, .editNear)
       evidence =
-        "it touched what failed; what failed before and after it does not differ by more than chance"
+        "it touched what \(word); what \(word) before and after it does not differ by more than chance"
     } else if drift != nil {
-      (score, rule, evidence) = (25, .drift, "nothing that failed speaks for it")
+      (score, rule, evidence) = (25, .drift, "nothing that \(word) speaks for it")
     } else {
       return nil
     }
@@ -169,7 +173,7 @@ extension IncidentPass {
       return .init(
         rule: .editHelped, score: 0, time: edit.moment.time, places: [edit.moment.place],
         what: edit.what, who: edit.who,
-        evidence: "of \(Self.name(part)) \(before.text) failed before it, \(after.text) after it")
+        evidence: "of \(Self.name(part)) \(before.text) \(words) before it, \(after.text) after it")
     }
     return nil
   }
@@ -190,7 +194,10 @@ extension IncidentPass {
   }
 
   private func distance(_ nanoseconds: Int64) -> String {
-    let start = report.impact.figures.failed > 0 ? "before the first failure" : "before it began"
+    let start =
+      report.isAboutRefusals
+      ? "before the first refusal"
+      : report.impact.figures.failed > 0 ? "before the first failure" : "before it began"
     return nanoseconds == 0
       ? "as it began"
       : "\(Shown.length(nanoseconds)) " + (nanoseconds > 0 ? start : "after it began")
@@ -258,7 +265,7 @@ extension IncidentPass {
             what: "build \(Shown.text(start.fact.version)) started, behind \(Shown.text(last))",
             who: "",
             evidence:
-              "of all requests \(before.text) failed before it, \(after.text) after it; "
+              "of all requests \(before.text) \(words) before it, \(after.text) after it; "
               + self.distance(distance)))
       }
       if !start.fact.previousStopWasClean {

@@ -175,8 +175,8 @@ struct IncidentPass {
     switch event {
     case .finished(let it):
       let verdict = it.verdict
-      if verdict != .callers {
-        let isFailure = verdict == .failed
+      if verdict != .callers || report.isAboutRefusals {
+        let isFailure = verdict == (report.isAboutRefusals ? .callers : .failed)
         count("all", isFailure)
         count("model/\(it.modelAsked)", isFailure)
         if let key = it.key { count("key/\(key.rawValue)", isFailure) }
@@ -369,14 +369,16 @@ extension IncidentReport.Impact {
       providers.add(account?.provider.rawValue ?? "–", isFailure: isFailure)
     }
     let verdict = it.verdict
-    guard verdict != .callers else { return }
+    guard verdict != .callers else {
+      return refusals.add(Self.code(of: it), isFailure: false)
+    }
     if verdict == .failed, it.attempts.isEmpty { uncalled += 1 }
     organisations.add(it.organisation?.rawValue ?? "–", isFailure: verdict == .failed)
     models.add(it.modelAsked.isEmpty ? "–" : it.modelAsked, isFailure: verdict == .failed)
-    if verdict == .failed {
-      codes.add(
-        (it.errorCode ?? it.ending.name) + (it.errorClass.map { " (\($0.name))" } ?? ""),
-        isFailure: true)
-    }
+    if verdict == .failed { codes.add(Self.code(of: it), isFailure: true) }
+  }
+
+  private static func code(of it: RequestEvent.Finished) -> String {
+    (it.errorCode ?? it.ending.name) + (it.errorClass.map { " (\($0.name))" } ?? "")
   }
 }

@@ -16,6 +16,7 @@ extension IncidentReport {
     var lanes: AccountLanes?
     var (ends, gaps) = (Ends?.none, [LogGap]())
     var before: LogCoverage.Moment?
+    var (ended, refused): (UInt64, UInt64) = (0, 0)
     try log.read(from: start, through: isToEnd ? nil : through, progress: progress) { item in
       switch item {
       case .gap(let gap):
@@ -37,8 +38,13 @@ extension IncidentReport {
         switch entry.event {
         case .request(.finished(let fact)):
           watch.add(fact, at: moment, fold.state)
-          if fact.verdict == .failed {
-            failedSpan = Ends(first: failedSpan?.first ?? moment, last: moment)
+          ended += 1
+          switch fact.verdict {
+          case .served: break
+          case .failed: failedSpan = Ends(first: failedSpan?.first ?? moment, last: moment)
+          case .callers:
+            refused += 1
+            refusedSpan = Ends(first: refusedSpan?.first ?? moment, last: moment)
           }
         case .gateway(.started(let it)):
           // Who stops a gateway knows that it does not run.
@@ -71,6 +77,7 @@ extension IncidentReport {
       ($0.severity.rawValue, $1.length, $0.began.time)
         < ($1.severity.rawValue, $0.length, $1.began.time)
     }
+    isAboutRefusals = main == nil && refused >= 3 && refused * 2 > ended
   }
 
   /// Times of five minutes or more in which an account cooled or was taken out by an event of the window.
@@ -94,7 +101,8 @@ extension IncidentReport {
   mutating func look(_ log: LogReader, _ progress: Progress?) throws(InquiryFault) {
     guard let ends else { return }
     // Failures too few or too short for a rung have their causes too.
-    let began = main?.began ?? failedSpan?.first ?? ends.first
+    let began =
+      main?.began ?? (isAboutRefusals ? refusedSpan : failedSpan)?.first ?? ends.first
     let over = main?.goesOn ?? true ? ends.last : main?.last ?? ends.last
     if main != nil {
       impactFirst = max(first, try Self.position(began.place))

@@ -88,6 +88,13 @@ extension IncidentReport {
     if lines.isEmpty {
       lines.append([.text("Records lost: none. No position of the window is missing or damaged.")])
     }
+    if otherTimes > 0 {
+      lines.append([
+        .text(
+          "\(Shown.count(otherTimes, "event")) between the times asked for \(otherTimes == 1 ? "has another time" : "have other times"), as a clock was set or they came in out of order: they count too"
+        )
+      ])
+    }
     lines.append([
       .text(
         "No log holds it: requests that never reached the gateway, what providers wrote in their errors, tokens of calls that were made again, records that waited for the disk, memory, and whether an alert reached anybody."

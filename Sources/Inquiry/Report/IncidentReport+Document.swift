@@ -29,11 +29,19 @@ extension IncidentReport {
     Share(part: impact.figures.failed, whole: impact.figures.counted)
   }
 
+  private var refused: Share {
+    Share(part: impact.figures.callers, whole: impact.figures.requests)
+  }
+
   private var title: String {
     guard let ends else {
       return gaps.isEmpty ? "Nothing to report" : "Nothing can be told: the log is damaged"
     }
-    guard let main else { return "\(date) No incident by the ladder" }
+    guard let main else {
+      return "\(date) No incident by the ladder"
+        + (isAboutRefusals
+          ? ", and \(refused.percent) of requests refused at their callers' fault" : "")
+    }
     let clock = { (time: UnixNanoseconds) in String(rfc3339(time).dropFirst(11).prefix(5)) }
     let until = main.goesOn ? "and goes on" : "to \(clock(main.last.time))"
     let when = "from \(clock(main.began.time)) \(until) UTC"
@@ -60,6 +68,11 @@ extension IncidentReport {
       return [
         .text("Between "), .place(ends.first.place), .text(" and "), .place(ends.last.place),
         .text(" nothing held long enough for a rung: \(failed.text) requests failed."),
+        .text(
+          isAboutRefusals
+            ? " \(refused.text) were refused at their callers' fault, which neither the ladder nor an alert counts as failure. "
+              + "If it was an edit of yours that took a key, a name or room from them, they are out: SEV-2."
+            : ""),
       ]
     }
     let worst = worstEpisode(main)
@@ -149,7 +162,17 @@ extension IncidentReport {
         .text("\(Shown.grouped(impact.figures.requests)) requests ended in the window, "),
         .text("\(failed.text) failed, and no condition of the ladder held long enough. "),
       ]
-      if let span = failedSpan, span.first != span.last {
+      if isAboutRefusals, let span = refusedSpan {
+        line += [
+          .strong(refused.text), .text(" were refused at their callers' fault, between "),
+          .place(span.first.place), .text(" and "), .place(span.last.place),
+        ]
+        if let code = impact.refusals.rows.first {
+          let share = Share(part: code.counted, whole: impact.figures.callers)
+          line += [.text(", \(share.percent) of them with "), .code(code.name)]
+        }
+        line.append(.text(". "))
+      } else if let span = failedSpan, span.first != span.last {
         line += [
           .text("They failed between "), .place(span.first.place), .text(" and "),
           .place(span.last.place), .text(". "),
@@ -184,7 +207,7 @@ extension IncidentReport {
 
   private var likeliest: [Inline] {
     guard let likely = contributions.first else {
-      return failedSpan == nil
+      return failedSpan == nil && !isAboutRefusals
         ? [] : [.text("Nothing in the log stands out as a contribution. ")]
     }
     return [
@@ -227,14 +250,16 @@ extension IncidentReport {
 
   private var why: [Document.Block] {
     var blocks: [Document.Block] = [.heading("Why", id: "why")]
-    guard main != nil else {
+    guard main != nil || isAboutRefusals else {
       blocks.append(.paragraph([.text("No incident, so nothing contributed to one.")]))
       return blocks
     }
     blocks.append(
       .paragraph([
         .text(
-          "Contributing events, the likeliest first, from an hour before it began on. The order follows from the rules in docs/replay.md; it is where to look, not a verdict."
+          (main == nil
+            ? "What may have made callers' requests be refused" : "Contributing events")
+            + ", the likeliest first, from an hour before it began on. The order follows from the rules in docs/replay.md; it is where to look, not a verdict."
         )
       ]))
     if contributions.isEmpty {

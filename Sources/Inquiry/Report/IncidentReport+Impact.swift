@@ -63,6 +63,9 @@ extension IncidentReport {
       .table(names("By model as asked", "model", impact.models, "requests")),
       .table(names("By provider", "provider", impact.providers, "calls")),
       .table(names("By account", "account", impact.accounts, "calls")), .table(failures),
+    ]
+    if it.callers > 0 { blocks.append(.table(refusals)) }
+    blocks += [
       .subheading("Error budget"), .table(budget),
     ]
     if !top.slow.isEmpty {
@@ -105,6 +108,21 @@ extension IncidentReport {
           [.text(Shown.grouped(row.failed))], [.text(row.share.percent)],
         ]
       }, note: Self.more(rows.count, "name"))
+  }
+
+  /// What callers got that is no failure, so that nobody looks for it among those.
+  private var refusals: Document.Table {
+    let rows = impact.refusals.rows
+    return .init(
+      caption: "At callers' fault, so that it counts neither as served nor as failed",
+      columns: [
+        .init("code (class)", isWide: true), .init("requests", isNumber: true),
+        .init("share of all", isNumber: true),
+      ],
+      rows: rows.prefix(Self.rowsMax).map { row in
+        let share = Share(part: row.counted, whole: impact.figures.requests)
+        return [[.code(row.name)], [.text(Shown.grouped(row.counted))], [.text(share.percent)]]
+      }, note: Self.more(rows.count, "code"))
   }
 
   private var failures: Document.Table {

@@ -50,6 +50,7 @@ extension IncidentReport {
     return .object([
       .init("replay", .text("report")), .init("log", coverage.json),
       .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
+      .init("isAboutRefusals", .bool(isAboutRefusals)), .init("otherTimes", .count(otherTimes)),
       .init("isMinimised", .bool(isMinimised)),
       .init(
         "objectives",
@@ -79,6 +80,12 @@ extension IncidentReport {
           .init("organisations", names(impact.organisations)),
           .init("models", names(impact.models)), .init("providers", names(impact.providers)),
           .init("accounts", names(impact.accounts)), .init("codes", names(impact.codes)),
+          .init(
+            "refusals",
+            .array(
+              impact.refusals.rows.map {
+                .object([.init("name", .text($0.name)), .init("requests", .count($0.counted))])
+              })),
         ])), .init("top", top.json),
       .init(
         "timeline",

@@ -40,6 +40,11 @@ public struct IncidentReport: InquiryReport, Hashable {
   public var main: Incident?
   /// The window's first and last failed request; nil: none failed.
   public var failedSpan: Ends?
+  /// No rung was reached, and most requests were refused at their callers' fault: those are what is looked into, in place
+  /// of failures.
+  public var isAboutRefusals = false
+  /// The window's first and last request that its caller or itself was at fault for; nil: there is none.
+  public var refusedSpan: Ends?
   /// Where the incident lies, or the window if there is none: figures of impact are of exactly these positions.
   public var impactFirst: Position
   /// The last of them.
@@ -72,6 +77,8 @@ public struct IncidentReport: InquiryReport, Hashable {
   public var unrecorded = WindowReport.Unrecorded()
   /// What else says that something may be missing.
   public var doubts: [Doubt] = []
+  /// Events between the times asked for that have other times: they were looked at too.
+  public var otherTimes: UInt64 = 0
   /// The slowest and the failed.
   public var top = TopRequests(5)
 
@@ -107,6 +114,8 @@ public struct IncidentReport: InquiryReport, Hashable {
     public var providers = Names()
     /// Failures by code and class.
     public var codes = Names()
+    /// What callers or requests were at fault for, by code and class.
+    public var refusals = Names()
   }
 
   /// Shares by name; names beyond a bound share `(other)`.
@@ -252,6 +261,7 @@ extension Replay {
       report.gaps = try gapsAtEnd(of: log, behind: last)
       return report
     }
+    report.otherTimes = try countOutside(log, from: query.from, to: query.to, now: now)
     try report.climb(log, progress)
     guard report.ends != nil else { return report }
     try report.look(log, progress)

@@ -75,7 +75,7 @@ extension Replay {
       }
     }
     if fact.attempts.isEmpty {
-      guard RoutingEffect.routingCodes.contains(fact.errorCode ?? "") else { return [] }
+      guard fact.isRefusedByRouting else { return [] }
       // Of what no account was asked for, the configuration just before its record decided.
       return [line(0, outcome(shelf.current(fold), nil, tried: []))]
     }

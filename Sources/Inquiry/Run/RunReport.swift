@@ -51,10 +51,15 @@ public struct RunReport: InquiryReport, Hashable {
   public var groups: [Group] = []
   /// Damaged ranges in the window.
   public var gaps: [LogGap] = []
+  /// How the other build ended; nil: it was not asked.
+  public var otherExit: Int32?
 
-  /// 3 if the window is damaged, 1 if anything differs, 4 if something could not be decided.
+  /// The other build says that the window is damaged, which this one may not have noticed.
+  public var isOtherDamaged: Bool { otherExit == ExitCode.damaged.rawValue }
+
+  /// 3 if the window is damaged for one of the two, 1 if anything differs, 4 if something could not be decided.
   public var exitCode: ExitCode {
-    if !gaps.isEmpty { return .damaged }
+    if !gaps.isEmpty || isOtherDamaged { return .damaged }
     if differing > 0 { return .differs }
     return unknown > 0 ? .notReproducible : .same
   }
@@ -66,10 +71,11 @@ extension Replay {
   /// - Parameters:
   ///   - range: of positions, the same that the other build was asked for.
   ///   - next: the other build's next line, as `replay decisions` prints it; nil: it printed no more.
-  /// - Throws: `.usage` where the lines are not those of this log and range.
+  ///   - exit: how the other build ended; asked for behind its last line.
+  /// - Throws: `.usage` where the lines are not those of this log and range, or it ended otherwise than `decisions` does.
   public static func run(
     _ log: LogReader, _ range: ClosedRange<Position>, against: String, progress: Progress? = nil,
-    next: @escaping () throws(InquiryFault) -> String?
+    next: @escaping () throws(InquiryFault) -> String?, exit: () -> Int32? = { nil }
   ) throws(InquiryFault) -> RunReport {
     var comparison = DecisionComparison(
       RunReport(
@@ -79,7 +85,12 @@ extension Replay {
     let (_, gaps) = try decide(
       log, from: range.lowerBound, through: range.upperBound, progress: progress
     ) { (line) throws(InquiryFault) in try comparison.take(line) }
-    return try comparison.finish(gaps)
+    var report = try comparison.finish(gaps)
+    report.otherExit = exit()
+    if let code = report.otherExit, code != ExitCode.same.rawValue, !report.isOtherDamaged {
+      throw comparison.wrong("ended with \(code)")
+    }
+    return report
   }
 }
 
@@ -106,7 +117,7 @@ private struct DecisionComparison {
     self.next = next
   }
 
-  private func wrong(_ what: String) -> InquiryFault {
+  func wrong(_ what: String) -> InquiryFault {
     InquiryFault(
       .usage,
       "\(Shown.text(report.against)) \(what). It must be a `replay` that knows the verb `decisions`."
@@ -174,7 +185,7 @@ private struct DecisionComparison {
     }
   }
 
-  consuming func finish(_ gaps: [LogGap]) throws(InquiryFault) -> RunReport {
+  mutating func finish(_ gaps: [LogGap]) throws(InquiryFault) -> RunReport {
     while let found = theirs {
       note(nil, found)
       try advance()
@@ -202,6 +213,10 @@ extension RunReport {
     out += "window    positions \(first) to \(last)\n"
     out += "against   \(Shown.text(against))\n"
     for gap in gaps { out += "gap       \(gap.text)\n" }
+    if isOtherDamaged, gaps.isEmpty {
+      out +=
+        "gap       the other build says that the window is damaged, and this one reads all of it\n"
+    }
     out += "decided   \(compared) by both, \(differing) otherwise"
     out += differing > 0 ? " (\(Shown.count(requests, "request")))\n" : "\n"
     if unknown > 0 { out += "unknown   \(unknown) that one of them cannot decide\n" }
@@ -226,6 +241,7 @@ extension RunReport {
       .init("replay", .text("run")), .init("log", coverage.json),
       .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
       .init("against", .text(against)), .init("gaps", .array(gaps.map(\.json))),
+      .init("isOtherDamaged", .bool(isOtherDamaged)),
       .init("compared", .count(compared)), .init("differing", .count(differing)),
       .init("requests", .count(requests)), .init("unknown", .count(unknown)),
       .init(

@@ -58,6 +58,8 @@ public struct DriftReport: InquiryReport, Hashable {
   public var gaps: [LogGap]
   /// Edits that this build cannot read.
   public var unreadable: Int
+  /// Events between the times asked for that have other times: they were looked at too.
+  public var otherTimes: UInt64 = 0
 
   /// 1 if anything was found, 3 if a part of the window is damaged.
   public var exitCode: ExitCode {
@@ -78,6 +80,7 @@ extension Replay {
     var report = DriftReport(
       coverage: try LogCoverage(log), first: first, last: last, edits: 0, findings: [], gaps: [],
       unreadable: 0)
+    report.otherTimes = try countOutside(log, from: from, to: to, now: now)
     var streams: Set<String> = []
     try log.read(from: first, through: last, progress: progress) { entry in
       switch entry {
@@ -219,8 +222,8 @@ extension DriftReport {
     .object([
       .init("replay", .text("drift")), .init("log", coverage.json),
       .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
-      .init("edits", .count(edits)), .init("gaps", .array(gaps.map(\.json))),
-      .init("unreadable", .count(unreadable)),
+      .init("edits", .count(edits)), .init("otherTimes", .count(otherTimes)),
+      .init("gaps", .array(gaps.map(\.json))), .init("unreadable", .count(unreadable)),
       .init("rules", .object(Rule.allCases.map { .init($0.rawValue, .count(count(of: $0))) })),
       .init("findings", .array(findings.map(\.json))),
     ])

@@ -20,11 +20,33 @@ public struct ExplainReport: InquiryReport, Hashable {
     public var otherwise: OtherChoice?
   }
 
+  /// What a request asked for.
+  public struct Asked: Sendable, Hashable {
+    /// Of which form.
+    public var operation: Domain.Operation
+    /// As the client wrote it.
+    public var model: String
+    /// The tenant it belongs to.
+    public var organisation: OrganisationID?
+    /// The key that was presented.
+    public var key: KeyID?
+  }
+
+  /// What a request got.
+  public struct Answer: Sendable, Hashable {
+    /// The client's.
+    public var status: UInt16
+    /// Whose fault a failure was; nil: it is none.
+    public var errorClass: ErrorClass?
+    /// The error catalogue's code.
+    public var errorCode: String?
+  }
+
   /// One decision of the request.
   public struct Decision: Sendable, Hashable {
-    /// From 1; nil: no call was made, and this is the decision that would have been.
+    /// From 1; nil: no call was made, or no end is recorded, and this is the decision that would have been.
     public var attempt: Int?
-    /// `provider/name` of the account that was asked; nil: none.
+    /// `provider/name` of the account that was asked; nil: none, or none is recorded.
     public var chosen: String?
     /// What came of it.
     public var outcome: String
@@ -58,8 +80,12 @@ public struct ExplainReport: InquiryReport, Hashable {
   public var id: RequestID
   /// The client's own id, if it sent one.
   public var clientRequestID: String?
-  /// Its end.
-  public var finished: RequestEvent.Finished
+  /// How far it got.
+  public var outcome: RequestStory.Outcome
+  /// What was asked for, by whom.
+  public var asked: Asked
+  /// What came of it; nil: its end is not in the log.
+  public var answer: Answer?
   /// Who asked, by name.
   public var key: String?
   /// In order.
@@ -67,8 +93,11 @@ public struct ExplainReport: InquiryReport, Hashable {
   /// Damaged ranges up to the request's last event.
   public var gaps: Int
 
-  /// 1 if a decision differs, 4 if one cannot be re-made.
-  public var exitCode: ExitCode { RemadeDecision.exitCode(of: decisions.map(\.verdict)) }
+  /// 1 if a decision differs, 4 if one cannot be re-made or there is none, 3 if that is for damage.
+  public var exitCode: ExitCode {
+    if decisions.isEmpty { return gaps > 0 ? .damaged : .notReproducible }
+    return RemadeDecision.exitCode(of: decisions.map(\.verdict))
+  }
 }
 
 extension Replay {
@@ -78,7 +107,7 @@ extension Replay {
   /// Explains every decision of a request by making it again.
   ///
   /// - Parameter target: a request's id, or a selector that names one of its events.
-  /// - Throws: `.notFound` for what is no request, or one without an end in the log.
+  /// - Throws: `.notFound` for what is no request, `.notCovered` where neither its beginning nor its end is there.
   public static func explain(
     _ log: LogReader, _ target: String, progress: Progress? = nil
   ) throws(InquiryFault) -> ExplainReport {
@@ -93,23 +122,26 @@ extension Replay {
           + "`replay show` tells what it is.")
     }
     let material = try RequestMaterial(id, in: log, progress)
-    guard let finished = material.story.finished else {
-      throw InquiryFault(
-        .notFound,
-        "The end of request \(uuidText(id.rawValue)) is not in the log, and its decisions are told with that. "
-          + "`replay show` tells how far it got.")
+    let story = material.story
+    guard let finished = story.finished else {
+      return try unfinished(story, material, in: log)
     }
     var decisions: [ExplainReport.Decision] = []
     for index in finished.fact.attempts.indices {
       let book = material.shelf.books[finished.fact.attempts[index].snapshot]
       decisions.append(try decision(finished, index, on: book, in: log))
     }
-    if decisions.isEmpty, let book = material.beforeEnd {
+    if decisions.isEmpty, let book = material.beforeRecord {
       decisions.append(try refusal(finished, on: book, in: log))
     }
+    let fact = finished.fact
     return ExplainReport(
-      id: id, clientRequestID: finished.fact.clientRequestID, finished: finished.fact,
-      key: finished.fact.key.map { EventLine.name($0, material.fold.state) },
+      id: id, clientRequestID: fact.clientRequestID, outcome: story.outcome,
+      asked: .init(
+        operation: fact.operation, model: fact.modelAsked, organisation: fact.organisation,
+        key: fact.key),
+      answer: .init(status: fact.status, errorClass: fact.errorClass, errorCode: fact.errorCode),
+      key: fact.key.map { EventLine.name($0, material.fold.state) },
       decisions: decisions, gaps: material.fold.gaps.count)
   }
 
@@ -134,60 +166,21 @@ extension Replay {
       inForce: remade.inForce)
   }
 
-  /// What would have been decided for a request that no call was made for.
-  private static func refusal(
-    _ finished: Placed<RequestEvent.Finished>, on book: SnapshotShelf.Book,
-    in log: LogReader
-  ) throws(InquiryFault) -> ExplainReport.Decision {
-    let fact = finished.fact
-    let inputs = OtherChoice.Inputs(
-      facts: RemadeDecision.facts(fact, nil), now: fact.receivedAt, seed: 0, local: .none,
-      tried: [])
-    let found = Domain.candidates(
-      book.snapshot, inputs.facts, now: inputs.now, seed: 0, local: .none, tried: []
-    ).map { account, rejection in
-      RemadeDecision.Candidate(
-        account: account, name: EventLine.name(account, book.state), rejection: rejection,
-        reason: rejection.map { RemadeDecision.reason($0, book.state) } ?? "")
-    }
-    let today = route(
-      book.snapshot, inputs.facts, now: inputs.now, seed: 0, local: .none, tried: [])
-    let rule =
-      switch today {
-      case .failure(let refusal): RemadeDecision.text(refusal, book.state)
-      case .success(let decision):
-        "no account was asked: the request was refused before (\(fact.errorCode ?? "\(fact.status)")); "
-          + "routing would have chosen \(EventLine.name(decision.account, book.state))"
-      }
-    var names: [NameHistory] = []
-    if case .failure(.unknownModel(let near)) = today {
-      let asked =
-        [fact.modelAsked] + (book.state.aliases[fact.modelAsked].map { [$0.target] } ?? [])
-      for name in asked {
-        names.append(
-          try NameHistory(name, near: near, book, before: finished.position, in: log))
-      }
-    }
-    var standing: [ProviderID] = []
+  /// Whose accounts stand behind the name.
+  static func providers(
+    of found: [RemadeDecision.Candidate], _ book: SnapshotShelf.Book
+  ) -> [ProviderID] {
+    var providers: [ProviderID] = []
     for candidate in found {
       guard let provider = book.state.accounts[candidate.account]?.provider,
-        !standing.contains(provider)
+        !providers.contains(provider)
       else { continue }
-      standing.append(provider)
+      providers.append(provider)
     }
-    return ExplainReport.Decision(
-      attempt: nil, chosen: nil,
-      outcome: "refused: \(fact.status)" + (fact.errorCode.map { " \(Shown.text($0))" } ?? ""),
-      rule: rule, snapshot: finished.position - 1, now: inputs.now,
-      verdict: .notReproducible(
-        "no decision is recorded of a request without a call; this is made on the configuration just before "
-          + "its record"),
-      resolution: book.snapshot.resolution(of: inputs.facts, in: book.state), names: names,
-      candidates: try candidates(found, inputs, book, at: finished.position - 1, in: log),
-      inForce: RemadeDecision.inForce(nil, refusing: standing, inputs.facts, book))
+    return providers
   }
 
-  private static func candidates(
+  static func candidates(
     _ found: [RemadeDecision.Candidate], _ inputs: OtherChoice.Inputs, _ book: SnapshotShelf.Book?,
     at position: UInt64, in log: LogReader
   ) throws(InquiryFault) -> [ExplainReport.Candidate] {
@@ -303,13 +296,17 @@ extension ExplainReport {
   public var text: String {
     var out = "request   \(uuidText(id.rawValue))\n"
     if let clientRequestID { out += "client id \(Shown.text(clientRequestID))\n" }
-    out += "asked     \(finished.operation.name) \(Shown.text(finished.modelAsked))"
+    out += "asked     \(asked.operation.name) \(Shown.text(asked.model))"
     if let key { out += " with key \(key)" }
-    out += finished.organisation.map { " of \(Shown.text($0.rawValue))\n" } ?? "\n"
-    out += "answer    \(finished.status)"
-    let why = [finished.errorClass?.name, finished.errorCode.map(Shown.text)].compactMap(\.self)
-    out += why.isEmpty ? "\n" : " (\(why.joined(separator: ": ")))\n"
-    for decision in decisions { out += "\n" + decision.text }
+    out += asked.organisation.map { " of \(Shown.text($0.rawValue))\n" } ?? "\n"
+    if let answer {
+      out += "answer    \(answer.status)"
+      let why = [answer.errorClass?.name, answer.errorCode.map(Shown.text)].compactMap(\.self)
+      out += why.isEmpty ? "\n" : " (\(why.joined(separator: ": ")))\n"
+    } else {
+      out += "outcome   \(outcome.text)\n"
+    }
+    for decision in decisions { out += "\n" + decision.text(isEnded: answer != nil) }
     if decisions.isEmpty {
       out += "\nThe configuration of then cannot be read, so nothing can be said of a decision.\n"
     }
@@ -321,21 +318,21 @@ extension ExplainReport {
   public var json: JSONTree {
     .object([
       .init("replay", .text("explain")), .init("request", .text(uuidText(id.rawValue))),
-      .init("clientRequestId", .text(clientRequestID)),
-      .init("operation", .text(finished.operation.name)),
-      .init("model", .text(finished.modelAsked)),
-      .init("organisation", .text(finished.organisation?.rawValue)),
-      .init("key", .text(finished.key?.rawValue)), .init("status", .number(Int64(finished.status))),
-      .init("errorClass", .text(finished.errorClass?.name)),
-      .init("errorCode", .text(finished.errorCode)),
+      .init("clientRequestId", .text(clientRequestID)), .init("outcome", .text(outcome.text)),
+      .init("operation", .text(asked.operation.name)), .init("model", .text(asked.model)),
+      .init("organisation", .text(asked.organisation?.rawValue)),
+      .init("key", .text(asked.key?.rawValue)),
+      .init("status", answer.map { .number(Int64($0.status)) } ?? .null),
+      .init("errorClass", .text(answer?.errorClass?.name)),
+      .init("errorCode", .text(answer?.errorCode)),
       .init("decisions", .array(decisions.map(\.json))), .init("gaps", .count(gaps)),
     ])
   }
 }
 
 extension ExplainReport.Decision {
-  fileprivate var text: String {
-    var out = attempt.map { "attempt \($0)  " } ?? "no attempt  "
+  fileprivate func text(isEnded: Bool) -> String {
+    var out = attempt.map { "attempt \($0)  " } ?? (isEnded ? "no attempt  " : "no end  ")
     out += chosen.map { "\($0)  " } ?? ""
     out += outcome + "\n"
     if let resolution { out += "  model       \(resolution.text)\n" }

@@ -169,9 +169,10 @@ extension Replay {
 
 // MARK: Renderings
 
-extension RequestReport {
-  private var outcomeText: String {
-    switch outcome {
+extension RequestStory.Outcome {
+  /// In words.
+  var text: String {
+    switch self {
     case .unknown: "unknown"
     case .inFlight: "in flight: its end is not in the log"
     case .ended(let ending): ending.name
@@ -179,12 +180,14 @@ extension RequestReport {
     case .interrupted: "interrupted"
     }
   }
+}
 
+extension RequestReport {
   /// For people.
   public var text: String {
     var out = "request   \(uuidText(id.rawValue))\n"
     if let clientRequestID { out += "client id \(Shown.text(clientRequestID))\n" }
-    out += "outcome   \(outcomeText)\n"
+    out += "outcome   \(outcome.text)\n"
     if occurrences > 1 {
       out += "others    \(others.map { uuidText($0.rawValue) }.joined(separator: ", "))\n"
     }
@@ -255,7 +258,7 @@ extension RequestReport {
   public var json: JSONTree {
     .object([
       .init("replay", .text("show")), .init("request", .text(uuidText(id.rawValue))),
-      .init("clientRequestId", .text(clientRequestID)), .init("outcome", .text(outcomeText)),
+      .init("clientRequestId", .text(clientRequestID)), .init("outcome", .text(outcome.text)),
       .init("occurrences", .count(occurrences)),
       .init("others", .array(others.map { .text(uuidText($0.rawValue)) })),
       .init("events", .array(events.map { .object($0.members) })),

@@ -41,7 +41,7 @@ extension WindowReport {
       try log.firstPosition(atOrAfter: early.partialValue)
     }
     let through = Position(first.rawValue - 1)
-    try log.readEnds(from: from, through: through, filter, progress: progress) { it, moment, _ in
+    try log.readEnds(from: from, through: through, filter, progress: progress) { it, _, moment, _ in
       found.add(it, at: moment.time)
     }
     (baseline, figures) = (found, RequestFigures())

@@ -2,9 +2,10 @@ import Domain
 
 /// Answers a recorded decision as noted, and remembers what it asked.
 struct NotedLocal: LocalSource {
-  private let noted: LocalInputs
+  let noted: LocalInputs
   private var groups: Set<String> = []
-  private var probes: Set<AccountID> = []
+  /// Accounts of which it was asked whether another request was finding out if they serve again.
+  private(set) var probes: Set<AccountID> = []
 
   init(_ noted: LocalInputs) { self.noted = noted }
 

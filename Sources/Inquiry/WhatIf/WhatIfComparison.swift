@@ -56,19 +56,33 @@ struct WhatIfComparison {
     changed = changed.filter { !isOver($0.key) }
   }
 
-  mutating func look(_ fact: RequestEvent.Finished, on book: SnapshotShelf.Book?) {
+  /// - Parameters:
+  ///   - book: the configuration of its first attempt, or just before its record.
+  ///   - others: of a request that no account was asked for, other configurations that were in force since it came.
+  mutating func look(
+    _ fact: RequestEvent.Finished, on book: SnapshotShelf.Book?,
+    or others: [SnapshotShelf.Book] = []
+  ) {
     record(fact, book)
     if let state = book?.state, !touchesWindow {
       touchesWindow = suppositions.contains { $0.isAbout(fact, state) }
     }
     let attempt = fact.attempts.first
-    guard attempt != nil || RoutingEffect.routingCodes.contains(fact.errorCode ?? "") else {
+    guard attempt != nil || fact.isRefusedByRouting else {
       return lookAtRefused(fact, on: book)
     }
-    guard let book, book.doubt == nil else { return leaveOut(fact, \.notReproducible) }
+    guard !fact.isForUnknownOwner else { return leaveOut(fact, \.undecided.owner) }
+    guard var book, book.doubt == nil else { return leaveOut(fact, \.notReproducible) }
     let facts = RemadeDecision.facts(fact, attempt)
-    let now = attempt?.now ?? fact.receivedAt
+    var now = attempt?.now ?? fact.receivedAt
     var noted = NotedLocal(attempt?.local ?? .none)
+    if attempt == nil {
+      let books = [book] + others.filter { $0.doubt == nil }
+      guard let found = Refusing(fact, facts, among: books) else {
+        return leaveOut(fact, \.notReproducible)
+      }
+      (book, now, noted) = (found.book, found.now, NotedLocal(found.local))
+    }
     let before = place(
       route(book.snapshot, facts, now: now, seed: attempt?.seed ?? 0, local: &noted, tried: []),
       book.state)
@@ -102,7 +116,7 @@ struct WhatIfComparison {
       // What nobody noted matters only where more than one account could have had the turn.
       let isDrawn = candidates(
         other.snapshot, facts, now: now, seed: attempt?.seed ?? 0,
-        local: attempt?.local ?? .none, tried: []
+        local: noted.noted, tried: []
       ).contains { if case .notDrawn = $0.rejection { true } else { false } }
       why = WhatIfReport.Why.allCases.first { unknown.contains($0) && (isDrawn || $0 == .probe) }
     }

@@ -54,6 +54,11 @@ extension WhatIfReport {
         "undecided \(Shown.count(undecided.letIn, "request")) that would be let in and were refused: what they asked for "
         + "is not in the log\n"
     }
+    if undecided.owner > 0 {
+      out +=
+        "undecided \(Shown.count(undecided.owner, "request")) refused because of the account that has what they refer to: "
+        + "which one that is, is recorded with calls only\n"
+    }
     if notRouted > 0 {
       out += "left out  \(notRouted) that were refused before any routing\n"
     }
@@ -119,6 +124,7 @@ extension WhatIfReport {
     .object([
       .init("replay", .text("what-if")), .init("log", coverage.json),
       .init("first", .count(first.rawValue)), .init("last", .count(last.rawValue)),
+      .init("otherTimes", .count(otherTimes)),
       .init("supposed", .array(changes.map { .text($0) })),
       .init("gaps", .array(gaps.map(\.json))), .init("decided", .count(looked)),
       .init("moved", .count(moved)),
@@ -134,6 +140,7 @@ extension WhatIfReport {
         "undecided",
         .object([
           .init("limits", .count(undecided.limits)), .init("letIn", .count(undecided.letIn)),
+          .init("owner", .count(undecided.owner)),
         ])), .init("notRouted", .count(notRouted)),
       .init("notApplicable", .count(notApplicable)),
       .init("notReproducible", .count(notReproducible)),

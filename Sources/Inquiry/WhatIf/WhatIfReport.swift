@@ -120,8 +120,10 @@ public struct WhatIfReport: InquiryReport, Hashable {
     public var limits: UInt64 = 0
     /// Refused before any routing, and would be let in: what they asked for is not recorded.
     public var letIn: UInt64 = 0
-    /// Both.
-    public var all: UInt64 { limits + letIn }
+    /// Refused because of the one account that has what they refer to: which that is, is recorded with calls only.
+    public var owner: UInt64 = 0
+    /// All of these.
+    public var all: UInt64 { limits + letIn + owner }
   }
 
   /// What the log holds altogether.
@@ -156,6 +158,8 @@ public struct WhatIfReport: InquiryReport, Hashable {
   public var cost = Cost()
   /// Damaged ranges in the window.
   public var gaps: [LogGap] = []
+  /// Events between the times asked for that have other times: they were looked at too.
+  public var otherTimes: UInt64 = 0
   /// Where nothing moved: the nearest requests before and behind the window that what is supposed is about.
   public var outside: [LogCoverage.Moment] = []
 
@@ -189,16 +193,29 @@ extension Replay {
       suppositions,
       WhatIfReport(
         coverage: try LogCoverage(log), first: first, last: last,
-        changes: suppositions.map(\.text)))
+        changes: suppositions.map(\.text),
+        otherTimes: try countOutside(log, from: from, to: to, now: now)))
     // First pass: which configurations are needed, and until where each of them.
     var lastUse: [UInt64: UInt64] = [:]
     var hasEnds = false
+    var recent = RecentEdits()
+    // Other configurations than the one just before its record that may have refused a request.
+    var earlier: [UInt64: [UInt64]] = [:]
     try log.read(from: first, through: last, progress: progress) { (item) throws(InquiryFault) in
-      guard case .event(let stored) = item, stored.kind.hasPrefix("request.finished."),
+      guard case .event(let stored) = item else { return }
+      let position = stored.position.rawValue
+      if ConfigurationFold.isRelevant(stored.kind) { recent.add(position, stored.time) }
+      guard stored.kind.hasPrefix("request.finished."),
         case .request(.finished(let fact)) = Entry(stored).event
       else { return }
       hasEnds = true
-      if let attempt = fact.attempts.first { lastUse[attempt.snapshot] = stored.position.rawValue }
+      if let attempt = fact.attempts.first {
+        lastUse[attempt.snapshot] = position
+      } else if fact.isRefusedByRouting {
+        let others = recent.before(since: fact.receivedAt)
+        for other in others { lastUse[other] = position }
+        if !others.isEmpty { earlier[position] = others }
+      }
     }
     let wanted = Set(lastUse.keys)
     var (fold, from) = ConfigurationFold.start(
@@ -221,8 +238,11 @@ extension Replay {
             comparison.look(fact, on: shelf.books[snapshot])
             if lastUse[snapshot] == position { shelf.drop(snapshot) }
           } else {
-            // Of what no account was asked for, the configuration just before its record decided.
-            comparison.look(fact, on: shelf.current(fold))
+            // Of what no account was asked for, the configuration just before its record decided, or one since it came.
+            let others = earlier[position] ?? []
+            comparison.look(
+              fact, on: shelf.current(fold), or: others.compactMap { shelf.books[$0] })
+            for other in others where lastUse[other] == position { shelf.drop(other) }
           }
           comparison.forget { $0 != fold.state.position && shelf.books[$0] == nil }
         }
@@ -235,5 +255,26 @@ extension Replay {
       report.outside = try nearestTouched(suppositions, log, first, last)
     }
     return report
+  }
+}
+
+/// The last edits of a pass in order.
+private struct RecentEdits {
+  private var edits: [(position: UInt64, time: Int64)] = []
+  private static let most = 64
+  /// An edit has its time before it is on disk, and is in force after that.
+  private static let lag: Int64 = 1_000_000_000
+
+  mutating func add(_ position: UInt64, _ time: Int64) {
+    if edits.count == 2 * Self.most { edits.removeFirst(Self.most) }
+    edits.append((position, time))
+  }
+
+  /// Positions of the configurations that were in force since a time, but for the newest one; the latest first.
+  func before(since time: UnixNanoseconds) -> [UInt64] {
+    let start = time.rawValue.subtractingReportingOverflow(Self.lag)
+    return edits.reversed().prefix(Self.most).prefix {
+      !start.overflow && $0.time >= start.partialValue
+    }.map { $0.position - 1 }
   }
 }

@@ -80,6 +80,7 @@ struct DriveCommand: ParsableCommand {
     }
     let keys = try readKeys()
     let plan = try DrivePlan(path: plan)
+    try Self.check(keys, of: plan)
     var report = DriveReport()
     var calls: [Driver.Call] = []
     for request in plan.requests.prefix(limit ?? .max) {
@@ -142,6 +143,18 @@ struct DriveCommand: ParsableCommand {
       keys[name] = key
     }
     return keys
+  }
+
+  /// Refuses keys of names that the plan does not have: nothing would be sent with them.
+  private static func check(_ keys: [String: String], of plan: DrivePlan) throws {
+    let names = Set(plan.requests.compactMap(\.key))
+    guard let name = keys.keys.filter({ !$0.isEmpty && !names.contains($0) }).min() else { return }
+    let shown = names.sorted().prefix(10).joined(separator: ", ")
+    throw ValidationError(
+      "--key-env: the plan has no key \(name); "
+        + (names.isEmpty
+          ? "none of its requests has one"
+          : "its keys are \(shown)\(names.count > 10 ? ", …" : "")"))
   }
 
   /// Where to.

@@ -107,9 +107,10 @@ extension Contract {
         "explain",
         [
           .field("request", .uuid), .field("clientRequestId", Schema.string.orNull),
-          .field("operation", .string), .field("model", .string),
+          .field("outcome", .string), .field("operation", .string), .field("model", .string),
           .field("organisation", Schema.string.orNull), .field("key", Schema.string.orNull),
-          .field("status", .count), .field("errorClass", Schema.string.orNull),
+          .field("status", Schema.count.orNull.described("null: its end is not in the log.")),
+          .field("errorClass", Schema.string.orNull),
           .field("errorCode", Schema.string.orNull),
           .field(
             "decisions",
@@ -191,8 +192,9 @@ extension Contract {
         "drift",
         [
           .field("log", .logCoverage), .field("first", .count), .field("last", .count),
-          .field("edits", .count), .field("gaps", .array(of: .logGap)),
-          .field("unreadable", .count), .field("rules", .map(of: .count)),
+          .field("edits", .count), .field("otherTimes", .otherTimes),
+          .field("gaps", .array(of: .logGap)), .field("unreadable", .count),
+          .field("rules", .map(of: .count)),
           .field(
             "findings",
             .array(
@@ -246,7 +248,8 @@ extension Contract {
         "bisect",
         [
           .field("log", .logCoverage), .field("predicate", .string), .field("first", .count),
-          .field("last", .count), .field("gaps", .array(of: .logGap)), .field("looked", .count),
+          .field("last", .count), .field("otherTimes", .otherTimes),
+          .field("gaps", .array(of: .logGap)), .field("looked", .count),
           .field("wasTrue", .bool), .optional("isCut", .bool),
           .optional(
             "idleSince",
@@ -282,7 +285,8 @@ extension Contract {
         "what-if",
         [
           .field("log", .logCoverage), .field("first", .count), .field("last", .count),
-          .field("supposed", .array(of: .string)), .field("gaps", .array(of: .logGap)),
+          .field("otherTimes", .otherTimes), .field("supposed", .array(of: .string)),
+          .field("gaps", .array(of: .logGap)),
         ]
           + ["decided", "moved", "notRouted", "notApplicable", "notReproducible"].map {
             .field($0, .count)
@@ -297,8 +301,8 @@ extension Contract {
             ),
             .field(
               "undecided",
-              Schema.object([.field("limits", .count), .field("letIn", .count)]).described(
-                "Besides those decided: requests under limits that are supposed to be others, and refused ones that would be let in."
+              Schema.object(["limits", "letIn", "owner"].map { .field($0, .count) }).described(
+                "Besides those decided: requests under limits that are supposed to be others, refused ones that would be let in, and those refused because of the account that has what they refer to."
               )),
             .field(
               "outside",
@@ -376,6 +380,9 @@ extension Schema {
   static let logCoverage = object([
     .field("store", .string), .field("first", .logMoment), .field("last", .logMoment),
   ]).described("What the log holds altogether.")
+
+  static let otherTimes = count.described(
+    "Events between the times asked for that have other times, as a clock was set: they count too.")
 
   static let logGap = open([
     .field("first", .count), .field("last", Schema.count.orNull), .field("rule", .string),

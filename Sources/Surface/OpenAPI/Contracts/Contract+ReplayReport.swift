@@ -21,6 +21,12 @@ extension Contract {
         [
           .field("log", .logCoverage), .field("first", .count), .field("last", .count),
           .field(
+            "isAboutRefusals",
+            Schema.bool.described(
+              "No rung was reached, and most requests were refused at their callers' fault: edits are held against that."
+            )),
+          .field("otherTimes", .otherTimes),
+          .field(
             "isMinimised",
             Schema.bool.described("From a minimised bundle: what it does not need is not counted.")),
           .field("objectives", .map(of: .count)),
@@ -51,7 +57,15 @@ extension Contract {
                         .field("name", .string), .field("counted", .count),
                         .field("failed", .count),
                       ])))
-                })),
+                }
+                + [
+                  .field(
+                    "refusals",
+                    Schema.array(
+                      of: .object([.field("name", .string), .field("requests", .count)])
+                    )
+                    .described("What callers were at fault for, by code and class."))
+                ])),
           .field("top", .topRequests),
           .field(
             "timeline",
