@@ -18,7 +18,7 @@ def price_changed(stage):
 
 
 @incident("U1", "A third of the requests fail, and no provider reports an error.",
-          bisect(f"alias/fast.model = {LARGE}"), EXPLAIN, (["bisect", "--predicate", "errors > 20% over 5m of 4"], None))
+          bisect(f"alias/fast.model = {LARGE}"), EXPLAIN, (["bisect", "--predicate", "p80 > 20ms over 5m of 4"], None))
 def clients_hang_up(stage):
     stage.play(models=["gpt-4o-mini", {"name": "gpt-4o", "behaviour": {"chunk-pace": "20ms", "chunks": 2000}}])
     stage.ask(200, 6)
