@@ -1,11 +1,18 @@
 """`/api/replay/…`: a gateway answers with the documents that `replay --json` prints of its log."""
 
 import json
+import re
 import subprocess
 from urllib.parse import urlencode
 
 from story import Story
-from support import program
+from support import ROOT, program
+from test_openapi import closed
+
+try:
+    import jsonschema_rs
+except ImportError:
+    jsonschema_rs = None
 
 
 class ReplayRouteTests(Story):
@@ -58,13 +65,68 @@ class ReplayRouteTests(Story):
              ["what-if", "--set", f"{account}.isActive=false", "--set", "settings.maxAttempts=1"]),
         ]
         self.box.login()
+        described = closed(self.box.admin("GET", "/openapi.json").json())
         for verb, query, command in calls:
             with self.subTest(verb, **query):
                 got = self.inquire(verb, **query)
                 self.assertEqual(got.status, 200, got.body)
+                if jsonschema_rs:
+                    answers = described["paths"][f"/api/replay/{verb}"]["get"]["responses"]["200"]["content"]
+                    schema = {**answers["application/json"]["schema"], "components": described["components"]}
+                    self.assertEqual([fault.message for fault in jsonschema_rs.iter_errors(schema, got.json())], [])
                 printed = json.loads(self.box.replay(*command, "--json", codes=(0, 1, 4)))
                 self.assertEqual(got.json(), printed)
                 self.assertEqual(printed["version"], 1)
+
+    def test_the_manual_names_the_members_of_every_document(self):
+        manual = (ROOT / "docs" / "replay.md").read_text().split("\n## As JSON\n")[1].split("\n## ")[0]
+        table = {}
+        for line in manual.splitlines():
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if len(cells) == 3 and cells[0].startswith("`"):
+                table[cells[0].replace("`", "")] = [set(re.findall("`([^`]+)`", cell)) for cell in cells[1:]]
+        pool, ids = self.world()
+        self.box.stop()
+        bundle = str(self.directory / "made.bundle")
+        asked = {
+            "window": [["window"], ["window", "--interval", "1m", "--baseline", "1h", "--top", "3"]],
+            "report": [["report"]],
+            "show of a request": [["show", ids[0]]],
+            "show of an event": [["show", "1"]],
+            "explain": [["explain", ids[0]]],
+            "state": [["state"], ["state", "--part", "usage"]],
+            "state-diff": [["state", "--at", "1", "--diff", "-0s"]],
+            "what-if": [["what-if", "--set", "settings.maxAttempts=2"]],
+            "bisect": [["bisect", "--predicate", "alias/swift exists"],
+                       ["bisect", "--predicate", "errors > 1% over 1ms of 1"],
+                       ["bisect", "--predicate", "errors > 1% over 1h of 1", "--log", bundle]],
+            "drift": [["drift"]],
+            "blame": [["blame", "alias/swift"]],
+            "history": [["history", "alias/swift"]],
+            "verify": [["verify"]],
+            "run": [["run", "--against", program("replay")]],
+            "plan": [["run", "--plan", str(self.directory / "made.plan")]],
+            "bundle": [["bundle", "--from", f"request:{ids[2]}", "-o", bundle]],
+            "checkpoint": [["checkpoint"]],
+        }
+        self.assertEqual(set(table), set(asked))
+        # The bundle first, since others are asked of it.
+        for name in sorted(asked, key=lambda name: name != "bundle"):
+            members, sometimes = table[name]
+            seen = set()
+            for command in asked[name]:
+                with self.subTest(name, command=command):
+                    where = [] if "--log" in command else ["--log", str(self.box.data)]
+                    done = subprocess.run(
+                        [program("replay"), *command, "--json", *where], capture_output=True, text=True, timeout=60)
+                    self.assertIn(done.returncode, (0, 1, 4), done.stderr)
+                    document = json.loads(done.stdout)
+                    self.assertEqual(list(document)[:2], ["replay", "version"])
+                    self.assertEqual((document["replay"], document["version"]), (name.split()[0], 1))
+                    found = set(document) - {"replay", "version"}
+                    self.assertEqual((members - found, found - members - sometimes), (set(), set()))
+                    seen |= found
+            self.assertEqual(seen, members | sometimes, name)
 
     def test_a_report_is_also_a_page_and_a_text(self):
         self.world()
