@@ -10,7 +10,11 @@ struct DriftCommand: ParsableCommand {
         reverted             a field went back to a value from before somebody
                              else's change
         overwritten          the author had not seen what the edit replaced
-        generation-fell      a credential's generation fell
+        generation-fell      a credential was put in force that is not newer
+                             than the last one
+        health-travelled     an account's health came from another node
+        lost-in-sync         a peer's edit does not hold here, though nobody
+                             who had seen it took it back
         in-turns             two writers set a field in turns
         file-against-others  one of the two is the configuration file
       Each is shown with both edits, who made them and through which door. Ends

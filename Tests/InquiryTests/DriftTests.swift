@@ -48,7 +48,7 @@ import Testing
     #expect(second.before.text == "p/new" && second.after.text == "p/m")
     #expect(second.rules == [.reverted, .overwritten, .fileAgainstOthers])
     #expect(second.edit.position == at[2] && second.edit.source == .file)
-    #expect(second.replaced.position == at[1] && second.replaced.actor == "admin")
+    #expect(second.replaced?.position == at[1] && second.replaced?.actor == "admin")
     #expect(second.original?.position == at[0])
     #expect(second.base == nil && second.revision == 3 && second.replacedRevision == 2)
     let golden = try report.golden(log)
@@ -104,7 +104,7 @@ import Testing
     let found = try drift(log).findings.filter { $0.field == "priority" }
     #expect(found.map(\.rules) == [[.reverted, .overwritten]])
     #expect(found.first?.edit.position == at[2])
-    #expect(found.first?.replaced.position == at[1])
+    #expect(found.first?.replaced?.position == at[1])
   }
 
   @Test func `a window judges its own edits, by all that was before them`() throws {
@@ -121,6 +121,130 @@ import Testing
     let nothing = try Replay.drift(
       log.reader(), from: Selector("\(at[2] + 1)"), to: nil, now: TestLog.now)
     #expect(nothing.exitCode == .same && nothing.edits == 0)
+  }
+
+  // MARK: Peers
+
+  private static func peer(_ exchange: UInt128) -> Provenance {
+    Provenance(actor: "peer:w", source: .peer, correlation: exchange)
+  }
+
+  /// What an exchange decided about the alias.
+  private func decided(
+    _ exchange: UInt128, ours: String, theirs: String, _ winner: SyncEvent.Winner,
+    _ rule: SyncEvent.Rule
+  ) -> Event {
+    .sync(
+      .reconciled(
+        .init(
+          peer: "w", exchange: exchange,
+          decisions: [
+            .init(
+              stream: "alias/fast", field: "model", ours: .text(ours), theirs: .text(theirs),
+              base: nil, version: FieldVersion(.genesis), winner: winner, rule: rule)
+          ], withheld: [], waiting: [], floors: [], streams: 1)))
+  }
+
+  private func aliased(_ target: String) -> Event {
+    .alias(.set(.init(name: "fast", target: target, isUnresolved: true)))
+  }
+
+  @Test func `of a peer's edit the decision says whether its author had seen what it replaced`()
+    throws
+  {
+    let (log, _) = try log([(alias("p/a"), TestLog.admin)])
+    // The peer wrote here before, and saw the edit after that on its own node.
+    for (exchange, target) in [(UInt128(1), "p/b"), (2, "p/d")] {
+      try log.append(aliased(target), Self.peer(exchange))
+      try log.append(
+        decided(exchange, ours: "p/a", theirs: target, .theirs, .successor), Self.peer(exchange))
+      try log.run([alias("p/c")], TestLog.admin)
+    }
+    func overwritten() throws -> [DriftReport.Finding] {
+      try drift(log).findings.filter {
+        $0.edit.actor == "peer:w" && $0.rules.contains(.overwritten)
+      }
+    }
+    #expect(try overwritten().isEmpty)
+    let at = try log.append(aliased("p/e"), Self.peer(3))
+    try log.append(
+      decided(3, ours: "p/c", theirs: "p/e", .theirs, .concurrent), Self.peer(3))
+    let found = try overwritten()
+    #expect(found.map(\.edit.position) == [at])
+    #expect(found.first?.replaced?.actor == "admin")
+  }
+
+  @Test func `a peer's edit that does not hold here is told where it was decided`() throws {
+    let (log, _) = try log([(alias("p/a"), TestLog.admin)])
+    let at = try log.append(
+      decided(1, ours: "p/a", theirs: "p/z", .ours, .concurrent), Self.peer(1))
+    try log.append(decided(2, ours: "p/a", theirs: "p/y", .ours, .successor), Self.peer(2))
+    for stream in [nil, "alias/fast"] {
+      let report = try Replay.drift(log.reader(), stream: stream, now: TestLog.now)
+      let one = try #require(report.findings.last)
+      #expect(report.findings.count == 1 && one.rules == [.lostInSync])
+      #expect(one.stream == "alias/fast" && one.field == "model" && one.replaced == nil)
+      #expect(one.before.text == "p/z" && one.after.text == "p/a" && one.edit.position == at)
+      #expect(report.text.contains("lost-in-sync") && report.text.contains("the peer's log"))
+    }
+    let other = try Replay.drift(log.reader(), stream: "alias/slow", now: TestLog.now)
+    #expect(other.findings.isEmpty)
+  }
+
+  @Test func `a credential that is not newer than the last one is told`() throws {
+    let (log, _) = try log([])
+    var positions: [UInt64] = []
+    for (epoch, generation) in [(UInt64(0), UInt64(5)), (0, 4), (0, 5), (0, 6), (1, 2), (0, 9)] {
+      positions.append(
+        try log.append(
+          .credential(
+            .issued(
+              .init(
+                account: AccountID("p1"), generation: generation,
+                fingerprint: Fingerprint([UInt8](repeating: UInt8(generation), count: 32)),
+                homeEpoch: epoch))), Self.peer(1)))
+    }
+    let found = try drift(log).findings.filter { $0.rules.contains(.generationFell) }
+    #expect(found.map(\.edit.position) == [positions[1], positions[2], positions[5]])
+    #expect(found.map(\.replaced?.position) == [positions[0], positions[0], positions[4]])
+    #expect(found.map(\.before.number) == [5, 5, 2] && found.map(\.after.number) == [4, 5, 9])
+  }
+
+  @Test func `health that came from another node is told, and no other`() throws {
+    let (log, _) = try log([])
+    let p1 = AccountID("p1")
+    let before = try drift(log).edits
+    try log.append(
+      .health(
+        .cooldownStarted(
+          .init(
+            account: p1, scope: .account, rule: "rate_limited", until: TestLog.now, status: 429))))
+    let at = try log.append(
+      .health(.noted(.init(account: p1, testStatus: .active))), Self.peer(1))
+    try log.append(.health(.noted(.init(account: p1, testStatus: .error))), TestLog.admin)
+    let report = try drift(log)
+    #expect(report.findings.map(\.rules) == [[.healthTravelled]] && report.edits == before)
+    #expect(report.findings.map(\.field) == ["testStatus"])
+    #expect(report.findings.map(\.edit.position) == [at])
+  }
+
+  @Test func `how refreshes go is nobody's edit`() throws {
+    let (log, _) = try log([])
+    let p1 = AccountID("p1")
+    func issued(_ generation: UInt64) -> Event {
+      .credential(
+        .issued(
+          .init(
+            account: p1, generation: generation,
+            fingerprint: Fingerprint([UInt8](repeating: UInt8(generation), count: 32)),
+            kind: .oauth, canRefresh: true)))
+    }
+    try log.append(issued(7), TestLog.admin)
+    try log.append(
+      .credential(
+        .refreshAttempted(.init(account: p1, generation: 7, attempt: 1, cause: .reactive))))
+    try log.append(issued(8), TestLog.admin)
+    #expect(try drift(log).findings.isEmpty)
   }
 
   // MARK: Blame

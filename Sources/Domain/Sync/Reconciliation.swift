@@ -253,8 +253,10 @@ private struct Join {
       let version = winner.version.absorbing(other.version)
       joined.fields[field] = .init(value: winner.value, version: version)
       guard version != known.version else { continue }
-      let rule: SyncEvent.Rule =
-        finality.0 == finality.1 ? Self.rule(known, cell) : .final
+      // Whoever revoked it on top of what the other one knew would have been right of any field.
+      let isLater = (known.version.stamp < cell.version.stamp) == isTheirs
+      var rule = Self.rule(known, cell)
+      if finality.0 != finality.1, !isLater || rule != .successor { rule = .final }
       decide(
         subject.stream, field, known, cell, version, isTheirs ? .theirs : .ours, rule)
     }

@@ -213,6 +213,16 @@ public struct ConfigurationChange: Sendable, Hashable {
     source = change.source
   }
 
+  init(_ recorded: Recorded, _ stored: StoredEvent) {
+    stream = stored.stream
+    kind = stored.kind
+    place = "\(stored.epoch):\(stored.position)"
+    position = recorded.position
+    time = recorded.time
+    actor = recorded.provenance.actor
+    source = recorded.provenance.source
+  }
+
   var text: String {
     "\(place) \(rfc3339(time)) \(Shown.text(stream)) \(Shown.text(kind)) by \(Shown.text(actor)) "
       + "via \(source.name)"

@@ -124,9 +124,15 @@ extension IncidentPass {
     var places = [edit.moment.place]
     if let drift {
       score += 20
-      places += [drift.replaced.place] + (drift.original.map { [$0.place] } ?? [])
-      evidence +=
-        "; it goes against the edit \(drift.replaced.place) by \(Shown.text(drift.replaced.actor)) via \(drift.replaced.source.name): \(drift.rules.map(\.text).joined(separator: ", "))"
+      let rules = drift.rules.map(\.text).joined(separator: ", ")
+      if let replaced = drift.replaced {
+        places.append(replaced.place)
+        evidence +=
+          "; it goes against the edit \(replaced.place) by \(Shown.text(replaced.actor)) via \(replaced.source.name): \(rules)"
+      } else {
+        evidence += "; it goes against an edit in a peer's log: \(rules)"
+      }
+      places += drift.original.map { [$0.place] } ?? []
     }
     return .init(
       rule: rule, score: score, time: edit.moment.time, places: places, what: edit.what,

@@ -8,10 +8,14 @@ public struct DriftReport: InquiryReport, Hashable {
     /// A field went back to a value that it had had before somebody else changed it.
     case reverted
     /// The author had not seen the change that it replaced: by the revision that it named, or, where it named none,
-    /// since it had last written before that.
+    /// since it had last written before that; of what came from a peer, by what was decided about it.
     case overwritten
-    /// A credential's generation fell.
+    /// A credential was put in force whose generation is not above the last one.
     case generationFell = "generation-fell"
+    /// An account's health came from another node.
+    case healthTravelled = "health-travelled"
+    /// A peer's edit does not hold here, though whoever's holds in its place had not seen it.
+    case lostInSync = "lost-in-sync"
     /// Two writers set a field in turns, four times or more.
     case inTurns = "in-turns"
     /// One of the two writers is the file, the other is not.
@@ -26,9 +30,9 @@ public struct DriftReport: InquiryReport, Hashable {
     public var field: String
     /// At least one, in the order of `Rule`.
     public var rules: [Rule]
-    /// What the field was, and is.
+    /// What the field was, or what the peer made it.
     public var before: Image.Value
-    /// What it became.
+    /// What it became, or what it stayed although the peer had made it otherwise.
     public var after: Image.Value
     /// The edit that did it.
     public var edit: ConfigurationChange
@@ -36,10 +40,10 @@ public struct DriftReport: InquiryReport, Hashable {
     public var base: UInt64?
     /// Its own revision.
     public var revision: UInt64
-    /// The edit whose outcome it replaced.
-    public var replaced: ConfigurationChange
+    /// The edit whose outcome it replaced; nil: it is in the peer's log alone.
+    public var replaced: ConfigurationChange?
     /// The revision of that one.
-    public var replacedRevision: UInt64
+    public var replacedRevision: UInt64?
     /// The edit that had given the value before that; nil: the value is a new one.
     public var original: ConfigurationChange?
   }
@@ -82,19 +86,27 @@ extension Replay {
       unreadable: 0)
     report.otherTimes = try countOutside(log, from: from, to: to, now: now)
     var streams: Set<String> = []
+    var peers = PeerDecisions()
     try log.read(from: first, through: last, progress: progress) { entry in
       switch entry {
       case .gap(let gap): report.gaps.append(gap)
       case .event(let stored):
-        guard stream.map({ $0 == stored.stream }) ?? true, isEdit(stored) else { return }
-        report.edits += 1
-        streams.insert(stored.stream)
+        peers.take(stored)
+        guard stream.map({ $0 == stored.stream }) ?? true else { return }
+        if isEdit(stored) {
+          report.edits += 1
+          streams.insert(stored.stream)
+        } else if isHealthOfPeer(stored) {
+          streams.insert(stored.stream)
+        }
       }
     }
     report.gaps += try gapsAtEnd(of: log, behind: last)
+    report.unreadable += peers.unreadable
+    report.findings = peers.lost.filter { lost in stream.map { $0 == lost.stream } ?? true }
     for stream in streams.sorted() {
       guard let subject = Subject(stream: stream) else { continue }
-      try look(at: subject, log, &report)
+      try look(at: subject, peers, log, &report)
     }
     report.findings.sort {
       ($0.edit.position, $0.stream, $0.field) < ($1.edit.position, $1.stream, $1.field)
@@ -109,10 +121,17 @@ extension Replay {
     return true
   }
 
+  /// What is known of an account's health is its own gateway's alone; ours never writes such a thing.
+  private static func isHealthOfPeer(_ stored: StoredEvent) -> Bool {
+    guard case .health = Subject(stream: stored.stream) else { return false }
+    return (try? Provenance(ofPayload: stored.payload))?.source == .peer
+  }
+
   private static func look(
-    at subject: Subject, _ log: LogReader, _ report: inout DriftReport
+    at subject: Subject, _ peers: PeerDecisions, _ log: LogReader, _ report: inout DriftReport
   ) throws(InquiryFault) {
     var history = FieldHistory(subject)
+    var generations = GenerationLadder()
     var (findings, unreadable) = ([DriftReport.Finding](), 0)
     let (first, last) = (report.first, report.last)
     try reading { () throws(StoreError) in
@@ -125,9 +144,11 @@ extension Replay {
         let revision = stored.revision.rawValue
         let changes = history.apply(
           recorded, epoch: stored.epoch.rawValue, revision: revision)
+        let fallen = generations.take(recorded, stored)
         if stored.position >= first {
+          if let fallen { findings.append(fallen) }
           findings += changes.compactMap {
-            DriftReport.Finding($0, subject.stream, revision, history.lastRevisions)
+            DriftReport.Finding($0, subject, revision, history.lastRevisions, peers)
           }
         }
         history.note(Author(recorded.provenance), revision)
@@ -142,26 +163,35 @@ extension Replay {
 extension DriftReport.Finding {
   /// nil: nothing is to be said of the change.
   fileprivate init?(
-    _ change: FieldHistory.Change, _ stream: String, _ revision: UInt64,
-    _ lastRevisions: [Author: UInt64]
+    _ change: FieldHistory.Change, _ subject: Subject, _ revision: UInt64,
+    _ lastRevisions: [Author: UInt64], _ peers: PeerDecisions
   ) {
     guard let before = change.before else { return nil }
+    let stream = subject.stream
     let provenance = change.after.writer.provenance
     let (author, other) = (Author(provenance), Author(before.writer.provenance))
     var rules: [DriftReport.Rule] = []
-    if change.original != nil, author != other { rules.append(.reverted) }
-    // Who wrote after that change has had it in front of them. Of somebody who never wrote before and names no
-    // revision nothing is known: people look before they edit.
-    let seen = provenance.base ?? lastRevisions[author]
-    if author != other, let seen, seen < before.revision { rules.append(.overwritten) }
-    if change.field == "credentialGeneration", let old = before.value.number,
-      change.after.value.number ?? 0 < old
-    {
-      rules.append(.generationFell)
+    // How refreshes go is nobody's edit.
+    if case .credential = subject, Self.courseOfRefreshes.contains(change.field) { return nil }
+    if case .health = subject {
+      // A gateway may say of an account today what it said of it yesterday.
+      guard author.source == .peer else { return nil }
+      rules = [.healthTravelled]
+    } else {
+      if change.original != nil, author != other { rules.append(.reverted) }
+      // Who wrote after that change has had it in front of them. Of somebody who never wrote before and names no
+      // revision nothing is known: people look before they edit.
+      let seen = provenance.base ?? lastRevisions[author]
+      // A peer's author saw what was in its own log, which ours knows by what was decided.
+      if let isUnseen = peers.isUnseen(provenance, stream, change.field) {
+        if isUnseen { rules.append(.overwritten) }
+      } else if author != other, let seen, seen < before.revision {
+        rules.append(.overwritten)
+      }
+      if author != other, Self.isInTurns(change.recent) { rules.append(.inTurns) }
+      guard !rules.isEmpty else { return nil }
+      if (author.source == .file) != (other.source == .file) { rules.append(.fileAgainstOthers) }
     }
-    if author != other, Self.isInTurns(change.recent) { rules.append(.inTurns) }
-    guard !rules.isEmpty else { return nil }
-    if (author.source == .file) != (other.source == .file) { rules.append(.fileAgainstOthers) }
     self.init(
       stream: stream, field: change.field, rules: rules, before: before.value,
       after: change.after.value, edit: ConfigurationChange(change.after.writer, stream: stream),
@@ -170,6 +200,10 @@ extension DriftReport.Finding {
       replacedRevision: before.revision,
       original: change.original.map { ConfigurationChange($0.writer, stream: stream) })
   }
+
+  private static let courseOfRefreshes: Set<String> = [
+    "standing", "openAttempt", "failures", "lastFailure", "retryAt",
+  ]
 
   /// The last four were set by two writers, each in turn.
   private static func isInTurns(_ recent: ArraySlice<FieldHistory.Setting>) -> Bool {
@@ -187,7 +221,9 @@ extension DriftReport.Rule {
     switch self {
     case .reverted: "went back to an earlier value"
     case .overwritten: "written without having seen what it replaced"
-    case .generationFell: "a credential's generation fell"
+    case .generationFell: "a credential was put in force that is not newer than the last one"
+    case .healthTravelled: "an account's health came from another node"
+    case .lostInSync: "a peer's edit does not hold here, though nobody who had seen it took it back"
     case .inTurns: "two writers set it in turns"
     case .fileAgainstOthers: "the file and another door disagree"
     }
@@ -232,11 +268,16 @@ extension DriftReport {
 
 extension DriftReport.Finding {
   fileprivate var text: String {
-    var out = "\(Shown.text(stream)) \(field): \(before.shown) → \(after.shown)"
+    var out = Shown.text(stream) + (field.isEmpty ? "" : " \(field)")
+    out += ": \(before.shown) → \(after.shown)"
     out += "   \(rules.map(\.rawValue).joined(separator: ", "))\n"
     out += "  edit      \(edit.text), revision \(revision), "
     out += base.map { "made on revision \($0)\n" } ?? "made on no stated revision\n"
-    out += "  replaced  \(replaced.text), revision \(replacedRevision)\n"
+    if let replaced, let replacedRevision {
+      out += "  replaced  \(replaced.text), revision \(replacedRevision)\n"
+    } else {
+      out += "  replaced  an edit that is in the peer's log\n"
+    }
     if let original { out += "  as set by \(original.text)\n" }
     return out
   }
@@ -247,7 +288,8 @@ extension DriftReport.Finding {
       .init("rules", .array(rules.map { .text($0.rawValue) })), .init("before", before.json),
       .init("after", after.json), .init("revision", .count(revision)),
       .init("base", base.map { .count($0) } ?? .null), .init("edit", edit.json),
-      .init("replaced", replaced.json), .init("replacedRevision", .count(replacedRevision)),
+      .init("replaced", replaced?.json ?? .null),
+      .init("replacedRevision", replacedRevision.map { .count($0) } ?? .null),
       .init("original", original?.json ?? .null),
     ])
   }
