@@ -86,6 +86,17 @@ extension ControlState {
     #expect(state.accounts.count == 2)
   }
 
+  @Test func `what the rules did not allow is looked at again when it is told otherwise`() throws {
+    var state = base()
+    var theirs = state.mirrored
+    theirs.streams["alias/lost"] = ["model": .text("nobody/m")]
+    #expect(state.taking(theirs).event?.decisions.map(\.rule) == [.refused])
+    #expect(!state.sync.knows("alias/lost"))
+    theirs.streams["alias/lost"] = ["model": .text("p1/m1")]
+    #expect(state.taking(theirs).event?.decisions.map(\.rule) == [.new])
+    #expect(state.aliases["lost"]?.target == "p1/m1")
+  }
+
   @Test func `what is not told was not removed, and an answer that forgot is not taken`() {
     var state = base()
     _ = state.taking(state.mirrored)

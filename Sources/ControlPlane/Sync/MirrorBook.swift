@@ -60,7 +60,7 @@ struct MirrorBook: Sendable {
 
   /// What the other side is to hold; nil: it holds that.
   ///
-  /// Accounts that nobody knows here are told back as they are; client keys are not told of.
+  /// What nobody knows here is told back as it is; client keys are not told of.
   func push(
     _ state: ControlState, secrets: [AccountID: (token: Secret, kind: Credential.Kind)],
     now: UnixNanoseconds
@@ -94,13 +94,24 @@ struct MirrorBook: Sendable {
     }
     let aliases = state.aliases.values.sorted { $0.name < $1.name }
     let combos = state.combos.values.sorted { $0.name < $1.name }
-    let others = Set(wanted.keys).union(records.streams.keys).filter { !$0.hasPrefix("account/") }
+    // What could never be here is left to whoever has it.
+    let foreignAliases = self.aliases.filter {
+      state.aliases[$0.name] == nil && !state.sync.knows(aliasStream($0.name))
+    }
+    let foreignCombos = self.combos.filter { combo in
+      guard let name = combo["name"]?.string else { return true }
+      return state.combos[name] == nil && !state.sync.knows(comboStream(name))
+    }
+    let others = Set(wanted.keys).union(records.streams.keys).filter { stream in
+      !stream.hasPrefix("account/") && (wanted[stream] != nil || state.sync.knows(stream))
+    }
     changed += others.filter { wanted[$0] != records.streams[$0] }.sorted()
     guard !changed.isEmpty else { return nil }
     return Push(
       body: [
         "providers": .array(providers),
-        "modelAliases": .object(aliases.map { .init($0.name, JSONValue($0.target)) }),
+        "modelAliases": .object(
+          aliases.map { .init($0.name, JSONValue($0.target)) } + foreignAliases),
         "combos": .array(
           combos.map { combo in
             let held = self.combos.first { $0["name"]?.string == combo.name }
@@ -111,7 +122,7 @@ struct MirrorBook: Sendable {
                 .init("name", JSONValue(combo.name)),
                 .init("models", .array(combo.models.map { JSONValue($0) })),
               ])
-          }),
+          } + foreignCombos),
       ], changed: changed)
   }
 

@@ -236,7 +236,7 @@ private struct Mirror {
   private mutating func takeMissing(
     _ subject: Subject, _ theirs: [String: Image.Value], _ base: [String: Image.Value]?
   ) {
-    let wasHere = base != nil || outcome.sync.streams[subject.stream] != nil
+    let wasHere = outcome.sync.knows(subject.stream)
     var decision = SyncEvent.MirrorDecision(
       stream: subject.stream, field: "", ours: .flag(false), theirs: .flag(true),
       base: base == nil ? .none : .flag(true), winner: wasHere ? .ours : .theirs,

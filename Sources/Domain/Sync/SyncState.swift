@@ -55,6 +55,9 @@ public struct SyncState: Sendable, Hashable {
     streams[stream] = versions
   }
 
+  /// Whether a resource was ever here, also if it was removed since.
+  public func knows(_ stream: String) -> Bool { streams[stream] != nil }
+
   /// Whether a decision is still what counts: nobody edited the field since.
   public func holds(_ decision: SyncEvent.Decision) -> Bool {
     guard let versions = streams[decision.stream] else { return false }
