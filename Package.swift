@@ -156,6 +156,14 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       path: "Tests/Torture", swiftSettings: strict),
+    // Plays the case book under the older gateways' merge rule and ours: no binary that is given out has the former.
+    .executableTarget(
+      name: "casebook",
+      dependencies: [
+        "Domain", "EventStore", "Surface",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/CaseBook", swiftSettings: strict),
     .testTarget(
       name: "EventStoreTests",
       dependencies: [

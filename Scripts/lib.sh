@@ -38,7 +38,7 @@ RELEASE=$ROOT/.build/release
 
 build_release() {
   local product
-  for product in signalbox replay simulator torture; do
+  for product in signalbox replay simulator torture casebook; do
     # Said outright: where the function is called in a condition, the shell's own `-e` does not hold.
     swift build "${RELEASE_FLAGS[@]}" --product "$product" || return
   done

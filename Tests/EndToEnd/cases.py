@@ -2,7 +2,8 @@
 
 `Fixtures/incidents/cases.json` has a row for each case: its source; the steps under the old rule and the damage that they
 do, which is what `old_rule` gives when it goes through them (the sync and refresh cases also at a worker and an OAuth server
-that are processes, see `old_rule_live`); the act that does the same to a real gateway, with its outcome
+that are processes, see `old_rule_live`); what `replay` finds in logs of the same steps under that rule and under ours (`logs`, see
+`rule_logs`); the act that does the same to a real gateway, with its outcome
 and the verbs that name the cause, which are what the act gives; or what is expected once it can be acted out; or why it
 cannot be.
 """
@@ -11,6 +12,7 @@ import json
 
 import old_rule
 import old_rule_live
+import rule_logs
 from support import ROOT
 
 FILE = ROOT / "Fixtures" / "incidents" / "cases.json"
@@ -60,6 +62,8 @@ def act_faults(case, outcome, verbs):
 def told(case, outcome=None, verbs=None, simulator=None):
     """The lines of a case: of the old rule from a run of its steps, of here from a run of the act."""
     lines = [f"{case['id']:4} old rule  {'; '.join(damage(case, simulator))}"]
+    if rule_logs.is_played(case):
+        lines += rule_logs.told(case)
     if "unmet" in case:
         lines.append(f"     not met   {case['unmet']}")
     elif case["act"] is None:

@@ -4,8 +4,9 @@ import socket
 import threading
 
 from incident_acts_credentials import (
-    CLIENT, REFRESHED, SERVER, history, nobody_is_signed_out, outcomes, signed_in)
+    CLIENT, REFRESHED, SERVER, held, history, nobody_is_signed_out, outcomes, signed_in)
 from incident_stage import PROMPT, SERVICE_KEY, blame, incident, require
+from shifted_clock import ShiftedClock
 from support import Gateway, eventually, message
 
 CLOUD = "/api/sync/cloud"
@@ -77,11 +78,12 @@ class Page(threading.Thread):
 class Other:
     """A second gateway that began with nothing, under the same master key."""
 
-    def __init__(self, stage, name="second"):
+    def __init__(self, stage, name="second", own_clock=False):
         self.stage = stage
         place = stage.directory / name
         place.mkdir()
-        self.clock = stage.clock
+        #: Its own is set apart from the first one's, with which it begins.
+        self.clock = ShiftedClock(place, stage.clock.now()) if own_clock else stage.clock
         master = (stage.box.data / "keys" / "master.key").read_text().strip()
         self.box = Gateway(
             place, None, environment={**self.clock.environment, "SIGNALBOX_MASTER_KEY": master})
@@ -193,6 +195,44 @@ def switched_off_while_refreshed(stage):
     stage.outcome = (
         f"The edit, whose sync failed, and the newer token are of different kinds: after the next sync the account is "
         f"off on both, each holds generation {REFRESHED}, and no request goes to it.")
+
+
+@incident("S7", "With two clocks that differ the older edit wins, and tokens go back.", window("sync.reconciled"),
+          in_gate=False)
+def clocks_that_differ(stage):
+    signed_in(stage, "a1")
+    other = Other(stage, own_clock=True)
+    other.pair()
+    name = other.node
+    # Twenty minutes behind: the newer generation is newer all the same.
+    other.clock.forward(-1200)
+    stage.upstream.control("POST", "oauth/expire", {"server": SERVER, "subject": "a1"})
+    stage.ask(200, 1)
+    cloud(stage, "sync")
+    there = other.connection()["credential"]["generation"]
+    require(there == REFRESHED == held(stage)["generation"], other.connection())
+    # Ten minutes ahead: what it writes is not looked at yet.
+    other.clock.forward(1800)
+    cloud(stage, "sync")
+    head = stage.head
+    other.api("PUT", A1, {"priority": 9})
+    cloud(stage, "sync")
+    stage.culprit_since(head, f"sync/{name}", "sync.reconciled")
+    waiting = peer(stage, name)["waiting"]
+    require(waiting > 0 and stage.api("GET", A1)["connection"]["priority"] == 1, peer(stage, name))
+    stage.clock.forward(601)
+    cloud(stage, "sync")
+    require(
+        stage.api("GET", A1)["connection"]["priority"] == 9 and peer(stage, name)["waiting"] == 0, peer(stage, name))
+    # An edit of now, whose author has seen that one, does not lose against it.
+    stage.api("PUT", A1, {"priority": 4})
+    cloud(stage, "sync")
+    require(other.connection()["priority"] == 4, other.connection())
+    require(outcomes(stage) == ["refreshed"], outcomes(stage))
+    nobody_is_signed_out(stage)
+    stage.outcome = (
+        f"Generations are counted, not dated: {there} is newer at a clock 20 minutes behind too. An edit of a clock 10 minutes "
+        "ahead waits, is shown as waiting and holds when that time has come; one made on top of it holds after it.")
 
 
 @incident("S10", "The key that was paused goes on working on the other machine.",

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Acts incidents out at real gateways and asks their bundles for the culprit; ends with 1 if an answer does not name it.
 
-Beside each stands what the older gateways' rule makes of the cases that it is about, gone through at a worker and an OAuth server.
+Beside each stands what the older gateways' rule makes of the cases that it is about, gone through at a worker and an OAuth server, and
+what `replay drift` points at in logs that are written under that rule, and finds refused in those under ours.
 
 usage: incidents.py [--keep] [NAME...]     --keep: replace what Fixtures/incidents has of them
 """
@@ -18,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 import cases
+import rule_logs
 from bundle_reader import Bundle
 from incident_acts import INCIDENTS, SECRETS, Stage
 from incident_stage import require
@@ -197,6 +199,9 @@ def tell(options, old):
         for fault in cases.faults(case, old):
             bad += 1
             print(f"  FAULT {fault}")
+    for fault in rule_logs.all_faults(cases.cases()):
+        bad += 1
+        print(f"  FAULT {fault}")
     print(f"\n{cases.LEGEND}")
     return bad
 

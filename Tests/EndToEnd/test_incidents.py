@@ -5,6 +5,7 @@ import os
 import unittest
 
 import cases
+import rule_logs
 from incident_acts import INCIDENTS
 from incidents import FILE, KEPT, act_all, answers, faults, named
 
@@ -78,9 +79,20 @@ class CaseBookTests(unittest.TestCase):
             with self.subTest(case["id"]):
                 self.assertEqual(cases.faults(case), [])
 
+    def test_in_logs_of_the_old_rule_drift_points_at_the_damage_and_in_ours_at_none(self):
+        book = cases.cases()
+        self.assertEqual(rule_logs.all_faults(book), [])
+        for case in book:
+            if case["id"][0] in "ST":
+                with self.subTest(case["id"]):
+                    self.assertNotEqual(rule_logs.is_played(case), case["id"] in rule_logs.NOTHING_WRITTEN_OVER)
+
     def test_a_row_that_promises_something_else_is_a_fault(self):
         case = cases.of_act("damaged-log")[0]
         self.assertEqual(cases.act_faults(case, case["here"], case["verbs"]), [])
         self.assertEqual(len(cases.act_faults(case, "all was lost", [])), 2)
         case["old"]["steps"].pop()
         self.assertTrue(cases.faults(case))
+        played = next(case for case in cases.cases() if rule_logs.is_played(case))
+        played["logs"]["old"].pop()
+        self.assertTrue(rule_logs.faults(played))

@@ -203,7 +203,8 @@ extension Contract {
                 .field("rules", .array(of: .string)), .field("before", .any),
                 .field("after", .any), .field("revision", .count),
                 .field("base", Schema.count.orNull), .field("edit", .streamChange),
-                .field("replaced", .streamChange), .field("replacedRevision", .count),
+                .field("replaced", Schema.streamChange.orNull),
+                .field("replacedRevision", Schema.count.orNull),
                 .field("original", Schema.streamChange.orNull),
               ]))),
         ])
