@@ -16,8 +16,8 @@ extension ControlState {
   /// Takes in records as the control plane does, and gives the outcome.
   fileprivate mutating func taking(_ records: MirrorRecords) -> MirrorOutcome {
     let outcome = mirror(records, peer: peer, exchange: 7)
-    for command in outcome.commands { try? perform(command) }
-    if let event = outcome.event { try? perform(.sync(.note(.mirrored(event)))) }
+    for command in outcome.commands { try? edit(command) }
+    if let event = outcome.event { try? edit(.sync(.note(.mirrored(event)))) }
     return outcome
   }
 
@@ -97,18 +97,71 @@ extension ControlState {
     #expect(state.aliases["lost"]?.target == "p1/m1")
   }
 
-  @Test func `what is not told was not removed, and an answer that forgot is not taken`() {
+  @Test func `what is not told was not removed, and what else is told is looked at all the same`()
+    throws
+  {
     var state = base()
     _ = state.taking(state.mirrored)
     let before = state
     var theirs = state.mirrored
     theirs.streams["alias/fast"] = nil
     theirs.streams["account/a1"]?["priority"] = .number(9)
+    theirs.streams["account/a2"]?["name"] = .text("theirs")
+    try state.edit(.account(.change(.init(id: AccountID("a2"), name: "ours"))))
     let outcome = state.taking(theirs)
-    #expect(outcome.isShrunken && outcome.commands.isEmpty)
-    #expect(state.accounts == before.accounts && state.aliases == before.aliases)
+    #expect(outcome.isShrunken)
+    #expect(outcome.event?.decisions.map(\.rule) == [.successor, .concurrent])
+    #expect(state.accounts[AccountID("a1")]?.priority == 9)
+    #expect(state.accounts[AccountID("a2")]?.name == "ours")
+    #expect(state.aliases == before.aliases)
     let emptied = state.taking(.init(streams: [:]))
-    #expect(emptied.isShrunken && emptied.commands.isEmpty && state.accounts == before.accounts)
+    #expect(emptied.isShrunken && emptied.commands.isEmpty && state.aliases == before.aliases)
+  }
+
+  @Test func `what never could be here is left to them until it can be`() throws {
+    var state = base()
+    var theirs = state.mirrored
+    theirs.streams["alias/odd"] = ["model": .record([.init("form", .text("object"))])]
+    theirs.streams["alias/theirs"] = ["model": .text("p2/m9")]
+    theirs.streams["combo/mixed"] = ["models": .list([.text("p1/m1"), .number(1)])]
+    theirs.streams["combo/theirs"] = ["models": .list([.text("p2/m9")])]
+    let first = state.taking(theirs)
+    #expect(first.commands.isEmpty && first.event?.decisions.allSatisfy(\.isConflict) == true)
+    #expect(first.event?.decisions.map(\.rule) == [.refused, .refused, .refused, .refused])
+    for stream in ["alias/odd", "alias/theirs", "combo/mixed", "combo/theirs"] {
+      #expect(!state.sync.knows(stream), "\(stream) is not ours to take away")
+    }
+    #expect(state.taking(theirs).event == nil)
+    theirs.streams["alias/theirs"] = ["model": .text("p3/m9")]
+    #expect(state.taking(theirs).event?.decisions.map(\.rule) == [.refused])
+    let added = recorded(
+      [.added(provider("p3", models: models("m9")))], from: state.position + 1)
+    state = folded(added, from: state)
+    let later = state.taking(theirs)
+    #expect(later.event?.decisions.map(\.rule) == [.new] && later.event?.told.isEmpty == true)
+    #expect(state.aliases["theirs"]?.target == "p3/m9")
+    #expect(state.sync.knows("alias/theirs"))
+    #expect(state.taking(theirs).event == nil)
+  }
+
+  @Test func `what takes more than one event may is told in several, and comes to the same`() {
+    var state = base()
+    var theirs = state.mirrored
+    for number in 0..<40 {
+      theirs.streams["alias/x\(number)"] = ["model": .text(number % 2 == 0 ? "p1/m1" : "no/m1")]
+    }
+    var whole = state
+    let event = whole.taking(theirs).event
+    let parts = event?.parts(bytes: 200) ?? []
+    #expect(parts.count > 4 && parts.allSatisfy { !$0.told.isEmpty || !$0.decisions.isEmpty })
+    #expect(parts.flatMap(\.decisions) == event?.decisions && parts.flatMap(\.told) == event?.told)
+    #expect(event?.parts(bytes: 1 << 20) == event.map { [$0] })
+    for command in state.mirror(theirs, peer: peer, exchange: 7).commands {
+      try? state.perform(command)
+    }
+    for part in parts { try? state.perform(.sync(.note(.mirrored(part)))) }
+    #expect(state.sync.peers[peer]?.told == whole.sync.peers[peer]?.told)
+    #expect(state.aliases.keys == whole.aliases.keys)
   }
 
   @Test func `what was removed here does not come back`() throws {

@@ -114,6 +114,72 @@ class OldPeerTests(Spine):
         self.assertIn(self.account, self.there()["providers"])
         self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
 
+    def writes(self, **data):
+        """The worker's blob becomes another one; an isolate of its own writes it."""
+        blob = {**self.there(), **data}
+        blob["providers"] = list(blob["providers"].values())
+        answer = exchange(
+            self.upstream.port, "POST", "/sync/m1", self.encoded(blob), {"authorization": f"Bearer {KEY}"})
+        self.assertEqual(answer.status, 200)
+
+    def decisions(self):
+        return [one for event in self.events("sync.mirrored.v1") for one in event["fields"]["decisions"]]
+
+    def drift(self):
+        return [row for peer in self.box.admin("GET", "/api/sync/cloud").json()["peers"] for row in peer["drift"]]
+
+    def test_what_only_the_worker_can_use_is_left_to_it_and_on_record(self):
+        aliases = {"opus": "kiro/claude-opus", "odd": {"target": "sk-in-an-odd-place"}, "many": 7, "big": "m" * 2_000_000}
+        combos = [
+            {"id": "c1", "name": "best", "models": ["kiro/claude-opus"], "strategy": "rr"}, {"id": "c2", "name": "bare"},
+            {"id": "c3"}]
+        self.writes(modelAliases=aliases, combos=combos, apiKeys=[{"id": "k", "key": "sk-of-a-client"}])
+        self.sync()
+        self.assertEqual(self.box.admin(
+            "PUT", "/api/models/alias", {"alias": "quick", "model": "mock/gpt-4o-mini"}).status, 200)
+        self.sync()
+        there = self.there()
+        ours = {"fast": "mock/gpt-4o-mini", "quick": "mock/gpt-4o-mini"}
+        self.assertTrue(there["modelAliases"] == {**aliases, **ours}, list(there["modelAliases"]))
+        self.assertEqual(there["combos"], combos)
+        self.assertEqual(there["apiKeys"], [{"id": "k", "key": "sk-of-a-client"}])
+        refused = {one["stream"] for one in self.decisions() if one["rule"] == "refused"}
+        wanted = {"alias/opus", "alias/odd", "alias/many", "alias/big", "combo/best", "combo/bare"}
+        self.assertEqual(refused, wanted)
+        self.assertEqual({row["stream"] for row in self.drift() if row["rule"] == "refused"}, wanted)
+        self.assertNotIn("sk-in-an-odd-place", json.dumps(self.decisions()))
+        self.assertNotIn("mmmm", json.dumps(self.decisions()))
+        self.assertEqual(self.sync()["decisions"], 0, "told once")
+        # What can be here from now on is taken then.
+        added = self.box.admin("POST", "/api/provider-nodes", {
+            "id": "kiro", "baseUrl": f"http://127.0.0.1:{self.upstream.port}/v1", "models": [{"name": "claude-opus"}]})
+        self.assertEqual(added.status, 201, added.body)
+        self.sync()
+        self.assertEqual(self.box.admin("GET", "/api/models/alias").json()["aliases"]["opus"], "kiro/claude-opus")
+        self.assertEqual({row["stream"] for row in self.drift()}, wanted - {"alias/opus", "combo/best"})
+
+    def test_an_edit_beside_a_record_that_was_forgotten_is_taken(self):
+        self.assertEqual(self.box.admin(
+            "PUT", "/api/models/alias", {"alias": "quick", "model": "mock/gpt-4o-mini"}).status, 200)
+        self.sync()
+        there = self.there()
+        there["providers"][self.account]["priority"] = 7
+        # The simulator's worker puts lists together; it forgets only what was removed there by itself.
+        exchange(self.upstream.port, "DELETE", "/sync/m1", None, {"authorization": f"Bearer {KEY}"})
+        blob = {**there, "providers": list(there["providers"].values()), "modelAliases": {}}
+        exchange(self.upstream.port, "POST", "/sync/m1", self.encoded(blob), {"authorization": f"Bearer {KEY}"})
+        self.sync()
+        self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
+        self.assertEqual((self.mine()["priority"], self.told()["priority"]), (7, 7))
+        self.assertIn("quick", self.there()["modelAliases"], "told again")
+        self.assertIn(
+            ("priority", "successor", "theirs"),
+            [(one["field"], one["rule"], one["winner"]) for one in self.decisions()])
+
+    def test_more_than_can_be_taken_in_is_said_to_be_too_large(self):
+        self.writes(modelAliases={f"x{number}": "mock/gpt-4o" for number in range(6000)})
+        self.assertIn("sync_too_large", self.act("sync").body.decode())
+
     def test_what_was_removed_here_does_not_come_back(self):
         alias = {"alias": "quick", "model": "mock/gpt-4o-mini"}
         self.assertEqual(self.box.admin("PUT", "/api/models/alias", alias).status, 200)

@@ -12,7 +12,15 @@ struct MirrorBook: Sendable {
   private var aliases: [JSONValue.Member] = []
   private var combos: [JSONValue] = []
 
-  /// Reads `{data: {providers, modelAliases, combos}}`; what is of another type is not told.
+  /// Longer names are none here: what has one is left to the other side, and nothing of it is in the log.
+  private static let mostNameBytes = 512
+  /// Larger values are none here.
+  private static let mostValueBytes = 4_096
+
+  /// Reads `{data: {providers, modelAliases, combos}}`.
+  ///
+  /// A value that could never be here stands in the records by its form alone, as `{form, bytes}`: that is on record,
+  /// and whatever it holds is not.
   init(_ answer: JSONValue) throws(SyncFault) {
     guard let data = answer["data"], data.members != nil else {
       throw SyncFault("sync_malformed", peer: MirrorPartner.peer)
@@ -21,33 +29,67 @@ struct MirrorBook: Sendable {
       guard let id = provider["id"]?.string, (1...64).contains(id.utf8.count) else { continue }
       accounts[id] = provider
       var fields: [String: Image.Value] = [:]
-      if let name = provider["name"]?.string { fields["name"] = .text(name) }
-      if let isActive = provider["isActive"]?.bool { fields["isActive"] = .flag(isActive) }
-      if let priority = provider["priority"]?.uint { fields["priority"] = .number(priority) }
+      // Records of the older systems have null where nothing is set.
+      if let name = provider["name"], name != .null { fields["name"] = Self.text(name) }
+      if let isActive = provider["isActive"], isActive != .null {
+        fields["isActive"] = isActive.bool.map { .flag($0) } ?? Self.form(isActive)
+      }
+      if let priority = provider["priority"], priority != .null {
+        fields["priority"] = priority.uint.map { .number($0) } ?? Self.form(priority)
+      }
       records.streams[AccountID(id).stream] = fields
       if let token = provider["accessToken"]?.string ?? provider["apiKey"]?.string, !token.isEmpty {
         tokens[AccountID(id)] = Secret(token)
       }
     }
     aliases = data["modelAliases"]?.members ?? []
-    for alias in aliases {
-      guard let target = Self.target(alias.value) else { continue }
-      records.streams[aliasStream(alias.name)] = ["model": .text(target)]
+    for alias in aliases where alias.name.utf8.count <= Self.mostNameBytes {
+      records.streams[aliasStream(alias.name)] = ["model": Self.target(alias.value)]
     }
     combos = data["combos"]?.array ?? []
     for combo in combos {
-      guard let name = combo["name"]?.string, let models = combo["models"]?.array else { continue }
-      records.streams[comboStream(name)] = ["models": Image.Value(models.compactMap(\.string))]
+      guard let name = combo["name"]?.string, name.utf8.count <= Self.mostNameBytes else {
+        continue
+      }
+      records.streams[comboStream(name)] = ["models": Self.models(combo)]
     }
   }
 
   /// `provider/model`, or an object of both.
-  private static func target(_ value: JSONValue) -> String? {
-    if let text = value.string { return text }
+  private static func target(_ value: JSONValue) -> Image.Value {
     guard let provider = value["provider"]?.string, let model = value["model"]?.string else {
-      return nil
+      return text(value)
     }
-    return "\(provider)/\(model)"
+    return text(.string("\(provider)/\(model)"))
+  }
+
+  private static func models(_ combo: JSONValue) -> Image.Value {
+    guard let models = combo["models"]?.array, models.allSatisfy({ $0.string != nil }) else {
+      return form(combo)
+    }
+    let names = models.compactMap(\.string)
+    let bytes = names.reduce(0) { $0 + $1.utf8.count }
+    return bytes <= mostValueBytes ? Image.Value(names) : form(combo)
+  }
+
+  private static func text(_ value: JSONValue) -> Image.Value {
+    guard let text = value.string, text.utf8.count <= mostValueBytes else { return form(value) }
+    return .text(text)
+  }
+
+  private static func form(_ value: JSONValue) -> Image.Value {
+    let form =
+      switch value {
+      case .object: "object"
+      case .array: "list"
+      case .string: "text"
+      case .number: "number"
+      case .bool: "flag"
+      case .null: "null"
+      }
+    return .record([
+      .init("form", .text(form)), .init("bytes", .number(UInt64(value.bytes.count))),
+    ])
   }
 
   // MARK: What goes

@@ -15,6 +15,8 @@ struct MirrorPartner: SyncPartner {
   /// What the other side is called in the log: it has no name of its own.
   static let peer = "9router"
   private static let answerBytes = 16 << 20
+  /// One event of the log takes no more than 1 MB.
+  private static let eventBytes = 512 << 10
   /// Generations of a credential that are looked at to know an older one by.
   private static let generations = 64
 
@@ -65,7 +67,9 @@ struct MirrorPartner: SyncPartner {
   private func take(
     _ book: MirrorBook, _ exchange: UInt128, _ outcome: inout SyncOutcome
   ) async throws(SyncFault) -> Set<AccountID> {
-    guard book.records.streams.count <= MirrorRecords.most else {
+    guard book.records.streams.count <= MirrorRecords.most,
+      book.records.weight <= MirrorRecords.mostBytes
+    else {
       throw SyncFault("sync_too_large", peer: Self.peer)
     }
     do {
@@ -80,7 +84,7 @@ struct MirrorPartner: SyncPartner {
       let done = try await control.execute(provenance: provenance) { state in
         let mirror = state.mirror(records, peer: peer, exchange: exchange)
         guard let event = mirror.event else { return [] }
-        var notes: [SyncEvent] = [.mirrored(event)]
+        var notes = event.parts(bytes: Self.eventBytes).map { SyncEvent.mirrored($0) }
         if mirror.isShrunken {
           notes.append(.failed(.init(peer: peer, action: "sync", code: "sync_shrunken")))
         }

@@ -139,6 +139,7 @@ extension TokenAnswer {
       throw SyncFault("sync_forbidden_address")
     case .notSent: throw SyncFault("sync_unreachable")
     case .noAnswer("timeout"): throw SyncFault("sync_timeout")
+    case .noAnswer("answer_too_large"): throw SyncFault("sync_too_large")
     case .noAnswer: throw SyncFault("sync_connection_lost")
     case .answered(let status, _, let body): return (status, body)
     }

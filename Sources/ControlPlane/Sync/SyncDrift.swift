@@ -81,7 +81,20 @@ struct SyncDrift {
         since: conflictSince[$0.account], isConflict: true)
     }
     return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
-      + credentials
+      + credentials + left(to: peer, state)
+  }
+
+  /// What a system of the older protocol holds and what could never be here.
+  private static func left(to peer: SyncPeer, _ state: ControlState) -> [SyncDrift] {
+    peer.told.sorted { $0.key < $1.key }
+      .filter { !state.sync.knows($0.key) && state.image(ofStream: $0.key) == nil }
+      .flatMap { stream, fields in
+        fields.sorted { $0.key < $1.key }.map { field, theirs in
+          SyncDrift(
+            stream: stream, field: field, ours: .null, theirs: JSONValue(theirs), rule: "refused",
+            why: "it cannot be here as things stand, and is left to the other side")
+        }
+      }
   }
 
   private static func rows(

@@ -8,6 +8,8 @@ public struct MirrorRecords: Sendable, Hashable {
 
   /// Records taken in at once; more are refused.
   public static let most = 5_000
+  /// What all that is told may take, in bytes; more is refused.
+  public static let mostBytes = 1 << 20
 
   /// Which token is told of an account, by its fingerprint.
   ///
@@ -16,6 +18,13 @@ public struct MirrorRecords: Sendable, Hashable {
 
   /// Of these streams.
   public init(streams: [String: [String: Image.Value]]) { self.streams = streams }
+
+  /// About what all of it takes in the log, in bytes.
+  public var weight: Int {
+    streams.reduce(0) { sum, one in
+      one.value.reduce(sum + one.key.utf8.count) { $0 + $1.key.utf8.count + $1.value.weight }
+    }
+  }
 
   /// The fields that both have words for; health and credentials are none of them.
   static func fields(_ subject: Subject) -> [String]? {
@@ -52,6 +61,25 @@ extension SyncEvent {
       self.told = told
     }
 
+    /// The same as events of which each takes about `bytes` at most; at least one.
+    public func parts(bytes: Int) -> [Mirrored] {
+      var parts: [Mirrored] = []
+      var (part, weight) = (Mirrored(peer: peer, exchange: exchange, decisions: [], told: []), 0)
+      func add(_ more: Int, _ put: (inout Mirrored) -> Void) {
+        if weight > 0, weight + more > bytes {
+          parts.append(part)
+          part.decisions = []
+          part.told = []
+          weight = 0
+        }
+        put(&part)
+        weight += more
+      }
+      for decision in decisions { add(decision.weight) { $0.decisions.append(decision) } }
+      for one in told { add(one.weight) { $0.told.append(one) } }
+      return parts + [part]
+    }
+
     /// One record as it was told.
     public struct Told: Sendable, Hashable {
       /// Whose it is.
@@ -63,6 +91,10 @@ extension SyncEvent {
       public init(stream: String, fields: [Image.Member]?) {
         self.stream = stream
         self.fields = fields
+      }
+
+      fileprivate var weight: Int {
+        (fields ?? []).reduce(stream.utf8.count) { $0 + $1.name.utf8.count + $1.value.weight }
       }
     }
   }
@@ -98,6 +130,10 @@ extension SyncEvent {
       self.rule = rule
     }
 
+    fileprivate var weight: Int {
+      stream.utf8.count + field.utf8.count + ours.weight + theirs.weight + base.weight
+    }
+
     /// Somebody's value does not hold although nobody took it back.
     public var isConflict: Bool {
       switch rule {
@@ -117,7 +153,7 @@ extension SyncEvent {
     case concurrent = 3
     /// It was removed here.
     case removed = 4
-    /// The rules do not allow it here.
+    /// The rules do not allow it here; what never was here is left to the other side.
     case refused = 5
 
     /// As shown.
@@ -139,7 +175,7 @@ public struct MirrorOutcome: Sendable, Hashable {
   public var commands: [Command]
   /// nil: nothing is new.
   public var event: SyncEvent.Mirrored?
-  /// It told of more before: nothing of this is taken but that it was told.
+  /// It forgot something that is here: that was not removed, and is to be told again.
   public var isShrunken: Bool
 }
 
@@ -176,19 +212,24 @@ extension ControlState {
       else { continue }
       let fields = told.filter { names.contains($0.key) }
       let base = before[stream]
-      guard fields != base, !fields.isEmpty else { continue }
+      guard !fields.isEmpty else { continue }
+      guard fields != base else {
+        mirror.takeLeft(subject, fields)
+        continue
+      }
       // An account that nobody knows here has no provider and no credential here: it is the other system's own.
       if case .account(let id) = subject, accounts[id] == nil, removedAccounts[id] == nil {
         continue
       }
       mirror.told.append(
         .init(stream: stream, fields: fields.sorted { $0.key < $1.key }.map { .init($0, $1) }))
-      if !isShrunken { mirror.take(subject, fields, base) }
+      mirror.take(subject, fields, base)
     }
     for stream in before.keys.sorted() where records.streams[stream] == nil {
       mirror.told.append(.init(stream: stream, fields: nil))
     }
-    guard !mirror.told.isEmpty || sync.peers[peer]?.failure != nil && !isShrunken else {
+    let isNews = !mirror.told.isEmpty || !mirror.decisions.isEmpty
+    guard isNews || sync.peers[peer]?.failure != nil && !isShrunken else {
       return MirrorOutcome(commands: [], event: nil, isShrunken: isShrunken)
     }
     return MirrorOutcome(
@@ -242,11 +283,7 @@ private struct Mirror {
       base: base == nil ? .none : .flag(true), winner: wasHere ? .ours : .theirs,
       rule: wasHere ? .removed : .new)
     if !wasHere {
-      var image = Image(subject)
-      for (field, value) in theirs.sorted(by: { $0.key < $1.key }) {
-        image = image.setting(field, value)
-      }
-      if !perform(subject, image, nil) {
+      if !add(subject, theirs) {
         decision.winner = .ours
         decision.rule = .refused
       }
@@ -254,85 +291,73 @@ private struct Mirror {
     decisions.append(decision)
   }
 
+  /// What could not be here when it was told may be possible now.
+  mutating func takeLeft(_ subject: Subject, _ theirs: [String: Image.Value]) {
+    guard outcome.image(of: subject) == nil, !outcome.sync.knows(subject.stream),
+      add(subject, theirs)
+    else { return }
+    decisions.append(
+      .init(
+        stream: subject.stream, field: "", ours: .flag(false), theirs: .flag(true),
+        base: .flag(true), winner: .theirs, rule: .new))
+  }
+
+  /// False: the rules do not allow it, and nothing was done.
+  private mutating func add(_ subject: Subject, _ fields: [String: Image.Value]) -> Bool {
+    var image = Image(subject)
+    for (field, value) in fields.sorted(by: { $0.key < $1.key }) {
+      image = image.setting(field, value)
+    }
+    return perform(subject, image, nil)
+  }
+
   /// False: the rules do not allow it, and nothing was done.
   private mutating func perform(_ subject: Subject, _ image: Image, _ field: String?) -> Bool {
-    let wanted: [Command]
+    guard let wanted = Self.command(subject, image, field) else { return false }
+    do throws(Refusal) {
+      try outcome.perform(wanted)
+    } catch {
+      return false
+    }
+    commands.append(wanted)
+    return true
+  }
+
+  /// nil: the value is none that the field can have.
+  private static func command(_ subject: Subject, _ image: Image, _ field: String?) -> Command? {
     switch subject {
     case .account(let id):
       switch field {
       case "isActive":
-        wanted =
-          image["isActive"].flag.map { [.account($0 ? .enable(id) : .disable(id))] } ?? []
-      case "name":
-        wanted = image["name"].text.map { [.account(.change(.init(id: id, name: $0)))] } ?? []
+        return image["isActive"].flag.map { .account($0 ? .enable(id) : .disable(id)) }
+      case "name": return image["name"].text.map { .account(.change(.init(id: id, name: $0))) }
       case "priority":
-        wanted =
-          image["priority"].number(as: UInt32.self).map {
-            [.account(.change(.init(id: id, priority: $0)))]
-          } ?? []
-      case _: wanted = []
+        return image["priority"].number(as: UInt32.self).map {
+          .account(.change(.init(id: id, priority: $0)))
+        }
+      case _: return nil
       }
-    case .alias(let name): wanted = AliasTarget.commands(name, image, allowUnresolved: false)
-    case .combo(let name): wanted = Combo.commands(name, image, allowUnresolved: false)
+    case .alias(let name):
+      guard image["model"].text != nil else { return nil }
+      return AliasTarget.commands(name, image, allowUnresolved: false).first
+    case .combo(let name):
+      guard image["models"].list?.allSatisfy({ $0.text != nil }) == true else { return nil }
+      return Combo.commands(name, image, allowUnresolved: false).first
     case .provider, .key, .policy, .organisation, .model, .settings, .pricing, .credential, .health:
-      wanted = []
+      return nil
     }
-    guard !wanted.isEmpty, let after = try? outcome.after(wanted) else { return false }
-    outcome = after
-    commands += wanted
-    return true
   }
 }
 
-// MARK: Encodings
-
-extension SyncEvent.MirrorDecision: Payload {
-  func write(to writer: inout RecordWriter) {
-    writer.text(stream)
-    writer.text(field)
-    ours.write(to: &writer)
-    theirs.write(to: &writer)
-    base.write(to: &writer)
-    writer.byte(winner.rawValue)
-    writer.byte(rule.rawValue)
-  }
-
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    stream = try reader.text()
-    field = try reader.text()
-    ours = try Image.Value(from: &reader)
-    theirs = try Image.Value(from: &reader)
-    base = try Image.Value(from: &reader)
-    winner = try reader.one(of: SyncEvent.Winner.self)
-    rule = try reader.one(of: SyncEvent.MirrorRule.self)
-  }
-}
-
-extension SyncEvent.Mirrored.Told: Payload {
-  func write(to writer: inout RecordWriter) {
-    writer.text(stream)
-    writer.flag(fields != nil)
-    fields?.write(to: &writer)
-  }
-
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    stream = try reader.text()
-    fields = try reader.flag() ? try [Image.Member](from: &reader) : nil
-  }
-}
-
-extension SyncEvent.Mirrored: Payload {
-  func write(to writer: inout RecordWriter) {
-    writer.text(peer)
-    writer.id(exchange)
-    decisions.write(to: &writer)
-    told.write(to: &writer)
-  }
-
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    peer = try reader.text()
-    exchange = try reader.id()
-    decisions = try [SyncEvent.MirrorDecision](from: &reader)
-    told = try [Told](from: &reader)
+extension Image.Value {
+  /// About what it takes in the log, in bytes.
+  fileprivate var weight: Int {
+    switch self {
+    case .none, .flag: 1
+    case .number, .time: 9
+    case .text(let text): text.utf8.count + 3
+    case .list(let values): values.reduce(3) { $0 + $1.weight }
+    case .record(let members): members.reduce(3) { $0 + $1.name.utf8.count + $1.value.weight }
+    }
   }
 }
