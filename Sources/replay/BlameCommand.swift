@@ -45,7 +45,7 @@ struct HistoryCommand: ParsableCommand {
 
   @OptionGroup var options: LogOptions
 
-  @Option(help: "How many events, from 1 to 1000.") var limit = 50
+  @Option(parsing: .unconditional, help: "How many events, from 1 to 1000.") var limit = 50
 
   @Option(help: ArgumentHelp("Only revisions below this one.", valueName: "revision"))
   var before: UInt64?

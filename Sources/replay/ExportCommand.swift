@@ -64,7 +64,7 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     let (from, to) = try range.selectors()
-    let filter = try filters.filter()
+    let filter = try filters.filter(isNoted: true)
     let log = try options.open()
     let progress = LogOptions.progress(of: log)
     let now = LogOptions.now()

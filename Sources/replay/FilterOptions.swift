@@ -26,9 +26,16 @@ struct FilterOptions: ParsableArguments {
   @Option(help: "Only requests answered so: 429, 5xx.")
   var status: String?
 
-  func filter() throws -> WindowFilter {
-    WindowFilter(
+  /// - Parameter isNoted: Whether a kind that this build does not know is told of on standard error: nothing else would.
+  func filter(isNoted: Bool = false) throws -> WindowFilter {
+    let filter = WindowFilter(
       kind: kind, account: account, key: key, organisation: org, model: model, provider: provider,
       status: try status.map { try WindowFilter.StatusRange($0) })
+    if isNoted, !filter.isKnownKind {
+      Terminal.error(
+        "replay: --kind: this build knows no such kind of event; only events of another build can match\n"
+      )
+    }
+    return filter
   }
 }

@@ -50,7 +50,7 @@ struct LogOptions: ParsableArguments {
     } catch {
       let isDefault = log == nil && variable.isEmpty
       var fault = LogOptions.fault(error)
-      if isDefault { fault.message += " Name the directory with --log or SIGNALBOX_DATA." }
+      if isDefault { fault.message += ". Name the directory with --log or SIGNALBOX_DATA." }
       throw fault
     }
   }

@@ -26,7 +26,7 @@ struct TailCommand: ParsableCommand {
   var follow = false
 
   @Option(
-    name: [.customShort("n"), .long],
+    name: [.customShort("n"), .long], parsing: .unconditional,
     help: "How many of the matching events that are there already, up to 100000.")
   var lines = 20
 
@@ -42,7 +42,7 @@ struct TailCommand: ParsableCommand {
   }
 
   func run() throws {
-    let (selector, filter) = (try from.map { try Selector($0) }, try filters.filter())
+    let (selector, filter) = (try from.map { try Selector($0) }, try filters.filter(isNoted: true))
     let log = try options.open()
     var tail = try LogTail(
       log, filter: filter, lines: lines, from: selector, now: LogOptions.now(),

@@ -31,7 +31,7 @@ struct WindowCommand: ParsableCommand {
 
   @OptionGroup var filters: FilterOptions
 
-  @Option(help: "Events in the timeline; 0 shows all.")
+  @Option(parsing: .unconditional, help: "Events in the timeline; 0 shows all.")
   var limit = 1_000
 
   @Option(
@@ -45,7 +45,9 @@ struct WindowCommand: ParsableCommand {
       valueName: "time"))
   var baseline: String?
 
-  @Option(help: "Shows so many of the slowest requests and most frequent failures.")
+  @Option(
+    parsing: .unconditional,
+    help: "Shows so many of the slowest requests and most frequent failures.")
   var top: Int?
 
   func validate() throws {

@@ -153,7 +153,7 @@ class ReplayRouteTests(Story):
         self.box.login()
         near = pool.accounts[0] + "x"
         for name, value, word in (("account", near, pool.accounts[0]), ("key", "nobody", "key"),
-                                  ("org", "nobody", "default"), ("provider", "nobody", "provider")):
+                                  ("org", "nobody", "default"), ("provider", "nobody", "provider"), ("kind", "aliases", "alias,")):
             with self.subTest(name):
                 got = self.inquire("window", **{name: value})
                 self.assertEqual(got.status, 404, got.body)
@@ -178,7 +178,10 @@ class ReplayRouteTests(Story):
             ("what-if", {}, "set", "supposed"),
             ("what-if", {"set": "weather.sun=1"}, "set", "weather"),
             ("window", {"baseline_": "7d"}, "baseline_", "means nothing"),
+            ("window", {"from": "2026-11-20T14:00:00 01:00"}, "from", "%2B"),
             ("window", {"interval": "soon"}, "interval", "soon"),
+            ("window", {"interval": "+5m"}, "interval", "no length of time"),
+            ("report", {"firstByte": "+2s"}, "firstByte", "no length of time"),
             ("window", {"interval": "1ms"}, "interval", "too short"),
             ("window", {"baseline": "1000000h"}, "baseline", "1970"),
             ("window", {"top": "1001"}, "top", "1000"),
@@ -203,5 +206,7 @@ class ReplayRouteTests(Story):
                 got = self.box.admin("GET", f"/api/replay/{verb}")
                 self.assertEqual(got.status, 400, got.body)
                 self.assertEqual(got.json()["error"].get("field"), field)
-        for verb, query in (("explain", {"id": "none"}), ("blame", {"stream": "alias/none"})):
+        got = self.box.admin("GET", "/v1/metrics/providers?window=%2B5m")
+        self.assertEqual((got.status, got.json()["field"]), (400, "window"))
+        for verb, query in (("explain", {"id": "none"}), ("blame", {"stream": "alias/none"}), ("drift", {"stream": "alias/none"})):
             self.assertEqual(self.inquire(verb, **query).status, 404)

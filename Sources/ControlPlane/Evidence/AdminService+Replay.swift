@@ -210,7 +210,15 @@ extension AdminService {
   private static func selector(_ name: String, _ call: AdminCall) throws -> Selector? {
     let text = try call.query.text(name)
     return try told(name) { () throws(InquiryFault) in
-      try text.map { text throws(InquiryFault) in try Selector(text) }
+      try text.map { text throws(InquiryFault) in
+        do throws(InquiryFault) {
+          return try Selector(text)
+        } catch {
+          guard text.contains(" ") else { throw error }
+          // What a query has as + comes here as a blank, and nothing that names a moment has one.
+          throw InquiryFault(error.code, error.message + " In a query a + is written as %2B.")
+        }
+      }
     }
   }
 

@@ -165,7 +165,9 @@ extension AdminService {
 
   /// `10m` or `2h`, at most a day; nil: it is neither.
   private static func minutes(_ text: String) -> Int64? {
-    guard let unit = text.last, let number = Int64(text.dropLast()), (1...1440).contains(number)
+    let digits = text.dropLast()
+    guard let unit = text.last, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+      let number = Int64(digits), (1...1440).contains(number)
     else { return nil }
     switch unit {
     case "m": return number

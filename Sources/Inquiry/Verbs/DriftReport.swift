@@ -85,6 +85,7 @@ extension Replay {
       coverage: try LogCoverage(log), first: first, last: last, edits: 0, findings: [], gaps: [],
       unreadable: 0)
     report.otherTimes = try countOutside(log, from: from, to: to, now: now)
+    if let stream { try requireStream(stream, in: log) }
     var streams: Set<String> = []
     var peers = PeerDecisions()
     try log.read(from: first, through: last, progress: progress) { entry in

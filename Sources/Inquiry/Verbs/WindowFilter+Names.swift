@@ -45,5 +45,21 @@ extension WindowFilter {
     try require(
       "provider", "provider", provider, { $0.providers.keys.map(\.rawValue) },
       stream: { ProviderID($0).stream })
+    if let kind, !isKnownKind {
+      throw InquiryFault(
+        .notFound,
+        "This build knows no kind of event `\(Shown.text(String(kind.prefix(128))))`, and the window has none. Kinds begin with "
+          + Shown.list(
+            Set(WireKind.all.compactMap { $0.split(separator: ".").first.map(String.init) })
+              .sorted())
+          + "; `replay window` shows which events there are.",
+        parameter: "kind")
+    }
+  }
+
+  /// Whether this build knows of events that the kind names; of a later build's there may be others.
+  public var isKnownKind: Bool {
+    guard let kind else { return true }
+    return WireKind.all.contains { $0 == kind || $0.hasPrefix(kind + ".") }
   }
 }

@@ -40,7 +40,8 @@ extension Replay {
   ///
   /// - Parameter parameter: whose value it is, for the fault.
   public static func length(_ text: String, _ parameter: String) throws(InquiryFault) -> Int64 {
-    guard let length = parseDuration(text), length > 0 else {
+    // A length has no sign, as the contract says.
+    guard let length = parseDuration(text), length > 0, !text.hasPrefix("+") else {
       throw InquiryFault(
         .usage,
         "`\(Shown.text(String(text.prefix(32))))` is no length of time: write for example 30s, 15m or 7d.",
