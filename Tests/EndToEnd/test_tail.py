@@ -55,7 +55,7 @@ class TailTests(Spine):
             self.box.chat(message())
         self.box.chat(message(model="nobody/has-this"))
         self.box.stop()
-        for arguments in (["--kind", "request.finished"], ["--status", "4xx"], ["--kind", "nothing"], []):
+        for arguments in (["--kind", "request.finished"], ["--status", "4xx"], ["--kind", "sync"], []):
             with self.subTest(arguments):
                 wanted = window_lines(self.box.data, arguments)
                 for count in (0, 1, 3, 1_000):

@@ -61,7 +61,7 @@ import Testing
 
   static let filters: [(filter: WindowFilter, events: UInt64)] = [
     (.init(kind: "request"), 10), (.init(kind: "request.finished"), 6),
-    (.init(kind: "request.finished.v1"), 5), (.init(kind: "reque"), 0),
+    (.init(kind: "request.finished.v1"), 5), (.init(kind: "sync"), 0),
     (.init(kind: "combo.set.v9"), 1), (.init(account: "mock-a1"), 7),
     (.init(account: "a1"), 7), (.init(account: "mock/a1"), 7),
     (.init(key: "default"), 10), (.init(key: "key-default"), 10), (.init(model: "fast"), 6),
@@ -98,6 +98,7 @@ import Testing
       (WindowFilter(account: "mock/a3"), "account", "mock/a1"),
       (.init(key: "nobody"), "key", "key-default"), (.init(organisation: "acne"), "org", "acme"),
       (.init(provider: "nobody"), "provider", "mock"),
+      (.init(kind: "reque"), "kind", "request"),
     ] {
       let found = try #require(try fault(filter))
       #expect(found.code == .notFound && found.parameter == parameter)
