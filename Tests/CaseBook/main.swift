@@ -21,6 +21,9 @@ struct CaseBook: ParsableCommand {
     guard let old = book.array?.first(where: { $0["id"]?.string == id })?["old"],
       let rows = old["steps"]?.array
     else { throw ValidationError("\(file) has no case \(id)") }
+    guard !FileManager.default.fileExists(atPath: directory) else {
+      throw ValidationError("\(directory) is there already")
+    }
     let steps = try rows.map { try Step($0) }
     let quirks = Quirks(
       omitsUpdatedAt: old["rules"]?["omitsUpdatedAt"]?.bool ?? false,
