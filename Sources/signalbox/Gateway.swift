@@ -12,6 +12,10 @@ import enum Inquiry.Shown
 
 /// One life of the gateway, from opening the log to closing it.
 struct Gateway {
+  /// What is said where a directory turns out to be one.
+  static let copyNotice =
+    "the data directory is a copy or a backup: refresh tokens in it are uncertain, and not presented before an operator releases them"
+
   /// What the command line asked for.
   struct Options {
     var directory: String
@@ -165,9 +169,7 @@ struct Gateway {
       GatewayLife(
         version: Build.version, recording: options.recording, listen: "\(options.address)"))
     if try await control.identify(directory: options.directory) {
-      logger.warning(
-        "the data directory is a copy or a backup: refresh tokens in it are uncertain, and not presented before an operator releases them"
-      )
+      logger.warning("\(Self.copyNotice)")
     }
     if start.interrupted > 0 {
       logger.warning(

@@ -251,7 +251,7 @@ final class OldHost: Host {
     let decisions = blob.decisions(theirs, merged: merged, base: agreed[peer]) { isOurs in
       FieldVersion(
         HybridStamp(
-          time: Play.moment(now), counter: 0, node: NodeID(isOurs ? name : peer)))
+          time: Play.moment(now), counter: 0, author: EditAuthor(isOurs ? name : peer)))
     }
     let by = Provenance(actor: "peer:\(peer)", source: .peer, correlation: exchange)
     let reconciled = SyncEvent.Reconciled(

@@ -296,13 +296,14 @@ final class OurHost: Host {
     let outcome: Reconciliation
     do throws(SyncRefusal) {
       outcome = try log.state.reconcile(
-        document, peer: peer, exchange: exchange, secretsKey: Self.secretsKey,
+        document, peer: peer, life: 1, exchange: exchange, secretsKey: Self.secretsKey,
         now: Play.moment(now))
     } catch {
       try perform(
         [.sync(.note(.failed(.init(peer: peer, action: "sync", code: error.code))))], .system, now)
       return
     }
+    // Which of its directories a peer tells from is no matter here: each has one.
     var commands = outcome.commands
     for theirs in document.credentials {
       guard let terms = theirs.terms,

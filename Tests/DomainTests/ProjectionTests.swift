@@ -350,9 +350,9 @@ func refusesOtherOrders() throws {
       bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, health, aliases, combos, policies, organisations, keys; settings with those of sync;
-    // prices; sessions; identity, name, clock, edits, withheld ones, peers; tokens; revisions, requests, spending, life, changes, unknown.
+    // prices; sessions; identity, name, author, clock, edits, withheld ones, peers; tokens; revisions, requests, spending, life, changes, unknown.
     return bytes + [0, 0, 0, 0, 0, 0, 0, 0] + [0, 1, 0, 0, 3, 8, 1] + [0, 0, 1, 0, 0]
-      + [0, 0, 0] + [0, 0, 0, 0] + [
+      + [0, 0, 0] + [0, 0, 0, 0, 0] + [
         0, 0,
       ]
       + [0] + [0, 0, 0, 0, 0, 0] + [0] + [0, 0, 0, 0, 0, 0, 0]

@@ -51,7 +51,8 @@ func documentsMayBeAnything(seed: UInt64) throws {
 
 @Test("what no node writes is refused")
 func documentsHaveBounds() throws {
-  let version = FieldVersion(HybridStamp(time: UnixNanoseconds(1), counter: 0, node: NodeID("n1")))
+  let version = FieldVersion(
+    HybridStamp(time: UnixNanoseconds(1), counter: 0, author: EditAuthor("n1")))
   func stream(_ name: String, _ fields: [SyncDocument.Field] = []) -> SyncDocument.Stream {
     .init(stream: name, isPresent: true, version: version, fields: fields)
   }
@@ -65,7 +66,8 @@ func documentsHaveBounds() throws {
   #expect(try SyncDocument(decoding: right.encoded()) == right)
   var deep = Image.Value.flag(true)
   for _ in 0..<12 { deep = .list([deep]) }
-  let nobody = FieldVersion(HybridStamp(time: UnixNanoseconds(1), counter: 0, node: NodeID("")))
+  let nobody = FieldVersion(
+    HybridStamp(time: UnixNanoseconds(1), counter: 0, author: EditAuthor("")))
   let wrong: [(String, SyncDocument)] = [
     ("no author", document([], node: "")), ("a name of spaces", document([], node: "a b")),
     ("twice the same", document([stream("alias/a"), stream("alias/a")])),

@@ -6,7 +6,7 @@ private let a1 = AccountID("a1")
 private let acme = OrganisationID("acme")
 
 private func stamp(_ node: Int, _ time: Int64) -> HybridStamp {
-  HybridStamp(time: UnixNanoseconds(time), counter: 0, node: NodeID("n\(node)"))
+  HybridStamp(time: UnixNanoseconds(time), counter: 0, author: EditAuthor("n\(node)"))
 }
 
 private func key(of organisation: OrganisationID = .standard) -> Command {
@@ -87,7 +87,7 @@ func namedAfterwards() throws {
   #expect(told.streams.count == 1)
   for stream in told.streams {
     for version in [stream.version] + stream.fields.map(\.version) {
-      #expect(version.stamp.node == NodeID("n0"))
+      #expect(version.stamp.author == EditAuthor("n0"))
     }
   }
 }

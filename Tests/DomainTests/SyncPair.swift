@@ -28,7 +28,8 @@ struct SyncPair {
     now += 1_000_000_000
     exchanges += 1
     let document = nodes[from].document(now: now)
-    _ = try nodes[to].take(document, now: now, exchange: exchanges)
+    let life = nodes[from].incarnation
+    _ = try nodes[to].take(document, from: life, now: now, exchange: exchanges)
   }
 
   mutating func sync(_ a: Int = 0, _ b: Int = 1) throws {

@@ -95,8 +95,8 @@ private func expectNothingLost(_ world: SyncWorld, _ label: String) {
     }
   }
   var decided: [String: [SyncEvent.Decision]] = [:]
-  for node in world.nodes {
-    for decision in node.decisions { decided[decision.stream, default: []].append(decision) }
+  for decision in world.nodes.flatMap(\.decisions) + world.forgottenDecisions {
+    decided[decision.stream, default: []].append(decision)
   }
   for edit in world.edits {
     let holding = [versions[edit.stream]?[edit.field], presence[edit.stream]].compactMap(\.self)
@@ -135,7 +135,8 @@ func soaks() throws {
     sum + node.log.count { $0.provenance.source == .peer }
   }
   print(
-    "seed \(seed): \(steps) steps on 4 nodes, \(world.edits.count) edits, \(taken) events taken over, "
+    "seed \(seed): \(steps) steps on 4 nodes, \(world.edits.count) edits, "
+      + "\(world.restores) older copies put back, \(taken) events taken over, "
       + "equal after \(rounds ?? 0) rounds")
 }
 
@@ -145,12 +146,17 @@ func meetsEverything() throws {
   var withheld = 0
   var waiting = 0
   var reasons: Set<String> = []
-  var taken = 0
-  for seed in UInt64(0)..<12 {
+  var (taken, restores, ofFormerLives) = (0, 0, 0)
+  for seed in UInt64(0)..<24 {
     var world = SyncWorld(seed: seed, nodes: 3)
     for _ in 0..<200 { try world.step() }
     _ = try world.settle()
+    restores += world.restores
     for node in world.nodes {
+      ofFormerLives += node.decisions.count {
+        let author = $0.version.stamp.author
+        return $0.winner == .theirs && author.node == node.name && author != node.state.sync.author
+      }
       for record in node.log where record.provenance.source == .peer {
         if case .credential(.issued) = record.event { taken += 1 }
       }
@@ -170,4 +176,5 @@ func meetsEverything() throws {
   #expect(withheld > 0 && waiting > 0, "\(withheld) withheld, \(waiting) waiting")
   #expect(reasons.count > 3, "\(reasons)")
   #expect(taken > 0, "no credential was taken")
+  #expect(restores > 0 && ofFormerLives > 0, "\(restores) restores, \(ofFormerLives) came back")
 }

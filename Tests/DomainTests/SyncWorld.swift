@@ -50,17 +50,20 @@ struct SyncNode {
 
   /// Takes in what another node told.
   ///
+  /// - Parameter life: of the teller's directory.
   /// - Returns: whether anything was new.
   mutating func take(
-    _ document: SyncDocument, part: Range<Int>? = nil, now: Int64, exchange: UInt128
+    _ document: SyncDocument, part: Range<Int>? = nil, from life: UInt64 = 1, now: Int64,
+    exchange: UInt128
   ) throws -> Bool {
     let reconciliation = try state.reconcile(
-      document, part: part, peer: document.node.rawValue, exchange: exchange, secretsKey: "k",
-      now: clock(now))
+      document, part: part, peer: document.node.rawValue, life: life, exchange: exchange,
+      secretsKey: "k", now: clock(now))
+    let met = reconciliation.lifeBegan.map { [Command.sync(.note(.lifeBegan($0)))] } ?? []
     let conflicts = reconciliation.conflicts.map { Command.sync(.note(.conflict($0))) }
     let reconciled = reconciliation.event.map { [Command.sync(.note(.reconciled($0)))] } ?? []
-    guard !conflicts.isEmpty || !reconciled.isEmpty else { return false }
-    let lists = try decide(reconciliation.commands + conflicts + reconciled, state)
+    guard !met.isEmpty || !conflicts.isEmpty || !reconciled.isEmpty else { return false }
+    let lists = try decide(met + reconciliation.commands + conflicts + reconciled, state)
     append(
       lists.flatMap { $0.map(\.event) }, now,
       Provenance(actor: "peer:\(document.node.rawValue)", source: .peer))
@@ -93,6 +96,31 @@ struct SyncNode {
   /// Ends and starts again from its log.
   mutating func crash() throws { state = try replayed() }
 
+  /// An older copy of the directory takes its place: what came after is gone.
+  ///
+  /// - Parameter count: events of the copy, at least 1.
+  mutating func restore(_ count: Int, as incarnation: UInt64, now: Int64) throws {
+    log.removeLast(log.count - count)
+    state = try replayed()
+    let streams = command(.node(.restore(incarnation: incarnation)), now: now)
+    precondition(!streams.isEmpty)
+  }
+
+  /// Which directory it tells from.
+  var incarnation: UInt64 { state.identity?.incarnation ?? 0 }
+
+  /// What is known here of edits: as what holds, as what that is built on, or as what lost against it.
+  func knowledge() -> (SyncWorld.Edit) -> Bool {
+    let streams = [String: SyncDocument.Stream](
+      uniqueKeysWithValues: document(now: 0).streams.map { ($0.stream, $0) })
+    return { edit in
+      guard let stream = streams[edit.stream] else { return false }
+      let versions =
+        [stream.version] + stream.fields.filter { $0.name == edit.field }.map(\.version)
+      return versions.contains { $0.isBuilt(on: edit.stamp) || $0.isDecided(against: edit.stamp) }
+    }
+  }
+
   var decisions: [SyncEvent.Decision] {
     log.flatMap { record -> [SyncEvent.Decision] in
       if case .sync(.reconciled(let it)) = record.event { it.decisions } else { [] }
@@ -112,10 +140,15 @@ struct SyncWorld {
 
   private(set) var nodes: [SyncNode]
   private(set) var edits: [Edit] = []
+  /// What nodes decided in what a restored copy does not have.
+  private(set) var forgottenDecisions: [SyncEvent.Decision] = []
+  private(set) var restores = 0
   private(set) var refusals: [String] = []
   private var random: SeededRandom
   private var now: Int64 = 1_700_000_000_000_000_000
-  private var underWay: [(to: Int, document: SyncDocument)] = []
+  private var underWay: [(to: Int, life: UInt64, document: SyncDocument)] = []
+  /// How many events copies of each directory have that were put aside.
+  private var copies: [[Int]]
   private var cut: Set<Int> = []
   private var exchanges: UInt128 = 0
   private var secrets = 0
@@ -123,6 +156,7 @@ struct SyncWorld {
   init(seed: UInt64, nodes count: Int) {
     random = SeededRandom(seed: seed)
     nodes = []
+    copies = Array(repeating: [], count: count)
     for index in 0..<count {
       let hours = Int64(random.int(-3...3))
       let skew = random.oneIn(2) ? 0 : hours * 3_600_000_000_000 + Int64(random.int(0...999))
@@ -140,8 +174,8 @@ struct SyncWorld {
       // Lost on the way now and then, and sent twice.
       guard to != node, !random.oneIn(5) else { return }
       let document = nodes[node].document(now: now)
-      underWay.append((to, document))
-      if random.oneIn(6) { underWay.append((to, document)) }
+      underWay.append((to, nodes[node].incarnation, document))
+      if random.oneIn(6) { underWay.append((to, nodes[node].incarnation, document)) }
     case 15, 16, 17:
       guard !underWay.isEmpty else { return }
       let index = random.int(0...underWay.count - 1)
@@ -149,19 +183,46 @@ struct SyncWorld {
       guard !cut.contains(message.to) else { return }
       underWay.remove(at: index)
       exchanges += 1
-      try take(message.document, to: message.to)
+      try take(message.document, from: message.life, to: message.to)
     case 18:
       if random.oneIn(2) { cut.insert(node) } else { cut = [] }
       if underWay.count > 30 { underWay.removeFirst(20) }
     case _:
       if random.oneIn(4) { nodes[node].skew = Int64(random.int(-2...2)) * 3_600_000_000_000 }
-      try nodes[node].crash()
+      if random.oneIn(3) { copies[node].append(nodes[node].log.count) }
+      if random.oneIn(4), !copies[node].isEmpty {
+        try restore(node)
+      } else {
+        try nodes[node].crash()
+      }
     }
   }
 
-  private mutating func take(_ document: SyncDocument, to node: Int) throws {
+  /// A directory is lost, and a copy of it that was put aside takes its place.
+  private mutating func restore(_ node: Int) throws {
+    let count = copies[node][random.int(0...copies[node].count - 1)]
+    // What nobody else heard of is gone with it.
+    let others = nodes.indices.filter { $0 != node }.map { nodes[$0].knowledge() }
+    let before = nodes[node].knowledge()
+    forgottenDecisions += nodes[node].decisions
+    restores += 1
+    let life = UInt64(restores) << 32 | UInt64(node)
+    try nodes[node].restore(count, as: life, now: now)
+    let after = nodes[node].knowledge()
+    edits.removeAll { edit in
+      before(edit) && !after(edit) && !others.contains { $0(edit) }
+    }
+    copies[node].removeAll { $0 > count }
+    // A message is made for a number that the other side drew a minute ago at most.
+    let name = nodes[node].name
+    underWay.removeAll { $0.document.node == name }
+  }
+
+  private mutating func take(
+    _ document: SyncDocument, from life: UInt64, to node: Int
+  ) throws {
     do {
-      _ = try nodes[node].take(document, now: now, exchange: exchanges)
+      _ = try nodes[node].take(document, from: life, now: now, exchange: exchanges)
     } catch let refusal as SyncRefusal {
       // An old message that comes late tells of fewer resources than a newer one did.
       guard case .shrunken = refusal else { throw refusal }
@@ -183,6 +244,10 @@ struct SyncWorld {
     guard let credential = nodes[node].state.accounts[id]?.credential,
       credential.fingerprint != nil
     else { return }
+    guard credential.standing == .usable else {
+      _ = nodes[node].command(.credential(.release(id)), now: now)
+      return
+    }
     if random.oneIn(3) {
       // Anywhere, also where it is not at home.
       _ = nodes[node].command(.account(.issueCredential(id, newSecret())), now: now)
@@ -207,8 +272,9 @@ struct SyncWorld {
     case .account(.issueCredential(let id, _)):
       command = .account(.issueCredential(id, newSecret()))
     case .key(.create(var created, let rights)):
-      // Ids and secrets of keys are random: no two nodes make the same.
-      created.id = KeyID("\(created.id.rawValue)-\(nodes[node].name.rawValue)")
+      // Ids and secrets of keys are random: no two nodes make the same, nor two lives of one.
+      created.id = KeyID(
+        "\(created.id.rawValue)-\(nodes[node].name.rawValue)-\(nodes[node].incarnation >> 32)")
       created.fingerprint = fingerprint(
         created.id.rawValue.utf8.reduce(7) { $0 &* 31 &+ Int($1) } & 0xFFFF_FFFF)
       command = .key(.create(created, rights: rights))
@@ -234,7 +300,7 @@ struct SyncWorld {
     for stream in nodes[node].document(now: now).streams where touched.contains(stream.stream) {
       for (name, value, version) in [("", Image.Value.flag(stream.isPresent), stream.version)]
         + stream.fields.map({ ($0.name, $0.value, $0.version) })
-      where version.stamp.node == nodes[node].name {
+      where version.stamp.author == nodes[node].state.sync.author {
         let edit = Edit(
           node: node, stream: stream.stream, field: name, value: value, stamp: version.stamp)
         if edits.last(where: { $0.stream == edit.stream && $0.field == name })?.stamp != edit.stamp
@@ -274,7 +340,9 @@ struct SyncWorld {
           exchanges += 1
           now += 1_000_000
           let document = nodes[from].document(now: now)
-          isNews = try nodes[to].take(document, now: now, exchange: exchanges) || isNews
+          let life = nodes[from].incarnation
+          isNews =
+            try nodes[to].take(document, from: life, now: now, exchange: exchanges) || isNews
         }
       }
       if !isNews { return round }

@@ -316,7 +316,7 @@ class Damage(SyncCase):
         self.assertEqual(self.reason(), "sync_unauthorized")
         self.assertNotIn("x", self.aliases(self.a))
 
-    def test_a_copied_directory_is_noticed_while_both_run(self):
+    def test_of_two_directories_of_one_name_the_last_one_is_heard_also_after_a_restart(self):
         self.act("enable")
         self.b.stop()
         place = self.directory / "copy"
@@ -330,6 +330,95 @@ class Damage(SyncCase):
         self.act("sync", by=copy)
         self.assertEqual(self.reason(), "sync_copied_node")
         self.assertIn("sync_copied_node", [it["code"] for it in of_kind(window(self.a.data), "sync.failed")])
+        for box in (self.a, self.b):
+            box.kill()
+            self.restart(box)
+        self.assertEqual(self.reason(), "sync_copied_node", "a remembers it")
+        # The first one is to go on: it begins another life, and the copy is heard no more.
+        self.b.stop()
+        (self.b.data / "node").unlink()
+        self.restart(self.b)
+        self.equal()
+        self.assertIn("of-the-copy", self.aliases(self.b))
+        self.alias(copy, "too-late", "mock/gpt-4o")
+        refused = self.act("sync", 502, by=copy)
+        self.assertEqual(refused["error"]["reason"], "sync_copied_node")
+        self.assertNotIn("too-late", self.aliases(self.a))
+        self.assertEqual(len({it["incarnation"] for it in of_kind(window(self.a.data), "sync.life_began")}), 3)
+
+    def put_back(self, box, copy):
+        """A copy of the directory takes its place, as from a backup."""
+        box.kill()
+        shutil.rmtree(box.data)
+        shutil.copytree(copy, box.data)
+        self.restart(box)
+
+    def test_a_node_that_was_restored_gets_back_what_others_knew_of_its_edits(self):
+        for box in (self.b, self.a):
+            with self.subTest(box="a" if box is self.a else "b"):
+                name = "b" if box is self.b else "a"
+                self.act("enable")
+                self.settle()
+                box.stop()
+                backup = self.directory / f"backup-{name}"
+                shutil.copytree(box.data, backup)
+                self.restart(box)
+                self.alias(box, "fast", f"mock/before-{name}")
+                self.alias(box, f"new-{name}", "mock/gpt-4o")
+                self.settle()
+                self.alias(box, f"unheard-{name}", "mock/gpt-4o")
+                self.put_back(box, backup)
+                self.equal()
+                for there in (self.a, self.b):
+                    self.assertEqual(self.aliases(there)["fast"], f"mock/before-{name}")
+                    self.assertIn(f"new-{name}", self.aliases(there))
+                    self.assertNotIn(f"unheard-{name}", self.aliases(there))
+                shown = box.replay("window", "--from", "1", "--kind", "sync.reconciled")
+                self.assertIn("edited here in a life before the directory was restored", shown)
+                # Once more, and this time both lives edited the same.
+                self.alias(box, "fast", f"mock/then-{name}")
+                self.settle()
+                # Nobody is told or asked before the edit.
+                self.wire.is_cut = True
+                self.put_back(box, backup)
+                self.alias(box, "fast", f"mock/after-{name}")
+                self.wire.is_cut = False
+                self.equal()
+                self.assertEqual(self.aliases(self.a)["fast"], f"mock/after-{name}")
+                rows = [row for row in self.drift(self.a) if row["stream"] == "alias/fast"]
+                self.assertEqual([(row["rule"], {row["ours"], row["theirs"]}) for row in rows],
+                                 [("concurrent", {f"mock/after-{name}", f"mock/then-{name}"})], rows)
+                box.replay("verify", codes=(0, 1))
+                self.alias(box, "fast", "mock/gpt-4o")
+                self.equal()
+                self.assertEqual([row for row in self.drift(self.a) if row["stream"] == "alias/fast"], [])
+                self.assertEqual([peer["failure"] for there in (self.a, self.b) for peer in self.peers(there)],
+                                 [None, None])
+
+    def test_a_log_that_was_taken_back_without_a_trace_begins_another_life(self):
+        self.act("enable")
+        self.settle()
+        self.b.stop()
+        kept = {file: file.read_bytes() for file in self.b.data.rglob("*") if file.is_file()}
+        self.restart(self.b)
+        self.alias(self.b, "fast", "mock/before")
+        self.settle()
+        self.b.kill()
+        # The same files with their former content: as after a machine's snapshot was taken back.
+        for file in list(self.b.data.rglob("*")):
+            if file.is_file() and file not in kept:
+                file.unlink()
+        for file, data in kept.items():
+            with open(file, "r+b") as there:
+                there.truncate()
+                there.write(data)
+        self.restart(self.b)
+        self.assertEqual(self.reason(), "sync_unknown_own_edit")
+        self.b.stop()
+        (self.b.data / "node").unlink()
+        self.restart(self.b)
+        self.equal()
+        self.assertEqual(self.aliases(self.b)["fast"], "mock/before")
 
     def test_killed_nodes_lose_nothing_and_decide_nothing_twice(self):
         self.act("enable")

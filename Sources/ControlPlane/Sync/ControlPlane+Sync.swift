@@ -46,8 +46,8 @@ extension ControlPlane {
   ) async throws -> SyncTaken {
     let (document, secrets) = try own(told, key)
     let offer = SyncOffer(
-      document: document, secrets: secrets, peer: peer.rawValue, exchange: told.exchange,
-      secretsKey: vault.fingerprintKeyName)
+      document: document, secrets: secrets, peer: peer.rawValue, life: told.incarnation,
+      exchange: told.exchange, secretsKey: vault.fingerprintKeyName)
     var taken = SyncTaken()
     var start = 0
     var size = Self.syncPart
@@ -142,6 +142,8 @@ private struct SyncOffer: Sendable {
   var document: SyncDocument
   var secrets: [AccountID: Secret]
   var peer: String
+  /// Incarnation of the directory that it was told from.
+  var life: UInt64
   var exchange: UInt128
   var secretsKey: String
 
@@ -149,7 +151,8 @@ private struct SyncOffer: Sendable {
     _ part: Range<Int>, _ state: ControlState, _ now: UnixNanoseconds
   ) throws -> SyncPart {
     var reconciliation = try state.reconcile(
-      document, part: part, peer: peer, exchange: exchange, secretsKey: secretsKey, now: now)
+      document, part: part, peer: peer, life: life, exchange: exchange, secretsKey: secretsKey,
+      now: now)
     if reconciliation.event == nil, part.upperBound == document.streams.count,
       state.sync.peers[peer]?.failure != nil
     {
@@ -164,7 +167,10 @@ private struct SyncOffer: Sendable {
 private struct SyncPart: Sendable {
   var reconciliation: Reconciliation
 
-  var isEmpty: Bool { reconciliation.event == nil && reconciliation.conflicts.isEmpty }
+  var isEmpty: Bool {
+    reconciliation.lifeBegan == nil && reconciliation.event == nil
+      && reconciliation.conflicts.isEmpty
+  }
 
   /// Of its largest event.
   var bytes: Int {
@@ -173,7 +179,7 @@ private struct SyncPart: Sendable {
 
   /// In one batch: that something came, what it changes, and last what was decided.
   func changes(_ offer: SyncOffer, _ isFirst: Bool) -> [Change] {
-    var changes: [Change] = []
+    var changes = reconciliation.lifeBegan.map { [Change(.sync(.note(.lifeBegan($0))))] } ?? []
     if isFirst {
       let received = SyncEvent.Exchanged(
         peer: offer.peer, exchange: offer.exchange, streams: UInt64(offer.document.streams.count),

@@ -20,22 +20,11 @@ final class SyncDesk: Sendable {
     var at: Int64
   }
 
-  /// Which directories a node was seen to run from.
-  private struct Lives {
-    var last: UInt64
-    var former: Set<UInt64> = []
-  }
-
-  private struct State {
-    var opened: [[UInt8]: Opened] = [:]
-    var lives: [NodeID: Lives] = [:]
-  }
-
   private let control: ControlPlane
   private let board: SyncBoard
   private let logger: Logger
   private let limiter = LoginLimiter()
-  private let state = Mutex(State())
+  private let opened = Mutex<[[UInt8]: Opened]>([:])
   /// One node's document at a time: each takes memory, and the log takes one edit after the other anyway.
   private let turnstile = Turnstile(limit: 16)
 
@@ -49,13 +38,12 @@ final class SyncDesk: Sendable {
   func hello(token: String, client: NodeID, nonce: [UInt8], address: String) -> [UInt8] {
     let challenge = control.edge.drawn(SyncCipher.drawnBytes)
     let now = control.edge.now().rawValue
-    state.withLock { state in
-      state.opened = state.opened.filter { now - $0.value.at < Self.life && $0.value.at <= now }
-      let own = state.opened.filter { $0.value.address == address }
-      let full =
-        own.count >= Self.openOfOne ? own : state.opened.count >= Self.openMost ? state.opened : [:]
-      if let oldest = full.min(by: { $0.value.at < $1.value.at }) { state.opened[oldest.key] = nil }
-      state.opened[challenge] = Opened(
+    opened.withLock { opened in
+      opened = opened.filter { now - $0.value.at < Self.life && $0.value.at <= now }
+      let own = opened.filter { $0.value.address == address }
+      let full = own.count >= Self.openOfOne ? own : opened.count >= Self.openMost ? opened : [:]
+      if let oldest = full.min(by: { $0.value.at < $1.value.at }) { opened[oldest.key] = nil }
+      opened[challenge] = Opened(
         token: token, client: client, nonce: nonce, address: address, at: now)
     }
     return challenge
@@ -73,12 +61,12 @@ final class SyncDesk: Sendable {
     }
     let id = SyncTokenID(token)
     let key = control.syncKey(of: id).map { SymmetricKey(data: $0.bytes) }
-    let opened = state.withLock { state -> Opened? in
-      guard let it = state.opened[challenge], it.token == token, it.client == client,
+    let opened = opened.withLock { opened -> Opened? in
+      guard let it = opened[challenge], it.token == token, it.client == client,
         now.rawValue - it.at < Self.life, it.at <= now.rawValue
       else { return nil }
       // Used up, whatever becomes of it.
-      state.opened[challenge] = nil
+      opened[challenge] = nil
       return it
     }
     guard let opened else {
@@ -123,7 +111,7 @@ final class SyncDesk: Sendable {
       try await control.forget(peer: client)
       return .done
     case .probe(let standing):
-      try see(client, standing.incarnation)
+      try await control.meet(peer: client, life: standing.incarnation)
       let told = control.told(under: key, exchange: 0)
       let own = try await control.syncing.run { told.standing(under: key) }
       guard own.digest == standing.digest else { return .differs }
@@ -131,32 +119,12 @@ final class SyncDesk: Sendable {
       return .same
     case .tell(let told):
       guard told.document.node == client else { throw SyncFault("sync_malformed") }
-      try see(client, told.incarnation)
       let taken = try await control.take(told, from: client, under: key)
       try await control.admit(peer: client)
       let own = control.told(under: key, exchange: told.exchange)
       if !taken.streams.isEmpty { board.took(taken) }
       return .told(own, taken: taken.streams.sorted())
     }
-  }
-
-  /// Two directories of one node are told apart while both come: one of them is a copy.
-  private func see(_ client: NodeID, _ incarnation: UInt64) throws(SyncFault) {
-    guard client != control.state.node else { throw SyncFault("sync_same_node") }
-    let isCopy = state.withLock { state in
-      guard var lives = state.lives[client] else {
-        state.lives[client] = Lives(last: incarnation)
-        return false
-      }
-      if lives.former.contains(incarnation) { return true }
-      if lives.last != incarnation {
-        lives.former.insert(lives.last)
-        lives.last = incarnation
-        state.lives[client] = lives
-      }
-      return false
-    }
-    if isCopy { throw SyncFault("sync_copied_node") }
   }
 
   /// What did not open is told of where it says to come from somebody we know: anybody could fill the log otherwise.

@@ -55,7 +55,7 @@ struct SyncDrift {
         withheldSince = withheldSince.filter { names.contains($0.key) }
         for name in names where withheldSince[name] == nil { withheldSince[name] = time }
         for decision in it.decisions where decision.isConflict && state.sync.holds(decision) {
-          lost[[decision.stream, decision.field]] = SyncDrift(decision, time)
+          lost[[decision.stream, decision.field]] = SyncDrift(decision, time, state.sync)
         }
       case .sync(.conflict(let it)): conflictSince[it.account] = time
       case _: break
@@ -120,11 +120,14 @@ struct SyncDrift {
 }
 
 extension SyncDrift {
-  fileprivate init(_ decision: SyncEvent.Decision, _ time: UnixNanoseconds) {
+  fileprivate init(_ decision: SyncEvent.Decision, _ time: UnixNanoseconds, _ sync: SyncState) {
+    let author = decision.version.stamp.author
+    let isFormerLife = author.node == sync.node && author != sync.author
     self.init(
       stream: decision.stream, field: decision.field, ours: JSONValue(decision.ours),
       theirs: JSONValue(decision.theirs), rule: decision.rule.name,
-      why: "\(decision.winner == .ours ? "ours" : "theirs") holds: " + decision.rule.why,
+      why: "\(decision.winner == .ours ? "ours" : "theirs") holds: " + decision.rule.why
+        + (isFormerLife ? "; it was made here before the directory was restored" : ""),
       since: time, isConflict: true)
   }
 }

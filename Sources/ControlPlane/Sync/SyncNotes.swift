@@ -41,6 +41,22 @@ extension ControlPlane {
     }
   }
 
+  /// A node that is known asks from one of its directories: which one is remembered over restarts.
+  ///
+  /// - Parameter life: the directory's incarnation.
+  /// - Throws: `SyncRefusal` where it has our name, or another directory took its place.
+  func meet(peer: NodeID, life: UInt64) async throws {
+    guard peer != state.node else { throw SyncRefusal.sameNode }
+    guard state.sync.peers[peer.rawValue] != nil,
+      try state.sync.meeting(peer.rawValue, life: life) != nil
+    else { return }
+    try await execute(provenance: Self.provenance(peer)) { state in
+      try state.sync.meeting(peer.rawValue, life: life).map {
+        [Change(.sync(.note(.lifeBegan($0))))]
+      } ?? []
+    }
+  }
+
   /// A node comes to us for the first time, or again.
   func admit(peer: NodeID) async throws {
     guard state.sync.peers[peer.rawValue]?.isEnabled != true else { return }

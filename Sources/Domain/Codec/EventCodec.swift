@@ -129,6 +129,7 @@ extension Event {
     case .sync(.mirrored(let it)): it.write(to: &writer)
     case .sync(.conflict(let it)): it.write(to: &writer)
     case .sync(.failed(let it)): it.write(to: &writer)
+    case .sync(.lifeBegan(let it)): it.write(to: &writer)
     case .syncToken(.issued(let it)): it.write(to: &writer)
     case .syncToken(.revoked(let id)): id.write(to: &writer)
     case .request(.dispatched(let it)): it.write(to: &writer)
@@ -237,6 +238,7 @@ extension Event {
     case .syncMirrored: self = .sync(.mirrored(try .init(from: &reader)))
     case .syncConflict: self = .sync(.conflict(try .init(from: &reader)))
     case .syncFailed: self = .sync(.failed(try .init(from: &reader)))
+    case .syncLifeBegan: self = .sync(.lifeBegan(try .init(from: &reader)))
     case .syncTokenIssued: self = .syncToken(.issued(try .init(from: &reader)))
     case .syncTokenRevoked: self = .syncToken(.revoked(try .init(from: &reader)))
     case .requestDispatched, .requestDispatchedV2:

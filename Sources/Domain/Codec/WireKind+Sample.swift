@@ -228,6 +228,8 @@ extension WireKind {
             ours: Sample.fingerprint, theirs: Fingerprint((0..<32).map { 255 - $0 }))))
     case .syncFailed:
       .sync(.failed(.init(peer: Sample.peer, action: "sync", code: "sync_unreachable")))
+    case .syncLifeBegan:
+      .sync(.lifeBegan(.init(peer: Sample.peer, incarnation: 0x5E1F_00C4_77A2_9B30)))
     case .syncTokenIssued:
       .syncToken(
         .issued(
@@ -334,11 +336,12 @@ enum Sample {
       .init(
         stream: "alias/fast", field: "model", ours: .text("mock/gpt-4o-mini"),
         theirs: .text("mock/gpt-4o"),
-        base: HybridStamp(time: time, counter: 0, node: NodeID(peer)),
+        base: HybridStamp(time: time, counter: 0, author: EditAuthor(peer)),
         version: FieldVersion(
-          stamp: HybridStamp(time: time, counter: 2, node: NodeID(peer)),
-          seen: [HybridStamp(time: time, counter: 0, node: NodeID("n-1"))],
-          beaten: [HybridStamp(time: time, counter: 1, node: NodeID("n-2"))]), winner: .theirs,
+          stamp: HybridStamp(time: time, counter: 2, author: EditAuthor(peer)),
+          seen: [HybridStamp(time: time, counter: 0, author: EditAuthor("n-1"))],
+          beaten: [HybridStamp(time: time, counter: 1, author: EditAuthor("n-2"))]),
+        winner: .theirs,
         rule: .concurrent)
     ],
     withheld: [
@@ -353,7 +356,7 @@ enum Sample {
     waiting: [
       .init(
         stream: "alias/slow", field: "",
-        stamp: HybridStamp(time: time, counter: 7, node: NodeID(peer)))
+        stamp: HybridStamp(time: time, counter: 7, author: EditAuthor(peer)))
     ],
     floors: [.init(account: account, version: .init(homeEpoch: 1, generation: 4))], streams: 12)
   static let limits = Limits(

@@ -79,6 +79,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncMirrored = "sync.mirrored.v1"
   case syncConflict = "sync.conflict.v1"
   case syncFailed = "sync.failed.v1"
+  case syncLifeBegan = "sync.life_began.v1"
   case syncTokenIssued = "sync.token_issued.v1"
   case syncTokenRevoked = "sync.token_revoked.v1"
   case requestDispatched = "request.dispatched.v1"
@@ -199,6 +200,7 @@ extension Event {
     case .sync(.mirrored): .syncMirrored
     case .sync(.conflict): .syncConflict
     case .sync(.failed): .syncFailed
+    case .sync(.lifeBegan): .syncLifeBegan
     case .syncToken(.issued): .syncTokenIssued
     case .syncToken(.revoked): .syncTokenRevoked
     case .request(.dispatched(let it)): it.wireKind

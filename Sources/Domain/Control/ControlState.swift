@@ -172,7 +172,7 @@ public struct ControlState: Sendable, Hashable {
       return
     case .gateway(.restored(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
-      sync.identify(it.node)
+      sync.identify(it.node, incarnation: it.incarnation)
       return
     case .request, .gateway:
       return

@@ -7,25 +7,71 @@ public struct HybridStamp: Sendable, Hashable, Comparable {
   public var time: UnixNanoseconds
   /// Tells apart what the author did at that time: from 0.
   public var counter: UInt32
-  /// The author; empty: this log's own node, before it had a name.
-  public var node: NodeID
+  /// Whose edit it is.
+  public var author: EditAuthor
 
   /// Made of its parts.
-  public init(time: UnixNanoseconds, counter: UInt32, node: NodeID) {
+  public init(time: UnixNanoseconds, counter: UInt32, author: EditAuthor) {
     self.time = time
     self.counter = counter
-    self.node = node
+    self.author = author
   }
 
   /// Of what is there without anybody's edit, and is the same everywhere.
   public static let genesis = HybridStamp(
-    time: UnixNanoseconds(.min), counter: 0, node: NodeID(""))
+    time: UnixNanoseconds(.min), counter: 0, author: .unnamed)
 
-  /// By time, then counter, then the node's name.
+  /// By time, then counter, then the author.
   public static func < (a: Self, b: Self) -> Bool {
     if a.time != b.time { return a.time < b.time }
-    return a.counter != b.counter ? a.counter < b.counter : a.node < b.node
+    return a.counter != b.counter ? a.counter < b.counter : a.author < b.author
   }
+}
+
+/// Who makes edits: a node, in one life of its data directory.
+///
+/// A directory that was copied or restored does not know the edits that were made since, and may make others at the
+/// same times. So it goes on as another author, with the name that it has: its edits before are an author's whose last
+/// ones it may have to be told of, like anybody else's.
+public struct EditAuthor: Sendable, Hashable, Comparable {
+  /// The node's name; with `~` and the incarnation in 16 hexadecimal digits if the directory was restored.
+  public var rawValue: String
+
+  /// Wraps the raw value as it is.
+  public init(_ rawValue: String) { self.rawValue = rawValue }
+
+  /// - Parameter incarnation: of the directory; nil: its first life.
+  public init(_ node: NodeID, incarnation: UInt64? = nil) {
+    guard let incarnation else {
+      rawValue = node.rawValue
+      return
+    }
+    let digits = String(incarnation, radix: 16)
+    rawValue =
+      "\(node.rawValue)~" + String(repeating: "0", count: Self.digits - digits.utf8.count) + digits
+  }
+
+  /// This log's own node, before it had a name.
+  static let unnamed = EditAuthor("")
+  /// Of an incarnation.
+  static let digits = 16
+
+  /// The node's name.
+  public var node: NodeID { NodeID(parts.node) }
+  /// The incarnation in hexadecimal; nil: the node's first life.
+  public var life: String? { parts.life }
+
+  private var parts: (node: String, life: String?) {
+    guard let mark = rawValue.lastIndex(of: "~") else { return (rawValue, nil) }
+    let life = rawValue[rawValue.index(after: mark)...]
+    let isLife =
+      life.utf8.count == Self.digits
+      && life.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    return isLife ? (String(rawValue[..<mark]), String(life)) : (rawValue, nil)
+  }
+
+  /// In the order of the raw values.
+  public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// A node's hybrid clock.
@@ -43,8 +89,8 @@ public struct HybridClock: Sendable, Hashable {
     self.counter = counter
   }
 
-  /// The next stamp of `node`, whose wall clock says `now`: after all before it, also where that clock went back.
-  mutating func tick(_ now: UnixNanoseconds, _ node: NodeID) -> HybridStamp {
+  /// The next stamp of `author`, whose wall clock says `now`: after all before it, also where that clock went back.
+  mutating func tick(_ now: UnixNanoseconds, _ author: EditAuthor) -> HybridStamp {
     if now > time {
       (time, counter) = (now, 0)
     } else if counter == .max {
@@ -52,12 +98,17 @@ public struct HybridClock: Sendable, Hashable {
     } else {
       counter += 1
     }
-    return HybridStamp(time: time, counter: counter, node: node)
+    return HybridStamp(time: time, counter: counter, author: author)
+  }
+
+  /// Whether a stamp is later than any that was made or seen.
+  func isBehind(_ stamp: HybridStamp) -> Bool {
+    (time, counter) < (stamp.time, stamp.counter)
   }
 
   /// Takes notice of a stamp made elsewhere: the next one here stands after it.
   mutating func observe(_ stamp: HybridStamp) {
-    if (time, counter) < (stamp.time, stamp.counter) {
+    if isBehind(stamp) {
       (time, counter) = (stamp.time, stamp.counter)
     }
   }
@@ -67,9 +118,9 @@ public struct HybridClock: Sendable, Hashable {
 public struct FieldVersion: Sendable, Hashable {
   /// Of the edit.
   public var stamp: HybridStamp
-  /// What its author had seen of other nodes' edits of the same field: the last stamp of each, by node.
+  /// What its author had seen of others' edits of the same field: the last stamp of each, by author.
   public private(set) var seen: [HybridStamp]
-  /// Edits that were made at the same time elsewhere and lost against this one: the last stamp of each node.
+  /// Edits that were made at the same time elsewhere and lost against this one: the last stamp of each author.
   public private(set) var beaten: [HybridStamp]
 
   /// The first edit of a field.
@@ -91,20 +142,20 @@ public struct FieldVersion: Sendable, Hashable {
   /// The version of an edit made on top of this one, and of others.
   func succeeded(by stamp: HybridStamp, and others: some Sequence<FieldVersion> = []) -> Self {
     var version = FieldVersion(stamp)
-    version.seen = Self.latest(past + others.flatMap(\.past), but: stamp.node)
+    version.seen = Self.latest(past + others.flatMap(\.past), but: stamp.author)
       .filter { $0 != .genesis }
     return version
   }
 
   /// Whether the author of this edit had seen the other one, or it is the same.
   public func isBuilt(on other: HybridStamp) -> Bool {
-    if other.node == stamp.node { return other <= stamp }
-    return seen.contains { $0.node == other.node && other <= $0 }
+    if other.author == stamp.author { return other <= stamp }
+    return seen.contains { $0.author == other.author && other <= $0 }
   }
 
   /// Whether it was decided somewhere that the other edit, which the author had not seen, lost.
   public func isDecided(against other: HybridStamp) -> Bool {
-    beaten.contains { $0.node == other.node && other <= $0 }
+    beaten.contains { $0.author == other.author && other <= $0 }
   }
 
   /// This edit, remembered together with another one that lost against it.
@@ -112,30 +163,30 @@ public struct FieldVersion: Sendable, Hashable {
   /// Of two edits each node keeps the same one, so that what nodes hold is the same whatever came first.
   func absorbing(_ other: Self) -> Self {
     var version = self
-    if stamp == other.stamp { version.seen = Self.latest(seen + other.seen, but: stamp.node) }
-    version.beaten = Self.latest(beaten + other.past, but: stamp.node)
+    if stamp == other.stamp { version.seen = Self.latest(seen + other.seen, but: stamp.author) }
+    version.beaten = Self.latest(beaten + other.past, but: stamp.author)
       .filter { !version.isBuilt(on: $0) && $0 != .genesis }
     return version
   }
 
-  /// The last stamp of each node, by node.
-  private static func latest(_ stamps: [HybridStamp], but node: NodeID) -> [HybridStamp] {
-    var last: [NodeID: HybridStamp] = [:]
-    for stamp in stamps where stamp.node != node {
-      if let known = last[stamp.node], known >= stamp { continue }
-      last[stamp.node] = stamp
+  /// The last stamp of each author, by author.
+  private static func latest(_ stamps: [HybridStamp], but author: EditAuthor) -> [HybridStamp] {
+    var last: [EditAuthor: HybridStamp] = [:]
+    for stamp in stamps where stamp.author != author {
+      if let known = last[stamp.author], known >= stamp { continue }
+      last[stamp.author] = stamp
     }
-    return last.values.sorted { $0.node < $1.node }
+    return last.values.sorted { $0.author < $1.author }
   }
 
   /// Names what an own edit was made under before this log had a name.
-  func naming(_ node: NodeID) -> Self {
+  func naming(_ author: EditAuthor) -> Self {
     func named(_ stamp: HybridStamp) -> HybridStamp {
-      stamp.node.rawValue.isEmpty && stamp != .genesis
-        ? HybridStamp(time: stamp.time, counter: stamp.counter, node: node) : stamp
+      stamp.author == .unnamed && stamp != .genesis
+        ? HybridStamp(time: stamp.time, counter: stamp.counter, author: author) : stamp
     }
     return FieldVersion(
-      stamp: named(stamp), seen: seen.map(named).sorted { $0.node < $1.node },
-      beaten: beaten.map(named).sorted { $0.node < $1.node })
+      stamp: named(stamp), seen: seen.map(named).sorted { $0.author < $1.author },
+      beaten: beaten.map(named).sorted { $0.author < $1.author })
   }
 }

@@ -1,5 +1,9 @@
 /// What taking in another node's document comes to.
 public struct Reconciliation: Sendable, Hashable {
+  /// The peer tells from another directory than before; nil: it does not.
+  ///
+  /// To be noted before all else.
+  public var lifeBegan: SyncEvent.LifeBegan?
   /// One batch with `event` behind them: what makes the configuration so.
   public var commands: [Command]
   /// Credentials of which nobody can say which is the newer one, as far as that is not on record.
@@ -12,7 +16,9 @@ public struct Reconciliation: Sendable, Hashable {
 public enum SyncRefusal: Error, Sendable, Hashable {
   /// The teller has our own name: one of the two directories is a copy.
   case sameNode
-  /// The peer has edits of ours that we never made: our log is an older copy, or another node has our name.
+  /// The teller is a directory of the peer's that another one took the place of: one of the two is a copy.
+  case copiedNode
+  /// The peer has edits of this life of ours that we never made: our log was taken back without a trace.
   case unknownOwnEdit(stream: String)
   /// One edit has two values: two nodes have one name.
   case ambiguousEdit(stream: String, field: String)
@@ -25,6 +31,7 @@ public enum SyncRefusal: Error, Sendable, Hashable {
   public var code: String {
     switch self {
     case .sameNode: "sync_same_node"
+    case .copiedNode: "sync_copied_node"
     case .unknownOwnEdit: "sync_unknown_own_edit"
     case .ambiguousEdit: "sync_ambiguous_edit"
     case .shrunken: "sync_shrunken"
@@ -47,14 +54,15 @@ extension ControlState {
   /// - Parameters:
   ///   - part: what is taken in now: all of `document.streams`, or a stretch of them whose beginning was taken
   ///     in before.
+  ///   - life: incarnation of the directory that the peer tells from.
   ///   - now: our wall clock.
   /// - Throws: `SyncRefusal`; nothing of the document may be taken in then.
   public func reconcile(
-    _ document: SyncDocument, part: Range<Int>? = nil, peer: String, exchange: UInt128,
-    secretsKey: String, now: UnixNanoseconds
+    _ document: SyncDocument, part: Range<Int>? = nil, peer: String, life: UInt64,
+    exchange: UInt128, secretsKey: String, now: UnixNanoseconds
   ) throws(SyncRefusal) -> Reconciliation {
     let part = part ?? document.streams.indices
-    try checkAuthor(document, peer)
+    let lifeBegan = try checkAuthor(document, peer, life)
     var join = Join(now: now)
     for (subject, register) in registers(secretsKey: secretsKey) {
       join.registers[subject] = register
@@ -88,7 +96,8 @@ extension ControlState {
       !event.decisions.isEmpty || !settlement.commands.isEmpty || event.withheld != known
       || event.waiting != before?.waiting ?? [] || !event.floors.isEmpty
     return Reconciliation(
-      commands: isNews ? settlement.commands : [], conflicts: takeover.conflicts,
+      lifeBegan: lifeBegan, commands: isNews ? settlement.commands : [],
+      conflicts: takeover.conflicts,
       event: isNews ? event : nil)
   }
 
@@ -99,21 +108,29 @@ extension ControlState {
     return outcome
   }
 
-  private func checkAuthor(_ document: SyncDocument, _ peer: String) throws(SyncRefusal) {
+  private func checkAuthor(
+    _ document: SyncDocument, _ peer: String, _ life: UInt64
+  ) throws(SyncRefusal) -> SyncEvent.LifeBegan? {
     guard document.node != sync.node else { throw .sameNode }
-    let (told, before) = (UInt64(document.streams.count), sync.peers[peer]?.streams ?? 0)
+    let lifeBegan = try sync.meeting(peer, life: life)
+    // An older copy knows less, and may say so.
+    let before = lifeBegan == nil ? sync.peers[peer]?.streams ?? 0 : 0
+    let told = UInt64(document.streams.count)
     guard told >= before else { throw .shrunken(told: told, before: before) }
-    let own = (sync.clock.time, sync.clock.counter)
     for stream in document.streams {
-      for version in [stream.version] + stream.fields.map(\.version)
-      where version.stamp.node == sync.node && own < (version.stamp.time, version.stamp.counter) {
-        throw .unknownOwnEdit(stream: stream.stream)
+      for version in [stream.version] + stream.fields.map(\.version) {
+        // Also where somebody else's edit stands on it.
+        let isUnknown = ([version.stamp] + version.seen + version.beaten).contains {
+          $0.author == sync.author && sync.clock.isBehind($0)
+        }
+        if isUnknown { throw .unknownOwnEdit(stream: stream.stream) }
       }
     }
     for holding in document.credentials
     where max(holding.version.homeEpoch, holding.version.generation) > mostGenerations {
       throw .malformed(stream: holding.account.credentialStream)
     }
+    return lifeBegan
   }
 }
 

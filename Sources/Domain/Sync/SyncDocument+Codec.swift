@@ -4,7 +4,8 @@
 private enum Most {
   static let streams = 200_000
   static let fields = 16_384
-  static let nodes = 256
+  /// Each life of a node is one.
+  static let authors = 1_024
   static let nameBytes = 512
   static let textBytes = 64 << 10
   static let streamBytes = 4 << 20
@@ -173,10 +174,10 @@ extension FieldVersion {
   fileprivate init(told reader: inout RecordReader) throws(DecodingFailure) {
     try self.init(from: &reader)
     let isOfNobody = stamp == .genesis && seen.isEmpty && beaten.isEmpty
-    guard isOfNobody || stamp.node.isNamed else { throw reader.failure(.invalidValue) }
+    guard isOfNobody || stamp.author.isNamed else { throw reader.failure(.invalidValue) }
     for stamps in [seen, beaten] {
-      let isInOrder = zip(stamps, stamps.dropFirst()).allSatisfy { $0.node < $1.node }
-      guard stamps.count <= Most.nodes, isInOrder, stamps.allSatisfy(\.node.isNamed) else {
+      let isInOrder = zip(stamps, stamps.dropFirst()).allSatisfy { $0.author < $1.author }
+      guard stamps.count <= Most.authors, isInOrder, stamps.allSatisfy(\.author.isNamed) else {
         throw reader.failure(.invalidValue)
       }
     }
@@ -188,6 +189,10 @@ extension NodeID {
     (1...64).contains(rawValue.utf8.count)
       && rawValue.utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
+}
+
+extension EditAuthor {
+  fileprivate var isNamed: Bool { node.isNamed }
 }
 
 extension RecordReader {

@@ -1,14 +1,20 @@
+extension EditAuthor: Payload {
+  func write(to writer: inout RecordWriter) { writer.text(rawValue) }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) { self.init(try reader.text()) }
+}
+
 extension HybridStamp: Payload {
   func write(to writer: inout RecordWriter) {
     writer.time(time)
     counter.write(to: &writer)
-    node.write(to: &writer)
+    author.write(to: &writer)
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
     time = try reader.time()
     counter = try reader.uint32()
-    node = try NodeID(from: &reader)
+    author = try EditAuthor(from: &reader)
   }
 }
 
@@ -187,6 +193,18 @@ extension SyncEvent.Conflict: Payload {
     generation = try reader.varint()
     ours = try reader.fingerprint()
     theirs = try reader.fingerprint()
+  }
+}
+
+extension SyncEvent.LifeBegan: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(peer)
+    writer.varint(incarnation)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    peer = try reader.text()
+    incarnation = try reader.varint()
   }
 }
 

@@ -8,6 +8,7 @@ public enum SyncEvent: Sendable, Hashable {
   case mirrored(Mirrored)
   case conflict(Conflict)
   case failed(Failed)
+  case lifeBegan(LifeBegan)
 
   /// A first exchange with the peer was verified; others follow by themselves.
   public struct Enabled: Sendable, Hashable {
@@ -276,6 +277,22 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
+  /// The peer tells from a data directory of which nothing was known here.
+  ///
+  /// The first one, or a copy or backup of that; from now on what the one before it tells is not taken.
+  public struct LifeBegan: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+    /// Of the directory.
+    public var incarnation: UInt64
+
+    /// Made of its parts.
+    public init(peer: String, incarnation: UInt64) {
+      self.peer = peer
+      self.incarnation = incarnation
+    }
+  }
+
   /// The other system's name.
   public var peer: String {
     switch self {
@@ -286,6 +303,7 @@ public enum SyncEvent: Sendable, Hashable {
     case .mirrored(let it): it.peer
     case .conflict(let it): it.peer
     case .failed(let it): it.peer
+    case .lifeBegan(let it): it.peer
     }
   }
 }

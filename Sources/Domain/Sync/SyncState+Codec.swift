@@ -3,6 +3,7 @@
 extension SyncState: Payload {
   func write(to writer: inout RecordWriter) {
     node.write(to: &writer)
+    author.write(to: &writer)
     writer.time(clock.time)
     clock.counter.write(to: &writer)
     writer.count(streams.count)
@@ -25,6 +26,7 @@ extension SyncState: Payload {
   init(from reader: inout RecordReader) throws(DecodingFailure) {
     self = .initial
     node = try NodeID(from: &reader)
+    author = try EditAuthor(from: &reader)
     clock = HybridClock(time: try reader.time(), counter: try reader.uint32())
     streams = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try StreamVersions(from: &reader))
@@ -66,20 +68,24 @@ extension SyncPeer: Payload {
     static let receivedAt: UInt64 = 1 << 3
     static let reconciledAt: UInt64 = 1 << 4
     static let failure: UInt64 = 1 << 5
-    static let all: UInt64 = 0b11_1111
+    static let life: UInt64 = 1 << 6
+    static let all: UInt64 = 0b111_1111
   }
 
   func write(to writer: inout RecordWriter) {
     writer.varint(
       Flag.isEnabled.when(isEnabled) | Flag.owesRemoval.when(owesRemoval)
         | Flag.pushedAt.when(pushedAt != nil) | Flag.receivedAt.when(receivedAt != nil)
-        | Flag.reconciledAt.when(reconciledAt != nil) | Flag.failure.when(failure != nil))
+        | Flag.reconciledAt.when(reconciledAt != nil) | Flag.failure.when(failure != nil)
+        | Flag.life.when(life != nil))
     writer.text(url)
     pushedAt?.write(to: &writer)
     receivedAt?.write(to: &writer)
     reconciledAt?.write(to: &writer)
     writer.varint(reconciled)
     writer.varint(streams)
+    life?.write(to: &writer)
+    formerLives.write(to: &writer)
     waiting.write(to: &writer)
     writer.count(credentialConflicts.count)
     for (account, conflict) in credentialConflicts.sorted(by: { $0.key < $1.key }) {
@@ -113,6 +119,8 @@ extension SyncPeer: Payload {
     reconciledAt = try reader.optional(flags, Flag.reconciledAt)
     reconciled = try reader.varint()
     streams = try reader.varint()
+    life = try reader.optional(flags, Flag.life)
+    formerLives = try [UInt64](from: &reader)
     waiting = try [SyncEvent.Waiting](from: &reader)
     credentialConflicts = try reader.table { (reader) throws(DecodingFailure) in
       (try AccountID(from: &reader), try SyncEvent.Conflict(from: &reader))

@@ -5,6 +5,8 @@
 public struct SyncState: Sendable, Hashable {
   /// This log's own name among others; empty: it has none yet.
   public internal(set) var node: NodeID
+  /// Whose edits the next ones are: the node, in the life that it lives now.
+  public internal(set) var author: EditAuthor
   /// Its hybrid clock.
   public internal(set) var clock: HybridClock
   /// By stream: everything that was ever edited, removed resources included.
@@ -19,7 +21,7 @@ public struct SyncState: Sendable, Hashable {
 
   /// Before the first event.
   public static let initial = SyncState(
-    node: NodeID(""), clock: .initial, streams: [:], withheld: [:], peers: [:])
+    node: NodeID(""), author: .unnamed, clock: .initial, streams: [:], withheld: [:], peers: [:])
 
   /// Takes in a local edit; what came from a peer is told by its `reconciled`.
   ///
@@ -33,7 +35,7 @@ public struct SyncState: Sendable, Hashable {
     let stream = subject.stream
     guard before != after else { return }
     let known = streams[stream]
-    let stamp = clock.tick(time, node)
+    let stamp = clock.tick(time, author)
     guard let before, let after, known?.isPresent ?? true else {
       // It came or went, or was kept here although it should be gone: nothing that was known of its parts matters beside that.
       let version =
@@ -76,12 +78,28 @@ public struct SyncState: Sendable, Hashable {
     }
   }
 
-  /// This log gets a name, or another one after it was copied or restored.
-  mutating func identify(_ name: NodeID) {
+  /// This log gets a name, or begins another life.
+  ///
+  /// - Parameter incarnation: of a directory that was copied or restored; nil: its first life.
+  mutating func identify(_ name: NodeID, incarnation: UInt64? = nil) {
+    author = EditAuthor(name, incarnation: incarnation)
     if node.rawValue.isEmpty {
-      for (stream, versions) in streams { streams[stream] = versions.naming(name) }
+      for (stream, versions) in streams { streams[stream] = versions.naming(author) }
     }
     node = name
+  }
+
+  /// What is to be noted of a peer that tells from a directory; nil: nothing is new.
+  ///
+  /// - Parameter life: the directory's incarnation.
+  /// - Throws: `SyncRefusal.copiedNode` where another one took its place.
+  public func meeting(
+    _ peer: String, life: UInt64
+  ) throws(SyncRefusal) -> SyncEvent.LifeBegan? {
+    let known = peers[peer]
+    if known?.life == life { return nil }
+    guard known?.formerLives.contains(life) != true else { throw .copiedNode }
+    return SyncEvent.LifeBegan(peer: peer, incarnation: life)
   }
 
   /// Takes in what was exchanged; total.
@@ -117,6 +135,7 @@ public struct SyncState: Sendable, Hashable {
       }
     case .conflict(let it): peer.credentialConflicts[it.account] = it
     case .failed(let it): peer.failure = .init(action: it.action, code: it.code, at: time)
+    case .lifeBegan(let it): peer.begin(it.incarnation)
     }
     peers[event.peer] = peer
   }
@@ -155,10 +174,10 @@ struct StreamVersions: Sendable, Hashable {
 
   subscript(_ field: String) -> FieldVersion { fields[field] ?? version }
 
-  func naming(_ node: NodeID) -> StreamVersions {
+  func naming(_ author: EditAuthor) -> StreamVersions {
     StreamVersions(
-      isPresent: isPresent, version: version.naming(node),
-      fields: fields.mapValues { $0.naming(node) })
+      isPresent: isPresent, version: version.naming(author),
+      fields: fields.mapValues { $0.naming(author) })
   }
 }
 
@@ -178,8 +197,12 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var reconciledAt: UnixNanoseconds?
   /// Position of the last `sync.reconciled`; 0: none.
   public internal(set) var reconciled: UInt64 = 0
-  /// How many resources it ever told of at once: it never tells of fewer.
+  /// How many resources it ever told of at once in the life that it lives: it never tells of fewer.
   public internal(set) var streams: UInt64 = 0
+  /// Incarnation of the directory that it tells from; nil: it told nothing yet.
+  public internal(set) var life: UInt64?
+  /// Those that it told from before, the last one last: at most 64.
+  public internal(set) var formerLives: [UInt64] = []
   /// Its edits that are not looked at yet.
   public internal(set) var waiting: [SyncEvent.Waiting] = []
   /// Credentials of which nobody can say which is the newer one.
@@ -189,7 +212,20 @@ public struct SyncPeer: Sendable, Hashable {
   /// The last exchange came to nothing.
   public internal(set) var failure: Failure?
 
+  private static let formerLivesMost = 64
+
   init() {}
+
+  /// It tells from another directory, which may be an older copy and know less.
+  mutating func begin(_ incarnation: UInt64) {
+    guard life != incarnation else { return }
+    if let life {
+      formerLives.append(life)
+      formerLives.removeFirst(max(0, formerLives.count - Self.formerLivesMost))
+    }
+    life = incarnation
+    streams = 0
+  }
 
   /// Why an exchange came to nothing.
   public struct Failure: Sendable, Hashable {

@@ -64,9 +64,14 @@ struct ConfigurationFold {
   /// Whether events of this kind can change the configuration, or whether requests are recorded; spares
   /// decoding the many that cannot.
   static func isRelevant(_ kind: String) -> Bool {
-    GatewayProjection.Interest(kind: kind) == .configuration
-      || kind == WireKind.gatewayGapOpened.rawValue || kind == WireKind.gatewayGapClosed.rawValue
+    GatewayProjection.Interest(kind: kind) == .configuration || ofItsLife.contains(kind)
   }
+
+  /// Of the gateway's own life: where requests are not recorded, and whose edits follow.
+  private static let ofItsLife: Set<String> = [
+    WireKind.gatewayGapOpened.rawValue, WireKind.gatewayGapClosed.rawValue,
+    WireKind.gatewayIdentified.rawValue, WireKind.gatewayRestored.rawValue,
+  ]
 
   /// Folds the log through a position.
   ///

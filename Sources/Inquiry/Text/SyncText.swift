@@ -15,7 +15,7 @@ extension EventLine {
     case .received(let it):
       return "\(peer) told of \(Shown.count(it.streams, "resource")) and "
         + Shown.count(it.credentials, "credential")
-    case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it))"
+    case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it, state))"
     case .mirrored(let it): return "compared with what \(peer) holds: \(mirrored(it))"
     case .conflict(let it):
       return "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
@@ -23,6 +23,9 @@ extension EventLine {
         + "\(it.theirs.short) there"
     case .failed(let it):
       return "sync with \(peer) failed: \(Shown.text(it.action)), \(Shown.text(it.code))"
+    case .lifeBegan(let it):
+      return "\(peer) tells from a directory that was not known: incarnation "
+        + Shown.incarnation(it.incarnation)
     }
   }
 
@@ -40,9 +43,18 @@ extension EventLine {
   }
 
   /// The conflicts one by one, the rest as a number.
-  private static func reconciled(_ it: SyncEvent.Reconciled) -> String {
+  private static func reconciled(
+    _ it: SyncEvent.Reconciled, _ state: ControlState
+  ) -> String {
     let taken = it.decisions.filter { $0.winner == .theirs && $0.ours != $0.theirs }
     var parts = ["\(Shown.count(taken.count, "field")) taken over"]
+    let lives = Set(taken.map(\.version.stamp.author)).filter {
+      $0.node == state.sync.node && $0 != state.sync.author
+    }
+    if !lives.isEmpty {
+      let own = taken.count { lives.contains($0.version.stamp.author) }
+      parts[0] += ", \(own) of them edited here in a life before the directory was restored"
+    }
     let conflicts = it.decisions.filter(\.isConflict)
     parts += conflicts.prefix(8).map { decision in
       let field = decision.field.isEmpty ? "presence" : decision.field
@@ -97,6 +109,8 @@ extension EventFields {
       ]
     case .failed(let it):
       return [peer, .init("action", .text(it.action)), .init("code", .text(it.code))]
+    case .lifeBegan(let it):
+      return [peer, .init("incarnation", .text(Shown.incarnation(it.incarnation)))]
     }
   }
 
@@ -149,9 +163,10 @@ extension EventFields {
   }
 
   private static func stamp(_ it: HybridStamp) -> JSONTree {
-    .object([
-      .init("time", .text(rfc3339(it.time))), .init("counter", .number(Int64(it.counter))),
-      .init("node", .text(it.node.rawValue)),
-    ])
+    .object(
+      [
+        .init("time", .text(rfc3339(it.time))), .init("counter", .number(Int64(it.counter))),
+        .init("node", .text(it.author.node.rawValue)),
+      ] + (it.author.life.map { [.init("life", .text($0))] } ?? []))
   }
 }

@@ -73,6 +73,12 @@ struct Administration {
       store: store, vault: try Vault(directory: directory, masterKey: key)
     ) { _, _ in }
     try await control.noteRecovery()
+    // What is edited in a copy is another life's edit, also before a gateway runs there.
+    if control.state.node != nil, request.method != .get,
+      try await control.identify(directory: directory)
+    {
+      Console.warn("signalbox: \(Gateway.copyNotice)")
+    }
     let responder = await AdminResponder(
       control: control, options: AdminOptions(build: BuildInfo(version: Build.version)),
       logger: Logger(label: "signalbox") { StreamLogHandler.standardError(label: $0) })
