@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -225,7 +226,55 @@ class ProviderTests(OAuthCase):
         self.provider("github")
         connection = self.device("github")
         self.assertTrue(connection["subject"].isdigit(), "an id and not a name that may change hands")
-        self.works("github", connection, refreshes=False)
+        # What models take lasts half an hour; GitHub's own token, which does not end, brings the next one.
+        self.assertEqual(
+            (connection["routing"], connection["canRefresh"], connection["credentialGeneration"]),
+            ("protocol_not_supported", True, 1))
+        left = datetime.fromisoformat(connection["expiresAt"]) - datetime.now(timezone.utc)
+        self.assertTrue(1200 < left.total_seconds() <= 1500, left)
+        path = f"/api/providers/{connection['id']}/credential/refresh"
+        answer = self.box.admin("POST", path)
+        self.assertEqual(answer.status, 200, answer.body)
+        shown = answer.json()["connection"]["credential"]
+        self.assertEqual((shown["generation"], shown["standing"]), (2, "usable"))
+        # A refusal by the one place says nothing of GitHub's token, which is kept and works again.
+        self.mishap("github", endpoint="short", status=403)
+        self.assertNotEqual(self.box.admin("POST", path).status, 200)
+        held = self.account(connection)["credential"]
+        self.assertEqual((held["generation"], held["standing"]), (2, "usable"))
+        again = self.device("github")
+        self.assertEqual(
+            (again["id"], again["isNew"], again["credentialGeneration"]), (connection["id"], False, 3))
+        calls = self.upstream.control("GET", "oauth")["calls"]
+        self.assertEqual([call["endpoint"] for call in calls].count("short"), 4)
+        self.assertEqual([call for call in calls if call.get("grant") == "refresh_token"], [])
+
+    def test_github_by_a_token_that_is_brought(self):
+        self.provider("github")
+        for number, name in ((1, "accessToken"), (2, "refreshToken")):
+            begun = self.upstream.control("POST", "oauth/session", {"server": "github", "subject": f"u{number}"})
+            connection = self.call("POST", "github/import", {name: begun["accessToken"]})["connection"]
+            self.assertEqual(
+                (connection["isNew"], connection["canRefresh"], connection["expiresAt"] is None), (True, True, False))
+            answer = self.box.admin("POST", f"/api/providers/{connection['id']}/credential/refresh")
+            self.assertEqual(answer.json()["connection"]["credential"]["generation"], 2, answer.body)
+        # Without Copilot there is nothing to be had for it, and nobody is signed in.
+        begun = self.upstream.control("POST", "oauth/session", {"server": "github", "subject": "u1-at-b"})
+        before = len(self.box.admin("GET", "/api/providers").json()["connections"])
+        self.mishap("github", endpoint="short", status=404)
+        error = self.refused("sign_in_refused", "POST", "github/import", {"accessToken": begun["accessToken"]})
+        self.assertEqual(error["reason"], "server_error", "the simulator's word in what it queues")
+        self.assertEqual(len(self.box.admin("GET", "/api/providers").json()["connections"]), before)
+        self.assertNotIn(begun["accessToken"], replay(self.box.data, "tail", "-n", 1000, "--json"))
+
+    def test_github_s_short_token_is_renewed_before_it_ends(self):
+        self.upstream.scenario({"oauth": {"servers": [
+            {"shape": "github", "device-interval": "1ms", "subjects": SUBJECTS, "short-lifetime": "6s"}]}})
+        self.provider("github")
+        connection = self.device("github")
+        # At half of its life; nobody asks for it.
+        eventually(lambda: self.account(connection)["credential"]["generation"] >= 2, "the next short token")
+        self.assertEqual(self.account(connection)["credential"]["standing"], "usable")
 
     def test_kiro(self):
         self.provider("kiro")
@@ -423,7 +472,7 @@ class StateTests(OAuthCase):
         # None of that spoilt it.
         self.call("POST", "generic/exchange", back)
         self.assertEqual(self.reason("generic/exchange", back), "used")
-        self.assertEqual([call["outcome"] for call in self.token_calls()], ["refreshed"])
+        self.assertEqual([call["outcome"] for call in self.token_calls()], ["issued"])
 
     def test_a_code_of_another_sign_in_fails_at_the_verifier(self):
         mine, other = self.begin("generic"), self.begin("generic")

@@ -13,6 +13,7 @@ struct TokenRefresh {
     guard let refresh = material.refresh else { return nil }
     let form = TokenForm(
       row: row, client: client, secret: clientSecret, registered: .init(of: material))
+    if row.lease != nil { return form.lease(refresh) }
     return form.request(
       client.tokenURL, [("grant_type", Secret("refresh_token")), ("refresh_token", refresh)])
   }
@@ -30,8 +31,10 @@ struct TokenRefresh {
     case .noAnswer(let code): return .nothing(RefreshOutcome(.noAnswer(code: code)))
     case .answered(let status, let retryAfter, let body):
       let document = try? JSONValue.parse(body)
+      let reading = TokenReading(row: row)
       if (200..<300).contains(status), let document,
-        let tokens = TokenReading(row: row).tokens(document, now: now)
+        let tokens = row.lease == nil
+          ? reading.tokens(document, now: now) : reading.lease(document, now: now)
       {
         return .token(tokens.material, lifeSeconds: tokens.lifeSeconds)
       }

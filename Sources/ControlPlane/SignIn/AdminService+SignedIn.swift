@@ -104,6 +104,11 @@ extension AdminService {
       let material = CredentialMaterial(access: key, extra: extra)
       return brought(.tokens(.init(material: material, lifeSeconds: nil), .apiKey))
     }
+    // The token that brings others is one, by whichever name it comes.
+    if service.row.lease != nil, let token = refresh ?? access {
+      let material = CredentialMaterial(access: token, identity: identity, extra: extra)
+      return brought(.tokens(.init(material: material, lifeSeconds: nil), .token))
+    }
     if let access {
       let material = CredentialMaterial(
         access: access, refresh: refresh, identity: identity, extra: extra)
@@ -155,7 +160,9 @@ extension AdminService {
       tokens.material.extra[Extra.clientID] = registered.id
       tokens.material.extra[Extra.clientSecret] = registered.secret
     }
+    if kind != .apiKey, service.row.lease != nil { try await lease(&tokens, service) }
     tokens.material.identify(as: identity)
+    let given = service.row.lease == nil || kind == .apiKey ? given : nil
     let expiresAt =
       given ?? tokens.lifeSeconds.map { UnixNanoseconds(edge.now().rawValue + $0 * 1_000_000_000) }
     let fresh = SignIns.accountID(of: identity, at: service.provider, else: edge.mintID())
@@ -288,6 +295,27 @@ extension AdminService {
       tokens.material = CredentialMaterial(access: key, extra: tokens.material.extra)
     }
     return reading.identity(in: told)
+  }
+
+  /// Gets the token that its models take for the one that somebody signed in for, which is kept to get the next ones.
+  private func lease(
+    _ tokens: inout TokenReading.Tokens, _ service: OAuthService
+  ) async throws {
+    let token = tokens.material.access
+    guard let client = service.client,
+      let request = TokenForm(row: service.row, client: client, secret: service.secret)
+        .lease(token)
+    else { return }
+    let answer = await (try endpoint()).send(request)
+    let document = try SignInFault.document(answer)
+    guard case .answered(200..<300, _, _) = answer,
+      let lease = TokenReading(row: service.row).lease(document, now: edge.now())
+    else { throw SignInFault.refusal(answer, document) }
+    tokens.material = CredentialMaterial(
+      access: token, refresh: token, identity: tokens.material.identity,
+      extra: tokens.material.extra
+    ).merging(lease.material)
+    tokens.lifeSeconds = lease.lifeSeconds
   }
 
   private func signedIn(

@@ -166,6 +166,19 @@ struct TokenForm {
       method: .get, url: url, headers: [accept, ("authorization", "Bearer " + token)], body: [])
   }
 
+  /// What asks for the token that lasts shortly; nil: the provider has no such thing, or no such place.
+  func lease(_ token: Secret) -> TokenRequest? {
+    guard let lease = row.lease, let beside = client.userInfoURL,
+      let slash = beside.lastIndex(of: "/")
+    else { return nil }
+    return TokenRequest(
+      method: .get, url: beside[...slash] + lease.path,
+      headers: [
+        ("accept", "application/json"),
+        ("authorization", "Bearer " + String(decoding: token.bytes, as: UTF8.self)),
+      ], body: [])
+  }
+
   /// As a query has it: nothing but what RFC 3986 leaves alone stands as it is.
   private static func queryText(_ text: String) -> String { TokenRefresh.formText(Secret(text)) }
 }

@@ -23,6 +23,20 @@ struct TokenReading {
       lifeSeconds: life(document, access, now: now))
   }
 
+  /// A token that lasts shortly, as it is merged into what there is; nil: there is none in it.
+  func lease(_ document: JSONValue, now: UnixNanoseconds) -> Tokens? {
+    guard let lease = row.lease, let token = document[lease.token]?.string.flatMap(Self.sendable)
+    else { return nil }
+    var extra: [String: Secret] = [:]
+    extra["endpoint"] = document.text(lease.endpoint).flatMap(Self.sendable)
+    let seconds = document.number(lease.end).flatMap { end -> Int64? in
+      let (left, isOver) = end.subtractingReportingOverflow(now.rawValue / 1_000_000_000)
+      return !isOver && (1...315_360_000).contains(left) ? left : nil
+    }
+    return Tokens(
+      material: CredentialMaterial(access: token, extra: extra), lifeSeconds: seconds)
+  }
+
   private func token(_ document: JSONValue, _ name: String) -> Secret? {
     (document[row.words.name(name)]?.string).flatMap(Self.sendable)
   }

@@ -89,7 +89,8 @@ extension OAuthProvider {
     expiry: .never, key: ["data", "apiKey"], userInfoParameter: "accessToken",
     service: Service(dialect: .openai, baseURL: "https://apis.iflow.cn/v1"))
 
-  /// Its models take a token of half an hour and an editor's headers, which are not imitated here.
+  /// Its models take a token of half an hour, which GitHub's own brings, and an editor's headers, which are not imitated
+  /// here.
   private static let github = OAuthProvider(
     kind: "github", title: "GitHub Copilot", flows: [.deviceCode, .imported],
     client: OAuthClient(
@@ -98,6 +99,9 @@ extension OAuthProvider {
       clientID: "Iv1.b507a08c87ecfe98", scopes: ["read:user"]),
     usesPKCE: false,
     identity: Identity(place: .userInfo, subject: ["id"], email: ["email"]), expiry: .never,
+    lease: Lease(
+      path: "copilot_internal/v2/token", token: "token", end: "expires_at",
+      endpoint: ["endpoints", "api"]),
     service: Service(
       dialect: .openai, baseURL: "https://api.githubcopilot.com", isSpoken: false))
 

@@ -39,6 +39,8 @@ public struct OAuthProvider: Sendable, Hashable {
   public var key: [String]?
   /// Where the query of `userInfoURL` has the token; nil: it goes in `Authorization: Bearer`.
   public var userInfoParameter: String?
+  /// What its models take is had for the token, which is presented for it again and again; nil: they take the token.
+  public var lease: Lease?
   /// Where its models are asked; nil: where the provider says.
   public var service: Service?
 
@@ -132,6 +134,19 @@ public struct OAuthProvider: Sendable, Hashable {
       /// Nobody says it: an account is known by nothing but its id here.
       case nowhere
     }
+  }
+
+  /// A token that lasts shortly, which the one that somebody signed in for brings as often as it is presented: it is kept
+  /// as a refresh token is, and the one that it brought as the access token.
+  public struct Lease: Sendable, Hashable {
+    /// Where it is had: in place of the last part of `userInfoURL`.
+    public var path: String
+    /// The field with the token.
+    public var token: String
+    /// The field with the moment of its end, in seconds since 1970.
+    public var end: String
+    /// Where the answer says at which address models take it; kept beside it as `endpoint`.
+    public var endpoint: [String]
   }
 
   /// Where and how its models are asked: what a provider that is not configured yet is made of.
