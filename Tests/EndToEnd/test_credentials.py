@@ -230,8 +230,12 @@ class CrashTests(CredentialCase):
     def test_between_attempt_and_commit_one_retry_with_the_old_token_is_enough(self):
         for turn in range(3):
             with self.subTest(turn=turn):
-                self.upstream.control("POST", "scenario", self.document())
-                issued = self.issue(idToken=f"turn-{turn}")
+                # A token of its own: one that a newer one was given for is not taken again.
+                token = f"rt-of-turn-{turn}"
+                document = self.document()
+                document["oauth"]["sessions"] = [{**SESSION, "refresh-token": token}]
+                self.upstream.control("POST", "scenario", document)
+                issued = self.issue(refreshToken=token, idToken=f"turn-{turn}")
                 self.token_next(fault="hang-before-commit")
                 self.begin("/api/providers/a1/credential/refresh")
                 self.until("a refresh under way", refreshing=True)
