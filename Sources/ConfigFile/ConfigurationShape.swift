@@ -296,7 +296,8 @@ extension ConfigurationShape {
         "machine-id", "text", "none", "This node's name at a system that speaks `9router`."),
       .init(
         "sync-secrets", "true or false", "`false`",
-        "Whether tokens are told to a system that speaks `9router`, and taken from it."),
+        "Whether tokens are told to a system that speaks `9router`, and taken from it; between nodes credentials always travel, sealed."
+      ),
       .init("sync-interval-seconds", "`300`", "Between two exchanges.", 10...86_400),
     ],
     unbuilt: ["failover-threshold", "record-bodies"])

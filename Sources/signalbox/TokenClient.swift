@@ -80,8 +80,9 @@ struct TokenClient: TokenEndpoint {
       uri: path + (url.percentEncodedQuery.map { "?" + $0 } ?? ""), headers: headers)
     let body = request.body.isEmpty ? [] : [ByteBuffer(bytes: request.body)]
     return try await channel.executeThenClose { inbound, outbound in
-      // Where a name leads is known only now.
-      guard let address, !address.isForbiddenUpstream, isTLS || address.isLoopback else {
+      // Where a name leads is known only now; without an address there is no connection any more.
+      guard let address else { throw Unsent(code: "connection_lost") }
+      guard !address.isForbiddenUpstream, isTLS || address.isLoopback else {
         throw Unsent(code: "forbidden_address")
       }
       isSent.raise()

@@ -246,6 +246,8 @@ class BothWays(SyncCase):
         self.settle()
         held = self.b.admin("GET", "/api/providers/a1").json()["connection"]["credential"]
         self.assertEqual((held["isHome"], held["generation"]), (False, 2))
+        moved = self.b.admin("POST", "/api/providers/a1/credential/home")
+        self.assertEqual((moved.status, moved.json()["error"]["code"]), (409, "not_refreshable"), moved.body)
         for box in (self.a, self.b):
             # Where tokens are refreshed is each node's own.
             self.assertEqual(box.admin("PUT", "/api/provider-nodes/mock", {"oauth": {

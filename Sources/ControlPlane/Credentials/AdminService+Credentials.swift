@@ -74,6 +74,16 @@ extension AdminService {
     guard let node = named ?? control.state.node else {
       throw APIFault(.missingField, "node is missing", field: "node")
     }
+    let account = try Self.account(try call.parameter("id"), control.state)
+    if node == control.state.node, account.credential.canRefresh,
+      control.state.providers[account.provider]?.oauth == nil
+    {
+      // Where a provider's tokens are refreshed is each node's own: nobody would refresh it then.
+      throw Refusal(
+        code: .notRefreshable, field: "node", value: node.rawValue,
+        message: "this node does not know where the provider's tokens are refreshed",
+        remedy: "Set the provider's oauth here first, as it is on the node that refreshes now.")
+    }
     return try await change(call) { .moveHome($0, to: node) }
   }
 

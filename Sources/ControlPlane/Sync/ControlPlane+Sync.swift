@@ -113,9 +113,11 @@ extension ControlPlane {
     do {
       let outcome = try await execute(provenance: provenance) { state in
         // Deciding takes a while with many resources: beside the others' edits where none came between.
-        guard let before else { return try offer.decide(part, state, now).changes(offer, isFirst) }
+        guard let before else {
+          return try offer.decide(part, state, now).changes(offer, isFirst, state)
+        }
         guard state.isSame(as: before) else { throw SyncPartStale() }
-        return made.changes(offer, isFirst)
+        return made.changes(offer, isFirst, state)
       }
       return SyncStep(taken: SyncTaken(outcome.events))
     } catch {
@@ -178,7 +180,7 @@ private struct SyncPart: Sendable {
   }
 
   /// In one batch: that something came, what it changes, and last what was decided.
-  func changes(_ offer: SyncOffer, _ isFirst: Bool) -> [Change] {
+  func changes(_ offer: SyncOffer, _ isFirst: Bool, _ state: ControlState) -> [Change] {
     var changes = reconciliation.lifeBegan.map { [Change(.sync(.note(.lifeBegan($0))))] } ?? []
     if isFirst {
       let received = SyncEvent.Exchanged(
@@ -189,6 +191,10 @@ private struct SyncPart: Sendable {
     for command in reconciliation.commands {
       if case .credential(.take(let account, _)) = command {
         changes.append(Change(command, secret: offer.secrets[account]))
+        // What a call with the old one led to says nothing of the new one.
+        if state.health[account]?.cooldown?.needsProof == true {
+          changes += AdminService.endingCooldown(of: account, state)
+        }
       } else {
         changes.append(Change(command))
       }

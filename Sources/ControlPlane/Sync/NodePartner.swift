@@ -86,6 +86,7 @@ struct NodePartner: SyncPartner {
       throw SyncFault("sync_version")
     }
     guard let name = hello["node"]?.string, (1...64).contains(name.utf8.count),
+      name.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
       let challenge = hello["challenge"]?.string.flatMap({ Base64URL.bytes($0) }),
       challenge.count == SyncCipher.drawnBytes
     else { throw SyncFault("sync_not_a_node") }
@@ -137,6 +138,7 @@ extension TokenAnswer {
     switch self {
     case .notSent("forbidden_address"), .notSent("misconfigured"):
       throw SyncFault("sync_forbidden_address")
+    case .notSent("connection_lost"): throw SyncFault("sync_connection_lost")
     case .notSent: throw SyncFault("sync_unreachable")
     case .noAnswer("timeout"): throw SyncFault("sync_timeout")
     case .noAnswer("answer_too_large"): throw SyncFault("sync_too_large")

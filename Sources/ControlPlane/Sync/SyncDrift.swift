@@ -72,12 +72,15 @@ struct SyncDrift {
         since: peer.reconciledAt)
     }
     let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
-      SyncDrift(
+      let version = Credential.Version(homeEpoch: $0.homeEpoch, generation: $0.generation)
+      let isGivenUp = state.accounts[$0.account].map { $0.credential.version > version } ?? false
+      return SyncDrift(
         stream: "credential/\($0.account.rawValue)", field: "fingerprint",
         ours: JSONValue($0.ours.short), theirs: JSONValue($0.theirs.short),
-        rule: "equal-generation",
-        why:
-          "two credentials are generation \($0.generation) of home epoch \($0.homeEpoch): issue the next one",
+        rule: isGivenUp ? SyncEvent.Rule.concurrent.name : "equal-generation",
+        why: isGivenUp
+          ? "theirs holds: who issued it elsewhere, as home epoch \($0.homeEpoch + 1) or later, had not seen ours"
+          : "two credentials are generation \($0.generation) of home epoch \($0.homeEpoch): issue the next one",
         since: conflictSince[$0.account], isConflict: true)
     }
     return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting

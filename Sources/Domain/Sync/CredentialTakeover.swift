@@ -19,6 +19,16 @@ struct CredentialTakeover {
       if let terms = theirs.terms {
         if theirs.version > ours.version {
           taken.insert(theirs.account)
+          if let own = ours.fingerprint, own != terms.fingerprint,
+            theirs.version.homeEpoch > ours.homeEpoch,
+            theirs.version.generation <= ours.generation
+          {
+            // Who issued it elsewhere had not seen ours: that ours is given up for it is on record.
+            conflicts.append(
+              .init(
+                peer: peer, account: theirs.account, homeEpoch: ours.homeEpoch,
+                generation: ours.generation, ours: own, theirs: terms.fingerprint))
+          }
           commands.append(
             .credential(
               .take(

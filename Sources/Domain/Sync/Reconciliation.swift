@@ -71,7 +71,7 @@ extension ControlState {
     // The last part says what waits of all: what is taken in already is not decided again.
     for stream in document.streams[isLast ? document.streams.indices : part] {
       guard let subject = Subject(stream: stream.stream), subject.isShared,
-        subject.stream == stream.stream
+        subject.stream == stream.stream, !stream.fields.contains(where: subject.isOwn)
       else { throw .malformed(stream: stream.stream) }
       try join.take(subject, Register(stream))
     }

@@ -41,6 +41,8 @@ private struct Plan {
   private let secretsKey: String
   private var built = ControlState.initial
   private var reasons: [Subject: String] = [:]
+  /// Why the last attempt came to nothing.
+  private var refusal: Refusal.Code?
 
   init(_ registers: [Subject: Register], own: ControlState, secretsKey: String) {
     self.registers = registers
@@ -133,6 +135,19 @@ private struct Plan {
       }
       reasons[subject] = reason
     }
+    keepOwn(subject, image, commands)
+  }
+
+  /// A value that the rules here do not take: the one that holds stays, so that nothing that hangs on the resource goes
+  /// with it.
+  private mutating func keepOwn(
+    _ subject: Subject, _ image: Image, _ commands: (Image) -> [Command]
+  ) {
+    guard refusal == .invalidField, let held = own.image(of: subject) else { return }
+    for field in image.fields.map(\.name) where held[field] != image[field] {
+      if attempt(commands(image.replacing(field, with: held[field])), subject) { return }
+    }
+    _ = attempt(commands(held), subject)
   }
 
   private func fallbacks(_ name: String?, _ id: String) -> [String] {
@@ -161,6 +176,7 @@ private struct Plan {
       return true
     } catch {
       reasons[subject] = reasons[subject] ?? error.message
+      refusal = error.code
       return false
     }
   }

@@ -35,8 +35,8 @@ extension Subject {
     }
   }
 
-  /// Fields that are settled where the gateway runs, and not for all nodes.
-  fileprivate var ownFields: Set<String> {
+  /// Fields that are settled where the gateway runs, and not for all nodes: neither told nor taken.
+  var ownFields: Set<String> {
     guard self == .settings else { return [] }
     return [
       "trustedProxies", "cloudUrl", "cloudProtocol", "machineId", "syncSecrets",
@@ -81,7 +81,8 @@ extension Image {
   init(shared fields: [String: Image.Value], of subject: Subject, own: Image?) {
     self.init(subject)
     var image = Image(subject)
-    for (name, value) in fields.sorted(by: { $0.key < $1.key }) where value != .none {
+    for (name, value) in fields.sorted(by: { $0.key < $1.key })
+    where value != .none && !subject.ownFields.contains(name) {
       image = keyFields.contains(name) ? image.showing(name, value) : image.setting(name, value)
     }
     for name in subject.ownFields.sorted() {

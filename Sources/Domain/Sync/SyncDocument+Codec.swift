@@ -36,10 +36,13 @@ extension SyncDocument {
     return writer.bytes
   }
 
-  /// The credentials alone.
+  /// The credentials in force alone.
+  ///
+  /// How far generations came of accounts that were removed is told with all else: who never had such an account has
+  /// nothing to compare.
   public func encodedCredentials() -> [UInt8] {
     var writer = RecordWriter()
-    Self.write(credentials, to: &writer)
+    Self.write(credentials.filter { $0.terms != nil }, to: &writer)
     return writer.bytes
   }
 
@@ -107,7 +110,8 @@ extension SyncDocument {
       let stream = try Stream(from: &inner, &left)
       try inner.end()
       guard let subject = Subject(stream: stream.stream), subject.isShared,
-        subject.stream == stream.stream
+        subject.stream == stream.stream, stream.fields.count <= subject.mostFields,
+        !stream.fields.contains(where: subject.isOwn)
       else { throw reader.failure(.invalidValue) }
       let place = (subject.rank, stream.stream)
       if let last, last >= place { throw reader.failure(.notCanonical) }
@@ -182,6 +186,14 @@ extension FieldVersion {
       }
     }
   }
+}
+
+extension Subject {
+  /// Told of by no node: where it runs is each node's own.
+  func isOwn(_ field: SyncDocument.Field) -> Bool { ownFields.contains(field.name) }
+
+  /// Fewer than this are known of any resource; prices have one for each model.
+  fileprivate var mostFields: Int { self == .pricing ? Most.fields : 256 }
 }
 
 extension NodeID {

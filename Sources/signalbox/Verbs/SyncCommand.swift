@@ -97,7 +97,9 @@ struct SyncSettingFields: ParsableArguments {
 
   @Flag(
     name: .long, inversion: .prefixedNo,
-    help: "Whether tokens are told to a system that speaks 9router, and taken from it.")
+    help: ArgumentHelp(
+      "Whether tokens are told to a system that speaks 9router, and taken from it; between nodes credentials always travel, sealed."
+    ))
   var syncSecrets: Bool?
 
   @Option(name: .long, help: ArgumentHelp("Between two exchanges.", valueName: "seconds"))

@@ -62,7 +62,7 @@ extension Contract {
         "node", Schema.string(1...64, matching: "[!-~]{1,64}").orNull.described("Else this one."))
     ]), bodyIsOptional: true,
     answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
-    errors: [.unknownAccount, .refreshInProgress], honoursIfMatch: true)
+    errors: [.unknownAccount, .notRefreshable, .refreshInProgress], honoursIfMatch: true)
   static let removeAccount = removal(
     [.field("message", .string), .field("id", .identifier)], errors: [.unknownAccount])
 }

@@ -23,7 +23,7 @@ extension Contract {
         "machineId",
         Schema.string(0...128).orNull.described(
           "This node's name at a system of the older protocol; null: none.")),
-      .optional("syncSecrets", .bool), .optional("syncIntervalSeconds", .syncInterval),
+      .optional("syncSecrets", .syncSecrets), .optional("syncIntervalSeconds", .syncInterval),
       .optional("currentPassword", .string(1...1024)),
       .optional(
         "newPassword",
@@ -40,6 +40,8 @@ extension Schema {
   static let trustedProxies = array(of: string(1...64), atMost: 64)
     .described("Addresses, or `address/bits`, whose forwarded headers are believed.")
   static let syncProtocol = choice(SyncProtocol.allCases.map(\.name))
+  static let syncSecrets = bool.described(
+    "Of a system that speaks 9router alone: between nodes credentials always travel, sealed.")
   static let syncInterval = integer(10...86_400)
   static let stickyLimit = integer(1...10_000)
   static let attempts = integer(1...64)
@@ -55,7 +57,7 @@ extension Schema {
       Schema.bool.described("Exchanges follow by themselves; `POST /api/sync/cloud` sets it.")),
     .field("cloudUrl", Schema.string.orNull), .field("cloudProtocol", .syncProtocol),
     .field("cloudToken", Schema.string.orNull.described("Enough of it to know it by.")),
-    .field("machineId", Schema.string.orNull), .field("syncSecrets", .bool),
+    .field("machineId", Schema.string.orNull), .field("syncSecrets", .syncSecrets),
     .field("syncIntervalSeconds", .syncInterval), .field("trustedProxies", .trustedProxies),
     .field("hasPassword", .bool), .field("updatedAt", Schema.time.orNull),
     .field("revision", .revision),
