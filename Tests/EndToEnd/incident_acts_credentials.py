@@ -1,11 +1,12 @@
 """Incidents of tokens that are refreshed: at a provider whose refresh tokens work once, by two clocks that agree."""
 
+import http.client
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from incident_stage import EXPLAIN, blame, incident, require
-from support import eventually, exchange
+from support import PATIENCE, eventually, exchange
 
 SERVER, CLIENT = "corp", "gateway"
 HOUR = 3600
@@ -81,6 +82,15 @@ def generation(stage, wanted, account="mock-a1"):
 
 def refresh(stage, status=200):
     return stage.api("POST", "/api/providers/mock-a1/credential/refresh", {}, status)
+
+
+def asked_for_refresh(stage):
+    """A connection on which a refresh was asked for; the answer is still to come."""
+    connection = http.client.HTTPConnection("127.0.0.1", stage.box.port, timeout=PATIENCE)
+    connection.request(
+        "POST", "/api/providers/mock-a1/credential/refresh", b"{}",
+        {"content-type": "application/json", **stage.box.login()})
+    return connection
 
 
 # MARK: Ahead of time
@@ -247,13 +257,18 @@ def waiter_in_line(stage):
     mishap(stage, hold="after")
 
     def three_want_it():
-        with ThreadPoolExecutor(3) as pool:
-            wanted = [pool.submit(refresh, stage)]
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(refresh, stage)
             eventually(lambda: outcomes(stage), "a refresh whose answer is held")
-            wanted += [pool.submit(refresh, stage) for _ in range(2)]
+            waiting = [asked_for_refresh(stage) for _ in range(2)]
+            # An answer to somebody who came later: the two were heard.
+            held(stage)
             stage.upstream.control("POST", "release", {"label": "token", "count": 1})
-            for one in wanted:
-                one.result()
+            first.result()
+            for connection in waiting:
+                answer = connection.getresponse()
+                require(answer.status == 200, f"a refresh that waited: {answer.status}, {answer.read()!r}")
+                connection.close()
 
     stage.culprit(CREDENTIAL, "credential.refreshed", three_want_it)
     shown = held(stage)

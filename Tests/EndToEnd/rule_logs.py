@@ -126,5 +126,6 @@ def told(case):
     """The lines of a case, from its logs."""
     found = play(case)
     return ([f"     old log   {line} (replay drift)" for line in found["old"]]
-            + [f"     our log   {line}" for line in found["here"]]
+            + ["     our log   nothing (replay drift)"]
+            + [f"     on record {line}" for line in found["here"]]
             + [f"     refused   {line}" for line in found["commands"]])
