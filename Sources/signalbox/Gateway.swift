@@ -211,7 +211,7 @@ struct Gateway {
       let door = await openDoor(responder)
       do {
         let plane = try await listen(
-          control, board, health, credentials, responder, limiter, certificates, identity,
+          control, board, health, credentials, sync, responder, limiter, certificates, identity,
           tellsSpans: spans != nil)
         probe.serve(plane)
         figures.serve(plane)
@@ -357,9 +357,8 @@ struct Gateway {
 
   private func listen(
     _ control: ControlPlane, _ board: SnapshotBoard, _ health: HealthKeeper,
-    _ credentials: CredentialKeeper, _ responder: AdminResponder, _ limiter: Limiter,
-    _ certificates: [UInt8]?,
-    _ identity: ServerIdentity?, tellsSpans: Bool
+    _ credentials: CredentialKeeper, _ sync: SyncKeeper, _ responder: AdminResponder,
+    _ limiter: Limiter, _ certificates: [UInt8]?, _ identity: ServerIdentity?, tellsSpans: Bool
   ) async throws -> DataPlane {
     var plane = DataPlaneOptions(host: options.address.host, port: options.address.port)
     plane.version = Build.version
@@ -380,7 +379,7 @@ struct Gateway {
       fingerprinter: VaultFingerprinter(vault: control.vault),
       fallback: AdminFallback(responder: responder), limiter: limiter,
       health: PlaneHealth(keeper: health),
-      credentials: PlaneCredentials(keeper: credentials), logger: logger)
+      credentials: PlaneCredentials(keeper: credentials, sync: sync), logger: logger)
     let scheme = identity == nil ? "http" : "https"
     let address = ListenAddress(host: options.address.host, port: started.port)
     var lines = ["listening on \(scheme)://\(address)"]

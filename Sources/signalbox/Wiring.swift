@@ -94,6 +94,7 @@ struct PlaneHealth: HealthSink {
 /// Gets newer credentials from the control plane, which refreshes them.
 struct PlaneCredentials: CredentialSource {
   let keeper: CredentialKeeper
+  let sync: SyncKeeper
 
   func renew(
     _ account: AccountID, presented: UInt64, for request: RequestID,
@@ -105,7 +106,12 @@ struct PlaneCredentials: CredentialSource {
     Task {
       let result = await keeper.refresh(
         account, presented: presented, cause: .reactive, provenance: provenance)
-      if case .newer = result { done(true) } else { done(false) }
+      switch result {
+      case .newer: done(true)
+      case .failed: done(false)
+      // Another node may have refreshed it already.
+      case .refused: done(await sync.bring(account, newerThan: presented))
+      }
     }
   }
 }

@@ -195,6 +195,19 @@ private let spaced = KeeperBox.client(isShared: true, spacing: 40)
     }
   }
 
+  @Test func `a stop does not wait for a family's turn`() async throws {
+    try await KeeperBox.with(a1, a2, client: spaced) { box in
+      #expect(await box.refresh(a1) == "newer 2")
+      box.holdWaits()
+      async let second = box.refresh(a2)
+      while box.waits.isEmpty { await Task.yield() }
+      await box.keeper.finish()
+      let (told, attempts) = (await second, try box.credential(a2).attempts)
+      #expect(told == "failed shutting_down" && attempts == 0)
+      #expect(box.endpoint.calls.times.count == 1)
+    }
+  }
+
   @Test func `a stop waits for the refresh under way and begins none`() async throws {
     try await KeeperBox.with(a1, a2) { box in
       let gate = Gate()

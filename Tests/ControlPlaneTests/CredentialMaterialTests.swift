@@ -146,3 +146,26 @@ func readsRefusals() {
     #expect(outcome == expected, "\(status) \(body)")
   }
 }
+
+@Test(
+  "a refresh token that cannot be sent makes an answer unreadable; a fraction of a second makes no difference"
+)
+func readsTokens() throws {
+  func read(_ text: String) throws -> TokenReading.Tokens? {
+    TokenReading(row: OAuthProvider["generic"]).tokens(
+      try JSONValue.parse(Array(text.utf8)), now: UnixNanoseconds(1))
+  }
+  for refresh in [#""a b""#, "7", #""\#(String(repeating: "x", count: 16_385))""#, "{}"] {
+    let answer = try read(#"{"access_token": "at-1", "refresh_token": \#(refresh)}"#)
+    #expect(answer == nil, "\(refresh.prefix(20))")
+  }
+  #expect(try read(#"{"access_token": "at-1", "refresh_token": null}"#)?.material.refresh == nil)
+  for seconds in ["3600", "3600.5", #""3600""#, #""3600.0""#, "3.6e3"] {
+    let life = try read(#"{"access_token": "at-1", "expires_in": \#(seconds)}"#)?.lifeSeconds
+    #expect(life == 3_600, "\(seconds)")
+  }
+  for seconds in [#""soon""#, "1e300", "-1", #""nan""#, #""inf""#] {
+    let life = try read(#"{"access_token": "at-1", "expires_in": \#(seconds)}"#)?.lifeSeconds
+    #expect(life == nil, "\(seconds)")
+  }
+}

@@ -137,6 +137,8 @@ final class KeeperBox: Sendable {
     var all: [Duration] = []
     /// Told of each wait, with its number from 1.
     var hook: @Sendable (Int) -> Void = { _ in }
+    /// Nobody gets through until it is cancelled; the clock stands.
+    var isHeld = false
   }
 
   static let account = AccountID("a1")
@@ -174,6 +176,11 @@ final class KeeperBox: Sendable {
       control: control, endpoint: endpoint,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     ) { wait in
+      if pauses.waits.withLock({ $0.isHeld }) {
+        pauses.waits.withLock { $0.all.append(wait) }
+        for await _ in AsyncStream<Never>.makeStream().stream {}
+        throw CancellationError()
+      }
       clock.advance(milliseconds: Int64(wait / .milliseconds(1)))
       disk.pass(wait)
       let (number, hook) = pauses.waits.withLock { waits in
@@ -248,6 +255,8 @@ final class KeeperBox: Sendable {
   // MARK: What is seen
 
   var waits: [Duration] { pauses.waits.withLock { $0.all } }
+
+  func holdWaits() { pauses.waits.withLock { $0.isHeld = true } }
 
   func onWait(_ hook: @escaping @Sendable (Int) -> Void) {
     pauses.waits.withLock { $0.hook = hook }

@@ -13,6 +13,7 @@ private let base: [Event] = [
 ]
 private let token: Event = held(1, 7)
 private let open: Event = attempted(1, 1)
+private let away: Event = .credential(.homeMoved(.init(account: a1, home: there, homeEpoch: 1)))
 
 private func held(
   _ generation: UInt64, _ number: Int, home: NodeID? = here, epoch: UInt64 = 0,
@@ -106,11 +107,11 @@ private let credentialRules: [Scenario] = [
     when: .account(.issueCredential(a1, terms(7))),
     then: .events([token, .account(.credentialSet(.init(id: a1, generation: 1)))])),
   Scenario(
-    "the same token with another end only changes the end", given: base + [token],
+    "the same token with another end is the next generation", given: base + [token],
     when: .account(.issueCredential(a1, terms(7, expiresAt: second(3_000)))),
     then: .events([
-      .credential(.expirySet(.init(account: a1, generation: 1, expiresAt: second(3_000)))),
-      .account(.credentialSet(.init(id: a1, generation: 1))),
+      held(2, 7, expiresAt: second(3_000)),
+      .account(.credentialSet(.init(id: a1, generation: 2))),
     ])),
   Scenario(
     "issuing over another node's credential takes it over",
@@ -238,6 +239,13 @@ private let credentialRules: [Scenario] = [
     "moving home raises its epoch", given: base + [token],
     when: .credential(.moveHome(a1, to: there)),
     then: .events([.credential(.homeMoved(.init(account: a1, home: there, homeEpoch: 1)))])),
+  Scenario(
+    "another node's does not move away from it", given: base + [token, away],
+    when: .credential(.moveHome(a1, to: here)), then: .refused(.notHome, field: "node")),
+  Scenario(
+    "but by force", given: base + [token, away],
+    when: .credential(.moveHome(a1, to: here, force: true)),
+    then: .events([.credential(.homeMoved(.init(account: a1, home: here, homeEpoch: 2)))])),
   Scenario(
     "it does not move to where it is", given: base + [token],
     when: .credential(.moveHome(a1, to: here)), then: .nothing),

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Domain
 
-@Test("of two edits that did not know each other the later one holds, and both nodes say so")
+@Test("of two edits that did not know each other the later one holds, and a conflict says so")
 func laterEditHolds() throws {
   var pair = SyncPair()
   pair.at(0, firstProvider, setAlias("fast", "p1/m1"))
@@ -229,7 +229,7 @@ func newLifeOutruns() throws {
     pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
     try pair.sync()
     for move in 0..<moves {
-      pair.at(0, .credential(.moveHome(a1, to: NodeID("n\(1 - move % 2)"))))
+      pair.at(0, .credential(.moveHome(a1, to: NodeID("n\(1 - move % 2)"), force: true)))
     }
     for number in 2...5 { pair.at(0, .account(.issueCredential(a1, oauthTerms(number)))) }
     pair.at(0, .account(.remove(a1)))
@@ -248,6 +248,82 @@ func newLifeOutruns() throws {
   }
 }
 
+@Test("of two credentials that were issued apart one holds everywhere, and a conflict says so")
+func issuedApart() throws {
+  let a1 = AccountID("a1")
+  for (here, there) in [(4, 1), (1, 4), (1, 1)] {
+    var pair = SyncPair()
+    pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
+    try pair.sync()
+    for number in 0..<here { pair.at(0, .account(.issueCredential(a1, oauthTerms(10 + number)))) }
+    for number in 0..<there { pair.at(1, .account(.issueCredential(a1, oauthTerms(20 + number)))) }
+    for _ in 0..<2 { try pair.sync() }
+    let wins = here > there ? 9 + here : 19 + there
+    for node in 0...1 {
+      #expect(
+        pair.credential(node)?.fingerprint == fingerprint(wins), "\(here), \(there), n\(node)")
+      #expect(pair.credential(node)?.generation == UInt64(max(here, there)) + 1)
+      #expect(pair.credential(node)?.home ?? NodeID("n\(node)") == NodeID("n1"))
+    }
+    // A node that issued once, and is told of four, cannot know whether those were made of its own.
+    if here >= there { #expect(pair.doubts(0) + pair.doubts(1) > 0, "\(here), \(there)") }
+    let events = pair.nodes.map(\.log.count)
+    try pair.sync()
+    #expect(pair.nodes.map(\.log.count) == events, "it has come to rest")
+  }
+}
+
+@Test("a home that was moved where the newest generation was not known takes nothing away")
+func movedBehind() throws {
+  let a1 = AccountID("a1")
+  var pair = SyncPair()
+  pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
+  try pair.sync()
+  pair.nodes[0].refresh(a1, fingerprint(2), now: pair.now)
+  #expect(throws: Refusal.self) {
+    try decide(.credential(.moveHome(a1, to: NodeID("n1"))), pair.nodes[1].state)
+  }
+  pair.at(1, .credential(.moveHome(a1, to: NodeID("n1"), force: true)))
+  for _ in 0..<2 { try pair.sync() }
+  for node in 0...1 {
+    #expect(pair.credential(node)?.fingerprint == fingerprint(2), "n\(node)")
+    #expect(pair.credential(node)?.home ?? NodeID("n\(node)") == NodeID("n1"))
+    #expect(pair.credential(node)?.version == .init(homeEpoch: 1, generation: 2))
+  }
+}
+
+@Test("an end that was set anew for the same tokens is told")
+func newEnd() throws {
+  let a1 = AccountID("a1")
+  var pair = SyncPair()
+  pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
+  try pair.sync()
+  var terms = oauthTerms(1)
+  for minutes in [Int64(90), 50] {
+    terms.expiresAt = UnixNanoseconds(pair.now + minutes * 60_000_000_000)
+    pair.at(0, .account(.issueCredential(a1, terms)))
+    try pair.sync()
+    #expect(pair.credential(1)?.expiresAt == terms.expiresAt)
+  }
+  pair.at(1, .account(.setCredentialExpiry(a1, UnixNanoseconds(pair.now + 4_200_000_000_000))))
+  try pair.sync()
+  #expect(pair.credential(0)?.expiresAt == pair.credential(1)?.expiresAt)
+  #expect(
+    pair.nodes[0].document(now: pair.now).encodedCredentials()
+      == pair.nodes[1].document(now: pair.now).encodedCredentials())
+}
+
+@Test("an account that came and went before anybody heard of it makes no difference")
+func cameAndWent() throws {
+  var pair = SyncPair()
+  pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
+  pair.at(0, .account(.remove(AccountID("a1"))))
+  for _ in 0..<2 { try pair.sync() }
+  #expect(
+    pair.nodes[0].document(now: pair.now).encodedCredentials()
+      == pair.nodes[1].document(now: pair.now).encodedCredentials())
+}
+
 @Test("a credential that two nodes were made the home of has one home in the end")
 func oneHome() throws {
   let a1 = AccountID("a1")
@@ -255,8 +331,8 @@ func oneHome() throws {
   pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
   try pair.sync(0, 1)
   try pair.sync(0, 2)
-  pair.at(1, .credential(.moveHome(a1, to: NodeID("n1"))))
-  pair.at(2, .credential(.moveHome(a1, to: NodeID("n2"))))
+  pair.at(1, .credential(.moveHome(a1, to: NodeID("n1"), force: true)))
+  pair.at(2, .credential(.moveHome(a1, to: NodeID("n2"), force: true)))
   try pair.sync(1, 2)
   try pair.sync(0, 1)
   try pair.sync(0, 2)

@@ -79,19 +79,3 @@ func goneAccountsAreNoDifference() throws {
   #expect(told[0].encodedIntent() == told[1].encodedIntent())
   #expect(told[0].encodedCredentials() == told[1].encodedCredentials())
 }
-
-@Test("a credential that is given up for one whose author had not seen it is on record")
-func givenUpIsOnRecord() throws {
-  var pair = SyncPair()
-  pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
-  try pair.sync()
-  for number in 2...5 { pair.at(0, .account(.issueCredential(a1, oauthTerms(number)))) }
-  pair.at(1, .account(.issueCredential(a1, oauthTerms(9))))
-  try pair.sync()
-  for node in 0...1 { #expect(pair.credential(node)?.fingerprint == fingerprint(9)) }
-  #expect(pair.doubts(0) == 1 && pair.doubts(1) == 0)
-  let conflict = try #require(pair.nodes[0].state.sync.peers["n1"]?.credentialConflicts[a1])
-  #expect(conflict.ours == fingerprint(5) && conflict.theirs == fingerprint(9))
-  try pair.sync()
-  #expect(pair.doubts(0) == 1)
-}

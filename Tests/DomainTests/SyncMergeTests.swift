@@ -237,7 +237,7 @@ func olderLife() throws {
   try pair.sync()
   // Far ahead of what the new one begins with.
   for home in ["n1", "n0", "n1", "n0"] {
-    pair.at(0, .credential(.moveHome(a1, to: NodeID(home))))
+    pair.at(0, .credential(.moveHome(a1, to: NodeID(home), force: true)))
   }
   for number in 2...5 { pair.at(0, .account(.issueCredential(a1, oauthTerms(number)))) }
   pair.at(1, .account(.remove(a1)))
@@ -331,5 +331,26 @@ func aliasOrPolicy() throws {
       #expect(node.state.policies.isEmpty == isAliasFirst)
       #expect(node.state.sync.withheld.count == 1)
     }
+  }
+}
+
+@Test(
+  "what a node settles for itself is for no peer to say",
+  arguments: [
+    "cloudUrl", "cloudProtocol", "machineId", "syncSecrets", "syncIntervalSeconds",
+    "trustedProxies",
+  ])
+func ownSettings(field: String) throws {
+  var pair = SyncPair()
+  pair.at(1, .settings(.change(.init(requireAPIKey: false))))
+  var document = pair.nodes[1].document(now: pair.now)
+  let index = try #require(document.streams.firstIndex { $0.stream == "settings" })
+  #expect(!document.streams[index].fields.contains { $0.name == field })
+  let version = document.streams[index].version
+  document.streams[index].fields.append(
+    .init(name: field, value: .text("http://evil.example"), version: version))
+  document.streams[index].fields.sort { $0.name < $1.name }
+  #expect(throws: SyncRefusal.malformed(stream: "settings")) {
+    _ = try pair.nodes[0].take(document, now: pair.now, exchange: 1)
   }
 }

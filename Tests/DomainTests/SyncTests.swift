@@ -48,6 +48,7 @@ private func expectConverged(_ world: SyncWorld, rounds: Int?, _ label: String) 
     }
   }
   expectOneCredential(world, label)
+  expectNoCredentialLost(world, label)
   expectNothingLost(world, label)
 }
 
@@ -73,12 +74,46 @@ private func expectOneCredential(_ world: SyncWorld, _ label: String) {
       for (id, account) in state.accounts.merging(
         state.removedAccounts, uniquingKeysWith: { a, _ in a })
       {
+        let before = last[id] ?? .init(homeEpoch: 0, generation: 0)
         #expect(
-          account.credential.version >= last[id] ?? .init(homeEpoch: 0, generation: 0),
+          account.credential.version.union(before) == account.credential.version,
           "\(label), \(node.name.rawValue), \(id.rawValue): a generation went back at \(record.position)"
         )
         last[id] = account.credential.version
       }
+    }
+  }
+}
+
+/// Each secret that was put in force anywhere is, or was where somebody made the next one, or a conflict names it, or its
+/// account was removed.
+private func expectNoCredentialLost(_ world: SyncWorld, _ label: String) {
+  var made: [AccountID: Set<Fingerprint>] = [:]
+  var explained: Set<Fingerprint> = []
+  var removed: Set<AccountID> = []
+  for node in world.nodes {
+    var holding: [AccountID: Fingerprint] = [:]
+    for record in node.log {
+      var next: (account: AccountID, fingerprint: Fingerprint)?
+      switch record.event {
+      case .credential(.issued(let it)): next = (it.account, it.fingerprint)
+      case .credential(.refreshed(let it)): next = (it.account, it.fingerprint)
+      case .account(.removed(let id)): removed.insert(id)
+      case .sync(.conflict(let it)): explained.formUnion([it.ours, it.theirs])
+      case _: break
+      }
+      guard let next else { continue }
+      if record.provenance.source != .peer {
+        made[next.account, default: []].insert(next.fingerprint)
+        if let before = holding[next.account] { explained.insert(before) }
+      }
+      holding[next.account] = next.fingerprint
+    }
+  }
+  for (id, made) in made where !removed.contains(id) {
+    let holding = world.nodes[0].state.accounts[id]?.credential.fingerprint
+    for fingerprint in made where fingerprint != holding && !explained.contains(fingerprint) {
+      Issue.record("\(label): a secret of \(id.rawValue) was lost without a word")
     }
   }
 }

@@ -254,7 +254,8 @@ struct SyncWorld {
       return
     }
     if random.oneIn(6) {
-      _ = nodes[node].command(.credential(.moveHome(id, to: nodes[node].name)), now: now)
+      _ = nodes[node].command(
+        .credential(.moveHome(id, to: nodes[node].name, force: true)), now: now)
       return
     }
     guard credential.isHome(of: nodes[node].name) else { return }

@@ -371,6 +371,8 @@ class HomeTests(CredentialCase):
         self.assertNotEqual(self.box.chat(message()).status, 200)
         self.assertEqual(self.calls(), [])
         back = self.box.admin("POST", "/api/providers/a1/credential/home")
+        self.assertEqual((back.status, back.json()["error"]["code"]), (409, "not_home"))
+        back = self.box.admin("POST", "/api/providers/a1/credential/home", {"force": True})
         self.assertTrue(back.json()["connection"]["credential"]["isHome"])
         self.assertEqual(self.box.admin("POST", "/api/providers/a1/credential/refresh").status, 200)
 
@@ -391,7 +393,10 @@ class VerbTests(CredentialCase):
         self.assertEqual(self.verb("accounts", "move-home", "a1", "--node", "n2").returncode, 0)
         self.assertFalse(self.credential()["isHome"])
         self.assertEqual(self.verb("accounts", "refresh", "a1").returncode, 1)
-        self.assertEqual(self.verb("accounts", "move-home", "a1").returncode, 0)
+        refused = self.verb("accounts", "move-home", "a1")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("Only node n2 gives this credential away", refused.stderr)
+        self.assertEqual(self.verb("accounts", "move-home", "a1", "--force").returncode, 0)
         self.assertEqual(self.verb("accounts", "release", "a1").returncode, 0)
 
     def test_metrics_count_refreshes_and_show_standings(self):

@@ -187,6 +187,8 @@ import Testing
       #expect(one.before.text == "p/z" && one.after.text == "p/a" && one.edit.position == at)
       #expect(report.text.contains("lost-in-sync") && report.text.contains("the peer's log"))
     }
+    try log.append(
+      .alias(.set(.init(name: "slow", target: "p/a", isUnresolved: true))), Self.peer(3))
     let other = try Replay.drift(log.reader(), stream: "alias/slow", now: TestLog.now)
     #expect(other.findings.isEmpty)
   }

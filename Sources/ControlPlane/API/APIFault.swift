@@ -78,7 +78,7 @@ struct APIFault: Error, Sendable {
       .alreadyExists, .nameCollision, .unknownTarget, .ambiguousTarget, .aliasOfAlias,
       .keyExists, .notActive, .providerInUse, .unknownModel, .unknownCombo, .unknownPolicy,
       .unknownOrganisation, .organisationInUse, .notRefreshable, .refreshInProgress,
-      .signedInAsAnother, .unknownSyncToken:
+      .notHome, .signedInAsAnother, .unknownSyncToken:
       break
     }
   }

@@ -90,9 +90,25 @@ extension AdminService {
           changes += Self.endingCooldown(of: id, state)
         }
       }
-      return try changes + wanted.changes(of: id, state)
+      return try changes
+        + wanted.changes(of: id, state) { end in
+          secret == nil
+            ? self.expiry(end, of: id, state) : Change(.account(.setCredentialExpiry(id, end)))
+        }
     }
     return one(try Self.account(id.rawValue, outcome.state), outcome.state)
+  }
+
+  /// The same credential with another end, as its next generation: other nodes hear of generations only.
+  private func expiry(_ end: UnixNanoseconds, of id: AccountID, _ state: ControlState) -> Change {
+    guard let held = control.held(id), held.credential == state.accounts[id]?.credential else {
+      return Change(.account(.setCredentialExpiry(id, end)))
+    }
+    let secret = held.material.encoded
+    let terms = CredentialTerms(
+      fingerprint: control.vault.fingerprint(secret), kind: held.credential.kind,
+      canRefresh: held.credential.canRefresh, expiresAt: end)
+    return Change(.account(.issueCredential(id, terms)), secret: secret)
   }
 
   func removeAccount(_ call: AdminCall) async throws -> AdminAnswer {

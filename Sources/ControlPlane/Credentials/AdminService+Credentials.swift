@@ -70,6 +70,7 @@ extension AdminService {
   func moveCredential(_ call: AdminCall) async throws -> AdminAnswer {
     var fields = try call.fieldsIfAny()
     let named = try fields.optionalString("node").map { NodeID($0) }
+    let isForced = try fields.optionalBool("force") ?? false
     try fields.finish()
     guard let node = named ?? control.state.node else {
       throw APIFault(.missingField, "node is missing", field: "node")
@@ -84,7 +85,7 @@ extension AdminService {
         message: "this node does not know where the provider's tokens are refreshed",
         remedy: "Set the provider's oauth here first, as it is on the node that refreshes now.")
     }
-    return try await change(call) { .moveHome($0, to: node) }
+    return try await change(call) { .moveHome($0, to: node, force: isForced) }
   }
 
   private func change(

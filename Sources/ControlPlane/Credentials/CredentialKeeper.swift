@@ -36,6 +36,9 @@ public final class CredentialKeeper: Sendable {
     var lanes: [String: Lane] = [:]
     var lanesEver: UInt64 = 0
     var isClosed = false
+    /// Those that wait for their turn, so that `finish` need not.
+    var pauses: [UInt64: Task<Void, Never>] = [:]
+    var pausesEver: UInt64 = 0
     /// The log's routing position that the last plan was made of, and when it asks to look again.
     var planned: (position: UInt64, next: UnixNanoseconds?)?
   }
@@ -85,13 +88,14 @@ public final class CredentialKeeper: Sendable {
     }
   }
 
-  /// Begins no more refreshes, and returns when those under way ended.
+  /// Begins no more refreshes, and returns when those under way ended; what only waits for its turn is given up.
   public func finish() async {
     while true {
-      let open = state.withLock { state in
+      let (open, pauses) = state.withLock { state in
         state.isClosed = true
-        return state.flights.values.map(\.task)
+        return (state.flights.values.map(\.task), Array(state.pauses.values))
       }
+      for pause in pauses { pause.cancel() }
       if open.isEmpty { return }
       for task in open { _ = await task.value }
     }
@@ -169,6 +173,7 @@ public final class CredentialKeeper: Sendable {
     _ account: AccountID, _ presented: UInt64, _ cause: RefreshCause, _ provenance: Provenance
   ) async -> Result {
     await keepSpacing(of: account)
+    if state.withLock({ $0.isClosed }) { return .failed(code: "shutting_down") }
     let now = control.edge.now()
     let number: UInt64
     do {
@@ -214,7 +219,20 @@ public final class CredentialKeeper: Sendable {
     let wait = last &+ spacing &- control.edge.now().rawValue
     // The provider's own pause between two of a family, and not ours to shorten: it takes closer ones for theft. A clock
     // that was set back makes nobody wait for longer than that.
-    if wait > 0 { try? await pause(.nanoseconds(min(wait, spacing))) }
+    if wait > 0 { await keepTurn(.nanoseconds(min(wait, spacing))) }
+  }
+
+  /// Waits, or until `finish`.
+  private func keepTurn(_ wait: Duration) async {
+    let task = Task { _ = try? await pause(wait) }
+    let number = state.withLock { state in
+      state.pausesEver += 1
+      state.pauses[state.pausesEver] = task
+      if state.isClosed { task.cancel() }
+      return state.pausesEver
+    }
+    await task.value
+    state.withLock { $0.pauses[number] = nil }
   }
 
   /// Calls the provider; the material is what is in force from now on if it gave a token.

@@ -77,7 +77,11 @@ struct WantedHealth: Sendable {
   }
 
   /// The commands that make it so.
-  func changes(of id: AccountID, _ state: ControlState) throws -> [Change] {
+  ///
+  /// - Parameter expiry: what makes the credential end then.
+  func changes(
+    of id: AccountID, _ state: ControlState, expiry: (UnixNanoseconds) -> Change
+  ) throws -> [Change] {
     var changes: [Change] = []
     if let type = lastError.value?.type {
       let last = state.health[id]?.lastError
@@ -104,7 +108,7 @@ struct WantedHealth: Sendable {
     switch expiresAt {
     case .absent: break
     case .null: changes.append(Change(.account(.setCredentialExpiry(id, nil))))
-    case .value(let time): changes.append(Change(.account(.setCredentialExpiry(id, time))))
+    case .value(let time): changes.append(expiry(time))
     }
     return changes
   }

@@ -13,7 +13,11 @@ struct TokenReading {
 
   /// nil: there is no access token in it.
   func tokens(_ document: JSONValue, now: UnixNanoseconds) -> Tokens? {
-    guard let access = token(document, "access_token") else { return nil }
+    // A refresh token that cannot be sent is not as good as none: the one before may be used up.
+    guard let access = token(document, "access_token"),
+      document[row.words.name("refresh_token")]?.isNull ?? true
+        || token(document, "refresh_token") != nil
+    else { return nil }
     var extra: [String: Secret] = [:]
     for name in row.kept { extra[name] = document.text([name]).flatMap(Self.sendable) }
     return Tokens(
@@ -153,8 +157,14 @@ extension JSONValue {
     return value?.string ?? value?.int.map(String.init)
   }
 
-  /// A number, or a text that is one.
+  /// A number without its fraction, or a text that is one.
   func number(_ name: String) -> Int64? {
-    self[name]?.int ?? self[name]?.string.flatMap { Int64($0) }
+    let text: String
+    switch self[name] {
+    case .number(let written): text = written
+    case .string(let written): text = written
+    case _: return nil
+    }
+    return Int64(text) ?? Double(text).flatMap { Int64(exactly: $0.rounded(.towardZero)) }
   }
 }

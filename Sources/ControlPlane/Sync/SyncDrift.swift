@@ -10,7 +10,7 @@ struct SyncDrift {
   var field: String
   var ours: JSONValue
   var theirs: JSONValue
-  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `equal-generation`.
+  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `apart`.
   var rule: String
   var why: String
   /// When it was first decided so; nil: longer ago than was looked.
@@ -72,15 +72,12 @@ struct SyncDrift {
         since: peer.reconciledAt)
     }
     let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
-      let version = Credential.Version(homeEpoch: $0.homeEpoch, generation: $0.generation)
-      let isGivenUp = state.accounts[$0.account].map { $0.credential.version > version } ?? false
-      return SyncDrift(
+      SyncDrift(
         stream: "credential/\($0.account.rawValue)", field: "fingerprint",
         ours: JSONValue($0.ours.short), theirs: JSONValue($0.theirs.short),
-        rule: isGivenUp ? SyncEvent.Rule.concurrent.name : "equal-generation",
-        why: isGivenUp
-          ? "theirs holds: who issued it elsewhere, as home epoch \($0.homeEpoch + 1) or later, had not seen ours"
-          : "two credentials are generation \($0.generation) of home epoch \($0.homeEpoch): issue the next one",
+        rule: "apart",
+        why:
+          "two were made where neither node knew of the other, and \(holding($0, state)): issue the next one",
         since: conflictSince[$0.account], isConflict: true)
     }
     return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
@@ -98,6 +95,14 @@ struct SyncDrift {
             why: "it cannot be here as things stand, and is left to the other side")
         }
       }
+  }
+
+  private static func holding(_ it: SyncEvent.Conflict, _ state: ControlState) -> String {
+    guard let credential = state.accounts[it.account]?.credential else { return "none holds" }
+    let whose =
+      credential.fingerprint == it.ours
+      ? "ours" : credential.fingerprint == it.theirs ? "theirs" : "another"
+    return "\(whose) holds as generation \(credential.generation)"
   }
 
   private static func rows(

@@ -1,4 +1,4 @@
-import Domain
+public import Domain
 public import Logging
 import Synchronization
 
@@ -55,6 +55,8 @@ public final class SyncKeeper: Sendable {
     var next: Int64 = 0
     var failures = 0
     var isClosed = false
+    /// The exchange that somebody waits for who needs a newer credential.
+    var bringing: Task<Void, Never>?
   }
 
   /// A keeper of what `control` shares; nothing is exchanged before `run`, except on demand and when others ask.
@@ -111,6 +113,28 @@ public final class SyncKeeper: Sendable {
     } catch is Turnstile.Full {
       throw SyncFault("sync_overloaded")
     }
+  }
+
+  /// Asks the other side for a newer credential, whose home is elsewhere.
+  ///
+  /// One exchange serves all who ask meanwhile.
+  ///
+  /// - Returns: whether a newer generation than `presented` is in force now.
+  public func bring(_ account: AccountID, newerThan presented: UInt64) async -> Bool {
+    let task = state.withLock { state -> Task<Void, Never>? in
+      if let task = state.bringing { return task }
+      guard !state.isClosed, let target = control.syncTarget, target.kind == .signalbox,
+        Self.enabled(control.state.sync.peers, target) != nil
+      else { return nil }
+      let task = Task {
+        _ = try? await self.perform(.sync, .system)
+        self.state.withLock { $0.bringing = nil }
+      }
+      state.bringing = task
+      return task
+    }
+    await task?.value
+    return (control.state.accounts[account]?.credential.generation ?? 0) > presented
   }
 
   private func perform(
@@ -190,7 +214,10 @@ public final class SyncKeeper: Sendable {
     case .signalbox:
       guard let token = SyncTokenText(target.token) else { throw SyncFault("sync_token_malformed") }
       return NodePartner(control: control, endpoint: endpoint, url: target.url, token: token)
-    case .nineRouter: return MirrorPartner(control: control, endpoint: endpoint, target: target)
+    case .nineRouter:
+      // A node's token opens its gateway, and goes to no worker as it is.
+      guard SyncTokenText(target.token) == nil else { throw SyncFault("sync_token_malformed") }
+      return MirrorPartner(control: control, endpoint: endpoint, target: target)
     }
   }
 

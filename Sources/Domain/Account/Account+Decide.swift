@@ -32,8 +32,11 @@ extension Account {
       return account.credential.fingerprint == nil
         ? [removed] : [.credential(.revoked(id)), removed]
     case (.issueCredential(let id, let terms), .some(let account)):
-      guard account.credential.fingerprint != terms.fingerprint else {
-        return terms.expiresAt == nil ? [] : expiry(terms.expiresAt, of: account)
+      // The same with another end is a generation of its own, or other nodes would not hear of it.
+      if account.credential.fingerprint == terms.fingerprint,
+        terms.expiresAt.map({ account.credential.ends(about: $0) }) ?? true
+      {
+        return []
       }
       return [
         .credential(last.issuing(terms, to: id, node: node)),

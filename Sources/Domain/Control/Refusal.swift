@@ -58,6 +58,7 @@ public struct Refusal: Error, Sendable, Hashable {
     /// A refresh of the credential is under way.
     case refreshInProgress = "refresh_in_progress"
     /// A sign-in is of another subject or workspace than the account it is for.
+    case notHome = "not_home"
     case signedInAsAnother = "signed_in_as_another"
   }
 

@@ -13,6 +13,14 @@ extension Credential {
         canRefresh: terms.canRefresh, expiresAt: terms.expiresAt))
   }
 
+  /// Whether it ends within a minute of a moment: an end that is told in seconds from now comes out a little later each
+  /// time it is told.
+  func ends(about moment: UnixNanoseconds) -> Bool {
+    guard let expiresAt else { return false }
+    let (apart, overflow) = expiresAt.rawValue.subtractingReportingOverflow(moment.rawValue)
+    return !overflow && apart.magnitude < 60_000_000_000
+  }
+
   /// Whether this log's own node is the one that refreshes it.
   public func isHome(of node: NodeID?) -> Bool { home == nil || home == node }
 
@@ -56,11 +64,20 @@ extension Credential {
       guard attempt == nil else { throw Self.inProgress }
       guard fingerprint != nil, standing != .usable else { return [] }
       return [.released(.init(account: id, generation: generation))]
-    case .moveHome(let id, let node):
-      try Bounds.node(node)
+    case .moveHome(let id, let next, let isForced):
+      try Bounds.node(next)
       guard attempt == nil else { throw Self.inProgress }
-      guard home != node else { return [] }
-      return [.homeMoved(.init(account: id, home: node, homeEpoch: homeEpoch + 1))]
+      guard home != next else { return [] }
+      // The home alone knows that it does not present the refresh token any more.
+      if let home, home != node, !isForced {
+        throw Refusal(
+          code: .notHome, field: "node", value: next.rawValue,
+          message: "only node \(home.rawValue) gives this credential away",
+          remedy:
+            "Move it there, and then sync. If that node is gone for good, force it, and sign in anew if it refreshed since the last exchange."
+        )
+      }
+      return [.homeMoved(.init(account: id, home: next, homeEpoch: homeEpoch + 1))]
     case .settleHome(let id, let node, let epoch):
       try Bounds.node(node)
       guard epoch > homeEpoch else { return [] }

@@ -55,7 +55,7 @@ public struct Credential: Sendable, Hashable {
     self.since = since
   }
 
-  /// By which two nodes tell which credential is the newer one: home first, then generation.
+  /// How far a credential has come: in who refreshes it, and in what it is.
   public struct Version: Sendable, Hashable, Comparable {
     /// See `Credential.homeEpoch`.
     public var homeEpoch: UInt64
@@ -68,7 +68,7 @@ public struct Credential: Sendable, Hashable {
       self.generation = generation
     }
 
-    /// A change of home wins over every generation of the old home.
+    /// In the order in which events of one log put them in force.
     public static func < (a: Self, b: Self) -> Bool {
       (a.homeEpoch, a.generation) < (b.homeEpoch, b.generation)
     }
@@ -265,7 +265,7 @@ public enum CredentialCommand: Sendable, Hashable {
   /// An operator's word that an uncertain or refused one may be refreshed again.
   case release(AccountID)
   /// Which node refreshes it from now on.
-  case moveHome(AccountID, to: NodeID)
+  case moveHome(AccountID, to: NodeID, force: Bool = false)
   /// What nodes that are synced agree on about that; nothing to do if its home was moved more often already.
   case settleHome(AccountID, NodeID, homeEpoch: UInt64)
   /// Another node's, if it is newer than ours.
@@ -275,7 +275,7 @@ public enum CredentialCommand: Sendable, Hashable {
   public var account: AccountID {
     switch self {
     case .attempt(let id, _, _, _), .settle(let id, _), .recover(let id), .suspect(let id),
-      .release(let id), .moveHome(let id, _), .settleHome(let id, _, _), .take(let id, _):
+      .release(let id), .moveHome(let id, _, _), .settleHome(let id, _, _), .take(let id, _):
       id
     }
   }

@@ -83,6 +83,9 @@ extension ControlState {
   }
 }
 
+/// However soon a token ends, the next is not wanted earlier by itself: 10 s.
+private let leastLife: Int64 = 10_000_000_000
+
 extension Credential {
   /// When it is to be refreshed by itself; nil: never.
   ///
@@ -93,7 +96,8 @@ extension Credential {
     switch standing {
     case .usable:
       let life = expiresAt.rawValue &- (since?.rawValue ?? expiresAt.rawValue)
-      due = expiresAt.rawValue &- min(Int64(leadSeconds) * 1_000_000_000, max(life / 2, 0))
+      let wanted = expiresAt.rawValue &- min(Int64(leadSeconds) * 1_000_000_000, max(life / 2, 0))
+      due = max(wanted, since.map { $0.rawValue &+ leastLife } ?? wanted)
     case .uncertain(let it):
       if it.reason == .restored { return nil }
       due = expiresAt.rawValue

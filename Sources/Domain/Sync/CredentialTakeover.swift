@@ -1,8 +1,15 @@
-/// What another node's credentials come to here: the newer one is taken, never an older one.
+/// What another node's credentials come to here.
+///
+/// The content is that of the higher generation, so that generations never go back; who refreshes it is said by the higher
+/// home epoch. Both are kept apart: a home that was moved where the newest generation was not known takes nothing away.
 struct CredentialTakeover {
   private(set) var commands: [Command] = []
   private(set) var conflicts: [SyncEvent.Conflict] = []
   private(set) var floors: [SyncEvent.Floor] = []
+
+  private let peer: String
+  private let node: NodeID
+  private let known: [AccountID: SyncEvent.Conflict]
 
   /// - Parameters:
   ///   - holdings: of accounts that are the same here and there.
@@ -13,64 +20,110 @@ struct CredentialTakeover {
     _ holdings: [SyncDocument.Holding], floors: [SyncDocument.Holding], state: ControlState,
     outcome: ControlState, peer: String
   ) {
+    self.peer = peer
+    node = outcome.sync.node
+    known = state.sync.peers[peer]?.credentialConflicts ?? [:]
     var taken: Set<AccountID> = []
     for theirs in holdings {
-      guard let ours = outcome.accounts[theirs.account]?.credential else { continue }
-      if let terms = theirs.terms {
-        if theirs.version > ours.version {
-          taken.insert(theirs.account)
-          if let own = ours.fingerprint, own != terms.fingerprint,
-            theirs.version.homeEpoch > ours.homeEpoch,
-            theirs.version.generation <= ours.generation
-          {
-            // Who issued it elsewhere had not seen ours: that ours is given up for it is on record.
-            conflicts.append(
-              .init(
-                peer: peer, account: theirs.account, homeEpoch: ours.homeEpoch,
-                generation: ours.generation, ours: own, theirs: terms.fingerprint))
-          }
-          commands.append(
-            .credential(
-              .take(
-                theirs.account,
-                .init(version: theirs.version, terms: terms, home: theirs.home, source: peer))))
-        } else if theirs.version == ours.version, let own = ours.fingerprint {
-          if own != terms.fingerprint {
-            let conflict = SyncEvent.Conflict(
-              peer: peer, account: theirs.account, homeEpoch: ours.homeEpoch,
-              generation: ours.generation, ours: own, theirs: terms.fingerprint)
-            if state.sync.peers[peer]?.credentialConflicts[theirs.account] != conflict {
-              conflicts.append(conflict)
-            }
-          } else if terms.canRefresh, theirs.home < ours.home ?? outcome.sync.node {
-            // Both were made its home, and only one may refresh it: of two, all choose the same.
-            settleHome(theirs.account, theirs.home, above: ours.homeEpoch)
-          }
-        }
-      } else if ours.fingerprint != nil, theirs.version >= ours.version {
-        // Ours was issued where nobody knew how far generations had come: it must outrun them to be taken.
-        settleHome(
-          theirs.account, ours.home ?? outcome.sync.node, above: theirs.version.homeEpoch)
+      guard let ours = outcome.accounts[theirs.account]?.credential, let terms = theirs.terms
+      else { continue }
+      if let own = ours.fingerprint {
+        join(ours, own, theirs, terms)
+      } else {
+        // What was before is gone here: whatever is in force there begins above it.
+        let isAbove = ours.generation < theirs.version.generation
+        let isLater = ours.homeEpoch > theirs.version.homeEpoch
+        take(
+          theirs, terms, theirs.home,
+          .init(
+            homeEpoch: isLater ? ours.homeEpoch + 1 : theirs.version.homeEpoch,
+            generation: isAbove ? theirs.version.generation : ours.generation + 1))
+        taken.insert(theirs.account)
       }
     }
     for theirs in floors where !taken.contains(theirs.account) {
       guard
         let ours = (outcome.accounts[theirs.account] ?? outcome.removedAccounts[theirs.account])?
-          .credential, ours.fingerprint == nil, ours.version < theirs.version
+          .credential, ours.fingerprint == nil
       else { continue }
-      self.floors.append(.init(account: theirs.account, version: theirs.version))
+      let floor = ours.version.union(theirs.version)
+      guard floor != ours.version else { continue }
+      self.floors.append(.init(account: theirs.account, version: floor))
     }
   }
 
-  private mutating func settleHome(_ account: AccountID, _ home: NodeID, above epoch: UInt64) {
-    commands.append(.credential(.settleHome(account, home, homeEpoch: epoch + 1)))
+  /// Both have one.
+  private mutating func join(
+    _ ours: Credential, _ own: Fingerprint, _ theirs: SyncDocument.Holding,
+    _ terms: CredentialTerms
+  ) {
+    let version = ours.version.union(theirs.version)
+    let isSame = own == terms.fingerprint
+    let ownHome = ours.home ?? node
+    let isMoved = theirs.version.homeEpoch > ours.homeEpoch
+    // Two homes of one epoch, unless the next one was issued where that is on record.
+    let hasTwoHomes =
+      theirs.version.homeEpoch == ours.homeEpoch && theirs.home != ownHome
+      && known[theirs.account].map { $0.generation >= version.generation } ?? true
+    if !isSame, hasTwoHomes || ours.version.isApart(from: theirs.version) {
+      let conflict = SyncEvent.Conflict(
+        peer: peer, account: theirs.account, homeEpoch: version.homeEpoch,
+        generation: version.generation, ours: own, theirs: terms.fingerprint)
+      if known[theirs.account] != conflict { conflicts.append(conflict) }
+    }
+    if theirs.version.generation > ours.generation
+      || !isSame && isMoved && theirs.version.generation == ours.generation
+    {
+      take(
+        theirs, terms, ours.homeEpoch > theirs.version.homeEpoch ? ownHome : theirs.home, version)
+    } else if isMoved {
+      settleHome(theirs.account, theirs.home, theirs.version.homeEpoch)
+    } else if theirs.version == ours.version, isSame {
+      if terms.canRefresh, theirs.home < ownHome {
+        // Both were made its home, and only one may refresh it: of two, all choose the same.
+        settleHome(theirs.account, theirs.home, ours.homeEpoch + 1)
+      }
+      // Of one secret, whoever knows when it ends is right, and of two the later.
+      if let end = terms.expiresAt, ours.expiresAt.map({ $0 < end }) ?? true {
+        commands.append(.account(.setCredentialExpiry(theirs.account, end)))
+      }
+    }
+  }
+
+  private mutating func take(
+    _ theirs: SyncDocument.Holding, _ terms: CredentialTerms, _ home: NodeID,
+    _ version: Credential.Version
+  ) {
+    commands.append(
+      .credential(
+        .take(theirs.account, .init(version: version, terms: terms, home: home, source: peer))))
+  }
+
+  private mutating func settleHome(_ account: AccountID, _ home: NodeID, _ epoch: UInt64) {
+    commands.append(.credential(.settleHome(account, home, homeEpoch: epoch)))
+  }
+}
+
+extension Credential.Version {
+  /// The higher one of each number.
+  func union(_ other: Self) -> Self {
+    .init(
+      homeEpoch: max(homeEpoch, other.homeEpoch), generation: max(generation, other.generation))
+  }
+
+  /// Whether neither of two different credentials can have been made with the other one known.
+  fileprivate func isApart(from other: Self) -> Bool {
+    generation == other.generation
+      || homeEpoch != other.homeEpoch
+        && (homeEpoch > other.homeEpoch) != (generation > other.generation)
   }
 }
 
 extension Credential {
   /// Generations that were elsewhere are not used again; a credential in force stays as it is.
   mutating func rise(to version: Version) {
-    guard fingerprint == nil, self.version < version else { return }
+    guard fingerprint == nil else { return }
+    let version = self.version.union(version)
     homeEpoch = version.homeEpoch
     generation = version.generation
   }

@@ -149,7 +149,7 @@ extension ControlState {
     for field in sync.withheld[subject.stream]?.fields ?? [] { values[field.name] = field.value }
     for name in Set(values.keys).union(versions.fields.keys) {
       let version = versions[name]
-      guard version.stamp != .genesis else { continue }
+      guard version.stamp != .genesis, !subject.ownFields.contains(name) else { continue }
       register.fields[name] = .init(value: values[name] ?? .none, version: version)
     }
     return register

@@ -231,17 +231,17 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
-  /// Two credentials of which nobody can say which is the newer one: an operator has to issue the next.
+  /// Two credentials that were made where neither node knew of the other: an operator has to issue the next.
   public struct Conflict: Sendable, Hashable {
     /// The other system's name.
     public var peer: String
     /// Whose credential.
     public var account: AccountID
-    /// The home epoch of both.
+    /// The higher one's.
     public var homeEpoch: UInt64
-    /// The generation of both.
+    /// The higher one's; that holds.
     public var generation: UInt64
-    /// Of the one here, which stays.
+    /// Of the one here.
     public var ours: Fingerprint
     /// Of the peer's.
     public var theirs: Fingerprint

@@ -205,7 +205,7 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var formerLives: [UInt64] = []
   /// Its edits that are not looked at yet.
   public internal(set) var waiting: [SyncEvent.Waiting] = []
-  /// Credentials of which nobody can say which is the newer one.
+  /// Credentials that were made where neither node knew of the other.
   public internal(set) var credentialConflicts: [AccountID: SyncEvent.Conflict] = [:]
   /// What a system of the older protocol told last, by stream and field.
   public internal(set) var told: [String: [String: Image.Value]] = [:]

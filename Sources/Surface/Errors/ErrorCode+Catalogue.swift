@@ -261,6 +261,10 @@ extension ErrorCode {
       .conflict(
         "The credential cannot be refreshed, or not now.",
         "Read the account's credential to see why; issue a new one, sign in again, or release it.")
+    case .notHome:
+      .conflict(
+        "Another node refreshes the credential, and it alone gives that away.",
+        "Move it at that node, then sync; if the node is gone for good, send `force`.")
     case .tokenGivenUp:
       .conflict(
         "The provider gave a newer refresh token for this one already.",

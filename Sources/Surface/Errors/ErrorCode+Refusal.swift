@@ -26,6 +26,7 @@ extension ErrorCode {
     case .organisationInUse: self = .organisationInUse
     case .notRefreshable: self = .notRefreshable
     case .refreshInProgress: self = .refreshInProgress
+    case .notHome: self = .notHome
     case .signedInAsAnother: self = .signedInAsAnother
     }
   }

@@ -73,6 +73,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case providerInUse = "provider_in_use"
   case organisationInUse = "organisation_in_use"
   case notRefreshable = "not_refreshable"
+  case notHome = "not_home"
   case tokenGivenUp = "token_given_up"
   case refreshInProgress = "refresh_in_progress"
   case refreshFailed = "refresh_failed"

@@ -110,13 +110,22 @@ struct MoveHomeVerb: AdminVerb {
   @Option(name: .long, help: "The node; without it the one that is asked.")
   var node: String?
 
+  @Flag(
+    name: .long,
+    help: """
+      Take it from a node that is gone for good. If that one refreshed it since the last exchange, sign in anew.
+      """)
+  var force = false
+
   @OptionGroup var writing: WriteOptions
   @OptionGroup var options: VerbOptions
 
   func request() -> ControlRequest {
     ControlRequest(
       .post, AccountResource.target(what.reference) + "/credential/home",
-      body: node.map { ["node": JSONValue($0)] }, ifMatch: writing.ifMatch)
+      body: .object(
+        (node.map { [.init("node", JSONValue($0))] } ?? [])
+          + (force ? [.init("force", .bool(true))] : [])), ifMatch: writing.ifMatch)
   }
 
   func text(_ answer: JSONValue) -> String { AccountResource.fields(answer) }

@@ -59,10 +59,13 @@ extension Contract {
   static let moveCredential = Contract(
     body: .object([
       .optional(
-        "node", Schema.string(1...64, matching: "[!-~]{1,64}").orNull.described("Else this one."))
+        "node", Schema.string(1...64, matching: "[!-~]{1,64}").orNull.described("Else this one.")),
+      .optional(
+        "force",
+        Schema.bool.orNull.described("Also where another node is its home: that is gone for good.")),
     ]), bodyIsOptional: true,
     answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
-    errors: [.unknownAccount, .notRefreshable, .refreshInProgress], honoursIfMatch: true)
+    errors: [.unknownAccount, .notRefreshable, .refreshInProgress, .notHome], honoursIfMatch: true)
   static let removeAccount = removal(
     [.field("message", .string), .field("id", .identifier)], errors: [.unknownAccount])
 }
