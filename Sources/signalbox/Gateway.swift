@@ -191,9 +191,10 @@ struct Gateway {
     let credentials = CredentialKeeper(
       control: control, endpoint: try TokenClient(trust: certificates), logger: logger)
     try await credentials.recover()
-    let sync = SyncKeeper(
-      control: control, endpoint: try TokenClient(trust: certificates), logger: logger)
     let probe = PlaneProbe()
+    let sync = SyncKeeper(
+      control: control, endpoint: try TokenClient(trust: certificates), probe: probe,
+      logger: logger)
     let spans = collector.map { named in
       SpanExporter(
         control: control, service: named.service, version: Build.version,

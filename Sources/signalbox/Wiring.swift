@@ -33,6 +33,14 @@ final class PlaneProbe: AccountProbe {
     await plane.withLock { $0 }?.test(account, model: model) ?? Self.notYet.probe
   }
 
+  func test(
+    _ account: AccountID, model: String, with token: Secret, isToken: Bool
+  ) async -> ProbeReport {
+    await plane.withLock { $0 }?.test(
+      account, model: model, with: UpstreamSecret(token.bytes), isToken: isToken)
+      ?? Self.notYet.probe
+  }
+
   func models(of account: AccountID) async -> ModelListReport {
     await plane.withLock { $0 }?.models(of: account) ?? Self.notYet
   }

@@ -8,6 +8,8 @@ final class ScriptedProbe: AccountProbe {
     var account: AccountID
     /// nil: which models there are.
     var model: String?
+    /// nil: the one in force.
+    var token: String?
   }
 
   private struct State {
@@ -46,6 +48,14 @@ final class ScriptedProbe: AccountProbe {
 
   func test(_ account: AccountID, model: String) async -> ProbeReport {
     await answer(Asked(account: account, model: model)).probe
+  }
+
+  func test(
+    _ account: AccountID, model: String, with token: Secret, isToken: Bool
+  ) async -> ProbeReport {
+    await answer(
+      Asked(account: account, model: model, token: String(decoding: token.bytes, as: UTF8.self))
+    ).probe
   }
 
   func models(of account: AccountID) async -> ModelListReport {

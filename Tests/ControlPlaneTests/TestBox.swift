@@ -83,7 +83,9 @@ final class TestBox: Sendable {
         build: BuildInfo(version: "0.0.0-test"))
       options.followHeartbeat = heartbeat
       options.inquiryEvents = inquiryEvents
-      let sync = network.map { SyncKeeper(control: control, endpoint: $0, logger: logger) }
+      let sync = network.map {
+        SyncKeeper(control: control, endpoint: $0, probe: probe, logger: logger)
+      }
       let responder = await AdminResponder(
         control: control, options: options, probe: canProbe ? probe : nil, sync: sync, views: views,
         signer: CheckpointSigner(control: control, logger: logger), metrics: metrics,

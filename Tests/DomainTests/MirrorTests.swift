@@ -179,6 +179,50 @@ extension ControlState {
     #expect(state.aliases["quick"] == nil && back.event?.decisions.map(\.rule) == [.removed])
   }
 
+  @Test func `a token that nobody knows is tested until it is refused, or another one came`() throws
+  {
+    let id = AccountID("a1")
+    var state = base()
+    try state.edit(.account(.issueCredential(id, .key(fingerprint(1)))))
+    let version = try #require(state.accounts[id]?.credential.version)
+    func refused(_ code: String, isFinal: Bool) -> Command {
+      .sync(
+        .note(
+          .candidateRefused(
+            .init(
+              peer: peer, account: id, version: version, fingerprint: fingerprint(2), code: code,
+              isFinal: isFinal))))
+    }
+    func due() -> [AccountID] { state.candidates(of: peer).map(\.account) }
+    let kept = SyncEvent.CandidateKept(
+      peer: peer, account: id, version: version, fingerprint: fingerprint(2), kind: .token,
+      expiresAt: nil)
+    try state.edit(.sync(.note(.candidateKept(kept))))
+    #expect(due() == [id] && state.candidates(of: "other").isEmpty)
+    #expect(state.accounts[id]?.credential.fingerprint == fingerprint(1))
+    try state.edit(refused("rate_limited", isFinal: false))
+    #expect(due() == [id])
+    #expect(state.sync.peers[peer]?.candidates[id]?.code == "rate_limited")
+    let later = state
+    try state.edit(refused("invalid_api_key", isFinal: true))
+    #expect(due().isEmpty)
+    try state.edit(refused("rate_limited", isFinal: false))
+    #expect(due().isEmpty, "a refusal is final")
+    state = later
+    try state.edit(.account(.issueCredential(id, .key(fingerprint(3)))))
+    #expect(due().isEmpty, "what came before the one in force is none")
+    // One that was refused as it came was never kept.
+    state = later
+    try state.edit(
+      .sync(
+        .note(
+          .candidateRefused(
+            .init(
+              peer: peer, account: id, version: version, fingerprint: fingerprint(4),
+              code: "expired", isFinal: true)))))
+    #expect(due().isEmpty)
+  }
+
   @Test(arguments: UInt64(1)...40)
   func `whatever is told, only its own fields change, and the same again is no news`(
     seed: UInt64

@@ -6,12 +6,14 @@ The simulator plays the worker as careless as it was: whole records, the newer t
 import json
 import unittest
 
-from support import Spine, exchange
+from support import Spine, exchange, message, scenario
 
 KEY = "a-token-of-the-old-peer"
 
 
-class OldPeerTests(Spine):
+class OldPeerCase(Spine):
+    """A gateway that exchanges with the simulator's worker, which keeps its blob without a cache."""
+
     def setUp(self):
         super().setUp()
         self.rules(cache="0s")
@@ -61,6 +63,35 @@ class OldPeerTests(Spine):
         answer = self.box.admin("PUT", f"/api/providers/{self.account}", fields)
         self.assertEqual(answer.status, 200, answer.body)
 
+    def writes(self, **data):
+        """The worker's blob becomes another one; an isolate of its own writes it."""
+        blob = {**self.there(), **data}
+        blob["providers"] = list(blob["providers"].values())
+        answer = exchange(
+            self.upstream.port, "POST", "/sync/m1", self.encoded(blob), {"authorization": f"Bearer {KEY}"})
+        self.assertEqual(answer.status, 200)
+
+    def decisions(self):
+        return [one for event in self.events("sync.mirrored.v1") for one in event["fields"]["decisions"]]
+
+    def drift(self):
+        return [row for peer in self.box.admin("GET", "/api/sync/cloud").json()["peers"] for row in peer["drift"]]
+
+    def candidates(self):
+        return [
+            (event["kind"].split(".")[1], event["fields"].get("code"), event["fields"].get("isFinal"))
+            for event in self.box.admin("GET", "/api/events?limit=1000").json()["events"][::-1]
+            if event["kind"].startswith("sync.candidate_")]
+
+    def generation(self):
+        return self.mine()["credential"]["generation"]
+
+    @staticmethod
+    def encoded(document):
+        return json.dumps(document).encode()
+
+
+class OldPeerTests(OldPeerCase):
     def test_what_is_here_is_told_without_any_secret(self):
         told = self.told()
         self.assertEqual((told["name"], told["isActive"]), (self.mine()["name"], True))
@@ -91,6 +122,14 @@ class OldPeerTests(Spine):
         self.assertEqual((self.mine()["priority"], self.told()["priority"], done["conflicts"]), (4, 4, 1))
         self.assertEqual(self.sync()["conflicts"], 0, "told once")
 
+    def test_how_credentials_go_there_is_said(self):
+        said = lambda: self.box.admin("GET", "/api/sync/cloud").json()["credentials"]
+        self.assertEqual(said(), "none")
+        self.settings(syncSecrets=True)
+        self.assertEqual(said(), "bare")
+        self.settings(cloudProtocol="signalbox", syncSecrets=False)
+        self.assertEqual(said(), "sealed")
+
     def test_its_idea_of_health_is_its_own(self):
         before = self.mine()
         self.peer_sets(
@@ -113,20 +152,6 @@ class OldPeerTests(Spine):
         self.assertIn("quick", self.there()["modelAliases"], "told again")
         self.assertIn(self.account, self.there()["providers"])
         self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
-
-    def writes(self, **data):
-        """The worker's blob becomes another one; an isolate of its own writes it."""
-        blob = {**self.there(), **data}
-        blob["providers"] = list(blob["providers"].values())
-        answer = exchange(
-            self.upstream.port, "POST", "/sync/m1", self.encoded(blob), {"authorization": f"Bearer {KEY}"})
-        self.assertEqual(answer.status, 200)
-
-    def decisions(self):
-        return [one for event in self.events("sync.mirrored.v1") for one in event["fields"]["decisions"]]
-
-    def drift(self):
-        return [row for peer in self.box.admin("GET", "/api/sync/cloud").json()["peers"] for row in peer["drift"]]
 
     def test_what_only_the_worker_can_use_is_left_to_it_and_on_record(self):
         aliases = {"opus": "kiro/claude-opus", "odd": {"target": "sk-in-an-odd-place"}, "many": 7, "big": "m" * 2_000_000}
@@ -214,16 +239,68 @@ class OldPeerTests(Spine):
         self.sync()
         self.assertEqual(len(self.events("credential.stale_write_refused.v1")), 1, "told once")
 
-    def test_a_token_that_nobody_here_knows_is_not_taken(self):
+    def test_a_token_that_nobody_here_knows_and_that_is_refused_is_not_taken(self):
         self.settings(syncSecrets=True)
         self.sync()
         before = self.mine()
         self.peer_sets(apiKey="sk-of-somebody-else")
         done = self.sync()
-        self.assertEqual(done["conflicts"], 1)
-        self.assertIn("conflict", str(self.events("credential.stale_write_refused.v1")))
+        self.assertEqual((done["conflicts"], self.sync()["conflicts"]), (1, 0), "told once")
+        self.assertEqual([it[0] for it in self.candidates()], ["candidate_kept", "candidate_refused"])
+        self.assertEqual(self.candidates()[1][2], True)
         self.assertEqual(self.mine().get("credential"), before.get("credential"))
         self.assertEqual(self.told()["apiKey"], "sk-of-somebody-else", "nor is ours forced on it")
+        self.assertEqual([row["rule"] for row in self.drift()], ["candidate"])
+        # The next one that is issued here is newer than that.
+        issued = self.box.admin(
+            "PUT", f"/api/providers/{self.account}/credential", {"accessToken": "sk-second-of-this-account"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.sync()
+        self.assertEqual(self.told()["accessToken"], "sk-second-of-this-account")
+        self.assertEqual(self.drift(), [])
+        self.assertNotIn("sk-of-somebody-else", self.box.text() + json.dumps(
+            self.box.admin("GET", "/api/events?limit=1000").json()))
+
+    def test_a_token_that_nobody_here_knows_and_that_works_is_the_next_generation(self):
+        self.settings(syncSecrets=True)
+        self.sync()
+        before = self.generation()
+        self.peer_sets(apiKey="sk-upstream-5")
+        done = self.sync()
+        self.assertEqual(done["changes"]["fromWorker"], [f"credential/{self.account}"])
+        self.assertEqual(self.generation(), before + 1)
+        self.assertEqual(self.told()["apiKey"], "sk-upstream-5")
+        issued = self.events("credential.issued.v1")[0]
+        self.assertEqual(issued["provenance"]["actor"], "peer:9router", issued)
+        self.assertEqual(self.box.chat(message()).status, 200)
+        self.assertEqual(self.upstream.control("GET", "requests?last=1")["requests"][0]["account"], "a5")
+        self.assertEqual((self.sync()["changes"]["fromWorker"], self.drift()), ([], []))
+        # The one before it is an older one from now on.
+        self.peer_sets(apiKey="sk-upstream-1")
+        self.sync()
+        self.assertIn("older", str(self.events("credential.stale_write_refused.v1")))
+        self.assertEqual(self.told()["apiKey"], "sk-upstream-5")
+
+    def provider_at(self, address):
+        changed = self.box.admin("PUT", "/api/provider-nodes/mock", {"baseUrl": address})
+        self.assertEqual(changed.status, 200, changed.body)
+
+    def test_a_token_of_which_nobody_can_tell_is_asked_about_again_after_a_crash(self):
+        self.settings(syncSecrets=True)
+        self.sync()
+        before = self.generation()
+        self.provider_at("http://127.0.0.1:9")
+        self.peer_sets(apiKey="sk-upstream-5")
+        self.sync()
+        self.sync()
+        self.assertEqual([it[2] for it in self.candidates()], [None, False], "said once")
+        self.assertEqual((self.generation(), self.told()["apiKey"]), (before, "sk-upstream-5"))
+        self.box.kill()
+        self.box.start()
+        self.provider_at(self.upstream.base_url)
+        self.sync()
+        self.assertEqual((self.generation(), self.told()["apiKey"]), (before + 1, "sk-upstream-5"))
+        self.assertEqual(self.drift(), [])
 
     def test_it_cannot_write_into_an_account_by_the_name_of_a_provider(self):
         answer = exchange(
@@ -246,9 +323,65 @@ class OldPeerTests(Spine):
         self.assertEqual((done.status, done.json()["copyRemoved"]), (200, True))
         self.assertIsNone(self.there())
 
-    @staticmethod
-    def encoded(document):
-        return json.dumps(document).encode()
+
+
+class WorkerRefreshTests(OldPeerCase):
+    """Both have one refresh token, as after a move from the older system, and each token is good for one refresh."""
+
+    def setUp(self):
+        super().setUp()
+        self.upstream.scenario({
+            **scenario(), "sync": {"oauth": [{"provider": "mock", "server": "oidc"}]},
+            "oauth": {"servers": [{"shape": "oidc"}], "sessions": [
+                {"server": "oidc", "subject": "a1", "client": "client", "access-token": "at-1", "refresh-token": "rt-1"}]}})
+        changed = self.box.admin("PUT", "/api/provider-nodes/mock", {"oauth": {
+            "tokenUrl": f"http://127.0.0.1:{self.upstream.port}/oauth/oidc/token", "clientId": "client"}})
+        self.assertEqual(changed.status, 200, changed.body)
+        issued = self.box.admin("PUT", f"/api/providers/{self.account}/credential", {
+            "accessToken": "at-1", "refreshToken": "rt-1"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.settings(syncSecrets=True)
+
+    def refresh(self):
+        return self.box.admin("POST", f"/api/providers/{self.account}/credential/refresh")
+
+    def test_what_the_worker_refreshed_is_taken_whole_and_only_one_refreshes_from_then_on(self):
+        self.rules(cache="0s")
+        self.sync()
+        before = self.generation()
+        self.assertEqual(self.told()["accessToken"], "at-1")
+        # The worker still has the refresh token that it had before, and uses it.
+        self.peer_sets(refreshToken="rt-1")
+        done = self.upstream.control("POST", "sync/act", {"do": "refresh", "machine": "m1", "account": self.account})
+        self.assertEqual(done["outcome"], "refreshed", done)
+        newer = self.told()["accessToken"]
+        self.assertNotEqual(newer, "at-1")
+        self.sync()
+        self.assertEqual(self.generation(), before + 1)
+        self.assertTrue(self.mine()["credential"]["canRefresh"])
+        self.assertEqual((self.told()["accessToken"], self.told()["refreshToken"]), (newer, None))
+        self.assertEqual(self.box.chat(message()).status, 200)
+        # The refresh token that came with it is the family's newest: ours was used up there.
+        refreshed = self.refresh()
+        self.assertEqual(refreshed.status, 200, refreshed.body)
+        self.assertEqual(self.generation(), before + 2)
+        self.sync()
+        self.assertNotEqual(self.told()["accessToken"], newer)
+        self.assertNotIn("rt-", json.dumps(self.there()))
+        self.assertEqual(self.box.chat(message()).status, 200)
+
+    def test_what_stands_beside_a_refresh_token_of_before_is_not_taken(self):
+        self.rules(cache="0s")
+        self.sync()
+        refreshed = self.refresh()
+        self.assertEqual(refreshed.status, 200, refreshed.body)
+        before = self.generation()
+        self.peer_sets(accessToken="at-of-nobody", refreshToken="rt-1")
+        self.sync()
+        self.assertEqual([it[1:] for it in self.candidates()], [("given_up", True)])
+        self.assertEqual(self.generation(), before)
+        self.assertNotIn("at-of-nobody", json.dumps(self.there()), "set right there")
+        self.assertEqual(self.box.chat(message()).status, 200)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,10 @@ extension ControlPlane.View {
     case .settings(.cloudTokenRemoved): cloudToken = nil
     case .syncToken(.issued(let fact)): syncKeys[fact.id] = secret
     case .syncToken(.revoked(let id)): syncKeys[id] = nil
+    case .sync(.candidateKept(let fact)):
+      candidates[fact.account] = secret.flatMap { CredentialMaterial(decoding: $0) }
+    case .sync(.candidateRefused(let fact)):
+      if fact.isFinal { candidates[fact.account] = nil }
     case .credential, .settings, .provider, .account, .health, .model, .alias, .combo,
       .policy, .organisation, .key, .pricing, .access, .sync, .request, .gateway:
       break
@@ -56,6 +60,8 @@ extension ControlPlane.View {
 
   /// nil: not known in clear, or none.
   private mutating func put(_ sealed: Secret?, of account: AccountID) {
+    // With another credential in force, what came before it is no candidate.
+    candidates[account] = nil
     let material = sealed.flatMap { CredentialMaterial(decoding: $0) }
     secrets[account] = material?.access
     materials[account] = material.flatMap { $0.isBare ? nil : $0 }
@@ -83,6 +89,7 @@ extension ControlPlane.View {
         lost.append(id)
       }
     }
+    try unsealCandidates(reader, vault)
     for (id, provider) in state.providers.sorted(by: { $0.key < $1.key }) {
       guard clientSecrets[id] == nil, let position = provider.oauthPosition else { continue }
       clientSecrets[id] = try open(
@@ -99,6 +106,21 @@ extension ControlPlane.View {
       password = try open(Position(position), reader, vault, "settings")
     }
     return lost
+  }
+
+  /// What was erased cannot be tested, and stays where it is.
+  private mutating func unsealCandidates(_ reader: LogReader, _ vault: Vault) throws {
+    for peer in state.sync.peers.keys.sorted() {
+      for (id, candidate) in state.candidates(of: peer) where candidates[id] == nil {
+        guard let position = candidate.position else { continue }
+        do throws(VaultError) {
+          let secret = try open(Position(position), reader, vault, "account/\(id.rawValue)")
+          candidates[id] = CredentialMaterial(decoding: secret)
+        } catch {
+          guard error.code == .erased else { throw error }
+        }
+      }
+    }
   }
 
   private func open(

@@ -44,6 +44,8 @@ public final class ControlPlane: Sendable {
     var secrets: [AccountID: Secret] = [:]
     /// Of credentials that are more than what is sent upstream: all of it.
     var materials: [AccountID: CredentialMaterial] = [:]
+    /// Tokens that the other side of a sync uses and that nobody here knows, until it is found out whether they work.
+    var candidates: [AccountID: CredentialMaterial] = [:]
     /// Of the providers' OAuth clients that have one.
     var clientSecrets: [ProviderID: Secret] = [:]
     /// Shown to the peer that this node exchanges with.
@@ -363,6 +365,7 @@ func sealSubject(_ event: Event) -> String? {
     "provider/\(fact.id.rawValue)"
   case .settings(.adminPasswordSet), .settings(.cloudTokenSet): "settings"
   case .syncToken(.issued(let fact)): fact.id.stream
+  case .sync(.candidateKept(let fact)): "account/\(fact.account.rawValue)"
   case .credential, .settings, .provider, .account, .health, .model, .alias, .combo, .policy,
     .organisation, .key, .pricing, .access, .sync, .syncToken, .request, .gateway:
     nil

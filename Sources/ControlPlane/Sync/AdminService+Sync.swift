@@ -84,6 +84,7 @@ extension AdminService {
         !own.isEmpty && last != nil && own.values.allSatisfy { $0.failure == nil }),
       "configured": JSONValue(target != nil),
       "cloudUrl": JSONValue(target?.url), "cloudProtocol": JSONValue(target?.kind.name),
+      "credentials": JSONValue(target?.credentials),
       "node": JSONValue(state.node?.rawValue), "lastSync": JSONValue(last),
       "peers": .array(peers),
     ])

@@ -6,11 +6,34 @@ struct MirrorBook: Sendable {
   /// What both have words for.
   private(set) var records = MirrorRecords(streams: [:])
   /// What it sends upstream for an account.
-  private(set) var tokens: [AccountID: Secret] = [:]
+  private(set) var tokens: [AccountID: Token] = [:]
   /// Accounts by id, with every field: what we do not set stays as it is.
   private var accounts: [String: JSONValue] = [:]
   private var aliases: [JSONValue.Member] = []
   private var combos: [JSONValue] = []
+
+  /// A token with what stands beside it.
+  struct Token: Sendable {
+    var access: Secret
+    /// With which the other side would refresh it.
+    var refresh: Secret?
+    var isKey: Bool
+    /// nil: not told, or no time.
+    var expiresAt: UnixNanoseconds?
+
+    /// nil: there is none.
+    init?(_ record: JSONValue) {
+      func secret(_ name: String) -> Secret? {
+        record[name]?.string.flatMap { $0.isEmpty ? nil : Secret($0) }
+      }
+      let token = secret("accessToken")
+      guard let access = token ?? secret("apiKey") else { return nil }
+      self.access = access
+      refresh = token == nil ? nil : secret("refreshToken")
+      isKey = token == nil
+      expiresAt = token == nil ? nil : record["expiresAt"]?.string.flatMap { parseRFC3339($0) }
+    }
+  }
 
   /// Longer names are none here: what has one is left to the other side, and nothing of it is in the log.
   private static let mostNameBytes = 512
@@ -38,9 +61,7 @@ struct MirrorBook: Sendable {
         fields["priority"] = priority.uint.map { .number($0) } ?? Self.form(priority)
       }
       records.streams[AccountID(id).stream] = fields
-      if let token = provider["accessToken"]?.string ?? provider["apiKey"]?.string, !token.isEmpty {
-        tokens[AccountID(id)] = Secret(token)
-      }
+      tokens[AccountID(id)] = Token(provider)
     }
     aliases = data["modelAliases"]?.members ?? []
     for alias in aliases where alias.name.utf8.count <= Self.mostNameBytes {
@@ -104,8 +125,7 @@ struct MirrorBook: Sendable {
   ///
   /// What nobody knows here is told back as it is; client keys are not told of.
   func push(
-    _ state: ControlState, secrets: [AccountID: (token: Secret, kind: Credential.Kind)],
-    now: UnixNanoseconds
+    _ state: ControlState, secrets: [AccountID: MirrorPartner.Told], now: UnixNanoseconds
   ) -> Push? {
     let wanted = state.mirrored.streams
     var changed: [String] = []
@@ -115,8 +135,11 @@ struct MirrorBook: Sendable {
       let held = accounts[account.id.rawValue]
       let told = records.streams[account.id.stream] ?? [:]
       let secret = secrets[account.id]
+      let known = tokens[account.id]
       let isNews =
-        held == nil || fields != told || secret.map { $0.token != tokens[account.id] } ?? false
+        held == nil || fields != told
+        || secret.map { $0.token != known?.access || $0.isRefreshedHere && known?.refresh != nil }
+          ?? false
       guard isNews else {
         providers.append(held ?? .null)
         continue
@@ -169,8 +192,7 @@ struct MirrorBook: Sendable {
   }
 
   private func record(
-    _ account: Account, _ held: JSONValue?,
-    _ secret: (token: Secret, kind: Credential.Kind)?, stamp: UnixNanoseconds
+    _ account: Account, _ held: JSONValue?, _ secret: MirrorPartner.Told?, stamp: UnixNanoseconds
   ) -> JSONValue {
     let isKey = account.credential.kind == .apiKey
     var members: [JSONValue.Member] = [
@@ -188,6 +210,8 @@ struct MirrorBook: Sendable {
       // What an account was before it became another kind must not be used there any more.
       members.append(.init("apiKey", secret.kind == .apiKey ? text : .null))
       members.append(.init("accessToken", secret.kind == .apiKey ? .null : text))
+      // Two that refresh one credential use up each other's tokens.
+      if secret.isRefreshedHere { members.append(.init("refreshToken", .null)) }
     }
     return Self.setting(held, members)
   }

@@ -6,10 +6,12 @@ import Synchronization
 /// A system of the older protocol, which keeps whole records and lets the newer of two times win.
 ///
 /// It is read first, compared with what it told before, and then told what holds. Client keys never go there, and
-/// refresh tokens neither: a credential has one node that refreshes it.
+/// refresh tokens neither: a credential has one node that refreshes it. A token there that nobody here knows is tested,
+/// and in force from then on if it works.
 struct MirrorPartner: SyncPartner {
   let control: ControlPlane
   let endpoint: any TokenEndpoint
+  let probe: any AccountProbe
   let target: SyncTarget
 
   /// What the other side is called in the log: it has no name of its own.
@@ -20,6 +22,14 @@ struct MirrorPartner: SyncPartner {
   /// Generations of a credential that are looked at to know an older one by.
   private static let generations = 64
 
+  /// What is told of a credential.
+  struct Told: Sendable {
+    var token: Secret
+    var kind: Credential.Kind
+    /// This node has its refresh token, and can use it: nobody else may.
+    var isRefreshedHere: Bool
+  }
+
   func exchange(expected: String?) async throws(SyncFault) -> SyncOutcome {
     guard expected ?? Self.peer == Self.peer else {
       throw SyncFault("sync_other_peer", peer: expected)
@@ -27,9 +37,10 @@ struct MirrorPartner: SyncPartner {
     let exchange = control.edge.mintID()
     var outcome = SyncOutcome(peer: Self.peer)
     var book = try await read()
-    let foreign = try await take(book, exchange, &outcome)
+    try await take(book, exchange, &outcome)
+    if target.withSecrets { try await test(book, exchange, &outcome) }
     let now = control.edge.now()
-    let secrets = target.withSecrets ? control.accessTokens(but: foreign) : [:]
+    let secrets = target.withSecrets ? control.accessTokens(but: control.left(book)) : [:]
     if let push = book.push(control.state, secrets: secrets, now: now) {
       book = try await post(push.body)
       outcome.updated = push.changed
@@ -37,7 +48,7 @@ struct MirrorPartner: SyncPartner {
         .init(
           peer: Self.peer, exchange: exchange, streams: UInt64(push.changed.count),
           credentials: UInt64(secrets.count), clock: now))
-      _ = try await take(book, exchange, &outcome)
+      try await take(book, exchange, &outcome)
       outcome.exchange = exchange
     }
     if outcome.decisions > 0 { outcome.exchange = exchange }
@@ -63,10 +74,9 @@ struct MirrorPartner: SyncPartner {
 
   // MARK: What comes
 
-  /// - Returns: accounts for which the other side has a token that nobody here knows.
   private func take(
     _ book: MirrorBook, _ exchange: UInt128, _ outcome: inout SyncOutcome
-  ) async throws(SyncFault) -> Set<AccountID> {
+  ) async throws(SyncFault) {
     guard book.records.streams.count <= MirrorRecords.most,
       book.records.weight <= MirrorRecords.mostBytes
     else {
@@ -76,24 +86,25 @@ struct MirrorPartner: SyncPartner {
       let presented = target.withSecrets ? try await presented(book) : [:]
       var told = book.records
       for (account, it) in presented {
-        told.streams[account.stream]?[MirrorRecords.credential] = .text(it.terms.fingerprint.short)
+        told.streams[account.stream]?[MirrorRecords.credential] = .text(it.fingerprint.short)
       }
       let (records, peer) = (told, Self.peer)
       let provenance = Provenance(
         actor: "peer:\(peer)", source: .system, correlation: exchange)
       let done = try await control.execute(provenance: provenance) { state in
         let mirror = state.mirror(records, peer: peer, exchange: exchange)
-        guard let event = mirror.event else { return [] }
+        let candidates = state.candidates(presented, peer)
+        guard let event = mirror.event else { return candidates }
         var notes = event.parts(bytes: Self.eventBytes).map { SyncEvent.mirrored($0) }
         if mirror.isShrunken {
           notes.append(.failed(.init(peer: peer, action: "sync", code: "sync_shrunken")))
         }
         let news = state.presentedAnew(event)
-        let refused = presented.filter { news.contains($0.key) && state.accounts[$0.key] != nil }
-          .sorted { $0.key < $1.key }
-        return mirror.commands.map { Change($0) }
-          + refused.map { Change(.credential(.take($0.key, $0.value))) }
-          + notes.map { Change(.sync(.note($0))) }
+        let refused = presented.sorted { $0.key < $1.key }.compactMap { account, it in
+          news.contains(account) ? it.refusal(of: account, state).map { Change($0) } : nil
+        }
+        return mirror.commands.map { Change($0) } + refused
+          + notes.map { Change(.sync(.note($0))) } + candidates
       }
       for event in done.events {
         switch event {
@@ -102,43 +113,37 @@ struct MirrorPartner: SyncPartner {
           outcome.conflicts += it.decisions.count(where: \.isConflict)
         case .credential(.staleWriteRefused(let it)):
           outcome.conflicts += it.rule == .conflict ? 1 : 0
+        case .sync(.candidateRefused): outcome.conflicts += 1
         case .sync, .credential: break
         case _: outcome.fromPeer.append(event.stream)
         }
       }
-      return Set(
-        presented.filter { account, it in
-          control.state.accounts[account]?.credential.version == it.version
-        }.keys)
-    } catch let fault as SyncFault {
-      throw fault
     } catch {
-      var fault = SyncFault(whileTaking: error)
-      fault.peer = Self.peer
-      throw fault
+      throw Self.fault(error)
     }
   }
 
+  static func fault(_ error: any Error) -> SyncFault {
+    var fault = SyncFault(whileTaking: error)
+    fault.peer = fault.peer ?? peer
+    return fault
+  }
+
   /// Tokens there that are not the ones in force here: an older one of ours, or one that nobody here knows.
-  private func presented(
-    _ book: MirrorBook
-  ) async throws -> [AccountID: CredentialCommand.Foreign] {
+  private func presented(_ book: MirrorBook) async throws -> [AccountID: PresentedToken] {
     let state = control.state
-    var presented: [AccountID: CredentialCommand.Foreign] = [:]
+    var presented: [AccountID: PresentedToken] = [:]
     for (account, token) in book.tokens {
       guard let known = state.accounts[account]?.credential, known.fingerprint != nil,
-        let held = control.held(account), held.material.access != token
+        let held = control.held(account), held.material.access != token.access
       else { continue }
       let (reader, vault) = (control.store.reader, control.vault)
       let older = try await control.streams.run {
-        try Self.older(token, of: account, reader, vault)
+        try Self.older(token.access, of: account, reader, vault)
       }
       presented[account] = .init(
-        version: older?.version ?? known.version,
-        terms: CredentialTerms(
-          fingerprint: older?.fingerprint ?? vault.fingerprint(token), kind: known.kind,
-          canRefresh: false, expiresAt: nil),
-        home: known.home ?? state.node ?? NodeID(Self.peer), source: Self.peer)
+        token, held, older: older, fingerprint: vault.fingerprint(token.access),
+        at: control.edge.now())
     }
     return presented
   }
@@ -239,14 +244,16 @@ extension ControlState {
 
 extension ControlPlane {
   /// What is sent upstream for each account; never a refresh token.
-  fileprivate func accessTokens(
-    but left: Set<AccountID>
-  ) -> [AccountID: (token: Secret, kind: Credential.Kind)] {
+  fileprivate func accessTokens(but left: Set<AccountID>) -> [AccountID: MirrorPartner.Told] {
     current.withLock { view in
-      var tokens: [AccountID: (token: Secret, kind: Credential.Kind)] = [:]
+      var tokens: [AccountID: MirrorPartner.Told] = [:]
       for (id, secret) in view.secrets where !left.contains(id) {
         guard let account = view.state.accounts[id] else { continue }
-        tokens[id] = (secret, account.credential.kind)
+        let credential = account.credential
+        tokens[id] = .init(
+          token: secret, kind: credential.kind,
+          isRefreshedHere: credential.canRefresh && credential.isHome(of: view.state.node)
+            && view.state.providers[account.provider]?.oauth != nil)
       }
       return tokens
     }

@@ -81,7 +81,26 @@ struct SyncDrift {
         since: conflictSince[$0.account], isConflict: true)
     }
     return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
-      + credentials + left(to: peer, state)
+      + credentials + left(to: peer, state) + candidates(of: peer, state)
+  }
+
+  /// Tokens that a system of the older protocol uses and that are not in force here.
+  private static func candidates(of peer: SyncPeer, _ state: ControlState) -> [SyncDrift] {
+    peer.candidates.sorted { $0.key < $1.key }.compactMap { account, it in
+      guard let ours = state.accounts[account]?.credential, it.version == ours.version else {
+        return nil
+      }
+      let why =
+        if it.isRefused {
+          "nobody here knows it, and it is not taken (\(it.code ?? "")): issue the next one here"
+        } else {
+          "nobody here knows it, and it is tested in the next exchange\(it.code.map { " again (\($0))" } ?? "")"
+        }
+      return SyncDrift(
+        stream: account.credentialStream, field: "fingerprint",
+        ours: JSONValue(ours.fingerprint?.short), theirs: JSONValue(it.fingerprint.short),
+        rule: "candidate", why: why, since: nil, isConflict: it.isRefused)
+    }
   }
 
   /// What a system of the older protocol holds and what could never be here.

@@ -44,6 +44,7 @@ public final class SyncKeeper: Sendable {
   public let board = SyncBoard()
   private let control: ControlPlane
   private let endpoint: any TokenEndpoint
+  private let probe: any AccountProbe
   private let logger: Logger
   private let turnstile = Turnstile(limit: 16)
   private let state = Mutex(State())
@@ -60,9 +61,14 @@ public final class SyncKeeper: Sendable {
   }
 
   /// A keeper of what `control` shares; nothing is exchanged before `run`, except on demand and when others ask.
-  public init(control: ControlPlane, endpoint: any TokenEndpoint, logger: Logger) {
+  ///
+  /// - Parameter probe: finds out whether tokens that a system of the older protocol uses do work.
+  public init(
+    control: ControlPlane, endpoint: any TokenEndpoint, probe: any AccountProbe, logger: Logger
+  ) {
     self.control = control
     self.endpoint = endpoint
+    self.probe = probe
     self.logger = logger
     desk = SyncDesk(control: control, board: board, logger: logger)
   }
@@ -217,7 +223,7 @@ public final class SyncKeeper: Sendable {
     case .nineRouter:
       // A node's token opens its gateway, and goes to no worker as it is.
       guard SyncTokenText(target.token) == nil else { throw SyncFault("sync_token_malformed") }
-      return MirrorPartner(control: control, endpoint: endpoint, target: target)
+      return MirrorPartner(control: control, endpoint: endpoint, probe: probe, target: target)
     }
   }
 

@@ -73,6 +73,14 @@ public struct SyncTarget: Sendable {
   /// From one exchange to the next while nothing happens here, in seconds.
   public var intervalSeconds: Int64
 
+  /// How credentials go there, as shown.
+  var credentials: String {
+    switch kind {
+    case .signalbox: "sealed"
+    case .nineRouter: withSecrets ? "bare" : "none"
+    }
+  }
+
   /// Made of its parts.
   public init(
     url: String, token: Secret, kind: SyncProtocol, machineID: String, withSecrets: Bool,

@@ -104,6 +104,13 @@ final class LoopRouting {
     return route
   }
 
+  /// The same with another secret; made anew each time, for it is rare.
+  func route(
+    account index: Int, dialect: Dialect, with proof: ProbeQuestion.Proof
+  ) -> Result<UpstreamRoute, UpstreamFailure> {
+    makeRoute(account: index, .ask(dialect), proof)
+  }
+
   /// The dialect in which the models of the account at `index` answer.
   func mainDialect(account index: Int) -> Dialect {
     switch snapshot.providers[snapshot.accounts[index].providerIndex].dialect {
@@ -134,7 +141,7 @@ final class LoopRouting {
   }
 
   private func makeRoute(
-    account index: Int, _ call: Call
+    account index: Int, _ call: Call, _ proof: ProbeQuestion.Proof? = nil
   ) -> Result<UpstreamRoute, UpstreamFailure> {
     let account = snapshot.accounts[index]
     let provider = snapshot.providers[account.providerIndex]
@@ -142,7 +149,7 @@ final class LoopRouting {
       return .failure(.dialectUnsupported)
     }
     guard let endpoint = UpstreamEndpoint(baseURL: provider.baseURL),
-      let secret = secrets[account.id], !secret.bytes.isEmpty
+      let secret = proof?.secret ?? secrets[account.id], !secret.bytes.isEmpty
     else { return .failure(.misconfigured) }
     let whole = endpoint.path + Self.version(provider.dialect, under: endpoint.path) + path
     let isOpen = path.hasSuffix("/")
@@ -150,7 +157,7 @@ final class LoopRouting {
     if case .ask = call { method = .post } else { method = .get }
     guard
       let head = head(
-        endpoint, secret, provider.dialect, isToken: account.holdsToken, method,
+        endpoint, secret, provider.dialect, isToken: proof?.isToken ?? account.holdsToken, method,
         isOpen ? nil : whole)
     else { return .failure(.misconfigured) }
     return .success(

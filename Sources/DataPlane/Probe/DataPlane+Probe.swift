@@ -10,6 +10,18 @@ extension DataPlane {
     await ask(ProbeQuestion(kind: .answer(model: model)), of: account).probe
   }
 
+  /// The same with another secret than the one in force.
+  ///
+  /// - Parameter isToken: it came of a sign-in, and is no API key.
+  public func test(
+    _ account: AccountID, model: String, with secret: UpstreamSecret, isToken: Bool
+  ) async -> ProbeReport {
+    await ask(
+      ProbeQuestion(kind: .answer(model: model), proof: .init(secret: secret, isToken: isToken)),
+      of: account
+    ).probe
+  }
+
   /// Asks `account` which models there are; as `test` in all else.
   public func models(of account: AccountID) async -> ModelListReport {
     await ask(ProbeQuestion(kind: .models), of: account)

@@ -53,7 +53,12 @@ final class Probe {
     question.dialect = routing.mainDialect(account: index)
     let route =
       switch question.kind {
-      case .answer: routing.route(account: index, dialect: question.dialect)
+      case .answer:
+        if let proof = question.proof {
+          routing.route(account: index, dialect: question.dialect, with: proof)
+        } else {
+          routing.route(account: index, dialect: question.dialect)
+        }
       case .models: routing.modelsRoute(account: index)
       }
     switch route {

@@ -3,11 +3,20 @@ import NIOCore
 import Surface
 
 /// What a probe asks an account.
-struct ProbeQuestion: Sendable, Hashable {
+struct ProbeQuestion: Sendable {
   var kind: Kind
+  /// What the account is proved with; nil: what is in force.
+  var proof: Proof?
   /// In which its provider's models answer.
   var dialect = Dialect.chat
   var limit = TokenLimit.maxTokens
+
+  /// Another secret than the one in force.
+  struct Proof: Sendable {
+    var secret: UpstreamSecret
+    /// It came of a sign-in, and is no API key.
+    var isToken: Bool
+  }
 
   enum Kind: Sendable, Hashable {
     /// One token of this model, named as upstream names it.

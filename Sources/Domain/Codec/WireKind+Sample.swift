@@ -220,6 +220,20 @@ extension WireKind {
               .init(stream: "account/mock.a1", fields: [.init("priority", .number(7))]),
               .init(stream: "alias/fast", fields: nil),
             ])))
+    case .syncCandidateKept:
+      .sync(
+        .candidateKept(
+          .init(
+            peer: "9router", account: Sample.account,
+            version: .init(homeEpoch: 1, generation: 3), fingerprint: Sample.fingerprint,
+            kind: .token, expiresAt: Sample.time)))
+    case .syncCandidateRefused:
+      .sync(
+        .candidateRefused(
+          .init(
+            peer: "9router", account: Sample.account,
+            version: .init(homeEpoch: 1, generation: 3), fingerprint: Sample.fingerprint,
+            code: "invalid_key", isFinal: true)))
     case .syncConflict:
       .sync(
         .conflict(

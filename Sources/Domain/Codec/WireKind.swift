@@ -77,6 +77,8 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncReceived = "sync.received.v1"
   case syncReconciled = "sync.reconciled.v1"
   case syncMirrored = "sync.mirrored.v1"
+  case syncCandidateKept = "sync.candidate_kept.v1"
+  case syncCandidateRefused = "sync.candidate_refused.v1"
   case syncConflict = "sync.conflict.v1"
   case syncFailed = "sync.failed.v1"
   case syncLifeBegan = "sync.life_began.v1"
@@ -198,6 +200,8 @@ extension Event {
     case .sync(.received): .syncReceived
     case .sync(.reconciled): .syncReconciled
     case .sync(.mirrored): .syncMirrored
+    case .sync(.candidateKept): .syncCandidateKept
+    case .sync(.candidateRefused): .syncCandidateRefused
     case .sync(.conflict): .syncConflict
     case .sync(.failed): .syncFailed
     case .sync(.lifeBegan): .syncLifeBegan

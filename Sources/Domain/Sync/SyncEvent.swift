@@ -6,6 +6,8 @@ public enum SyncEvent: Sendable, Hashable {
   case received(Exchanged)
   case reconciled(Reconciled)
   case mirrored(Mirrored)
+  case candidateKept(CandidateKept)
+  case candidateRefused(CandidateRefused)
   case conflict(Conflict)
   case failed(Failed)
   case lifeBegan(LifeBegan)
@@ -301,6 +303,8 @@ public enum SyncEvent: Sendable, Hashable {
     case .pushed(let it), .received(let it): it.peer
     case .reconciled(let it): it.peer
     case .mirrored(let it): it.peer
+    case .candidateKept(let it): it.peer
+    case .candidateRefused(let it): it.peer
     case .conflict(let it): it.peer
     case .failed(let it): it.peer
     case .lifeBegan(let it): it.peer

@@ -69,7 +69,8 @@ extension SyncPeer: Payload {
     static let reconciledAt: UInt64 = 1 << 4
     static let failure: UInt64 = 1 << 5
     static let life: UInt64 = 1 << 6
-    static let all: UInt64 = 0b111_1111
+    static let candidates: UInt64 = 1 << 7
+    static let all: UInt64 = 0b1111_1111
   }
 
   func write(to writer: inout RecordWriter) {
@@ -77,7 +78,7 @@ extension SyncPeer: Payload {
       Flag.isEnabled.when(isEnabled) | Flag.owesRemoval.when(owesRemoval)
         | Flag.pushedAt.when(pushedAt != nil) | Flag.receivedAt.when(receivedAt != nil)
         | Flag.reconciledAt.when(reconciledAt != nil) | Flag.failure.when(failure != nil)
-        | Flag.life.when(life != nil))
+        | Flag.life.when(life != nil) | Flag.candidates.when(!candidates.isEmpty))
     writer.text(url)
     pushedAt?.write(to: &writer)
     receivedAt?.write(to: &writer)
@@ -100,6 +101,11 @@ extension SyncPeer: Payload {
         writer.text(name)
         value.write(to: &writer)
       }
+    }
+    if !candidates.isEmpty { writer.count(candidates.count) }
+    for (account, candidate) in candidates.sorted(by: { $0.key < $1.key }) {
+      account.write(to: &writer)
+      candidate.write(to: &writer)
     }
     if let failure {
       writer.text(failure.action)
@@ -131,6 +137,12 @@ extension SyncPeer: Payload {
         (try reader.text(), try Image.Value(from: &reader))
       }
       return (stream, fields)
+    }
+    if flags & Flag.candidates != 0 {
+      candidates = try reader.table { (reader) throws(DecodingFailure) in
+        (try AccountID(from: &reader), try TokenCandidate(from: &reader))
+      }
+      guard !candidates.isEmpty else { throw reader.failure(.notCanonical) }
     }
     if flags & Flag.failure != 0 {
       failure = Failure(

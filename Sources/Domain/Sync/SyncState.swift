@@ -133,6 +133,8 @@ public struct SyncState: Sendable, Hashable {
           Dictionary(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         }
       }
+    case .candidateKept(let it): peer.take(it, position: position)
+    case .candidateRefused(let it): peer.take(it)
     case .conflict(let it): peer.credentialConflicts[it.account] = it
     case .failed(let it): peer.failure = .init(action: it.action, code: it.code, at: time)
     case .lifeBegan(let it): peer.begin(it.incarnation)
@@ -209,6 +211,8 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var credentialConflicts: [AccountID: SyncEvent.Conflict] = [:]
   /// What a system of the older protocol told last, by stream and field.
   public internal(set) var told: [String: [String: Image.Value]] = [:]
+  /// Tokens that it told and that nobody here knows, by account: the last one of each.
+  public internal(set) var candidates: [AccountID: TokenCandidate] = [:]
   /// The last exchange came to nothing.
   public internal(set) var failure: Failure?
 

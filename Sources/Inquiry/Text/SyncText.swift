@@ -17,6 +17,14 @@ extension EventLine {
         + Shown.count(it.credentials, "credential")
     case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it, state))"
     case .mirrored(let it): return "compared with what \(peer) holds: \(mirrored(it))"
+    case .candidateKept(let it):
+      return "\(peer) uses a token for \(name(it.account, state)) that nobody here knows: "
+        + "\(it.fingerprint.short) is kept until it is tested"
+    case .candidateRefused(let it):
+      let what = "token \(it.fingerprint.short) of \(peer) for \(name(it.account, state))"
+      return it.isFinal
+        ? "\(what) not taken: \(Shown.text(it.code))"
+        : "\(what) not tested yet: \(Shown.text(it.code))"
     case .conflict(let it):
       return "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
         + "\(it.generation) of home epoch \(it.homeEpoch) is \(it.ours.short) here and "
@@ -100,6 +108,22 @@ extension EventFields {
         peer, .init("exchange", .text(uuidText(it.exchange))),
         .init("decisions", .array(it.decisions.map(decision))),
         .init("told", .array(it.told.map(told))),
+      ]
+    case .candidateKept(let it):
+      return [
+        peer, .init("account", .text(it.account.rawValue)),
+        .init("homeEpoch", .count(it.version.homeEpoch)),
+        .init("generation", .count(it.version.generation)),
+        .init("fingerprint", .text(it.fingerprint.short)), .init("kind", .text(it.kind.name)),
+        .init("expiresAt", .text(it.expiresAt.map { rfc3339($0) })),
+      ]
+    case .candidateRefused(let it):
+      return [
+        peer, .init("account", .text(it.account.rawValue)),
+        .init("homeEpoch", .count(it.version.homeEpoch)),
+        .init("generation", .count(it.version.generation)),
+        .init("fingerprint", .text(it.fingerprint.short)), .init("code", .text(it.code)),
+        .init("isFinal", .bool(it.isFinal)),
       ]
     case .conflict(let it):
       return [

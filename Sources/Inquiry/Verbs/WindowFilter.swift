@@ -160,6 +160,8 @@ public struct WindowFilter: Sendable, Hashable {
         .access, .syncToken, .gateway:
         break
       case .sync(.conflict(let it)): add(it.account, state)
+      case .sync(.candidateKept(let it)): add(it.account, state)
+      case .sync(.candidateRefused(let it)): add(it.account, state)
       case .sync: break
       }
     }

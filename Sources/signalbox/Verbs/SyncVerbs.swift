@@ -95,6 +95,12 @@ struct SyncStatusVerb: AdminVerb {
     out += "sync       " + (isOn ? "on" : "off")
     if let url = answer["cloudUrl"]?.string { out += ", \(Shown.text(url))" }
     out += "\n"
+    switch answer["credentials"]?.string {
+    case "sealed": out += "secrets    credentials go sealed, whatever sync-secrets says\n"
+    case "bare": out += "secrets    tokens go there as they are, and are taken from there\n"
+    case "none": out += "secrets    no tokens go there: sync-secrets is off\n"
+    case _: break
+    }
     for peer in answer["peers"]?.array ?? [] {
       out += "\npeer       \(word(peer["peer"]))"
       out += peer["url"]?.string.map { ", \(Shown.text($0))" } ?? ", comes here"

@@ -5,6 +5,11 @@ extension Contract {
     .field("connected", Schema.bool.described("The last one came to its end.")),
     .field("configured", Schema.bool.described("`cloudUrl` and `cloudToken` are set.")),
     .field("cloudUrl", .string.orNull), .field("cloudProtocol", .string.orNull),
+    .field(
+      "credentials",
+      Schema.choice(["sealed", "bare", "none"]).orNull.described(
+        "How they go there: sealed between nodes, whatever `syncSecrets` says; else as they are with it, and not without. null: not configured."
+      )),
     .field("node", Schema.string.orNull.described("This node's own name.")),
     .field("lastSync", Schema.time.orNull),
     .field(
