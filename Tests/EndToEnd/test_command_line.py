@@ -118,6 +118,9 @@ STORY = [
 ]
 
 
+COPIED = "signalbox: the data directory is a copy or a backup: refresh tokens in it are uncertain"
+
+
 class StoryTests(Spine):
     def tell(self, data):
         told = []
@@ -138,6 +141,9 @@ class StoryTests(Spine):
             # What is used of limits only a gateway counts.
             [(words, code, without_usage(text)) for words, code, text in self.tell(data)]
             for data in (self.box.data, alone))
+        # The directory that no gateway has is a copy, and its first edit says so, once.
+        self.assertEqual([COPIED in text for _, _, text in without], [True] + [False] * (len(STORY) - 1))
+        without[0] = (*without[0][:2], without[0][2].partition("\n" + COPIED)[0])
         self.assertEqual(beside, without)
         self.assertEqual([code for _, code, _ in beside], [0] * (len(STORY) - 6) + [1] * 6, beside)
         self.assertEqual(operator_events(self.box.data), operator_events(alone))
