@@ -296,7 +296,7 @@ class OldPeerTests(OldPeerCase):
         self.assertEqual([it[2] for it in self.candidates()], [None, False], "said once")
         self.assertEqual((self.generation(), self.told()["apiKey"]), (before, "sk-upstream-5"))
         self.box.kill()
-        self.box.start()
+        self.restart(self.box)
         self.provider_at(self.upstream.base_url)
         self.sync()
         self.assertEqual((self.generation(), self.told()["apiKey"]), (before + 1, "sk-upstream-5"))

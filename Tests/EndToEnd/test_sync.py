@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 from shifted_clock import ShiftedClock
 from support import (
     Case, Gateway, configuration, eventually, exchange, message, of_kind, replay, scenario, window)
 from test_command_line import signalbox
+from test_credentials import SESSION
 
 MASTER = {"SIGNALBOX_MASTER_KEY": "5a" * 32}
 
@@ -79,9 +81,12 @@ class SyncCase(Case):
     ahead = 0
     interval = 86_400
 
+    def scenario(self):
+        return scenario()
+
     def setUp(self):
         super().setUp()
-        self.upstream = self.simulator(scenario())
+        self.upstream = self.simulator(self.scenario())
         self.a = self.node("a", configuration(self.upstream), MASTER)
         clock = {}
         if self.ahead:
@@ -255,6 +260,59 @@ class BothWays(SyncCase):
         refused = self.b.admin("POST", "/api/providers/a1/credential/refresh")
         self.assertEqual(refused.status, 409, refused.body)
         self.assertIn("only node node-", refused.json()["error"]["message"].lower())
+
+
+class OtherHome(SyncCase):
+    """`a` refreshes the one account that both have, at a server that takes back the token before."""
+
+    def scenario(self):
+        return {**scenario(), "oauth": {"servers": [{"shape": "oidc", "old-access": "revoked"}], "sessions": [SESSION]}}
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.a.admin("PUT", "/api/provider-nodes/mock", {"oauth": {
+            "tokenUrl": f"http://127.0.0.1:{self.upstream.port}/oauth/oidc/token",
+            "clientId": "client"}}).status, 200)
+        issued = self.a.admin("PUT", "/api/providers/a1/credential", {
+            "accessToken": "at-1", "refreshToken": "rt-1"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.assertEqual(self.a.admin("PUT", "/api/providers/a2", {"isActive": False}).status, 200)
+        self.act("enable")
+        self.settle()
+
+    def account(self, box, name="a1"):
+        return box.admin("GET", f"/api/providers/{name}").json()["connection"]
+
+    def test_a_token_that_was_refreshed_elsewhere_is_asked_for_when_it_is_refused(self):
+        self.assertEqual(self.b.chat(message()).status, 200)
+        refreshed = self.a.admin("POST", "/api/providers/a1/credential/refresh")
+        self.assertEqual(refreshed.status, 200, refreshed.body)
+        # b knows nothing of it, and does not refresh: eight at once ask `a`, and all are answered.
+        self.assertEqual(self.account(self.b)["credential"]["generation"], 2)
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: self.b.chat(message()).status, range(8)))
+        self.assertEqual(answers, [200] * 8)
+        held = self.account(self.b)
+        self.assertEqual((held["credential"]["generation"], held["cooldowns"], held["lastError"]), (3, [], None))
+        self.assertEqual(self.upstream.control("GET", "oauth")["calls"][-1]["outcome"], "refreshed")
+        self.assertEqual(of_kind(window(self.b.data), "credential.refresh_attempted"), [])
+
+    def test_nobody_is_asked_for_a_key_that_is_refused(self):
+        issued = self.b.admin("PUT", "/api/providers/a2", {"apiKey": "sk-nobody", "isActive": True})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.assertEqual(self.b.admin("PUT", "/api/providers/a1", {"isActive": False}).status, 200)
+        self.settle()
+        before = len(self.wire.kept)
+        self.assertNotEqual(self.b.chat(message()).status, 200)
+        self.assertEqual(len(self.wire.kept), before)
+
+    def test_while_its_home_is_away_the_answer_is_the_providers_and_it_is_brought_later(self):
+        self.assertEqual(self.a.admin("POST", "/api/providers/a1/credential/refresh").status, 200)
+        self.wire.is_cut = True
+        self.assertNotEqual(self.b.chat(message()).status, 200)
+        self.wire.is_cut = False
+        self.settle()
+        self.assertEqual(self.b.chat(message()).status, 200)
 
 
 class OtherMasterKey(SyncCase):

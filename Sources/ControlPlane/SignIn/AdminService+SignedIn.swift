@@ -163,8 +163,7 @@ extension AdminService {
     if kind != .apiKey, service.row.lease != nil { try await lease(&tokens, service) }
     tokens.material.identify(as: identity)
     let given = service.row.lease == nil || kind == .apiKey ? given : nil
-    let expiresAt =
-      given ?? tokens.lifeSeconds.map { UnixNanoseconds(edge.now().rawValue + $0 * 1_000_000_000) }
+    let told = tokens.lifeSeconds.map { UnixNanoseconds(edge.now().rawValue + $0 * 1_000_000_000) }
     let fresh = SignIns.accountID(of: identity, at: service.provider, else: edge.mintID())
     let taken = tokens
     @Sendable func owner(_ state: ControlState) throws -> SignedInAccount {
@@ -180,7 +179,7 @@ extension AdminService {
     }
     let outcome = try await control.execute(provenance: call.provenance) { state in
       return Self.opening(service, state, kind)
-        + put(taken.material, kind, expiresAt, in: try owner(state), at: service.provider, state)
+        + put(taken.material, kind, given, told, in: try owner(state), at: service.provider, state)
     }
     // Whoever it was, it is known now.
     let id: AccountID =
@@ -215,14 +214,23 @@ extension AdminService {
     return changes
   }
 
+  /// - Parameters:
+  ///   - given: when it ends, by whoever brings it.
+  ///   - told: the same by the provider, in seconds from now: of one token it is a little other each time.
   private func put(
-    _ material: CredentialMaterial, _ kind: Credential.Kind, _ expiresAt: UnixNanoseconds?,
-    in owner: SignedInAccount, at provider: ProviderID, _ state: ControlState
+    _ material: CredentialMaterial, _ kind: Credential.Kind, _ given: UnixNanoseconds?,
+    _ told: UnixNanoseconds?, in owner: SignedInAccount, at provider: ProviderID,
+    _ state: ControlState
   ) -> [Change] {
-    func terms(_ material: CredentialMaterial) -> CredentialTerms {
-      CredentialTerms(
-        fingerprint: control.vault.fingerprint(material.encoded), kind: kind,
-        canRefresh: material.refresh != nil, expiresAt: expiresAt)
+    func terms(_ material: CredentialMaterial, before: Credential? = nil) -> CredentialTerms {
+      let fingerprint = control.vault.fingerprint(material.encoded)
+      var end = given ?? told
+      if given == nil, before?.fingerprint == fingerprint, let told, let known = before?.expiresAt {
+        let (apart, isOver) = told.rawValue.subtractingReportingOverflow(known.rawValue)
+        if !isOver, apart.magnitude < 60_000_000_000 { end = known }
+      }
+      return CredentialTerms(
+        fingerprint: fingerprint, kind: kind, canRefresh: material.refresh != nil, expiresAt: end)
     }
     switch owner {
     case .new(let id, let name):
@@ -232,9 +240,8 @@ extension AdminService {
       ]
     case .known(let id):
       let whole = Self.whole(material, kind, before: control.held(id)?.material)
-      var changes = [
-        Change(.account(.issueCredential(id, terms(whole))), secret: whole.encoded)
-      ]
+      let terms = terms(whole, before: state.accounts[id]?.credential)
+      var changes = [Change(.account(.issueCredential(id, terms)), secret: whole.encoded)]
       // What a call with the old one led to says nothing of the new one.
       if state.health[id]?.cooldown?.needsProof == true {
         changes += Self.endingCooldown(of: id, state)

@@ -33,12 +33,9 @@ struct TokenReading {
     else { return nil }
     var extra: [String: Secret] = [:]
     extra["endpoint"] = document.text(lease.endpoint).flatMap(Self.sendable)
-    let seconds = document.number(lease.end).flatMap { end -> Int64? in
-      let (left, isOver) = end.subtractingReportingOverflow(now.rawValue / 1_000_000_000)
-      return !isOver && (1...315_360_000).contains(left) ? left : nil
-    }
     return Tokens(
-      material: CredentialMaterial(access: token, extra: extra), lifeSeconds: seconds)
+      material: CredentialMaterial(access: token, extra: extra),
+      lifeSeconds: document.number(lease.end).flatMap { Self.life(until: $0, now: now) })
   }
 
   private func token(_ document: JSONValue, _ name: String) -> Secret? {
@@ -47,20 +44,23 @@ struct TokenReading {
 
   /// How long an access token lasts; what is not in the future says nothing.
   func life(_ document: JSONValue, _ access: Secret, now: UnixNanoseconds) -> Int64? {
-    let seconds: Int64? =
-      switch row.expiry {
-      case .seconds(let name): document.number(name)
-      case .moment(let name):
-        document.number(name).map { $0 / 1_000 - now.rawValue / 1_000_000_000 }
-      case .claim:
-        // Whoever brings a token writes its claims: one that leaves no room to count says nothing either.
-        Self.claims(access)?.number("exp").flatMap { end in
-          let (seconds, overflow) = end.subtractingReportingOverflow(now.rawValue / 1_000_000_000)
-          return overflow ? nil : seconds
-        }
-      case .never: nil
-      }
-    return seconds.flatMap { (1...315_360_000).contains($0) ? $0 : nil }
+    switch row.expiry {
+    case .seconds(let name): document.number(name).flatMap(Self.life)
+    case .moment(let name): document.number(name).flatMap { Self.life(until: $0 / 1_000, now: now) }
+    case .claim: Self.claims(access)?.number("exp").flatMap { Self.life(until: $0, now: now) }
+    case .never: nil
+    }
+  }
+
+  /// Seconds from now to a moment in Unix seconds, which may be any number: whoever brings a token writes its claims.
+  private static func life(until end: Int64, now: UnixNanoseconds) -> Int64? {
+    let (seconds, isOver) = end.subtractingReportingOverflow(now.rawValue / 1_000_000_000)
+    return isOver ? nil : life(seconds)
+  }
+
+  /// Up to ten years; what is less than a second or longer says nothing.
+  private static func life(_ seconds: Int64) -> Int64? {
+    (1...315_360_000).contains(seconds) ? seconds : nil
   }
 
   /// Who it is, by a document that the row names.

@@ -121,12 +121,16 @@ public final class SyncKeeper: Sendable {
     }
   }
 
-  /// Asks the other side for a newer credential, whose home is elsewhere.
+  /// Asks the other side for a newer credential than `presented`, where another node refreshes it.
   ///
-  /// One exchange serves all who ask meanwhile.
+  /// One exchange serves all who ask meanwhile. Of what this node refreshes itself, or nobody does, no other knows more.
   ///
   /// - Returns: whether a newer generation than `presented` is in force now.
   public func bring(_ account: AccountID, newerThan presented: UInt64) async -> Bool {
+    let before = control.state
+    guard let credential = before.accounts[account]?.credential, credential.canRefresh,
+      !credential.isHome(of: before.sync.node)
+    else { return false }
     let task = state.withLock { state -> Task<Void, Never>? in
       if let task = state.bringing { return task }
       guard !state.isClosed, let target = control.syncTarget, target.kind == .signalbox,

@@ -22,7 +22,7 @@ extension Exchange {
     guard let account = renewed(attempt)?.account else { return false }
     // Somebody was faster: the request began with a credential that is not in force any more.
     if account.generation > attempt.generation { return askAgain() }
-    guard account.isRefreshable, let source = context.plane.credentials else { return false }
+    guard account.isRenewable, let source = context.plane.credentials else { return false }
     renewal = Renewal(verdict: verdict, error: error)
     deadline = min(now() + Self.patience.nanoseconds, giveUpAt)
     let exchange = NIOLoopBound(self, eventLoop: context.eventLoop)

@@ -34,7 +34,7 @@ extension Account {
     case (.issueCredential(let id, let terms), .some(let account)):
       // The same with another end is a generation of its own, or other nodes would not hear of it.
       if account.credential.fingerprint == terms.fingerprint,
-        terms.expiresAt.map({ account.credential.ends(about: $0) }) ?? true
+        terms.expiresAt.map({ account.credential.expiresAt == $0 }) ?? true
       {
         return []
       }

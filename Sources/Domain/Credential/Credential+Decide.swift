@@ -13,14 +13,6 @@ extension Credential {
         canRefresh: terms.canRefresh, expiresAt: terms.expiresAt))
   }
 
-  /// Whether it ends within a minute of a moment: an end that is told in seconds from now comes out a little later each
-  /// time it is told.
-  func ends(about moment: UnixNanoseconds) -> Bool {
-    guard let expiresAt else { return false }
-    let (apart, overflow) = expiresAt.rawValue.subtractingReportingOverflow(moment.rawValue)
-    return !overflow && apart.magnitude < 60_000_000_000
-  }
-
   /// Whether this log's own node is the one that refreshes it.
   public func isHome(of node: NodeID?) -> Bool { home == nil || home == node }
 

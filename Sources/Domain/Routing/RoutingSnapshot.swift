@@ -20,8 +20,8 @@ public struct SnapshotAccount: Sendable, Hashable {
   public let obstacle: RejectionReason?
   /// Of the credential in force.
   public let generation: UInt64
-  /// Whether this node gets a newer one where a provider refuses it.
-  public let isRefreshable: Bool
+  /// Whether there may be a newer one where a provider refuses it: this node refreshes it, or asks the one that does.
+  public let isRenewable: Bool
   /// The credential is a token of a sign-in or one that was brought, not an API key.
   public let holdsToken: Bool
   /// Cooldowns and the credential's end; nil, as for nearly all: the time stands against nothing.
@@ -290,8 +290,8 @@ public final class RoutingSnapshot: Sendable {
             quirks: state.health[account.id]?.quirks ?? [], hash: hash(account.id.rawValue),
             obstacle: obstacle(of: account, at: provider),
             generation: account.credential.generation,
-            isRefreshable: account.credential.canRefresh && provider.oauth != nil
-              && account.credential.isHome(of: state.node),
+            isRenewable: account.credential.canRefresh
+              && (provider.oauth != nil || !account.credential.isHome(of: state.node)),
             holdsToken: account.credential.kind != .apiKey,
             timed: timed(account, state.health[account.id])))
       }
