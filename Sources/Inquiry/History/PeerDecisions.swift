@@ -87,7 +87,11 @@ struct GenerationLadder {
     }
     homeEpoch = max(homeEpoch, version.homeEpoch)
     let change = ConfigurationChange(recorded, stored)
-    guard let before = highest, version <= before.version else {
+    // A higher epoch is another home: it excuses no lower number, and two secrets of one number were made apart.
+    guard let before = highest,
+      (version.generation, version.homeEpoch)
+        <= (before.version.generation, before.version.homeEpoch)
+    else {
       highest = (version, change, stored.revision.rawValue)
       return nil
     }
