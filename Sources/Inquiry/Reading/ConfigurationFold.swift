@@ -84,19 +84,18 @@ struct ConfigurationFold {
   ) throws(InquiryFault) -> ConfigurationFold {
     var (fold, from) = start(in: log, through: position)
     let through = isEnd ? nil : position
-    try log.read(from: from, through: through, progress: progress) { entry in
-      switch entry {
-      case .gap(let gap): fold.apply(gap)
-      case .event(let stored):
+    var kinds = KindTable()
+    try log.readViews(
+      from: from, through: through, progress: progress, gap: { fold.apply($0) },
+      event: { view in
         // The log may have grown meanwhile.
-        guard stored.position <= position else { return }
+        guard view.position <= position else { return }
         if withRequests {
-          fold.applyWhole(stored)
-        } else if isRelevant(stored.kind) {
-          fold.apply(Entry(stored))
+          fold.applyWhole(view.copied())
+        } else if kinds.row(of: view.kind).isRelevant {
+          fold.apply(Entry(view.copied()))
         }
-      }
-    }
+      })
     return fold
   }
 }

@@ -16,8 +16,6 @@ public struct LogTail {
   private var fold: ConfigurationFold
   /// The next one to be read.
   private var next: Position
-  /// Lines below it are not shown: they only tell the configuration.
-  private var first: Position
   /// Whether it was told what is damaged behind the last readable event.
   private var isEndTold = false
 
@@ -33,13 +31,15 @@ public struct LogTail {
     self.log = log
     self.filter = filter
     self.isDetailed = isDetailed
-    first =
+    let first =
       if let from {
         max(try from.resolve(in: log, now: now, edge: .from), log.first)
       } else {
         try Self.begin(of: min(max(0, lines), 100_000), filter, in: log)
       }
-    (fold, next) = ConfigurationFold.start(in: log, through: Position(first.rawValue - 1))
+    fold = try ConfigurationFold.through(
+      Position(first.rawValue - 1), of: log, progress: nil)
+    next = first
   }
 
   /// Where the last matching events begin, looked for from the end in portions that double.
@@ -53,22 +53,19 @@ public struct LogTail {
       let from = max(
         log.first, Position(last.rawValue > portion ? last.rawValue - portion + 1 : 1))
       // Without names to be known, nothing before the portion matters.
-      var (fold, start) =
+      var fold =
         filter.isOfContent
-        ? ConfigurationFold.start(in: log, through: Position(from.rawValue - 1))
-        : (ConfigurationFold(of: log), from)
+        ? try ConfigurationFold.through(Position(from.rawValue - 1), of: log, progress: nil)
+        : ConfigurationFold(of: log)
       // The places of the last ones, in a ring.
       var found: [Position] = []
       var count = 0
-      try log.read(from: start, through: last, progress: nil) { item in
+      try log.read(from: from, through: last, progress: nil) { item in
         guard case .event(let stored) = item, stored.position <= last else { return }
         if filter.isOfContent {
-          let isRelevant = ConfigurationFold.isRelevant(stored.kind)
-          guard isRelevant || stored.position >= from else { return }
           let entry = Entry(stored)
           fold.apply(entry)
-          guard stored.position >= from, filter.matches(entry, kind: stored.kind, fold.state)
-          else { return }
+          guard filter.matches(entry, kind: stored.kind, fold.state) else { return }
         } else if !filter.matches(kind: stored.kind) {
           return
         }
@@ -92,25 +89,20 @@ public struct LogTail {
     let last = try reading { () throws(StoreError) in try log.refresh() }
     guard next <= last else { return try tellEnd(behind: last, body) }
     var (fold, next) = (fold, next)
-    let first = first
     var isWanted = true
     do {
       try log.scan(from: next, through: last) { item in
         switch item {
         case .gap(let gap):
           fold.apply(gap)
-          guard gap.last.map({ $0 >= first }) ?? true else { return .continue }
           isWanted = body(.gap(WindowReport.Line(gap)))
         case .event(let stored):
           guard stored.position <= last else { return .stop }
           next = stored.position.next
-          let isRelevant = ConfigurationFold.isRelevant(stored.kind)
-          guard isRelevant || stored.position >= first else { return .continue }
           let entry = Entry(stored)
           let before = fold.state
           fold.apply(entry)
-          guard stored.position >= first, filter.matches(entry, kind: stored.kind, fold.state)
-          else { return .continue }
+          guard filter.matches(entry, kind: stored.kind, fold.state) else { return .continue }
           let what = EventLine.text(entry, before: before)
           isWanted = body(
             .event(
