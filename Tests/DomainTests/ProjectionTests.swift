@@ -350,12 +350,12 @@ func refusesOtherOrders() throws {
       bytes += [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
     }
     // Accounts, tombstones, health, aliases, combos, policies, organisations, keys; settings with those of sync;
-    // prices; sessions; identity, name, author, clock, edits, withheld ones, peers; tokens; revisions, requests, spending, life, changes, unknown.
+    // prices; sessions; identity, name, author, clock, edits, withheld ones and since when, peers; tokens; revisions, requests, spending, life, changes, unknown.
     return bytes + [0, 0, 0, 0, 0, 0, 0, 0] + [0, 1, 0, 0, 3, 8, 1] + [0, 0, 1, 0, 0]
       + [0, 0, 0] + [0, 0, 0, 0, 0] + [
         0, 0,
       ]
-      + [0] + [0, 0, 0, 0, 0, 0] + [0] + [0, 0, 0, 0, 0, 0, 0]
+      + [0] + [0, 0, 0, 0, 0, 0, 0] + [0] + [0, 0, 0, 0, 0, 0, 0]
   }
   #expect(try GatewayProjection(decoding: encoding(["a", "b"])).state.providers.count == 2)
   for ids in [["b", "a"], ["a", "a"]] {

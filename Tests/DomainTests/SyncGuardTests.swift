@@ -48,7 +48,7 @@ func ownFieldsAreNotTaken(field: String, value: Image.Value) throws {
 }
 
 @Test("a value that is impossible here stays out, and takes nothing with it")
-func impossibleValueIsWithheld() throws {
+func impossibleValueWaits() throws {
   var pair = SyncPair()
   pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
   try pair.sync()
@@ -58,15 +58,16 @@ func impossibleValueIsWithheld() throws {
   let state = pair.nodes[0].state
   #expect(state.providers[ProviderID("p1")]?.baseURL == before.baseURL)
   #expect(state.accounts[a1]?.credential.fingerprint == fingerprint(1))
-  let withheld = try #require(state.sync.withheld["provider/p1"])
-  #expect(withheld.isPresent == nil && withheld.fields.map(\.name) == ["baseUrl"])
+  let waiting = try #require(state.sync.peers["n1"]?.waiting)
+  #expect(waiting.map(\.field) == ["baseUrl"] && waiting.allSatisfy { !$0.reason.isEmpty })
   // And when its author mends it, it comes.
   pair.now += 1_000_000_000
   let mended = pair.telling(1, "provider/p1", "baseUrl", .text("https://mended.example.com"))
   _ = try pair.nodes[0].take(mended, now: pair.now, exchange: 10)
   let now = pair.nodes[0].state
   #expect(now.providers[ProviderID("p1")]?.baseURL == "https://mended.example.com")
-  #expect(now.sync.withheld.isEmpty && now.accounts[a1]?.credential.fingerprint == fingerprint(1))
+  #expect(now.sync.peers["n1"]?.waiting == [])
+  #expect(now.accounts[a1]?.credential.fingerprint == fingerprint(1))
 }
 
 @Test("nodes hold the same also where an account came and went before they met")

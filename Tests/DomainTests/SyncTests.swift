@@ -154,6 +154,18 @@ func convergesAnyhow(seed: UInt64) throws {
   try expectConverged(world, rounds: rounds, "seed \(seed)")
 }
 
+@Test("what the rules refuse changes nothing anywhere", arguments: UInt64(0)..<12)
+func foreignComesToNothing(seed: UInt64) throws {
+  var worlds = [true, false].map { SyncWorld(seed: seed, nodes: 3, hasForeign: $0) }
+  for index in worlds.indices {
+    for _ in 0..<200 { try worlds[index].step() }
+  }
+  for (node, without) in zip(worlds[0].nodes, worlds[1].nodes) {
+    #expect(
+      node.document(now: 0) == without.document(now: 0), "seed \(seed), \(node.name.rawValue)")
+  }
+}
+
 @Test(
   "four nodes end equal after as many steps as SYNC_STEPS says",
   .enabled(if: ProcessInfo.processInfo.environment["SYNC_STEPS"] != nil))
@@ -180,6 +192,7 @@ func meetsEverything() throws {
   var rules: [String: Int] = [:]
   var withheld = 0
   var waiting = 0
+  var refused = 0
   var reasons: Set<String> = []
   var (taken, restores, ofFormerLives) = (0, 0, 0)
   for seed in UInt64(0)..<24 {
@@ -200,7 +213,8 @@ func meetsEverything() throws {
           rules["\(decision.rule.name) \(decision.winner.name)", default: 0] += 1
         }
         withheld += it.withheld.count
-        waiting += it.waiting.count
+        waiting += it.waiting.count { $0.reason.isEmpty }
+        refused += it.waiting.count { !$0.reason.isEmpty }
         for one in it.withheld { reasons.insert(one.reason) }
       }
     }
@@ -209,6 +223,7 @@ func meetsEverything() throws {
     #expect(rules["\(rule.name) theirs"] != nil, "no \(rule.name) in \(rules)")
   }
   #expect(withheld > 0 && waiting > 0, "\(withheld) withheld, \(waiting) waiting")
+  #expect(refused > 9, "\(refused) refused")
   #expect(reasons.count > 3, "\(reasons)")
   #expect(taken > 0, "no credential was taken")
   #expect(restores > 0 && ofFormerLives > 0, "\(restores) restores, \(ofFormerLives) came back")

@@ -152,9 +152,15 @@ struct SyncWorld {
   private var cut: Set<Int> = []
   private var exchanges: UInt128 = 0
   private var secrets = 0
+  /// Of a node of another build: what it tells comes to nothing, so a world is the same without it.
+  private var foreign: SeededRandom
 
-  init(seed: UInt64, nodes count: Int) {
+  private let hasForeign: Bool
+
+  init(seed: UInt64, nodes count: Int, hasForeign: Bool = true) {
+    self.hasForeign = hasForeign
     random = SeededRandom(seed: seed)
+    foreign = SeededRandom(seed: seed ^ 0xF0E1)
     nodes = []
     copies = Array(repeating: [], count: count)
     for index in 0..<count {
@@ -166,6 +172,7 @@ struct SyncWorld {
 
   mutating func step() throws {
     now += Int64(random.int(0...30)) * 1_000_000_000 + Int64(random.int(0...1))
+    if hasForeign, foreign.oneIn(40) { try takeForeign() }
     let node = random.int(0...nodes.count - 1)
     switch random.int(0...19) {
     case 0...11: edit(node)
@@ -261,6 +268,46 @@ struct SyncWorld {
     guard credential.isHome(of: nodes[node].name) else { return }
     secrets += 1
     nodes[node].refresh(id, fingerprint(secrets), now: now)
+  }
+
+  /// A node of another build, whose rules let it make edits that no other one can hold, tells of one, on top of what
+  /// somebody here knows of the resource.
+  private mutating func takeForeign() throws {
+    let wrong: [(kind: String, field: String, values: [Image.Value])] = [
+      ("provider/", "baseUrl", [.text("ftp://x"), .number(7), .none]),
+      ("provider/", "prefix", [.text("a/b"), .list([])]),
+      ("provider/", "healthCheckSeconds", [.number(1), .text("often")]),
+      ("account/", "priority", [.number(0), .number(1 << 40), .text("high")]),
+      ("account/", "name", [.text(""), .flag(true)]),
+      ("account/", "provider", [.none, .number(1)]),
+      ("key/", "status", [.text("asleep")]), ("key/", "name", [.text(" ")]),
+      ("alias/", "model", [.text(""), .none]), ("combo/", "models", [.list([]), .text("m1")]),
+      ("policy/", "failoverThreshold", [.number(0)]),
+      ("organisation/", "name", [.text("")]), ("settings", "maxBodyBytes", [.number(1)]),
+    ]
+    let (kind, field, values) = wrong[foreign.int(0...wrong.count - 1)]
+    let node = foreign.int(0...nodes.count - 1)
+    var document = nodes[node].document(now: now)
+    guard
+      let known = document.streams.first(where: {
+        $0.stream.hasPrefix(kind) && $0.isPresent && $0.fields.contains { $0.name == field }
+      }),
+      let index = known.fields.firstIndex(where: { $0.name == field })
+    else { return }
+    var told = known
+    document.node = NodeID("x")
+    told.fields[index].value = values[foreign.int(0...values.count - 1)]
+    told.fields[index].version = told.fields[index].version.succeeded(
+      by: HybridStamp(
+        time: nodes[node].clock(now), counter: 9, author: EditAuthor(document.node)))
+    document.streams = [told]
+    document.credentials = []
+    for to in nodes.indices {
+      // What else the resource has would be news elsewhere.
+      let held = nodes[to].document(now: now).streams.first { $0.stream == told.stream }
+      guard held == nil || held == known else { continue }
+      _ = try nodes[to].take(document, from: 1, now: now, exchange: 0)
+    }
   }
 
   private mutating func edit(_ node: Int) {

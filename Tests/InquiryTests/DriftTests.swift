@@ -196,7 +196,9 @@ import Testing
   @Test func `a credential that is not newer than the last one is told`() throws {
     let (log, _) = try log([])
     var positions: [UInt64] = []
-    let versions = [(UInt64(0), UInt64(5)), (0, 4), (0, 5), (0, 6), (1, 2), (1, 6), (1, 9), (0, 10)]
+    let versions = [
+      (UInt64(0), UInt64(5)), (0, 4), (0, 5), (0, 6), (1, 2), (1, 6), (1, 9), (0, 10),
+    ]
     for (epoch, generation) in versions {
       positions.append(
         try log.append(

@@ -38,8 +38,9 @@ extension ControlPlane.View {
       if state.accounts[fact.account]?.credential.position == recorded.position {
         put(secret, of: fact.account)
       }
-    case .credential(.revoked(let account)), .account(.removed(let account)):
-      put(nil, of: account)
+    case .credential(.revoked(let account)): put(nil, of: account)
+    case .account(.removed(let account)):
+      if !state.keepsCredential(of: account) { put(nil, of: account) }
     case .provider(.oauthSet(let fact)): clientSecrets[fact.id] = secret
     case .provider(.removed(let id)): clientSecrets[id] = nil
     case .settings(.adminPasswordSet):
@@ -72,7 +73,8 @@ extension ControlPlane.View {
   /// - Returns: Accounts whose data key is gone, sorted.
   mutating func unseal(_ reader: LogReader, _ vault: Vault) throws -> [AccountID] {
     var lost: [AccountID] = []
-    for (id, account) in state.accounts.sorted(by: { $0.key < $1.key }) {
+    let all = state.accounts.merging(state.removedAccounts) { account, _ in account }
+    for (id, account) in all.sorted(by: { $0.key < $1.key }) {
       guard secrets[id] == nil, let position = account.credential.position else { continue }
       do throws(VaultError) {
         let secret = try open(Position(position), reader, vault, "account/\(id.rawValue)")

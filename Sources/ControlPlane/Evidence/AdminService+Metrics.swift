@@ -29,7 +29,7 @@ extension AdminService {
     writeRecording(to: &page, outcomes: counted.outcomes, live)
     writeTraffic(to: &page, live)
     writeAccounts(to: &page, state)
-    try writeSync(to: &page, state)
+    writeSync(to: &page, state)
     writeBudgets(to: &page, state)
     writeLog(to: &page)
     writeViews(to: &page, state)
@@ -143,8 +143,8 @@ extension AdminService {
     return status == .unhealthy && !isEnabled ? disabled : status.rawValue
   }
 
-  /// Peers by name, the first ones; blocks on the disk.
-  private func writeSync(to page: inout Exposition, _ state: ControlState) throws {
+  /// Peers by name, the first ones.
+  private func writeSync(to page: inout Exposition, _ state: ControlState) {
     let board = sync?.board.figures ?? SyncBoard.Figures()
     page.write(
       .syncExchanges,
@@ -156,10 +156,9 @@ extension AdminService {
     var last: [[String]: Exposition.Value] = [:]
     var drift: [[String]: Exposition.Value] = [:]
     let enabled = state.sync.peers.filter(\.value.isEnabled).sorted { $0.key < $1.key }
-    let rows = enabled.isEmpty ? [:] : try SyncDrift.all(state, control.store.reader)
-    for (name, _) in enabled.prefix(Self.peersMost) {
+    for (name, peer) in enabled.prefix(Self.peersMost) {
       last[[name]] = .millionths(UInt64(max(0, board.lastSuccess[name]?.rawValue ?? 0) / 1_000))
-      drift[[name]] = .whole(UInt64(rows[name]?.count ?? 0))
+      drift[[name]] = .whole(UInt64(SyncDrift.count(peer, state)))
     }
     page.write(.syncLastSuccess, last)
     page.write(.syncDrift, drift)

@@ -13,10 +13,12 @@ extension ControlPlane {
     var isNews = false
   }
 
-  /// Resources that are decided at once at first; halved where a batch or an event would be too large.
+  /// Resources that are decided at once at first; halved where a batch would be too large.
   private static let syncPart = 512
   /// Of one event, in bytes; the log takes a little more.
-  private static let syncEventBytes = 1_000_000
+  fileprivate static let syncEventBytes = 1_000_000
+  /// Of one batch's events about decisions, in bytes; the log takes a few more, for what they change.
+  private static let syncBatchBytes = 4_000_000
   /// How often a decision is made beside the turnstile before it is made within.
   private static let syncTries = 3
 
@@ -90,7 +92,9 @@ extension ControlPlane {
       let before = state
       let now = edge.now()
       let made = try await syncing.run { try offer.decide(part, before, now) }
-      guard made.bytes <= Self.syncEventBytes else { return nil }
+      guard made.bytes <= Self.syncBatchBytes, made.largest <= Self.syncEventBytes else {
+        return nil
+      }
       guard !made.isEmpty else { return SyncTaken() }
       let known = attempt == Self.syncTries ? nil : before
       if let step = try await put(offer, part, made, decidedIn: known, isFirst: isFirst) {
@@ -161,22 +165,29 @@ private struct SyncOffer: Sendable {
       // Nothing is new but that it works again.
       reconciliation.event = state.nothingNew(of: peer, exchange)
     }
-    return SyncPart(reconciliation: reconciliation)
+    return SyncPart(reconciliation)
   }
 }
 
 /// What taking in some resources of a document comes to.
 private struct SyncPart: Sendable {
-  var reconciliation: Reconciliation
+  let reconciliation: Reconciliation
+  /// What was decided, in events that the log takes.
+  let decided: [SyncEvent.Reconciled]
+  /// Of all events about what was decided, and of the largest one.
+  let bytes: Int
+  let largest: Int
 
-  var isEmpty: Bool {
-    reconciliation.lifeBegan == nil && reconciliation.event == nil
-      && reconciliation.conflicts.isEmpty
+  init(_ reconciliation: Reconciliation) {
+    self.reconciliation = reconciliation
+    decided = reconciliation.event?.split(bytes: ControlPlane.syncEventBytes / 2) ?? []
+    let sizes = decided.map { encode(.sync(.reconciled($0)), .system).count }
+    bytes = sizes.reduce(0, +)
+    largest = sizes.max() ?? 0
   }
 
-  /// Of its largest event.
-  var bytes: Int {
-    reconciliation.event.map { encode(.sync(.reconciled($0)), .system).count } ?? 0
+  var isEmpty: Bool {
+    reconciliation.lifeBegan == nil && decided.isEmpty && reconciliation.conflicts.isEmpty
   }
 
   /// In one batch: that something came, what it changes, and last what was decided.
@@ -200,7 +211,7 @@ private struct SyncPart: Sendable {
       }
     }
     changes += reconciliation.conflicts.map { Change(.sync(.note(.conflict($0)))) }
-    if let event = reconciliation.event { changes.append(Change(.sync(.note(.reconciled(event))))) }
+    changes += decided.map { Change(.sync(.note(.reconciled($0)))) }
     return changes
   }
 }
@@ -237,10 +248,7 @@ extension ControlPlane.SyncTaken {
 extension ControlState {
   /// That an exchange came to its end, where one before had not.
   func nothingNew(of peer: String, _ exchange: UInt128) -> SyncEvent.Reconciled {
-    SyncEvent.Reconciled(
-      peer: peer, exchange: exchange, decisions: [],
-      withheld: sync.withheld.values.sorted { $0.stream < $1.stream },
-      waiting: sync.peers[peer]?.waiting ?? [], floors: [], streams: 0)
+    SyncEvent.Reconciled(peer: peer, exchange: exchange)
   }
 }
 

@@ -18,7 +18,7 @@ struct SyncDrift {
   /// Somebody's edit does not hold.
   var isConflict = false
 
-  /// Events of a peer's stream that are looked at.
+  /// Events of a peer's stream that are looked at for when credentials conflicted.
   private static let looked: UInt64 = 256
 
   var json: JSONValue {
@@ -30,45 +30,53 @@ struct SyncDrift {
 
   /// What is not the same, by peer.
   ///
-  /// Reads each peer's newest events; blocks on the disk.
+  /// Reads the events that conflicts which still hold were decided in; blocks on the disk.
   static func all(_ state: ControlState, _ log: LogReader) throws -> [String: [SyncDrift]] {
     var all: [String: [SyncDrift]] = [:]
     for (name, peer) in state.sync.peers { all[name] = try of(name, peer, state, log) }
     return all
   }
 
+  /// How much is not the same, as `all` would tell; reads nothing.
+  static func count(_ peer: SyncPeer, _ state: ControlState) -> Int {
+    let withheld = state.sync.withheld.values.reduce(0) { sum, it in
+      sum + (it.isPresent == nil ? 0 : 1) + shown(it).count
+    }
+    return peer.conflicts.count + withheld + peer.waiting.count + peer.credentialConflicts.count
+      + left(to: peer, state).count + candidates(of: peer, state).count
+  }
+
   private static func of(
     _ name: String, _ peer: SyncPeer, _ state: ControlState, _ log: LogReader
   ) throws -> [SyncDrift] {
-    let stream = syncStream(name)
-    let last = log.revision(of: stream).rawValue
-    var lost: [[String]: SyncDrift] = [:]
-    var withheldSince: [String: UnixNanoseconds] = [:]
-    var conflictSince: [AccountID: UnixNanoseconds] = [:]
-    for stored in try log.events(
-      ofStream: stream, from: Revision(last > looked ? last - looked + 1 : 1))
+    var lost: [SyncDrift] = []
+    // Many conflicts may be one exchange's.
+    for (position, places) in Dictionary(grouping: peer.conflicts, by: \.value.position)
+      .sorted(by: { $0.key < $1.key })
     {
-      let time = UnixNanoseconds(stored.time)
-      switch try recorded(stored).event {
-      case .sync(.reconciled(let it)):
-        let names = Set(it.withheld.map(\.stream))
-        withheldSince = withheldSince.filter { names.contains($0.key) }
-        for name in names where withheldSince[name] == nil { withheldSince[name] = time }
-        for decision in it.decisions where decision.isConflict && state.sync.holds(decision) {
-          lost[[decision.stream, decision.field]] = SyncDrift(decision, time, state.sync)
-        }
-      case .sync(.conflict(let it)): conflictSince[it.account] = time
-      case _: break
+      guard let stored = try log.event(at: Position(position)),
+        case .sync(.reconciled(let it)) = try recorded(stored).event
+      else { continue }
+      let wanted = Set(places.map(\.key))
+      for decision in it.decisions
+      where decision.isConflict
+        && wanted.contains(.init(stream: decision.stream, field: decision.field))
+      {
+        lost.append(SyncDrift(decision, UnixNanoseconds(stored.time), state.sync))
       }
     }
+    let conflictSince =
+      peer.credentialConflicts.isEmpty ? [:] : try conflictSince(syncStream(name), log)
     let withheld = state.sync.withheld.values.sorted { $0.stream < $1.stream }
-      .flatMap { rows($0, state, withheldSince[$0.stream]) }
+      .flatMap { rows($0, state, state.sync.withheldSince[$0.stream]) }
     let waiting = peer.waiting.map {
-      SyncDrift(
+      let isRefused = !$0.reason.isEmpty
+      return SyncDrift(
         stream: $0.stream, field: $0.field, ours: value($0.stream, $0.field, state), theirs: .null,
-        rule: "clock-ahead",
-        why:
-          "edited by a clock that says \(rfc3339($0.stamp.time)): looked at when it is that late here",
+        rule: isRefused ? "withheld" : "clock-ahead",
+        why: isRefused
+          ? "not taken: \($0.reason)"
+          : "edited by a clock that says \(rfc3339($0.stamp.time)): looked at when it is that late here",
         since: peer.reconciledAt)
     }
     let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
@@ -80,7 +88,7 @@ struct SyncDrift {
           "two were made where neither node knew of the other, and \(holding($0, state)): issue the next one",
         since: conflictSince[$0.account], isConflict: true)
     }
-    return lost.values.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
+    return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
       + credentials + left(to: peer, state) + candidates(of: peer, state)
   }
 
@@ -124,6 +132,21 @@ struct SyncDrift {
     return "\(whose) holds as generation \(credential.generation)"
   }
 
+  /// When credentials were last found to conflict, as far back as is looked.
+  private static func conflictSince(
+    _ stream: String, _ log: LogReader
+  ) throws -> [AccountID: UnixNanoseconds] {
+    let last = log.revision(of: stream).rawValue
+    var since: [AccountID: UnixNanoseconds] = [:]
+    for stored in try log.events(
+      ofStream: stream, from: Revision(last > looked ? last - looked + 1 : 1))
+    {
+      guard case .sync(.conflict(let it)) = try recorded(stored).event else { continue }
+      since[it.account] = UnixNanoseconds(stored.time)
+    }
+    return since
+  }
+
   private static func rows(
     _ it: SyncEvent.Withheld, _ state: ControlState, _ since: UnixNanoseconds?
   ) -> [SyncDrift] {
@@ -133,9 +156,11 @@ struct SyncDrift {
         rule: "withheld", why: it.reason, since: since)
     }
     return (it.isPresent.map { [row("", .bool($0))] } ?? [])
-      + it.fields.filter { $0.name != "keyFingerprint" && $0.value != .none }.map {
-        row($0.name, JSONValue($0.value))
-      }
+      + shown(it).map { row($0.name, JSONValue($0.value)) }
+  }
+
+  private static func shown(_ it: SyncEvent.Withheld) -> [Image.Member] {
+    it.fields.filter { $0.name != "keyFingerprint" && $0.value != .none }
   }
 
   private static func value(

@@ -10,9 +10,11 @@ extension Account {
     switch (command, state) {
     case (.add(let added, let credential), .none):
       try check(added)
+      // One that was kept is not that of an account made anew.
+      let kept: [Event] = last.fingerprint == nil ? [] : [.credential(.revoked(added.id))]
       let account = Event.account(.added(added))
-      guard let credential else { return [account] }
-      return [account, .credential(last.issuing(credential, to: added.id, node: node))]
+      guard let credential else { return kept + [account] }
+      return kept + [account, .credential(last.issuing(credential, to: added.id, node: node))]
     case (.add(let added, _), .some):
       throw Refusal(
         code: .alreadyExists, field: "id", value: added.id.rawValue,
@@ -55,6 +57,8 @@ extension Account {
         ? [] : [.account(.degraded(.init(id: id, reason: reason)))]
     case (.restore(let id), .some(let account)):
       return account.degradation == nil ? [] : [.account(.restored(id))]
+    case (.remove(let id), .none) where last.fingerprint != nil:
+      return [.credential(.revoked(id))]
 
     case (.change, .none), (.enable, .none), (.disable, .none), (.remove, .none),
       (.issueCredential, .none), (.setCredentialExpiry, .none), (.degrade, .none),
@@ -72,9 +76,12 @@ extension Account {
   ) {
     switch event {
     case .added(let it):
-      // Generations only grow, also over a removal.
-      var credential = state?.credential ?? tombstone?.credential ?? .none
-      credential.forget()
+      // Generations only grow, also over a removal; a credential that nobody revoked is in force again.
+      var credential = tombstone?.credential ?? .none
+      if let before = state?.credential {
+        credential = before
+        credential.forget()
+      }
       state = Account(
         id: it.id, provider: it.provider, name: it.name, priority: it.priority, weight: it.weight,
         isEnabled: true, credential: credential, revision: revision, createdAt: time,
@@ -87,7 +94,6 @@ extension Account {
     case .restored: state?.degradation = nil
     case .credentialSet: break
     case .removed:
-      state?.credential.forget()
       tombstone = state ?? tombstone
       state = nil
       tombstone?.revision = revision

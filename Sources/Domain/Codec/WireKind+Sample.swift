@@ -206,6 +206,7 @@ extension WireKind {
     case .syncPushed: .sync(.pushed(Sample.exchanged))
     case .syncReceived: .sync(.received(Sample.exchanged))
     case .syncReconciled: .sync(.reconciled(Sample.reconciled))
+    case .syncReconciledV2: .sync(.reconciled(Sample.reconciledInPart))
     case .syncMirrored:
       .sync(
         .mirrored(
@@ -372,7 +373,21 @@ enum Sample {
         stream: "alias/slow", field: "",
         stamp: HybridStamp(time: time, counter: 7, author: EditAuthor(peer)))
     ],
-    floors: [.init(account: account, version: .init(homeEpoch: 1, generation: 4))], streams: 12)
+    floors: [.init(account: account, version: .init(homeEpoch: 1, generation: 4))], streams: 12,
+    isWhole: true)
+  /// What changed, and why something waits.
+  static let reconciledInPart = {
+    var it = reconciled
+    it.isWhole = false
+    it.settled = ["alias/quick"]
+    it.waiting.append(
+      .init(
+        stream: "provider/corp", field: "baseUrl",
+        stamp: HybridStamp(time: time, counter: 8, author: EditAuthor(peer)),
+        reason: "baseUrl must begin with http:// or https://"))
+    it.arrived = [.init(stream: "alias/slow", field: "model")]
+    return it
+  }()
   static let limits = Limits(
     requestsPerSecond: 100, burst: 200, requestsPerMinute: 3_000, tokensPerMinute: 1_000_000,
     concurrency: 64)

@@ -76,6 +76,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncPushed = "sync.pushed.v1"
   case syncReceived = "sync.received.v1"
   case syncReconciled = "sync.reconciled.v1"
+  case syncReconciledV2 = "sync.reconciled.v2"
   case syncMirrored = "sync.mirrored.v1"
   case syncCandidateKept = "sync.candidate_kept.v1"
   case syncCandidateRefused = "sync.candidate_refused.v1"
@@ -198,7 +199,7 @@ extension Event {
     case .sync(.disabled): .syncDisabled
     case .sync(.pushed): .syncPushed
     case .sync(.received): .syncReceived
-    case .sync(.reconciled): .syncReconciled
+    case .sync(.reconciled(let it)): it.isWhole ? .syncReconciled : .syncReconciledV2
     case .sync(.mirrored): .syncMirrored
     case .sync(.candidateKept): .syncCandidateKept
     case .sync(.candidateRefused): .syncCandidateRefused

@@ -18,7 +18,8 @@ public enum Command: Sendable, Hashable {
   case node(NodeCommand)
   case sync(SyncCommand)
   case syncToken(SyncTokenCommand)
-  /// An edit that was allowed where it was made: what it names may be gone since.
+  /// An edit that was allowed where it was made: what it names may be gone since. An account that goes by one
+  /// cannot be here for a while: its credential is kept for it.
   indirect case merged(Command)
 
   /// The stream whose revision an `If-Match` is compared with.

@@ -27,6 +27,8 @@ public struct ControlState: Sendable, Hashable {
   /// Which node the log belongs to; nil: logs of older builds.
   public internal(set) var identity: NodeIdentity?
   /// Accounts as they were when they were removed, so that generations only grow when one comes back.
+  ///
+  /// A credential is still in force in it if the account went only because it cannot be here for a while.
   public internal(set) var removedAccounts: [AccountID: Account]
   /// What edits are known by among nodes.
   public internal(set) var sync: SyncState
@@ -56,6 +58,11 @@ public struct ControlState: Sendable, Hashable {
     sync = .initial
     syncTokens = [:]
     revisions = [:]
+  }
+
+  /// Whether an account that cannot be here for a while left its credential, which waits for it.
+  public func keepsCredential(of id: AccountID) -> Bool {
+    accounts[id] == nil && removedAccounts[id]?.credential.fingerprint != nil
   }
 
   /// The stream's last revision as counted or told by `apply`; 0 if it has no event.

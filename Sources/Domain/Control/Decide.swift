@@ -59,6 +59,7 @@ extension ControlState {
     case .merged(let command): missing(command)
     case .provider(let command):
       providers[command.id] == nil ? Provider.unknown(command.id) : nil
+    case .account(.remove(let id)) where keepsCredential(of: id): nil
     case .account(let command): accounts[command.id] == nil ? Account.unknown(command.id) : nil
     case .credential(let command):
       accounts[command.account] == nil ? Account.unknown(command.account) : nil
@@ -120,6 +121,13 @@ extension ControlState {
       let events = try Key.decide(command, key).map(Event.key)
       try check(command, allowsUnknown: true)
       return events
+    case .merged(.account(let command)):
+      let events = try events(for: .account(command))
+      // Where it cannot be for a while its credential waits for it; only an operator revokes one.
+      guard isSameAccount(command) else { return events }
+      // Nobody is left to hear how a refresh ends that is under way.
+      let doubts = try ownEvents(for: .credential(.recover(command.id)), isUnresolved: false)
+      return doubts + events.filter { if case .credential(.revoked) = $0 { false } else { true } }
     case .merged(let command): return try events(for: command)
     case .key(let command):
       let events = try ownEvents(for: .key(command), isUnresolved: false)
@@ -132,6 +140,17 @@ extension ControlState {
     case .alias(.remove), .combo(.remove), .policy(.remove), .credential, .health, .settings,
       .pricing, .access, .node, .sync, .syncToken:
       return try ownEvents(for: command, isUnresolved: false)
+    }
+  }
+
+  /// Whether an account that is gone or comes back is the one whose credential is known.
+  private func isSameAccount(_ command: AccountCommand) -> Bool {
+    switch command {
+    case .remove: true
+    case .add(let added, let credential):
+      credential == nil && removedAccounts[added.id]?.provider == added.provider
+    case .change, .enable, .disable, .issueCredential, .setCredentialExpiry, .degrade, .restore:
+      false
     }
   }
 

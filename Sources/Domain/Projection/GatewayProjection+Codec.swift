@@ -3,7 +3,7 @@ extension GatewayProjection {
   public static let name = "gateway"
 
   /// Grows with every change of the encoding below or of what a fold makes of an event.
-  private static let layout = 10
+  private static let layout = 11
 
   /// Which projector made an encoding: its layout and the kinds that it knew, for a build that knows another
   /// kind folds the same log to another value.

@@ -206,8 +206,9 @@ extension GatewayProjection {
         .keyAccessChanged, .keyLimitsSet, .keyBudgetsSet, .settingsTrustedProxiesSet,
         .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
-        .syncReconciled, .syncMirrored, .syncCandidateKept, .syncCandidateRefused, .syncConflict,
-        .syncFailed, .syncLifeBegan, .syncTokenIssued, .syncTokenRevoked,
+        .syncReconciled, .syncReconciledV2, .syncMirrored, .syncCandidateKept,
+        .syncCandidateRefused, .syncConflict, .syncFailed, .syncLifeBegan, .syncTokenIssued,
+        .syncTokenRevoked,
         .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration
       case nil:

@@ -87,14 +87,12 @@ extension ControlState {
       credentials, floors: isLast ? document.credentials : [], state: self,
       outcome: settlement.commands.isEmpty ? self : afterMerging(settlement.commands), peer: peer)
     settlement.commands += takeover.commands
-    let event = SyncEvent.Reconciled(
-      peer: peer, exchange: exchange, decisions: join.decisions, withheld: settlement.withheld,
-      waiting: isLast ? join.waiting : before?.waiting ?? [], floors: takeover.floors,
+    var event = SyncEvent.Reconciled(
+      peer: peer, exchange: exchange, decisions: join.decisions, floors: takeover.floors,
       streams: isLast ? UInt64(document.streams.count) : 0)
-    let known = sync.withheld.values.sorted { $0.stream < $1.stream }
-    let isNews =
-      !event.decisions.isEmpty || !settlement.commands.isEmpty || event.withheld != known
-      || event.waiting != before?.waiting ?? [] || !event.floors.isEmpty
+    event.tell(settlement.withheld, known: sync.withheld)
+    if isLast { event.tell(join.waiting, known: before?.waiting ?? []) }
+    let isNews = event.isNews || !settlement.commands.isEmpty
     return Reconciliation(
       lifeBegan: lifeBegan, commands: isNews ? settlement.commands : [],
       conflicts: takeover.conflicts,
@@ -134,6 +132,28 @@ extension ControlState {
   }
 }
 
+extension SyncEvent.Reconciled {
+  /// Whether it changes anything.
+  fileprivate var isNews: Bool {
+    !decisions.isEmpty || !withheld.isEmpty || !settled.isEmpty || !waiting.isEmpty
+      || !arrived.isEmpty || !floors.isEmpty
+  }
+
+  /// Of what is withheld only what is otherwise than before.
+  fileprivate mutating func tell(_ all: [SyncEvent.Withheld], known: [String: SyncEvent.Withheld]) {
+    withheld = all.filter { known[$0.stream] != $0 }
+    settled = Set(known.keys).subtracting(all.map(\.stream)).sorted()
+  }
+
+  /// Likewise of what waits.
+  fileprivate mutating func tell(_ all: [SyncEvent.Waiting], known: [SyncEvent.Waiting]) {
+    let before = Set(known)
+    let places = Set(all.map(\.place))
+    waiting = all.filter { !before.contains($0) }
+    arrived = known.map(\.place).filter { !places.contains($0) }
+  }
+}
+
 /// Puts what two nodes know into one.
 private struct Join {
   let now: UnixNanoseconds
@@ -153,17 +173,11 @@ private struct Join {
     }
     let known = registers[subject] ?? (subject.isAlwaysThere ? .genesis : nil)
     guard theirs.isPresent || !subject.isAlwaysThere else { throw .malformed(stream: stream) }
+    let held = held(subject, known, theirs)
     // What came before an edit that waits is not told: with nothing of our own to keep, all of it waits.
-    if known.map({ $0.version.stamp < theirs.version.stamp }) ?? true {
-      let ahead = theirs.fields.filter { isAhead($0.value.version) }.keys.sorted()
-      guard ahead.isEmpty else {
-        waiting += ahead.compactMap { field in
-          theirs.fields[field].map {
-            .init(stream: stream, field: field, stamp: $0.version.stamp)
-          }
-        }
-        return
-      }
+    if !held.isEmpty, known.map({ $0.version.stamp < theirs.version.stamp }) ?? true {
+      waiting += held
+      return
     }
     var joined =
       known ?? Register(isPresent: theirs.isPresent, version: theirs.version, fields: [:])
@@ -179,8 +193,33 @@ private struct Join {
     {
       reborn.insert(id)
     }
-    if joined.isPresent { try joinFields(subject, known, theirs, &joined) }
+    if joined.isPresent {
+      var theirs = theirs
+      for one in held { theirs.fields[one.field] = nil }
+      waiting += held
+      try joinFields(subject, known, theirs, &joined)
+    }
     registers[subject] = joined
+  }
+
+  /// Edits that are not taken: of a clock that is ahead, or such that no node with our rules could have made them.
+  ///
+  /// What is taken must not hang on what was here before, so that all nodes with the same rules hold the same:
+  /// an edit that was refused is nobody's, and the last one before it stays.
+  private func held(
+    _ subject: Subject, _ known: Register?, _ theirs: Register
+  ) -> [SyncEvent.Waiting] {
+    guard theirs.isPresent else { return [] }
+    // What loses against ours in any case does no harm.
+    let news = theirs.fields.filter { field, cell in
+      known?.fields[field].map { $0.version.stamp < cell.version.stamp } ?? true
+    }
+    let impossible = subject.impossible(news.mapValues(\.value), in: theirs.values)
+    return theirs.fields.sorted { $0.key < $1.key }.compactMap { field, cell in
+      guard let reason = isAhead(cell.version) ? "" : impossible[field] else { return nil }
+      return .init(
+        stream: subject.stream, field: field, stamp: cell.version.stamp, reason: reason)
+    }
   }
 
   /// Whether a credential is that of the account as it is now, and not as it was before it was removed.
@@ -250,10 +289,6 @@ private struct Join {
     _ subject: Subject, _ ours: Register?, _ theirs: Register, _ joined: inout Register
   ) throws(SyncRefusal) {
     for (field, cell) in theirs.fields.sorted(by: { $0.key < $1.key }) {
-      guard !isAhead(cell.version) else {
-        waiting.append(.init(stream: subject.stream, field: field, stamp: cell.version.stamp))
-        continue
-      }
       guard let known = ours?.fields[field] else {
         joined.fields[field] = cell
         decide(subject.stream, field, nil, cell, cell.version, .theirs, .new)

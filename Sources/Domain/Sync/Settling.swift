@@ -19,8 +19,11 @@ extension ControlState {
     plan.build()
     var start = self
     var first: [Command] = []
-    for id in reborn.sorted() where start.accounts[id] != nil {
-      let command = Command.merged(.account(.remove(id)))
+    let gone = removedAccounts.keys.filter {
+      keepsCredential(of: $0) && registers[.account($0)]?.isPresent != true
+    }
+    for id in reborn.union(gone).sorted() where accounts[id] != nil || keepsCredential(of: id) {
+      let command = Command.account(.remove(id))
       do throws(Refusal) {
         try start.perform(command)
         first.append(command)
@@ -41,8 +44,6 @@ private struct Plan {
   private let secretsKey: String
   private var built = ControlState.initial
   private var reasons: [Subject: String] = [:]
-  /// Why the last attempt came to nothing.
-  private var refusal: Refusal.Code?
 
   init(_ registers: [Subject: Register], own: ControlState, secretsKey: String) {
     self.registers = registers
@@ -135,19 +136,6 @@ private struct Plan {
       }
       reasons[subject] = reason
     }
-    keepOwn(subject, image, commands)
-  }
-
-  /// A value that the rules here do not take: the one that holds stays, so that nothing that hangs on the resource goes
-  /// with it.
-  private mutating func keepOwn(
-    _ subject: Subject, _ image: Image, _ commands: (Image) -> [Command]
-  ) {
-    guard refusal == .invalidField, let held = own.image(of: subject) else { return }
-    for field in image.fields.map(\.name) where held[field] != image[field] {
-      if attempt(commands(image.replacing(field, with: held[field])), subject) { return }
-    }
-    _ = attempt(commands(held), subject)
   }
 
   private func fallbacks(_ name: String?, _ id: String) -> [String] {
@@ -176,7 +164,6 @@ private struct Plan {
       return true
     } catch {
       reasons[subject] = reasons[subject] ?? error.message
-      refusal = error.code
       return false
     }
   }
@@ -210,7 +197,7 @@ private struct Plan {
       wanted.append((subject, image))
     }
     let reversal = state.merging(toward: wanted)
-    settlement.commands = reversal.commands.map { .merged($0) }
+    settlement.commands = reversal.commands.map { isForGood($0) ? $0 : .merged($0) }
     var outcome = state
     var done: [Command] = []
     for command in settlement.commands + keys.map({ .merged($0) }) {
@@ -224,6 +211,12 @@ private struct Plan {
     settlement.commands = done
     settlement.withheld = withheld(outcome)
     return settlement
+  }
+
+  /// Whether an account goes with its credential: somebody removed it, or it moves to another provider.
+  private func isForGood(_ command: Command) -> Bool {
+    guard case .account(.remove(let id)) = command else { return false }
+    return built.accounts[id] != nil || registers[.account(id)]?.isPresent != true
   }
 
   /// What nodes agree on and is not so.
@@ -250,7 +243,7 @@ private struct Plan {
 }
 
 /// How a client key comes to be here that was made elsewhere.
-private enum KeyCreation {
+enum KeyCreation {
   case possible([Command])
   case otherMasterKey
 

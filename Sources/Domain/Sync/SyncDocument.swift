@@ -27,7 +27,7 @@ public struct SyncDocument: Sendable, Hashable {
     public var account: AccountID
     /// The last one that there was.
     public var version: Credential.Version
-    /// The only node that refreshes it.
+    /// The only node that refreshes it; says nothing if none is in force.
     public var home: NodeID
     /// What it is made of, with the fingerprint as whoever reads this makes it; nil: none is in force.
     public var terms: CredentialTerms?
@@ -67,10 +67,14 @@ public struct SyncDocument: Sendable, Hashable {
 }
 
 extension SyncDocument.Holding {
+  /// The home of what is not there: the same wherever it is told.
+  private static let nobody = NodeID("-")
+
   init(_ account: Account, node: NodeID) {
     let credential = account.credential
     self.init(
-      account: account.id, version: credential.version, home: credential.home ?? node,
+      account: account.id, version: credential.version,
+      home: credential.fingerprint == nil ? Self.nobody : credential.home ?? node,
       terms: credential.fingerprint.map {
         CredentialTerms(
           fingerprint: $0, kind: credential.kind, canRefresh: credential.canRefresh,
@@ -125,6 +129,8 @@ extension ControlState {
     }
     let credentials = (Array(accounts.values) + Array(removedAccounts.values))
       .filter { $0.credential.generation > 0 && accounts[$0.id] ?? $0 == $0 }
+      // What waits for its account is nobody else's to wait for.
+      .filter { !keepsCredential(of: $0.id) }
       .sorted { $0.id < $1.id }
       .map { SyncDocument.Holding($0, node: sync.node) }
     return SyncDocument(

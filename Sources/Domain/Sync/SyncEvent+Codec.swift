@@ -85,25 +85,80 @@ extension SyncEvent.Exchanged: Payload {
   }
 }
 
-extension SyncEvent.Reconciled: Payload {
+extension SyncEvent.Reconciled {
+  /// The kinds differ: the second one tells what changed, and why something waits.
   func write(to writer: inout RecordWriter) {
     writer.text(peer)
     writer.id(exchange)
     decisions.write(to: &writer)
     withheld.write(to: &writer)
-    waiting.write(to: &writer)
+    if isWhole {
+      writer.count(waiting.count)
+      for one in waiting { one.writePlace(to: &writer) }
+    } else {
+      writer.count(settled.count)
+      for stream in settled { writer.text(stream) }
+      waiting.write(to: &writer)
+      arrived.write(to: &writer)
+    }
     floors.write(to: &writer)
     writer.varint(streams)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    peer = try reader.text()
-    exchange = try reader.id()
+  init(from reader: inout RecordReader, isWhole: Bool) throws(DecodingFailure) {
+    self.init(peer: try reader.text(), exchange: try reader.id(), isWhole: isWhole)
     decisions = try [SyncEvent.Decision](from: &reader)
     withheld = try [SyncEvent.Withheld](from: &reader)
-    waiting = try [SyncEvent.Waiting](from: &reader)
+    if isWhole {
+      for _ in 0..<(try reader.count()) { waiting.append(try .init(placeFrom: &reader)) }
+    } else {
+      for _ in 0..<(try reader.count()) { settled.append(try reader.text()) }
+      waiting = try [SyncEvent.Waiting](from: &reader)
+      arrived = try [SyncEvent.Place](from: &reader)
+    }
     floors = try [SyncEvent.Floor](from: &reader)
     streams = try reader.varint()
+  }
+}
+
+extension SyncEvent.Reconciled {
+  /// The same in events of which each fits: one after the other they tell what this one does.
+  ///
+  /// - Parameter bytes: of the parts of one event's lists; a single longer part stands alone.
+  public func split(bytes most: Int) -> [SyncEvent.Reconciled] {
+    var events: [SyncEvent.Reconciled] = []
+    var event = SyncEvent.Reconciled(peer: peer, exchange: exchange, isWhole: isWhole)
+    var size = 0
+    func put(_ part: some Payload, _ take: (inout SyncEvent.Reconciled) -> Void) {
+      var writer = RecordWriter()
+      part.write(to: &writer)
+      if size > 0, size + writer.bytes.count > most {
+        events.append(event)
+        event = SyncEvent.Reconciled(peer: peer, exchange: exchange, isWhole: isWhole)
+        size = 0
+      }
+      take(&event)
+      size += writer.bytes.count
+    }
+    for one in decisions { put(one) { $0.decisions.append(one) } }
+    for one in withheld { put(one) { $0.withheld.append(one) } }
+    for one in settled { put(SyncEvent.Place(stream: one, field: "")) { $0.settled.append(one) } }
+    for one in waiting { put(one) { $0.waiting.append(one) } }
+    for one in arrived { put(one) { $0.arrived.append(one) } }
+    for one in floors { put(one) { $0.floors.append(one) } }
+    event.streams = streams
+    return events + [event]
+  }
+}
+
+extension SyncEvent.Place: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(stream)
+    writer.text(field)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    self.init(stream: try reader.text(), field: try reader.text())
   }
 }
 
@@ -151,15 +206,25 @@ extension SyncEvent.Withheld: Payload {
 
 extension SyncEvent.Waiting: Payload {
   func write(to writer: inout RecordWriter) {
+    writePlace(to: &writer)
+    writer.text(reason)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    try self.init(placeFrom: &reader)
+    reason = try reader.text()
+  }
+
+  /// As it was written before anything waited for another reason than its clock.
+  fileprivate func writePlace(to writer: inout RecordWriter) {
     writer.text(stream)
     writer.text(field)
     stamp.write(to: &writer)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
-    stream = try reader.text()
-    field = try reader.text()
-    stamp = try HybridStamp(from: &reader)
+  fileprivate init(placeFrom reader: inout RecordReader) throws(DecodingFailure) {
+    self.init(
+      stream: try reader.text(), field: try reader.text(), stamp: try HybridStamp(from: &reader))
   }
 }
 

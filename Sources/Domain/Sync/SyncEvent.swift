@@ -73,27 +73,56 @@ public enum SyncEvent: Sendable, Hashable {
     public var exchange: UInt128
     /// Each field whose edit is not the one that was known here before.
     public var decisions: [Decision]
-    /// Everything that nodes agree on and that cannot be so here, whenever it came.
+    /// What nodes agree on and what cannot be so here: where that is new or otherwise than before.
     public var withheld: [Withheld]
-    /// Edits of the peer that are not looked at yet.
+    /// Streams of which nothing is withheld any more, sorted.
+    public var settled: [String]
+    /// Edits of the peer that are not taken yet: the new ones.
     public var waiting: [Waiting]
+    /// Which edits of the peer wait no more.
+    public var arrived: [Place]
     /// Generations that credentials had elsewhere and must not have again.
     public var floors: [Floor]
     /// How many resources a whole document of the peer tells of; 0: this was only a part of it.
     public var streams: UInt64
+    /// As older builds wrote it: `withheld` and `waiting` are all there is, whenever it came.
+    public var isWhole: Bool
 
-    /// Made of its parts.
+    /// Made of its parts; what is left out is as when nothing changed.
     public init(
-      peer: String, exchange: UInt128, decisions: [Decision], withheld: [Withheld],
-      waiting: [Waiting], floors: [Floor], streams: UInt64
+      peer: String, exchange: UInt128, decisions: [Decision] = [], withheld: [Withheld] = [],
+      settled: [String] = [], waiting: [Waiting] = [], arrived: [Place] = [], floors: [Floor] = [],
+      streams: UInt64 = 0, isWhole: Bool = false
     ) {
       self.peer = peer
       self.exchange = exchange
       self.decisions = decisions
       self.withheld = withheld
+      self.settled = settled
       self.waiting = waiting
+      self.arrived = arrived
       self.floors = floors
       self.streams = streams
+      self.isWhole = isWhole
+    }
+  }
+
+  /// A field of a resource.
+  public struct Place: Sendable, Hashable, Comparable {
+    /// Whose.
+    public var stream: String
+    /// By the name that answers give it; empty: the whole resource.
+    public var field: String
+
+    /// Made of its parts.
+    public init(stream: String, field: String) {
+      self.stream = stream
+      self.field = field
+    }
+
+    /// By stream, then field.
+    public static func < (a: Self, b: Self) -> Bool {
+      (a.stream, a.field) < (b.stream, b.field)
     }
   }
 
@@ -202,7 +231,8 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
-  /// An edit from a clock that is too far ahead: it is looked at when that time comes.
+  /// An edit that is not taken: its clock is too far ahead, until that time comes; or the rules of this build
+  /// refuse its value, until another edit or another build comes.
   public struct Waiting: Sendable, Hashable {
     /// Whose edit it is about.
     public var stream: String
@@ -210,13 +240,19 @@ public enum SyncEvent: Sendable, Hashable {
     public var field: String
     /// As the author's clock said.
     public var stamp: HybridStamp
+    /// Why the rules refuse it, as one sentence; empty: its clock is ahead.
+    public var reason: String
 
     /// Made of its parts.
-    public init(stream: String, field: String, stamp: HybridStamp) {
+    public init(stream: String, field: String, stamp: HybridStamp, reason: String = "") {
       self.stream = stream
       self.field = field
       self.stamp = stamp
+      self.reason = reason
     }
+
+    /// Where it is.
+    public var place: Place { Place(stream: stream, field: field) }
   }
 
   /// How far the generations of an account's credential had come elsewhere; none is in force here.

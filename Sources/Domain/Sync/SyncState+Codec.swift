@@ -16,6 +16,11 @@ extension SyncState: Payload {
       writer.text(stream)
       withheld.write(to: &writer)
     }
+    writer.count(withheldSince.count)
+    for (stream, since) in withheldSince.sorted(by: { $0.key < $1.key }) {
+      writer.text(stream)
+      writer.time(since)
+    }
     writer.count(peers.count)
     for (name, peer) in peers.sorted(by: { $0.key < $1.key }) {
       writer.text(name)
@@ -33,6 +38,9 @@ extension SyncState: Payload {
     }
     withheld = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try SyncEvent.Withheld(from: &reader))
+    }
+    withheldSince = try reader.table { (reader) throws(DecodingFailure) in
+      (try reader.text(), try reader.time())
     }
     peers = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try SyncPeer(from: &reader))
@@ -88,6 +96,12 @@ extension SyncPeer: Payload {
     life?.write(to: &writer)
     formerLives.write(to: &writer)
     waiting.write(to: &writer)
+    writer.count(conflicts.count)
+    for (place, conflict) in conflicts.sorted(by: { $0.key < $1.key }) {
+      place.write(to: &writer)
+      conflict.stamp.write(to: &writer)
+      writer.varint(conflict.position)
+    }
     writer.count(credentialConflicts.count)
     for (account, conflict) in credentialConflicts.sorted(by: { $0.key < $1.key }) {
       account.write(to: &writer)
@@ -128,6 +142,12 @@ extension SyncPeer: Payload {
     life = try reader.optional(flags, Flag.life)
     formerLives = try [UInt64](from: &reader)
     waiting = try [SyncEvent.Waiting](from: &reader)
+    conflicts = try reader.table { (reader) throws(DecodingFailure) in
+      (
+        try SyncEvent.Place(from: &reader),
+        Conflict(stamp: try HybridStamp(from: &reader), position: try reader.varint())
+      )
+    }
     credentialConflicts = try reader.table { (reader) throws(DecodingFailure) in
       (try AccountID(from: &reader), try SyncEvent.Conflict(from: &reader))
     }

@@ -13,6 +13,8 @@ public struct SyncState: Sendable, Hashable {
   var streams: [String: StreamVersions]
   /// By stream: what nodes agree on and cannot be so here.
   public internal(set) var withheld: [String: SyncEvent.Withheld]
+  /// Since when, of each of them.
+  public internal(set) var withheldSince: [String: UnixNanoseconds]
   /// By name.
   public internal(set) var peers: [String: SyncPeer]
 
@@ -21,7 +23,8 @@ public struct SyncState: Sendable, Hashable {
 
   /// Before the first event.
   public static let initial = SyncState(
-    node: NodeID(""), author: .unnamed, clock: .initial, streams: [:], withheld: [:], peers: [:])
+    node: NodeID(""), author: .unnamed, clock: .initial, streams: [:], withheld: [:],
+    withheldSince: [:], peers: [:])
 
   /// Takes in a local edit; what came from a peer is told by its `reconciled`.
   ///
@@ -36,12 +39,13 @@ public struct SyncState: Sendable, Hashable {
     guard before != after else { return }
     let known = streams[stream]
     let stamp = clock.tick(time, author)
+    defer { forgetConflicts(of: [stream]) }
     guard let before, let after, known?.isPresent ?? true else {
       // It came or went, or was kept here although it should be gone: nothing that was known of its parts matters beside that.
       let version =
         known.map { $0.version.succeeded(by: stamp, and: $0.fields.values) } ?? FieldVersion(stamp)
       streams[stream] = StreamVersions(isPresent: after != nil, version: version, fields: [:])
-      withheld[stream] = nil
+      release(stream)
       return
     }
     var versions =
@@ -51,9 +55,7 @@ public struct SyncState: Sendable, Hashable {
       versions.fields[field] = versions[field].succeeded(by: stamp)
       withheld[stream]?.fields.removeAll { $0.name == field }
     }
-    if let left = withheld[stream], left.isPresent == nil, left.fields.isEmpty {
-      withheld[stream] = nil
-    }
+    if let left = withheld[stream], left.isPresent == nil, left.fields.isEmpty { release(stream) }
     streams[stream] = versions
   }
 
@@ -61,11 +63,26 @@ public struct SyncState: Sendable, Hashable {
   public func knows(_ stream: String) -> Bool { streams[stream] != nil }
 
   /// Whether a decision is still what counts: nobody edited the field since.
-  public func holds(_ decision: SyncEvent.Decision) -> Bool {
-    guard let versions = streams[decision.stream] else { return false }
+  private func holds(_ place: SyncEvent.Place, _ stamp: HybridStamp) -> Bool {
+    guard let versions = streams[place.stream] else { return false }
     let version =
-      decision.field.isEmpty || !versions.isPresent ? versions.version : versions[decision.field]
-    return version.stamp == decision.version.stamp
+      place.field.isEmpty || !versions.isPresent ? versions.version : versions[place.field]
+    return version.stamp == stamp
+  }
+
+  /// Conflicts that somebody's edit settled since are none any more, whichever peer they were with.
+  private mutating func forgetConflicts(of streams: Set<String>) {
+    for (name, peer) in peers where !peer.conflicts.isEmpty {
+      for (place, conflict) in peer.conflicts
+      where streams.contains(place.stream) && !holds(place, conflict.stamp) {
+        peers[name]?.conflicts[place] = nil
+      }
+    }
+  }
+
+  private mutating func release(_ stream: String) {
+    withheld[stream] = nil
+    withheldSince[stream] = nil
   }
 
   /// A newer credential is in force: which of the two before was right is no question any more.
@@ -122,8 +139,8 @@ public struct SyncState: Sendable, Hashable {
       peer.reconciled = position
       peer.failure = nil
       peer.streams = max(peer.streams, it.streams)
-      peer.waiting = it.waiting
-      take(it, &peer)
+      peer.take(it)
+      take(it, position, time, &peer)
     case .mirrored(let it):
       peer.reconciledAt = time
       peer.reconciled = position
@@ -140,9 +157,13 @@ public struct SyncState: Sendable, Hashable {
     case .lifeBegan(let it): peer.begin(it.incarnation)
     }
     peers[event.peer] = peer
+    if case .reconciled(let it) = event { forgetConflicts(of: Set(it.decisions.map(\.stream))) }
   }
 
-  private mutating func take(_ event: SyncEvent.Reconciled, _ peer: inout SyncPeer) {
+  private mutating func take(
+    _ event: SyncEvent.Reconciled, _ position: UInt64, _ time: UnixNanoseconds,
+    _ peer: inout SyncPeer
+  ) {
     for decision in event.decisions {
       clock.observe(decision.version.stamp)
       var versions =
@@ -159,9 +180,19 @@ public struct SyncState: Sendable, Hashable {
           decision.version == versions.version ? nil : decision.version
       }
       streams[decision.stream] = versions
+      if decision.isConflict {
+        let place = SyncEvent.Place(stream: decision.stream, field: decision.field)
+        peer.conflicts[place] = .init(stamp: decision.version.stamp, position: position)
+      }
     }
-    withheld = [:]
-    for one in event.withheld { withheld[one.stream] = one }
+    let told = Set(event.withheld.map(\.stream))
+    for stream in event.isWhole ? withheld.keys.filter({ !told.contains($0) }) : event.settled {
+      release(stream)
+    }
+    for one in event.withheld {
+      withheld[one.stream] = one
+      withheldSince[one.stream] = withheldSince[one.stream] ?? time
+    }
   }
 }
 
@@ -205,8 +236,10 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var life: UInt64?
   /// Those that it told from before, the last one last: at most 64.
   public internal(set) var formerLives: [UInt64] = []
-  /// Its edits that are not looked at yet.
+  /// Its edits that are not taken yet, in the order in which resources are told.
   public internal(set) var waiting: [SyncEvent.Waiting] = []
+  /// Where somebody's edit does not hold although nobody took it back, as long as that is so.
+  public internal(set) var conflicts: [SyncEvent.Place: Conflict] = [:]
   /// Credentials that were made where neither node knew of the other.
   public internal(set) var credentialConflicts: [AccountID: SyncEvent.Conflict] = [:]
   /// What a system of the older protocol told last, by stream and field.
@@ -229,6 +262,24 @@ public struct SyncPeer: Sendable, Hashable {
     }
     life = incarnation
     streams = 0
+  }
+
+  fileprivate mutating func take(_ event: SyncEvent.Reconciled) {
+    if event.isWhole { waiting = [] }
+    guard !event.waiting.isEmpty || !event.arrived.isEmpty else { return }
+    let gone = Set(event.arrived).union(event.waiting.map(\.place))
+    waiting.removeAll { gone.contains($0.place) }
+    waiting = (waiting + event.waiting).map { (Subject(stream: $0.stream)?.rank ?? 0, $0) }
+      .sorted { ($0.0, $0.1.stream, $0.1.field) < ($1.0, $1.1.stream, $1.1.field) }
+      .map(\.1)
+  }
+
+  /// A decision that an edit lost by.
+  public struct Conflict: Sendable, Hashable {
+    /// Of the edit that holds.
+    var stamp: HybridStamp
+    /// Of the `sync.reconciled` that tells of it.
+    public var position: UInt64
   }
 
   /// Why an exchange came to nothing.

@@ -77,9 +77,14 @@ extension EventLine {
       "\(Shown.text($0.stream)) withheld: \(Shown.text($0.reason))"
     }
     if it.withheld.count > 8 { parts.append("\(it.withheld.count - 8) more withheld") }
-    if !it.waiting.isEmpty {
-      parts.append("\(Shown.count(it.waiting.count, "edit")) of a clock ahead waiting")
+    if !it.settled.isEmpty { parts.append("\(it.settled.count) no longer withheld") }
+    let refused = it.waiting.filter { !$0.reason.isEmpty }
+    parts += refused.prefix(8).map {
+      "\(Shown.text($0.stream)) \(Shown.text($0.field)) not taken: \(Shown.text($0.reason))"
     }
+    if refused.count > 8 { parts.append("\(refused.count - 8) more not taken") }
+    let ahead = it.waiting.count - refused.count
+    if ahead > 0 { parts.append("\(Shown.count(ahead, "edit")) of a clock ahead waiting") }
     return parts.joined(separator: "; ")
   }
 }
@@ -100,7 +105,9 @@ extension EventFields {
         peer, .init("exchange", .text(uuidText(it.exchange))),
         .init("decisions", .array(it.decisions.map(decision))),
         .init("withheld", .array(it.withheld.map(withheld))),
+        .init("settled", .array(it.settled.map { .text($0) })),
         .init("waiting", .array(it.waiting.map(waiting))),
+        .init("arrived", .array(it.arrived.map(place))),
         .init("floors", .array(it.floors.map(floor))), .init("streams", .count(it.streams)),
       ]
     case .mirrored(let it):
@@ -174,8 +181,12 @@ extension EventFields {
   private static func waiting(_ it: SyncEvent.Waiting) -> JSONTree {
     .object([
       .init("stream", .text(it.stream)), .init("field", .text(it.field)),
-      .init("stamp", stamp(it.stamp)),
+      .init("stamp", stamp(it.stamp)), .init("reason", .text(it.reason)),
     ])
+  }
+
+  private static func place(_ it: SyncEvent.Place) -> JSONTree {
+    .object([.init("stream", .text(it.stream)), .init("field", .text(it.field))])
   }
 
   private static func floor(_ it: SyncEvent.Floor) -> JSONTree {
