@@ -213,6 +213,13 @@ extension Metric {
   package static let syncDrift = Metric(
     "signalbox_sync_drift", .gauge, ["peer"], .live,
     "What is not the same here as at a peer, or where somebody's edit does not hold.")
+  package static let syncWithheld = Metric(
+    "signalbox_sync_withheld", .gauge, [], .live,
+    "Resources and fields that nodes agree on and that cannot be so here.")
+  package static let syncAwaited = Metric(
+    "signalbox_sync_awaited", .gauge, [], .live,
+    "Credentials that cannot be used here until the node that refreshes them tells of the next one."
+  )
   package static let componentHealthy = Metric(
     "signalbox_component_healthy", .gauge, ["component"], .live,
     "1 where the component does all it should; one that is not configured is not here.")
@@ -271,7 +278,7 @@ extension Metric {
     upstreamConnects, heldBodyBytes, retryBudget, retriesRefused, budgetLimit, budgetUsed,
     budgetReserved, accounts,
     accountInfo, credentials, credentialExpiry, syncExchanges, syncServed, syncConflicts,
-    syncLastSuccess, syncDrift, componentHealthy, logPosition, logBytes,
+    syncLastSuccess, syncDrift, syncWithheld, syncAwaited, componentHealthy, logPosition, logBytes,
     logSegments, logUnsealed, logState,
     logShed, logExhausted, viewsPosition, viewsLag, viewsRebuilds, metricsLag, snapshotPosition,
     spans,

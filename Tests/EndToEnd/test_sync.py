@@ -127,8 +127,11 @@ class SyncCase(Case):
     def reason(self, action="sync"):
         return self.act(action, 502)["error"]["reason"]
 
+    def status(self, box):
+        return box.admin("GET", "/api/sync/cloud").json()
+
     def peers(self, box):
-        return box.admin("GET", "/api/sync/cloud").json()["peers"]
+        return self.status(box)["peers"]
 
     def drift(self, box):
         return [row for peer in self.peers(box) for row in peer["drift"]]
@@ -308,10 +311,20 @@ class OtherHome(SyncCase):
 
     def test_while_its_home_is_away_the_answer_is_the_providers_and_it_is_brought_later(self):
         self.assertEqual(self.a.admin("POST", "/api/providers/a1/credential/refresh").status, 200)
+        self.assertEqual(self.status(self.b)["awaited"], [])
         self.wire.is_cut = True
         self.assertNotEqual(self.b.chat(message()).status, 200)
+        # What it waits for is said where an operator looks.
+        home = self.account(self.b)["credential"]["home"]
+        row, = self.status(self.b)["awaited"]
+        self.assertEqual((row["stream"], row["field"], row["ours"], row["rule"]), (
+            "credential/mock-a1", "generation", 2, "awaited"))
+        self.assertIn(f"refuses it here: waits for {home}, which refreshes it", row["why"])
+        self.assertRegex(signalbox(self.b.data, "sync", "status").stdout, rf"(?m)^awaited    credential/mock-a1 .*{home}")
+        self.assertIn("signalbox_sync_awaited 1\n", exchange(self.b.port, "GET", "/metrics").body.decode())
         self.wire.is_cut = False
         self.settle()
+        self.assertEqual(self.status(self.b)["awaited"], [])
         self.assertEqual(self.b.chat(message()).status, 200)
 
 
@@ -323,9 +336,18 @@ class OtherMasterKey(SyncCase):
         self.settle()
         self.assertEqual(
             self.b.admin("POST", "/api/providers/a1/test").status, 200, "the account's key is there")
-        rows = [row for row in self.drift(self.b) if row["stream"].startswith("key/")]
-        self.assertTrue(rows and all(row["rule"] == "withheld" for row in rows), rows)
+        rows = self.status(self.b)["withheld"]
+        keys = self.a.admin("GET", "/api/keys?limit=100").json()["keys"]
+        self.assertEqual([row["stream"] for row in rows], sorted(f"key/{key['id']}" for key in keys))
+        self.assertEqual({(row["field"], row["ours"], row["theirs"], row["rule"]) for row in rows}, {
+            ("", False, True, "withheld")})
         self.assertIn("another master key", rows[0]["why"])
+        # Once, and not with each peer that tells of it.
+        self.assertEqual(self.drift(self.b), [])
+        page = exchange(self.b.port, "GET", "/metrics").body.decode()
+        self.assertIn(f"signalbox_sync_withheld {len(rows)}\n", page)
+        shown = signalbox(self.b.data, "sync", "status")
+        self.assertRegex(shown.stdout, rf"(?m)^withheld   {rows[0]['stream']} presence: ours false, theirs true ")
 
 
 class Damage(SyncCase):

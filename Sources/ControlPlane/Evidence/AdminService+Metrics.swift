@@ -162,6 +162,9 @@ extension AdminService {
     }
     page.write(.syncLastSuccess, last)
     page.write(.syncDrift, drift)
+    page.write(.syncWithheld, .whole(UInt64(SyncDrift.withheldCount(state))))
+    page.write(
+      .syncAwaited, .whole(UInt64(SyncDrift.awaited(state, now: control.edge.now()).count)))
   }
 
   private static let peersMost = 64

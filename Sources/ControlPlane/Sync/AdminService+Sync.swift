@@ -71,7 +71,10 @@ extension AdminService {
     let state = control.state
     let board = sync?.board.figures ?? .init()
     let reader = control.store.reader
-    let read = try await reads.run { try SyncDrift.all(state, reader) }
+    let now = control.edge.now()
+    let (read, withheld) = try await reads.run {
+      (try SyncDrift.all(state, reader), SyncDrift.withheld(state).map(\.json))
+    }
     let target = control.syncTarget
     let peers = state.sync.peers.sorted { $0.key < $1.key }.map { name, peer in
       Self.json(name, peer, read[name] ?? [], board.lastSuccess[name])
@@ -86,6 +89,8 @@ extension AdminService {
       "cloudUrl": JSONValue(target?.url), "cloudProtocol": JSONValue(target?.kind.name),
       "credentials": JSONValue(target?.credentials),
       "node": JSONValue(state.node?.rawValue), "lastSync": JSONValue(last),
+      "withheld": .array(withheld),
+      "awaited": .array(SyncDrift.awaited(state, now: now).map(\.json)),
       "peers": .array(peers),
     ])
   }

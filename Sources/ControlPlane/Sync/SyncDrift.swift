@@ -10,7 +10,7 @@ struct SyncDrift {
   var field: String
   var ours: JSONValue
   var theirs: JSONValue
-  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `apart`.
+  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `apart`, `awaited`.
   var rule: String
   var why: String
   /// When it was first decided so; nil: longer ago than was looked.
@@ -28,7 +28,39 @@ struct SyncDrift {
     ]
   }
 
-  /// What is not the same, by peer.
+  /// What nodes agree on and cannot be so here, whichever peer told it, by stream and field.
+  static func withheld(_ state: ControlState) -> [SyncDrift] {
+    state.sync.withheld.values.sorted { $0.stream < $1.stream }
+      .flatMap { rows($0, state, state.sync.withheldSince[$0.stream]) }
+  }
+
+  /// How much that is.
+  static func withheldCount(_ state: ControlState) -> Int {
+    state.sync.withheld.values.reduce(0) { $0 + ($1.isPresent == nil ? shown($1).count : 1) }
+  }
+
+  /// Credentials that cannot be used here any more until the node that refreshes them tells of the next one.
+  static func awaited(_ state: ControlState, now: UnixNanoseconds) -> [SyncDrift] {
+    state.accounts.values.sorted { $0.id < $1.id }.compactMap { account in
+      let credential = account.credential
+      guard let home = credential.home, credential.fingerprint != nil, credential.canRefresh,
+        !credential.isHome(of: state.node)
+      else { return nil }
+      let health = state.health[account.id] ?? .unknown
+      let refused = health.lastError?.status == 401 ? health.cooldown?.startedAt : nil
+      let over = credential.expiresAt.flatMap { $0 <= now ? $0 : nil }
+      guard let since = refused ?? over else { return nil }
+      let what = refused == nil ? "its time is over" : "its provider refuses it here"
+      return SyncDrift(
+        stream: account.id.credentialStream, field: "generation",
+        ours: JSONValue(credential.generation), theirs: .null, rule: "awaited",
+        why: "\(what): waits for \(home.rawValue), which refreshes it, to tell of the next one; "
+          + "where that node is gone for good, move its home here by force or issue the next one here",
+        since: since)
+    }
+  }
+
+  /// What is not the same as at a peer, by peer.
   ///
   /// Reads the events that conflicts which still hold were decided in; blocks on the disk.
   static func all(_ state: ControlState, _ log: LogReader) throws -> [String: [SyncDrift]] {
@@ -39,10 +71,7 @@ struct SyncDrift {
 
   /// How much is not the same, as `all` would tell; reads nothing.
   static func count(_ peer: SyncPeer, _ state: ControlState) -> Int {
-    let withheld = state.sync.withheld.values.reduce(0) { sum, it in
-      sum + (it.isPresent == nil ? 0 : 1) + shown(it).count
-    }
-    return peer.conflicts.count + withheld + peer.waiting.count + peer.credentialConflicts.count
+    peer.conflicts.count + peer.waiting.count + peer.credentialConflicts.count
       + left(to: peer, state).count + candidates(of: peer, state).count
   }
 
@@ -67,8 +96,6 @@ struct SyncDrift {
     }
     let conflictSince =
       peer.credentialConflicts.isEmpty ? [:] : try conflictSince(syncStream(name), log)
-    let withheld = state.sync.withheld.values.sorted { $0.stream < $1.stream }
-      .flatMap { rows($0, state, state.sync.withheldSince[$0.stream]) }
     let waiting = peer.waiting.map {
       let isRefused = !$0.reason.isEmpty
       return SyncDrift(
@@ -88,7 +115,7 @@ struct SyncDrift {
           "two were made where neither node knew of the other, and \(holding($0, state)): issue the next one",
         since: conflictSince[$0.account], isConflict: true)
     }
-    return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + withheld + waiting
+    return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + waiting
       + credentials + left(to: peer, state) + candidates(of: peer, state)
   }
 
@@ -155,8 +182,9 @@ struct SyncDrift {
         stream: it.stream, field: field, ours: value(it.stream, field, state), theirs: theirs,
         rule: "withheld", why: it.reason, since: since)
     }
-    return (it.isPresent.map { [row("", .bool($0))] } ?? [])
-      + shown(it).map { row($0.name, JSONValue($0.value)) }
+    // Of what is not here at all one row says enough.
+    return it.isPresent.map { [row("", .bool($0))] }
+      ?? shown(it).map { row($0.name, JSONValue($0.value)) }
   }
 
   private static func shown(_ it: SyncEvent.Withheld) -> [Image.Member] {

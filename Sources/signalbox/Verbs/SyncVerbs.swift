@@ -109,15 +109,23 @@ struct SyncStatusVerb: AdminVerb {
       if let failure = peer["failure"], !failure.isNull {
         out += "failure    \(word(failure["code"])) since \(word(failure["since"]))\n"
       }
-      for row in peer["drift"]?.array ?? [] {
-        let field = row["field"]?.string ?? ""
-        out +=
-          "drift      \(word(row["stream"])) \(field.isEmpty ? "presence" : Shown.text(field)): "
-        out += "ours \(Self.shown(row["ours"])), theirs \(Self.shown(row["theirs"]))"
-        out += " (\(word(row["rule"])): \(word(row["why"])))\n"
-      }
+      out += Self.rows("drift", peer["drift"])
     }
+    let own =
+      Self.rows("withheld", answer["withheld"]) + Self.rows("awaited", answer["awaited"])
+    if !own.isEmpty { out += "\n\(own)" }
     return out
+  }
+
+  private static func rows(_ label: String, _ rows: JSONValue?) -> String {
+    func word(_ value: JSONValue?) -> String { Shown.text(value?.string ?? "–") }
+    return (rows?.array ?? []).map { row in
+      let field = row["field"]?.string ?? ""
+      return label + String(repeating: " ", count: 11 - label.count)
+        + "\(word(row["stream"])) \(field.isEmpty ? "presence" : Shown.text(field)): "
+        + "ours \(shown(row["ours"])), theirs \(shown(row["theirs"]))"
+        + " (\(word(row["rule"])): \(word(row["why"])))\n"
+    }.joined()
   }
 
   private static func shown(_ value: JSONValue?) -> String {

@@ -13,6 +13,14 @@ extension Contract {
     .field("node", Schema.string.orNull.described("This node's own name.")),
     .field("lastSync", Schema.time.orNull),
     .field(
+      "withheld",
+      Schema.array(of: syncDrift).described(
+        "What nodes agree on and cannot be so here, whichever of them told it.")),
+    .field(
+      "awaited",
+      Schema.array(of: syncDrift).described(
+        "Credentials that wait for the node that refreshes them.")),
+    .field(
       "peers",
       .array(
         of: .object([
@@ -23,15 +31,7 @@ extension Contract {
             "owesRemoval", Schema.bool.described("It did not confirm that it keeps nothing.")),
           .field("lastSync", Schema.time.orNull), .field("receivedAt", Schema.time.orNull),
           .field("pushedAt", Schema.time.orNull),
-          .field(
-            "drift",
-            .array(
-              of: .object([
-                .field("stream", .string),
-                .field("field", Schema.string.described("Empty: the whole resource.")),
-                .field("ours", .any), .field("theirs", .any), .field("rule", .string),
-                .field("why", .string), .field("since", Schema.time.orNull),
-              ]))),
+          .field("drift", .array(of: syncDrift)),
           .field("conflicts", .count), .field("waiting", .count),
           .field(
             "failure",
@@ -39,6 +39,13 @@ extension Contract {
               .field("action", .string), .field("code", .string), .field("since", .time),
             ]).orNull),
         ]))),
+  ])
+
+  private static let syncDrift = Schema.object([
+    .field("stream", .string),
+    .field("field", Schema.string.described("Empty: the whole resource.")),
+    .field("ours", .any), .field("theirs", .any), .field("rule", .string),
+    .field("why", .string), .field("since", Schema.time.orNull),
   ])
 
   static let actOnSync = Contract(
