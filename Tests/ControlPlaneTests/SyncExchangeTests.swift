@@ -463,7 +463,7 @@ struct SyncExchangeTests {
   func many() async throws {
     try await Pair.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
-      let count = 1_500
+      let count = 4_000
       for start in stride(from: 0, to: count, by: 500) {
         try await pair.a.control.execute(provenance: .system) { _ in
           (start..<start + 500).map {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Domain
 
-private let beginning: Int64 = 1_700_000_000_000_000_000
+let beginning: Int64 = 1_700_000_000_000_000_000
 /// In nanoseconds.
 let oneMinute: Int64 = 60_000_000_000
 

@@ -220,7 +220,8 @@ func meetsEverything() throws {
     }
   }
   for rule in SyncEvent.Rule.allCases where rule != .final {
-    #expect(rules["\(rule.name) theirs"] != nil, "no \(rule.name) in \(rules)")
+    let winner = rule == .renewed ? "ours" : "theirs"
+    #expect(rules["\(rule.name) \(winner)"] != nil, "no \(rule.name) in \(rules)")
   }
   #expect(withheld > 0 && waiting > 0, "\(withheld) withheld, \(waiting) waiting")
   #expect(refused > 9, "\(refused) refused")

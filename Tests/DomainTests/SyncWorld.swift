@@ -145,6 +145,8 @@ struct SyncWorld {
   private(set) var restores = 0
   private(set) var refusals: [String] = []
   private var random: SeededRandom
+  /// Of clocks that are set far ahead or back, and right again.
+  private var clocks: SeededRandom
   private var now: Int64 = 1_700_000_000_000_000_000
   private var underWay: [(to: Int, life: UInt64, document: SyncDocument)] = []
   /// How many events copies of each directory have that were put aside.
@@ -161,6 +163,7 @@ struct SyncWorld {
     self.hasForeign = hasForeign
     random = SeededRandom(seed: seed)
     foreign = SeededRandom(seed: seed ^ 0xF0E1)
+    clocks = SeededRandom(seed: seed &+ 1_000)
     nodes = []
     copies = Array(repeating: [], count: count)
     for index in 0..<count {
@@ -196,6 +199,8 @@ struct SyncWorld {
       if underWay.count > 30 { underWay.removeFirst(20) }
     case _:
       if random.oneIn(4) { nodes[node].skew = Int64(random.int(-2...2)) * 3_600_000_000_000 }
+      if clocks.oneIn(8) { nodes[node].skew = Int64(clocks.int(-400...400)) * 86_400_000_000_000 }
+      if clocks.oneIn(4) { nodes[node].skew = 0 }
       if random.oneIn(3) { copies[node].append(nodes[node].log.count) }
       if random.oneIn(4), !copies[node].isEmpty {
         try restore(node)
@@ -296,10 +301,13 @@ struct SyncWorld {
     else { return }
     var told = known
     document.node = NodeID("x")
+    // A clock that is right would set edits right whose clocks were not.
+    document.clock = UnixNanoseconds(.max)
     told.fields[index].value = values[foreign.int(0...values.count - 1)]
-    told.fields[index].version = told.fields[index].version.succeeded(
-      by: HybridStamp(
-        time: nodes[node].clock(now), counter: 9, author: EditAuthor(document.node)))
+    let version = told.fields[index].version
+    var clock = HybridClock.initial
+    let stamp = clock.tick(nodes[node].clock(now), EditAuthor(document.node), on: [version])
+    told.fields[index].version = version.succeeded(by: stamp)
     document.streams = [told]
     document.credentials = []
     for to in nodes.indices {
@@ -379,7 +387,6 @@ struct SyncWorld {
   ///
   /// - Returns: how many rounds it took; nil: it did not end.
   mutating func settle() throws -> Int? {
-    now += 12 * 3_600_000_000_000
     for index in nodes.indices { nodes[index].skew = 0 }
     for round in 1...12 {
       var isNews = false

@@ -14,7 +14,9 @@ extension ControlPlane {
   }
 
   /// Resources that are decided at once at first; halved where a batch would be too large.
-  private static let syncPart = 512
+  ///
+  /// As many as go into one batch if each is one event: with each part everything that is configured is looked at anew.
+  private static let syncPart = maximumEvents - 512
   /// Of one event, in bytes; the log takes a little more.
   fileprivate static let syncEventBytes = 1_000_000
   /// Of one batch's events about decisions, in bytes; the log takes a few more, for what they change.

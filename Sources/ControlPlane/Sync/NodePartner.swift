@@ -113,8 +113,11 @@ struct NodePartner: SyncPartner {
       throw SyncFault(error.code, peer: name)
     }
     guard let sealed = answer["sealed"]?.string.flatMap({ Base64URL.bytes($0) }),
-      let opened = cipher.open(sealed, .toClient), let reply = SyncMessage.Reply(opened)
+      let opened = cipher.open(sealed, .toClient)
     else { throw SyncFault("sync_not_authentic", peer: name) }
+    guard let reply = SyncMessage.Reply(opened) else {
+      throw SyncFault("sync_malformed", peer: name)
+    }
     return (reply, server)
   }
 

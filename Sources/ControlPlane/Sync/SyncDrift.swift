@@ -96,16 +96,7 @@ struct SyncDrift {
     }
     let conflictSince =
       peer.credentialConflicts.isEmpty ? [:] : try conflictSince(syncStream(name), log)
-    let waiting = peer.waiting.map {
-      let isRefused = !$0.reason.isEmpty
-      return SyncDrift(
-        stream: $0.stream, field: $0.field, ours: value($0.stream, $0.field, state), theirs: .null,
-        rule: isRefused ? "withheld" : "clock-ahead",
-        why: isRefused
-          ? "not taken: \($0.reason)"
-          : "edited by a clock that says \(rfc3339($0.stamp.time)): looked at when it is that late here",
-        since: peer.reconciledAt)
-    }
+    let waiting = peer.waiting.map { row($0, name, peer, state) }
     let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
       SyncDrift(
         stream: "credential/\($0.account.rawValue)", field: "fingerprint",
@@ -117,6 +108,24 @@ struct SyncDrift {
     }
     return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + waiting
       + credentials + left(to: peer, state) + candidates(of: peer, state)
+  }
+
+  /// An edit that the one side has and the other does not look at.
+  private static func row(
+    _ it: SyncEvent.Waiting, _ name: String, _ peer: SyncPeer, _ state: ControlState
+  ) -> SyncDrift {
+    let time = rfc3339(it.stamp.clock)
+    let why =
+      if !it.reason.isEmpty {
+        "not taken: \(it.reason)"
+      } else if state.sync.holds(it) {
+        "edited here when the clock said \(time): \(name) looks at it when it is that late there, or when this clock is right again"
+      } else {
+        "edited by a clock that says \(time): looked at when it is that late here"
+      }
+    return SyncDrift(
+      stream: it.stream, field: it.field, ours: value(it.stream, it.field, state), theirs: .null,
+      rule: it.reason.isEmpty ? "clock-ahead" : "withheld", why: why, since: peer.reconciledAt)
   }
 
   /// Tokens that a system of the older protocol uses and that are not in force here.
@@ -218,9 +227,11 @@ extension SyncEvent.Rule {
     case .new: "nothing was known of it here"
     case .successor: "its author had seen the other edit"
     case .same: "both are the same"
-    case .concurrent: "neither author had seen the other edit, and it is the later one"
+    case .concurrent:
+      "neither author had seen the other edit, and it is the later one, or the other one's clock was wrong"
     case .removed: "the resource was removed by somebody who had not seen the edit"
     case .final: "a revoked key stays revoked"
+    case .renewed: "it was made while a clock was far ahead, and is made anew at the right time"
     }
   }
 }

@@ -64,6 +64,10 @@ public struct Image: Sendable, Hashable {
     fields.first { $0.name == name }?.value ?? .none
   }
 
+  private var values: [String: Value] {
+    Dictionary(fields.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+  }
+
   /// The image with some fields as another one has them, or does not have them.
   public func keeping(_ names: Set<String>, of other: Image) -> Image {
     var image = self
@@ -84,12 +88,12 @@ public struct Image: Sendable, Hashable {
   /// What differs, in the order of the fields; nil is a resource that is not there.
   public static func difference(_ before: Image?, _ after: Image?) -> [Difference] {
     var fields = after?.fields ?? []
-    let known = Set(fields.map(\.name))
-    fields += (before?.fields ?? []).filter { !known.contains($0.name) }
+    let (old, new) = (before?.values ?? [:], after?.values ?? [:])
+    fields += (before?.fields ?? []).filter { new[$0.name] == nil }
     return fields.compactMap { field in
       let difference = Difference(
-        field: field.name, before: before?[field.name] ?? .none,
-        after: after?[field.name] ?? .none, isSettable: field.isSettable)
+        field: field.name, before: old[field.name] ?? .none, after: new[field.name] ?? .none,
+        isSettable: field.isSettable)
       return difference.before == difference.after ? nil : difference
     }
   }
@@ -102,8 +106,13 @@ public struct Image: Sendable, Hashable {
 
   private func adding(_ name: String, _ value: Value, isSettable: Bool) -> Image {
     var image = self
-    image.fields.append(Field(name: name, value: value, isSettable: isSettable))
+    image.add(name, value, isSettable: isSettable)
     return image
+  }
+
+  /// The same in place, for images of thousands of fields.
+  mutating func add(_ name: String, _ value: Value, isSettable: Bool = true) {
+    fields.append(Field(name: name, value: value, isSettable: isSettable))
   }
 }
 

@@ -1,8 +1,8 @@
 extension Pricing {
   /// A field a model, `provider/model`.
   var image: Image {
-    prices.sorted { $0.key < $1.key }.reduce(Image(.pricing)) { image, entry in
-      image.setting(entry.key.field, entry.value.imageValue)
+    prices.sorted { $0.key < $1.key }.reduce(into: Image(.pricing)) { image, entry in
+      image.add(entry.key.field, entry.value.imageValue)
     }
   }
 

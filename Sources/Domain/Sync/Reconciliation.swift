@@ -40,9 +40,6 @@ public enum SyncRefusal: Error, Sendable, Hashable {
   }
 }
 
-/// How far ahead a clock may be whose edits are looked at: 5 minutes.
-public let syncClockTolerance: Int64 = 300_000_000_000
-
 /// More than any credential comes to: numbers of another node that leave no room to count on are not taken.
 private let mostGenerations: UInt64 = 1 << 53
 
@@ -63,7 +60,7 @@ extension ControlState {
   ) throws(SyncRefusal) -> Reconciliation {
     let part = part ?? document.streams.indices
     let lifeBegan = try checkAuthor(document, peer, life)
-    var join = Join(now: now)
+    var join = Join(author: sync.author, now: now, theirClock: document.clock)
     for (subject, register) in registers(secretsKey: secretsKey) {
       join.registers[subject] = register
     }
@@ -75,6 +72,7 @@ extension ControlState {
       else { throw .malformed(stream: stream.stream) }
       try join.take(subject, Register(stream))
     }
+    if isLast { join.look(at: document) }
     let before = sync.peers[peer]
     // What is here is what was agreed on, unless something stood in the way.
     var settlement =
@@ -82,7 +80,7 @@ extension ControlState {
       ? Settlement()
       : settle(join.registers, secretsKey: secretsKey, reborn: join.reborn)
     // Credentials come with the last part: by then every account that they are of is there.
-    let credentials = isLast ? document.credentials.filter { join.isSameLife($0, document) } : []
+    let credentials = isLast ? document.credentials.filter(join.isSameLife) : []
     let takeover = CredentialTakeover(
       credentials, floors: isLast ? document.credentials : [], state: self,
       outcome: settlement.commands.isEmpty ? self : afterMerging(settlement.commands), peer: peer)
@@ -117,9 +115,10 @@ extension ControlState {
     guard told >= before else { throw .shrunken(told: told, before: before) }
     for stream in document.streams {
       for version in [stream.version] + stream.fields.map(\.version) {
-        // Also where somebody else's edit stands on it.
+        // Also where somebody else's edit stands on it. The clock may have been ahead when it was made.
         let isUnknown = ([version.stamp] + version.seen + version.beaten).contains {
           $0.author == sync.author && sync.clock.isBehind($0)
+            && !sync.isOwn($0, in: stream.stream)
         }
         if isUnknown { throw .unknownOwnEdit(stream: stream.stream) }
       }
@@ -156,29 +155,43 @@ extension SyncEvent.Reconciled {
 
 /// Puts what two nodes know into one.
 private struct Join {
+  let author: EditAuthor
   let now: UnixNanoseconds
+  let theirClock: UnixNanoseconds
   var registers: [Subject: Register] = [:]
   var decisions: [SyncEvent.Decision] = []
   var waiting: [SyncEvent.Waiting] = []
+  /// Accounts as they are told of, as far as they are there.
+  private var accounts: [AccountID: FieldVersion] = [:]
   /// Accounts that were removed and came back where we had not heard of it.
   var reborn: Set<AccountID> = []
 
-  init(now: UnixNanoseconds) { self.now = now }
+  init(author: EditAuthor, now: UnixNanoseconds, theirClock: UnixNanoseconds) {
+    self.author = author
+    self.now = now
+    self.theirClock = theirClock
+  }
 
   mutating func take(_ subject: Subject, _ theirs: Register) throws(SyncRefusal) {
     let stream = subject.stream
-    guard !isAhead(theirs.version) else {
-      waiting.append(.init(stream: stream, field: "", stamp: theirs.version.stamp))
+    let theirs = theirs.bounded
+    if case .account(let id) = subject, theirs.isPresent { accounts[id] = theirs.version }
+    let known = registers[subject] ?? (subject.isAlwaysThere ? .genesis : nil)
+    guard !isAhead(theirs.version) || known?.version.stamp == theirs.version.stamp else {
+      // Unless what is here was made on top of it.
+      if known?.version.knows(theirs.version.stamp) != true {
+        waiting.append(.init(stream: stream, field: "", stamp: theirs.version.stamp))
+      }
       return
     }
-    let known = registers[subject] ?? (subject.isAlwaysThere ? .genesis : nil)
     guard theirs.isPresent || !subject.isAlwaysThere else { throw .malformed(stream: stream) }
     let held = held(subject, known, theirs)
     // What came before an edit that waits is not told: with nothing of our own to keep, all of it waits.
-    if !held.isEmpty, known.map({ $0.version.stamp < theirs.version.stamp }) ?? true {
+    if !held.isEmpty, known.map({ isTheirs($0.version, theirs.version) }) ?? true {
       waiting += held
       return
     }
+    let decided = decisions.count
     var joined =
       known ?? Register(isPresent: theirs.isPresent, version: theirs.version, fields: [:])
     if let known { try joinPresence(stream, known, theirs, &joined) }
@@ -188,16 +201,27 @@ private struct Join {
     if known?.version != joined.version || known?.isPresent != joined.isPresent {
       decidePresence(stream, known, theirs, joined)
     }
-    if case .account(let id) = subject, known?.isPresent == true, joined.isPresent,
-      known?.version.stamp != joined.version.stamp
-    {
-      reborn.insert(id)
-    }
+    let alreadyWaiting = waiting.count
     if joined.isPresent {
       var theirs = theirs
-      for one in held { theirs.fields[one.field] = nil }
-      waiting += held
+      for one in held {
+        theirs.fields[one.field] = nil
+        // Unless what is here was made on top of it.
+        if known?.fields[one.field]?.version.knows(one.stamp) != true { waiting.append(one) }
+      }
       try joinFields(subject, known, theirs, &joined)
+    }
+    guard joined == known || !SyncDocument.Stream(subject, joined).isLarge else {
+      decisions.removeSubrange(decided...)
+      waiting.removeSubrange(alreadyWaiting...)
+      leave(stream, known, theirs)
+      return
+    }
+    if case .account(let id) = subject, let known, known.isPresent, joined.isPresent,
+      known.version.stamp != joined.version.stamp,
+      !joined.version.stamp.isSameEdit(as: known.version.stamp)
+    {
+      reborn.insert(id)
     }
     registers[subject] = joined
   }
@@ -212,28 +236,52 @@ private struct Join {
     guard theirs.isPresent else { return [] }
     // What loses against ours in any case does no harm.
     let news = theirs.fields.filter { field, cell in
-      known?.fields[field].map { $0.version.stamp < cell.version.stamp } ?? true
+      known?.fields[field].map { isTheirs($0.version, cell.version) } ?? true
     }
     let impossible = subject.impossible(news.mapValues(\.value), in: theirs.values)
     return theirs.fields.sorted { $0.key < $1.key }.compactMap { field, cell in
-      guard let reason = isAhead(cell.version) ? "" : impossible[field] else { return nil }
+      let isAhead =
+        isAhead(cell.version) && known?.fields[field]?.version.stamp != cell.version.stamp
+      guard let reason = isAhead ? "" : impossible[field] else { return nil }
       return .init(
         stream: subject.stream, field: field, stamp: cell.version.stamp, reason: reason)
     }
   }
 
   /// Whether a credential is that of the account as it is now, and not as it was before it was removed.
-  func isSameLife(_ holding: SyncDocument.Holding, _ document: SyncDocument) -> Bool {
-    let subject = Subject.account(holding.account)
-    guard let joined = registers[subject], joined.isPresent,
-      let theirs = document.streams.first(where: { $0.stream == subject.stream })
+  func isSameLife(_ holding: SyncDocument.Holding) -> Bool {
+    guard let joined = registers[.account(holding.account)], joined.isPresent,
+      let theirs = accounts[holding.account]
     else { return false }
-    return theirs.isPresent && theirs.version.stamp == joined.version.stamp
+    return theirs.stamp.isSameEdit(as: joined.version.stamp)
   }
 
-  private func isAhead(_ version: FieldVersion) -> Bool {
-    let (limit, overflow) = now.rawValue.addingReportingOverflow(syncClockTolerance)
-    return !overflow && version.stamp.time.rawValue > limit
+  /// What would make the resource larger than others read stays with the peer.
+  private mutating func leave(_ stream: String, _ ours: Register?, _ theirs: Register) {
+    for field in [""] + theirs.fields.keys.sorted() {
+      guard let cell = theirs[field], ours?[field]?.version.knows(cell.version.stamp) != true
+      else { continue }
+      waiting.append(
+        .init(
+          stream: stream, field: field, stamp: cell.version.stamp,
+          reason: "with it the resource would have more fields or bytes than nodes read"))
+    }
+  }
+
+  private func isAhead(_ version: FieldVersion) -> Bool { version.stamp.time.isAhead(of: now) }
+
+  /// Whether an edit that is here was made by a clock that was wrong: ours and the peer's are agreed on that.
+  private func isFromWrongClock(_ version: FieldVersion) -> Bool {
+    isAhead(version) && version.stamp.time.isAhead(of: theirClock) && !now.isAhead(of: theirClock)
+      && !theirClock.isAhead(of: now)
+  }
+
+  /// Whether theirs holds: of two edits that a right clock made the later one.
+  ///
+  /// When an edit was made by a wrong clock nobody knows: it holds against what its author had seen.
+  private func isTheirs(_ ours: FieldVersion, _ theirs: FieldVersion) -> Bool {
+    ours.stamp < theirs.stamp
+      || (theirs.stamp != .genesis && isFromWrongClock(ours) && !ours.isBuilt(on: theirs))
   }
 
   private mutating func joinPresence(
@@ -243,7 +291,7 @@ private struct Join {
       throw .ambiguousEdit(stream: stream, field: "")
     }
     let (winner, other) =
-      ours.version.stamp < theirs.version.stamp ? (theirs, ours) : (ours, theirs)
+      isTheirs(ours.version, theirs.version) ? (theirs, ours) : (ours, theirs)
     joined.isPresent = winner.isPresent
     joined.version = winner.version.absorbing(other.version)
     if !joined.isPresent { joined.fields = [:] }
@@ -252,7 +300,7 @@ private struct Join {
   private mutating func decidePresence(
     _ stream: String, _ ours: Register?, _ theirs: Register, _ joined: Register
   ) {
-    let isOurs = ours.map { theirs.version.stamp <= $0.version.stamp } ?? false
+    let isOurs = ours.map { !isTheirs($0.version, theirs.version) } ?? false
     decisions.append(
       .init(
         stream: stream, field: "", ours: ours.map { .flag($0.isPresent) } ?? .none,
@@ -272,7 +320,7 @@ private struct Join {
       guard let side, side.isPresent else { continue }
       for (field, cell) in side.fields.sorted(by: { $0.key < $1.key }) {
         let stamp = cell.version.stamp
-        if joined.version.isBuilt(on: stamp) || joined.version.isDecided(against: stamp) {
+        if joined.version.isBuilt(on: cell.version) || joined.version.isDecided(against: stamp) {
           continue
         }
         joined.version = joined.version.absorbing(cell.version)
@@ -289,7 +337,7 @@ private struct Join {
     _ subject: Subject, _ ours: Register?, _ theirs: Register, _ joined: inout Register
   ) throws(SyncRefusal) {
     for (field, cell) in theirs.fields.sorted(by: { $0.key < $1.key }) {
-      guard let known = ours?.fields[field] else {
+      guard let known = ours?.fields[field].map({ $0.following(cell, by: author) }) else {
         joined.fields[field] = cell
         decide(subject.stream, field, nil, cell, cell.version, .theirs, .new)
         continue
@@ -299,12 +347,11 @@ private struct Join {
       }
       let finality = (Self.isFinal(subject, field, known), Self.isFinal(subject, field, cell))
       let isTheirs =
-        finality.0 == finality.1
-        ? known.version.stamp < cell.version.stamp : finality.1
+        finality.0 == finality.1 ? isTheirs(known.version, cell.version) : finality.1
       let (winner, other) = isTheirs ? (cell, known) : (known, cell)
       let version = winner.version.absorbing(other.version)
       joined.fields[field] = .init(value: winner.value, version: version)
-      guard version != known.version else { continue }
+      guard version != ours?.fields[field]?.version else { continue }
       // Whoever revoked it on top of what the other one knew would have been right of any field.
       let isLater = (known.version.stamp < cell.version.stamp) == isTheirs
       var rule = Self.rule(known, cell)
@@ -318,6 +365,51 @@ private struct Join {
   private static func isFinal(_ subject: Subject, _ field: String, _ cell: Register.Cell) -> Bool {
     guard case .key = subject, field == "status" else { return false }
     return cell.value == .text(Key.Status.revoked.rawValue)
+  }
+
+  // MARK: Clocks that were wrong
+
+  /// Edits that are looked at in one exchange: others are in the next ones.
+  private static let mostRenewed = 256
+
+  /// What is here from a clock that was far ahead: if that is over, it is made anew at the right time, so that it
+  /// waits nowhere any longer; else it is said that it waits at the peer.
+  mutating func look(at document: SyncDocument) {
+    let places = registers.flatMap { subject, register in
+      // Fields that came with the resource go with it.
+      ([("", register.version)] + register.fields.map { ($0.key, $0.value.version) })
+        .filter {
+          $0.1.stamp.time.isAhead(of: theirClock) && ($0.0.isEmpty || $0.1 != register.version)
+        }
+        .map { (subject: subject, field: $0.0) }
+    }
+    .sorted {
+      ($0.subject.rank, $0.subject.stream, $0.field) < (
+        $1.subject.rank, $1.subject.stream, $1.field
+      )
+    }
+    .prefix(Self.mostRenewed)
+    guard !places.isEmpty else { return }
+    let theirs = Dictionary(
+      document.streams.map { ($0.stream, Register($0)) }, uniquingKeysWith: { $1 })
+    let waits = Set(waiting.map(\.place))
+    for (subject, field) in places {
+      guard let register = registers[subject], let held = register[field] else { continue }
+      let other = theirs[subject.stream]?[field]
+      if isFromWrongClock(held.version),
+        let version = held.version.renewed(by: author)
+      {
+        registers[subject]?.renew(field, version)
+        decisions.append(
+          .init(
+            stream: subject.stream, field: field, ours: held.value, theirs: other?.value ?? .none,
+            base: held.version.stamp, version: version, winner: .ours, rule: .renewed))
+      } else if other?.version.stamp != held.version.stamp,
+        !waits.contains(.init(stream: subject.stream, field: field))
+      {
+        waiting.append(.init(stream: subject.stream, field: field, stamp: held.version.stamp))
+      }
+    }
   }
 
   private mutating func decide(
@@ -336,7 +428,7 @@ private struct Join {
     if ours.version.stamp == theirs.version.stamp { return .same }
     let (later, earlier) =
       ours.version.stamp < theirs.version.stamp ? (theirs, ours) : (ours, theirs)
-    if later.version.isBuilt(on: earlier.version.stamp) { return .successor }
+    if later.version.isBuilt(on: earlier.version) { return .successor }
     return ours.value == theirs.value ? .same : .concurrent
   }
 

@@ -83,10 +83,10 @@ extension Image {
     var image = Image(subject)
     for (name, value) in fields.sorted(by: { $0.key < $1.key })
     where value != .none && !subject.ownFields.contains(name) {
-      image = keyFields.contains(name) ? image.showing(name, value) : image.setting(name, value)
+      image.add(name, value, isSettable: !keyFields.contains(name))
     }
     for name in subject.ownFields.sorted() {
-      if let own { image = image.setting(name, own[name]) }
+      if let own { image.add(name, own[name]) }
     }
     self = image
   }

@@ -4,11 +4,14 @@
 private enum Most {
   static let streams = 200_000
   static let fields = 16_384
-  /// Each life of a node is one.
+  /// Of each list, each life of a node being one; more than are remembered, so that what is told can grow.
   static let authors = 1_024
   static let nameBytes = 512
   static let textBytes = 64 << 10
   static let streamBytes = 4 << 20
+  /// Room for what is edited here in what a peer made as large as is read.
+  static let ownFields = 64
+  static let ownBytes = 1 << 20
   static let credentials = 200_000
   /// Values of the whole document, those in lists and records included: bounds what it takes in memory.
   static let values = 4_000_000
@@ -63,19 +66,7 @@ extension SyncDocument {
 
   private static func write(_ streams: [Stream], to writer: inout RecordWriter) {
     writer.count(streams.count)
-    for stream in streams {
-      var inner = RecordWriter()
-      inner.text(stream.stream)
-      inner.flag(stream.isPresent)
-      stream.version.write(to: &inner)
-      inner.count(stream.fields.count)
-      for field in stream.fields {
-        inner.text(field.name)
-        field.value.write(to: &inner)
-        field.version.write(to: &inner)
-      }
-      writer.data(inner.bytes)
-    }
+    for stream in streams { writer.data(stream.encoded) }
   }
 
   private static func write(_ credentials: [Holding], to writer: inout RecordWriter) {
@@ -139,6 +130,27 @@ extension SyncDocument {
 }
 
 extension SyncDocument.Stream {
+  fileprivate var encoded: [UInt8] {
+    var writer = RecordWriter()
+    writer.text(stream)
+    writer.flag(isPresent)
+    version.write(to: &writer)
+    writer.count(fields.count)
+    for field in fields {
+      writer.text(field.name)
+      field.value.write(to: &writer)
+      field.version.write(to: &writer)
+    }
+    return writer.bytes
+  }
+
+  /// Whether it is near to what a node reads of one resource: nothing of a peer's is joined to it then, for what is
+  /// joined has to be read by all others, with what operators here edit beside it.
+  var isLarge: Bool {
+    let most = Subject(stream: stream)?.mostFields ?? 0
+    return fields.count > most - Most.ownFields || encoded.count > Most.streamBytes - Most.ownBytes
+  }
+
   fileprivate init(from reader: inout RecordReader, _ left: inout Int) throws(DecodingFailure) {
     stream = try reader.name()
     isPresent = try reader.flag()

@@ -66,6 +66,16 @@ public struct SyncDocument: Sendable, Hashable {
   }
 }
 
+extension SyncDocument.Stream {
+  init(_ subject: Subject, _ register: Register) {
+    self.init(
+      stream: subject.stream, isPresent: register.isPresent, version: register.version,
+      fields: register.fields.sorted { $0.key < $1.key }.map {
+        .init(name: $0.key, value: $0.value.value, version: $0.value.version)
+      })
+  }
+}
+
 extension SyncDocument.Holding {
   /// The home of what is not there: the same wherever it is told.
   private static let nobody = NodeID("-")
@@ -88,6 +98,15 @@ struct Register: Hashable {
   struct Cell: Hashable {
     var value: Image.Value
     var version: FieldVersion
+
+    /// This one, where the other one is what it was made on top of, renewed: it is renewed likewise.
+    func following(_ other: Cell, by author: EditAuthor) -> Cell {
+      guard other.version.stamp.isRenewed, version.stamp < other.version.stamp,
+        !version.stamp.isSameEdit(as: other.version.stamp),
+        version.isBuilt(on: other.version), let renewed = version.renewed(by: author)
+      else { return self }
+      return Cell(value: value, version: renewed)
+    }
   }
 
   var isPresent: Bool
@@ -110,6 +129,30 @@ struct Register: Hashable {
     }
   }
 
+  /// A field, or whether it is there at all.
+  subscript(_ field: String) -> Cell? {
+    field.isEmpty ? Cell(value: .flag(isPresent), version: version) : fields[field]
+  }
+
+  /// The same value as a newer edit: fields that came with the resource go with it.
+  mutating func renew(_ field: String, _ version: FieldVersion) {
+    guard field.isEmpty else {
+      fields[field]?.version = version
+      return
+    }
+    for (name, cell) in fields where cell.version == self.version {
+      fields[name]?.version = version
+    }
+    self.version = version
+  }
+
+  /// With no more authors of each version than are remembered.
+  var bounded: Register {
+    Register(
+      isPresent: isPresent, version: version.bounded,
+      fields: fields.mapValues { Cell(value: $0.value, version: $0.version.bounded) })
+  }
+
   /// The values alone.
   var values: [String: Image.Value] { fields.mapValues(\.value) }
 }
@@ -120,13 +163,7 @@ extension ControlState {
   /// - Parameter secretsKey: names the key under which this store's fingerprints are made: a client key is
   ///   known where they are made under the same.
   public func document(secretsKey: String, clock: UnixNanoseconds) -> SyncDocument {
-    let streams = registers(secretsKey: secretsKey).map { subject, register in
-      SyncDocument.Stream(
-        stream: subject.stream, isPresent: register.isPresent, version: register.version,
-        fields: register.fields.sorted { $0.key < $1.key }.map {
-          .init(name: $0.key, value: $0.value.value, version: $0.value.version)
-        })
-    }
+    let streams = registers(secretsKey: secretsKey).map(SyncDocument.Stream.init)
     let credentials = (Array(accounts.values) + Array(removedAccounts.values))
       .filter { $0.credential.generation > 0 && accounts[$0.id] ?? $0 == $0 }
       // What waits for its account is nobody else's to wait for.

@@ -5,15 +5,18 @@ extension EditAuthor: Payload {
 }
 
 extension HybridStamp: Payload {
+  // The turn is the upper half of what was the counter alone: nobody had made 65,536 edits at one time.
   func write(to writer: inout RecordWriter) {
     writer.time(time)
-    counter.write(to: &writer)
+    (UInt32(turn) << 16 | UInt32(counter)).write(to: &writer)
     author.write(to: &writer)
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
     time = try reader.time()
-    counter = try reader.uint32()
+    let both = try reader.uint32()
+    turn = UInt16(both >> 16)
+    counter = UInt16(truncatingIfNeeded: both)
     author = try EditAuthor(from: &reader)
   }
 }

@@ -77,7 +77,7 @@ public enum SyncEvent: Sendable, Hashable {
     public var withheld: [Withheld]
     /// Streams of which nothing is withheld any more, sorted.
     public var settled: [String]
-    /// Edits of the peer that are not taken yet: the new ones.
+    /// Edits of the peer that are not taken yet, and our own that the peer does not take: the new ones.
     public var waiting: [Waiting]
     /// Which edits of the peer wait no more.
     public var arrived: [Place]
@@ -164,7 +164,7 @@ public enum SyncEvent: Sendable, Hashable {
     public var isConflict: Bool {
       switch rule {
       case .concurrent, .removed, .final: ours != theirs
-      case .new, .successor, .same: false
+      case .new, .successor, .same, .renewed: false
       }
     }
   }
@@ -197,6 +197,8 @@ public enum SyncEvent: Sendable, Hashable {
     case removed = 5
     /// A revoked key stays revoked.
     case final = 6
+    /// It was made while a clock was far ahead, which it is no longer: the same again, as an edit of now.
+    case renewed = 7
 
     /// As shown.
     public var name: String {
@@ -207,6 +209,7 @@ public enum SyncEvent: Sendable, Hashable {
       case .same: "same"
       case .removed: "removed"
       case .final: "final"
+      case .renewed: "renewed"
       }
     }
   }
@@ -231,8 +234,10 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
-  /// An edit that is not taken: its clock is too far ahead, until that time comes; or the rules of this build
-  /// refuse its value, until another edit or another build comes.
+  /// An edit of the peer's that is not taken here, or one of ours that the peer does not take.
+  ///
+  /// Its clock is too far ahead, until that time comes; or the rules of this build refuse its value, until another edit or
+  /// another build comes.
   public struct Waiting: Sendable, Hashable {
     /// Whose edit it is about.
     public var stream: String

@@ -5,7 +5,7 @@ extension SyncState: Payload {
     node.write(to: &writer)
     author.write(to: &writer)
     writer.time(clock.time)
-    clock.counter.write(to: &writer)
+    UInt32(clock.counter).write(to: &writer)
     writer.count(streams.count)
     for (stream, versions) in streams.sorted(by: { $0.key < $1.key }) {
       writer.text(stream)
@@ -32,7 +32,11 @@ extension SyncState: Payload {
     self = .initial
     node = try NodeID(from: &reader)
     author = try EditAuthor(from: &reader)
-    clock = HybridClock(time: try reader.time(), counter: try reader.uint32())
+    let time = try reader.time()
+    guard let counter = UInt16(exactly: try reader.uint32()) else {
+      throw reader.failure(.invalidValue)
+    }
+    clock = HybridClock(time: time, counter: counter)
     streams = try reader.table { (reader) throws(DecodingFailure) in
       (try reader.text(), try StreamVersions(from: &reader))
     }

@@ -38,10 +38,10 @@ public struct SyncState: Sendable, Hashable {
     let stream = subject.stream
     guard before != after else { return }
     let known = streams[stream]
-    let stamp = clock.tick(time, author)
     defer { forgetConflicts(of: [stream]) }
     guard let before, let after, known?.isPresent ?? true else {
       // It came or went, or was kept here although it should be gone: nothing that was known of its parts matters beside that.
+      let stamp = clock.tick(time, author, on: known.map { [$0.version] + $0.fields.values } ?? [])
       let version =
         known.map { $0.version.succeeded(by: stamp, and: $0.fields.values) } ?? FieldVersion(stamp)
       streams[stream] = StreamVersions(isPresent: after != nil, version: version, fields: [:])
@@ -51,7 +51,9 @@ public struct SyncState: Sendable, Hashable {
     var versions =
       known
       ?? StreamVersions(isPresent: true, version: FieldVersion(.genesis), fields: [:])
-    for field in Set(before.keys).union(after.keys) where before[field] != after[field] {
+    let edited = Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }
+    let stamp = clock.tick(time, author, on: edited.map { versions[$0] })
+    for field in edited {
       versions.fields[field] = versions[field].succeeded(by: stamp)
       withheld[stream]?.fields.removeAll { $0.name == field }
     }
@@ -61,6 +63,19 @@ public struct SyncState: Sendable, Hashable {
 
   /// Whether a resource was ever here, also if it was removed since.
   public func knows(_ stream: String) -> Bool { streams[stream] != nil }
+
+  /// Whether an edit of our own is in this log, also if others were made on top of it since.
+  func isOwn(_ stamp: HybridStamp, in stream: String) -> Bool {
+    guard let versions = streams[stream] else { return false }
+    return versions.version.knows(stamp) || versions.fields.values.contains { $0.knows(stamp) }
+  }
+
+  /// Whether what waits is an edit that holds here: it waits at the peer.
+  public func holds(_ waiting: SyncEvent.Waiting) -> Bool {
+    guard let versions = streams[waiting.stream] else { return false }
+    let version = waiting.field.isEmpty ? versions.version : versions[waiting.field]
+    return version.stamp == waiting.stamp
+  }
 
   /// Whether a decision is still what counts: nobody edited the field since.
   private func holds(_ place: SyncEvent.Place, _ stamp: HybridStamp) -> Bool {
@@ -236,7 +251,7 @@ public struct SyncPeer: Sendable, Hashable {
   public internal(set) var life: UInt64?
   /// Those that it told from before, the last one last: at most 64.
   public internal(set) var formerLives: [UInt64] = []
-  /// Its edits that are not taken yet, in the order in which resources are told.
+  /// Its edits that are not taken yet, in the order in which resources are told, and ours that it does not take.
   public internal(set) var waiting: [SyncEvent.Waiting] = []
   /// Where somebody's edit does not hold although nobody took it back, as long as that is so.
   public internal(set) var conflicts: [SyncEvent.Place: Conflict] = [:]

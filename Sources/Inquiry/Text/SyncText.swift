@@ -200,8 +200,9 @@ extension EventFields {
   private static func stamp(_ it: HybridStamp) -> JSONTree {
     .object(
       [
-        .init("time", .text(rfc3339(it.time))), .init("counter", .number(Int64(it.counter))),
+        .init("time", .text(rfc3339(it.clock))), .init("counter", .number(Int64(it.counter))),
         .init("node", .text(it.author.node.rawValue)),
-      ] + (it.author.life.map { [.init("life", .text($0))] } ?? []))
+      ] + (it.turn > 0 ? [.init("turn", .number(Int64(it.turn)))] : [])
+        + (it.author.life.map { [.init("life", .text($0))] } ?? []))
   }
 }
