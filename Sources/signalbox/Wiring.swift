@@ -116,7 +116,7 @@ struct PlaneCredentials: CredentialSource {
         account, presented: presented, cause: .reactive, provenance: provenance)
       switch result {
       case .newer: done(true)
-      case .failed: done(false)
+      case .failed, .waits: done(false)
       // Another node may have refreshed it already.
       case .refused: done(await sync.bring(account, newerThan: presented))
       }

@@ -275,6 +275,7 @@ final class KeeperBox: Sendable {
     case .newer(let generation): "newer \(generation)"
     case .failed(let code): "failed \(code)"
     case .refused(let refusal): "refused \(refusal.code.rawValue)"
+    case .waits: "waits"
     }
   }
 
@@ -295,6 +296,14 @@ final class KeeperBox: Sendable {
   }
 
   /// Until what was begun is written down.
+  func reached(_ generation: UInt64, _ accounts: AccountID...) async {
+    while accounts.contains(where: {
+      control.state.accounts[$0]?.credential.generation != generation
+    }) {
+      await Task.yield()
+    }
+  }
+
   func ended() async {
     while control.state.accounts.values.contains(where: { $0.credential.attempt != nil }) {
       await Task.yield()

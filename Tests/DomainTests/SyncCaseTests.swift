@@ -265,8 +265,18 @@ func issuedApart() throws {
       #expect(pair.credential(node)?.generation == UInt64(max(here, there)) + 1)
       #expect(pair.credential(node)?.home ?? NodeID("n\(node)") == NodeID("n1"))
     }
-    // A node that issued once, and is told of four, cannot know whether those were made of its own.
-    if here >= there { #expect(pair.doubts(0) + pair.doubts(1) > 0, "\(here), \(there)") }
+    // Where it was made, and where it was told.
+    #expect(pair.doubts(0) == 1 && pair.doubts(1) == 1, "\(here), \(there)")
+    for node in pair.nodes {
+      let lost = try #require(node.conflicts.first?.lost, "\(here), \(there)")
+      let isMaker = (here > there) == (node.name == NodeID("n1"))
+      #expect(lost.whose == (isMaker ? .ours : .theirs))
+      #expect(
+        lost.origin
+          == .init(
+            author: EditAuthor(here > there ? "n1" : "n0"), generation: UInt64(min(here, there) + 1)
+          ))
+    }
     let events = pair.nodes.map(\.log.count)
     try pair.sync()
     #expect(pair.nodes.map(\.log.count) == events, "it has come to rest")

@@ -85,36 +85,67 @@ private func expectOneCredential(_ world: SyncWorld, _ label: String) {
   }
 }
 
-/// Each secret that was put in force anywhere is, or was where somebody made the next one, or a conflict names it, or its
-/// account was removed.
+/// Each secret that was put in force anywhere is in force in the end, or the one that is was made by somebody who had it
+/// or one made on top of it, or a conflict names it, or its account was removed.
 private func expectNoCredentialLost(_ world: SyncWorld, _ label: String) {
+  var story = SecretStory()
+  for log in world.formerLogs { story.take(log) }
+  story.made = [:]
+  for node in world.nodes { story.take(node.log) }
+  for (id, made) in story.made where !story.removed.contains(id) {
+    let holding = world.nodes[0].state.accounts[id]?.credential.fingerprint
+    let known = holding.map { story.past(of: $0) } ?? []
+    for fingerprint in made where !known.contains(fingerprint) {
+      #expect(
+        story.named.contains { story.past(of: $0).contains(fingerprint) },
+        "\(label): a secret of \(id.rawValue) was lost without a word")
+    }
+  }
+}
+
+/// What logs say of secrets: who made each on top of which.
+private struct SecretStory {
   var made: [AccountID: Set<Fingerprint>] = [:]
-  var explained: Set<Fingerprint> = []
   var removed: Set<AccountID> = []
-  for node in world.nodes {
+  /// By conflicts: that it gave way, or that an operator had to choose.
+  var named: Set<Fingerprint> = []
+  private var before: [Fingerprint: Set<Fingerprint>] = [:]
+
+  mutating func take(_ log: [Recorded]) {
     var holding: [AccountID: Fingerprint] = [:]
-    for record in node.log {
+    for record in log {
       var next: (account: AccountID, fingerprint: Fingerprint)?
       switch record.event {
       case .credential(.issued(let it)): next = (it.account, it.fingerprint)
       case .credential(.refreshed(let it)): next = (it.account, it.fingerprint)
       case .account(.removed(let id)): removed.insert(id)
-      case .sync(.conflict(let it)): explained.formUnion([it.ours, it.theirs])
+      case .sync(.conflict(let it)):
+        switch it.lost?.whose {
+        case .ours: named.insert(it.ours)
+        case .theirs: it.theirs.map { _ = named.insert($0) }
+        case nil: named.formUnion([it.ours, it.theirs].compactMap(\.self))
+        }
       case _: break
       }
       guard let next else { continue }
       if record.provenance.source != .peer {
         made[next.account, default: []].insert(next.fingerprint)
-        if let before = holding[next.account] { explained.insert(before) }
+        if let last = holding[next.account] {
+          before[next.fingerprint, default: []].insert(last)
+        }
       }
       holding[next.account] = next.fingerprint
     }
   }
-  for (id, made) in made where !removed.contains(id) {
-    let holding = world.nodes[0].state.accounts[id]?.credential.fingerprint
-    for fingerprint in made where fingerprint != holding && !explained.contains(fingerprint) {
-      Issue.record("\(label): a secret of \(id.rawValue) was lost without a word")
+
+  /// It, and what it was made on top of.
+  func past(of fingerprint: Fingerprint) -> Set<Fingerprint> {
+    var past: Set = [fingerprint]
+    var open = [fingerprint]
+    while let next = open.popLast() {
+      for one in before[next] ?? [] where past.insert(one).inserted { open.append(one) }
     }
+    return past
   }
 }
 

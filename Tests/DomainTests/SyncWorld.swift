@@ -121,6 +121,10 @@ struct SyncNode {
     }
   }
 
+  var conflicts: [SyncEvent.Conflict] {
+    log.compactMap { if case .sync(.conflict(let it)) = $0.event { it } else { nil } }
+  }
+
   var decisions: [SyncEvent.Decision] {
     log.flatMap { record -> [SyncEvent.Decision] in
       if case .sync(.reconciled(let it)) = record.event { it.decisions } else { [] }
@@ -142,6 +146,8 @@ struct SyncWorld {
   private(set) var edits: [Edit] = []
   /// What nodes decided in what a restored copy does not have.
   private(set) var forgottenDecisions: [SyncEvent.Decision] = []
+  /// What restored copies took the place of.
+  private(set) var formerLogs: [[Recorded]] = []
   private(set) var restores = 0
   private(set) var refusals: [String] = []
   private var random: SeededRandom
@@ -217,6 +223,7 @@ struct SyncWorld {
     let others = nodes.indices.filter { $0 != node }.map { nodes[$0].knowledge() }
     let before = nodes[node].knowledge()
     forgottenDecisions += nodes[node].decisions
+    formerLogs.append(nodes[node].log)
     restores += 1
     let life = UInt64(restores) << 32 | UInt64(node)
     try nodes[node].restore(count, as: life, now: now)

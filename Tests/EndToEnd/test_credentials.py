@@ -164,6 +164,16 @@ class RefreshTests(CredentialCase):
                        {"accessToken": "at-9", "refreshToken": "rt-9"})
         self.assertEqual(self.credential()["standing"], "usable")
 
+    def test_tokens_that_were_refused_are_no_remedy_and_it_says_what_is(self):
+        self.issue()
+        self.upstream.control("POST", "oauth/revoke", {"server": "oidc", "subject": "a1"})
+        self.box.admin("POST", "/api/providers/a1/credential/refresh")
+        shown = self.until("refused", standing="reauth_required")
+        self.assertIn("Sign in anew", shown["remedy"])
+        again = self.box.admin("PUT", "/api/providers/a1/credential", {
+            "accessToken": "at-1", "refreshToken": "rt-1"})
+        self.assertEqual((again.status, again.json()["error"]["code"]), (409, "token_given_up"))
+
     def test_a_failing_endpoint_changes_nothing_and_is_asked_again_later(self):
         self.issue()
         self.upstream.control("POST", "oauth/next", {
@@ -358,10 +368,53 @@ class CopyTests(CredentialCase):
         self.assertEqual(len(of_kind(window(self.box.data), "gateway.restored")), 1)
 
 
+class SpacingTests(CredentialCase):
+    """Two accounts of one client, whose provider revokes what is refreshed too close to another one."""
+
+    rules = {"spacing": {"refreshes": 1, "within": "30s"}}
+
+    def document(self):
+        return {"oauth": {"servers": [{"shape": "oidc", **self.rules}], "sessions": [
+            SESSION, {**SESSION, "subject": "a2", "access-token": "at-2", "refresh-token": "rt-2"}]}}
+
+    def setUp(self):
+        super().setUp()
+        added = self.box.admin("POST", "/api/providers", {
+            "provider": "mock", "name": "second", "apiKey": "sk-brought-4pQ8zL", "priority": 2})
+        self.assertEqual(added.status, 201, added.body)
+        self.second = added.json()["connection"]["id"]
+        changed = self.box.admin("PUT", "/api/provider-nodes/mock", {"oauth": {
+            "tokenUrl": f"http://127.0.0.1:{self.upstream.port}/oauth/oidc/token", "clientId": "client",
+            "leadSeconds": 300, "family": "per-client", "spacingSeconds": 30}})
+        self.assertEqual(changed.status, 200, changed.body)
+
+    def test_whoever_asks_too_early_is_told_until_when_and_nobody_waits(self):
+        self.issue()
+        issued = self.box.admin("PUT", f"/api/providers/{self.second}/credential", {
+            "accessToken": "at-2", "refreshToken": "rt-2"})
+        self.assertEqual(issued.status, 200, issued.body)
+        self.assertEqual(self.box.admin("POST", "/api/providers/a1/credential/refresh").status, 200)
+        began = time.monotonic()
+        early = self.box.admin("POST", f"/api/providers/{self.second}/credential/refresh")
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual((early.status, early.json()["error"]["code"]), (409, "refresh_waits"))
+        self.assertTrue(0 < int(early.headers["retry-after"]) <= 30, early.headers)
+        self.assertRegex(early.json()["error"]["until"], r"^\d{4}-\d\d-\d\dT")
+        # Nobody presented it, and a stop waits for nothing.
+        self.assertEqual(self.calls(), ["refreshed"])
+        self.assertEqual(self.box.child.stop(), 0)
+        revoked = [row["revoked"] for row in self.upstream.control("GET", "oauth")["families"]]
+        self.assertEqual(revoked, [False, False])
+
+
 class HomeTests(CredentialCase):
     def test_only_its_home_refreshes_a_credential(self):
         self.issue()
-        moved = self.box.admin("POST", "/api/providers/a1/credential/home", {"node": "node-other"})
+        unknown = self.box.admin("POST", "/api/providers/a1/credential/home", {"node": "node-other"})
+        self.assertEqual((unknown.status, unknown.json()["error"]["code"]), (409, "not_home"))
+        self.assertIn("`force`", unknown.json()["error"]["remedy"])
+        moved = self.box.admin(
+            "POST", "/api/providers/a1/credential/home", {"node": "node-other", "force": True})
         self.assertEqual(moved.status, 200, moved.body)
         shown = moved.json()["connection"]["credential"]
         self.assertEqual((shown["home"], shown["isHome"], shown["homeEpoch"]), ("node-other", False, 1))
@@ -390,7 +443,11 @@ class VerbTests(CredentialCase):
         self.assertEqual((shown["kind"], shown["canRefresh"]), ("token", True))
         self.assertEqual(self.verb("accounts", "refresh", "a1").returncode, 0)
         self.assertEqual(self.credential()["generation"], 3)
-        self.assertEqual(self.verb("accounts", "move-home", "a1", "--node", "n2").returncode, 0)
+        unknown = self.verb("accounts", "move-home", "a1", "--node", "n2")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertIn("No node n2 is known here", unknown.stderr)
+        self.assertEqual(
+            self.verb("accounts", "move-home", "a1", "--node", "n2", "--force").returncode, 0)
         self.assertFalse(self.credential()["isHome"])
         self.assertEqual(self.verb("accounts", "refresh", "a1").returncode, 1)
         refused = self.verb("accounts", "move-home", "a1")

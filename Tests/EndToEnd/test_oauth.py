@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -569,6 +570,28 @@ class TroubleTests(OAuthCase):
             "id_token": unsigned({"sub": "u1", "aud": "another-client"})}))
         error = self.refused("sign_in_failed", "POST", "mine/exchange", back, 502)
         self.assertEqual(error["reason"], "bad_id_token")
+
+    def test_an_id_token_that_was_not_made_for_this_sign_in_is_no_identity(self):
+        self.provider("generic", "mine", clientId="abc", scopes=["openid"])
+        soon = int(time.time()) + 600
+        for claims, is_good in (
+                ({"exp": soon}, False), ({"nonce": 5, "exp": soon}, False),
+                ({"nonce": "another", "exp": soon}, False),
+                ({"nonce": "NONCE", "exp": soon - 4_200}, False), ({"nonce": "NONCE", "exp": soon}, True)):
+            with self.subTest(claims=claims):
+                begun = self.begin("mine")
+                query = parse_qs(urlsplit(begun["authUrl"]).query)
+                if claims.get("nonce") == "NONCE":
+                    claims = {**claims, "nonce": query["nonce"][0]}
+                back = self.visit(begun)
+                self.mishap("oidc", body=json.dumps({
+                    "access_token": "at-x", "expires_in": 60,
+                    "id_token": unsigned({"sub": "u1", "aud": "abc", **claims})}))
+                if is_good:
+                    self.assertTrue(self.call("POST", "mine/exchange", back)["success"])
+                else:
+                    error = self.refused("sign_in_failed", "POST", "mine/exchange", back, 502)
+                    self.assertEqual(error["reason"], "bad_id_token")
 
     def test_a_device_waits_slows_down_and_is_denied_or_too_late(self):
         self.provider("generic")

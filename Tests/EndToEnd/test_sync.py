@@ -328,6 +328,82 @@ class OtherHome(SyncCase):
         self.assertEqual(self.b.chat(message()).status, 200)
 
 
+class FamilyTests(SyncCase):
+    """Two accounts of one client, whose provider revokes all of it where two are refreshed too close to each other."""
+
+    def scenario(self):
+        session = {"server": "oidc", "client": "c"}
+        return {**scenario(), "oauth": {
+            "servers": [{"shape": "oidc", "spacing": {"refreshes": 1, "within": "20s"}}],
+            "sessions": [{**session, "subject": f"a{n}", "access-token": f"at-{n}",
+                          "refresh-token": f"rt-{n}"} for n in (1, 2)]}}
+
+    def setUp(self):
+        super().setUp()
+        self.client = {"tokenUrl": f"http://127.0.0.1:{self.upstream.port}/oauth/oidc/token",
+                       "clientId": "c", "family": "per-client", "spacingSeconds": 120}
+
+    def oauth(self, box):
+        changed = box.admin("PUT", "/api/provider-nodes/mock", {"oauth": self.client})
+        self.assertEqual(changed.status, 200, changed.body)
+
+    def issue(self, box, number):
+        issued = box.admin("PUT", f"/api/providers/a{number}/credential", {
+            "accessToken": f"at-{number}", "refreshToken": f"rt-{number}", "expiresIn": 3600})
+        self.assertEqual(issued.status, 200, issued.body)
+        return issued.json()["connection"]["credential"]
+
+    def homes(self, box):
+        return {box.admin("GET", f"/api/providers/a{n}").json()["connection"]["credential"]["home"]
+                for n in (1, 2)}
+
+    def refresh(self, box, number):
+        answer = box.admin("POST", f"/api/providers/a{number}/credential/refresh")
+        return answer.status, (answer.json().get("error") or {}).get("code")
+
+    def alive(self):
+        return [not row["revoked"] for row in self.upstream.control("GET", "oauth")["families"]]
+
+    def test_what_is_issued_at_the_other_node_is_refreshed_where_its_siblings_are(self):
+        self.act("enable")
+        self.oauth(self.a)
+        self.issue(self.a, 1)
+        self.settle()
+        self.oauth(self.b)
+        issued = self.issue(self.b, 2)
+        self.assertFalse(issued["isHome"])
+        self.settle()
+        self.assertEqual(self.homes(self.a), {issued["home"]})
+        self.assertEqual(self.homes(self.b), {issued["home"]})
+        self.assertEqual(self.refresh(self.b, 2), (409, "not_refreshable"))
+        self.assertEqual(self.alive(), [True, True])
+
+    def test_of_two_homes_that_arose_apart_one_is_left_and_nobody_is_revoked(self):
+        self.act("enable")
+        self.settle()
+        for box, number in ((self.a, 1), (self.b, 2)):
+            self.oauth(box)
+            self.issue(box, number)
+        self.assertEqual(len(self.homes(self.a) | self.homes(self.b)), 2)
+        self.settle()
+
+        def one_home():
+            self.settle()
+            homes = self.homes(self.a) | self.homes(self.b)
+            return homes if len(homes) == 1 else None
+
+        home, = eventually(one_home, "one home")
+        mine = [box.admin("GET", "/api/providers/a1").json()["connection"]["credential"]["isHome"]
+                for box in (self.a, self.b)]
+        self.assertEqual(sorted(mine), [False, True], home)
+        keeper, other = (self.a, self.b) if mine[0] else (self.b, self.a)
+        for number in (1, 2):
+            self.assertEqual(self.refresh(other, number), (409, "not_refreshable"))
+        # Within the pause that what came from the other node began.
+        self.assertEqual(self.refresh(keeper, 1), (409, "refresh_waits"))
+        self.assertEqual(self.alive(), [True, True])
+
+
 class OtherMasterKey(SyncCase):
     master_b = {"SIGNALBOX_MASTER_KEY": "6b" * 32}
 

@@ -27,8 +27,17 @@ extension AdminService {
           field: "refreshToken")
       }
       let whole = Self.whole(material, .token, before: before)
+      let fingerprint = control.vault.fingerprint(whole.encoded)
+      if case .reauthRequired(let it) = account.credential.standing,
+        account.credential.fingerprint == fingerprint
+      {
+        throw APIFault(
+          .tokenGivenUp,
+          "The provider refused this refresh token (\(it.code)), and it is the one in force.",
+          field: "refreshToken")
+      }
       let terms = CredentialTerms(
-        fingerprint: control.vault.fingerprint(whole.encoded), kind: .token,
+        fingerprint: fingerprint, kind: .token,
         canRefresh: whole.refresh != nil, expiresAt: expiresAt)
       var changes = [Change(.account(.issueCredential(id, terms)), secret: whole.encoded)]
       // What a call with the old one led to says nothing of the new one.
@@ -52,6 +61,13 @@ extension AdminService {
     switch result {
     case .newer: return one(try Self.account(account.id.rawValue, control.state), control.state)
     case .refused(let refusal): throw refusal
+    case .waits(let until):
+      let seconds = (until.rawValue &- edge.now().rawValue + 999_999_999) / 1_000_000_000
+      throw APIFault(
+        .refreshWaits,
+        "Another account of this client was refreshed; this one is refreshed by itself at \(rfc3339(until)).",
+        details: [.init("until", JSONValue(until))],
+        headers: [.retryAfter: String(max(1, seconds))])
     case .failed(let code):
       throw APIFault(
         .refreshFailed, "The provider gave no new token (\(code)).",
@@ -76,6 +92,11 @@ extension AdminService {
       throw APIFault(.missingField, "node is missing", field: "node")
     }
     let account = try Self.account(try call.parameter("id"), control.state)
+    if !isForced, !control.state.knows(node) {
+      throw APIFault(
+        .notHome, "No node \(Refusal.bounded(node.rawValue)) is known here.", field: "node",
+        remedy: "Name one that this node syncs with, see `GET /api/sync/cloud`, or send `force`.")
+    }
     if node == control.state.node, account.credential.canRefresh,
       control.state.providers[account.provider]?.oauth == nil
     {
@@ -131,12 +152,32 @@ extension Credential {
       "homeEpoch": JSONValue(homeEpoch), "home": JSONValue((home ?? state.node)?.rawValue),
       "isHome": JSONValue(isHome(of: state.node)), "canRefresh": JSONValue(canRefresh),
       "standing": JSONValue(standing.name), "reason": JSONValue(reason),
+      "remedy": JSONValue(remedy),
       "attempt": JSONValue(namedAttempt), "expiresAt": JSONValue(expiresAt),
       "refreshing": JSONValue(attempt != nil), "nextRefreshAt": JSONValue(next),
       "failures": JSONValue(failures),
       "lastFailure": lastFailure.map { ["code": JSONValue($0.code), "at": JSONValue($0.at)] }
         ?? .null,
     ]
+  }
+
+  /// What may be done about it; nil: nothing has to be.
+  private var remedy: String? {
+    switch standing {
+    case .usable:
+      guard failures > 0 else { return nil }
+      return
+        "It is tried again by itself when nextRefreshAt comes; to try now, refresh it. If it goes on failing, look at lastFailure and the provider's oauth."
+    case .uncertain(let it) where it.reason == .restored:
+      return
+        "Release it only if the directory that this one was made of made no refresh since, or the provider may revoke all that it gave; else sign in anew, or issue new tokens."
+    case .uncertain:
+      return
+        "Wait: the old refresh token is presented again when the access token ends. Or sign in anew, or issue new tokens. Released, it is presented at once, and the provider may take that for theft."
+    case .reauthRequired:
+      return
+        "Sign in anew, or issue tokens that came after these: the provider refused this refresh token."
+    }
   }
 
   /// Why it is not usable, as a stable word.
@@ -155,5 +196,13 @@ extension Credential {
     case .uncertain(let it): it.attempt
     case .reauthRequired(let it): it.attempt
     }
+  }
+}
+
+extension ControlState {
+  /// Whether a node was ever heard of: this one, one that it syncs with, or one that refreshes a credential.
+  fileprivate func knows(_ node: NodeID) -> Bool {
+    node == self.node || sync.peers[node.rawValue] != nil
+      || accounts.values.contains { $0.credential.home == node }
   }
 }

@@ -17,10 +17,14 @@ public final class CredentialKeeper: Sendable {
     case failed(code: String)
     /// The rules say that it must not be tried.
     case refused(Refusal)
+    /// It is begun by itself, but not before this: another account of the client was refreshed, or is to be.
+    case waits(until: UnixNanoseconds)
   }
 
   /// Refreshes under way at once.
   private static let concurrency = 16
+  /// Longer than this nobody waits for an account's turn, in nanoseconds.
+  private static let patience: Int64 = 5_000_000_000
   private static let look = Duration.seconds(1)
 
   private let control: ControlPlane
@@ -82,6 +86,7 @@ public final class CredentialKeeper: Sendable {
   /// Refreshes what is due, until the task is cancelled.
   public func run() async {
     while !Task.isCancelled {
+      await giveAway()
       begin()
       // A pause between looks, which only cancelling ends early; tests call `begin`.
       do { try await pause(Self.look) } catch { return }
@@ -98,6 +103,18 @@ public final class CredentialKeeper: Sendable {
       for pause in pauses { pause.cancel() }
       if open.isEmpty { return }
       for task in open { _ = await task.value }
+    }
+  }
+
+  /// Gives away what another node refreshes for the sake of its family.
+  func giveAway() async {
+    guard !control.state.familyMoves().isEmpty else { return }
+    do {
+      try await control.execute(provenance: .system) { state in
+        state.familyMoves().map { Change(.credential($0)) }
+      }
+    } catch {
+      logger.warning("a credential could not be given away", metadata: ["cause": "\(error)"])
     }
   }
 
@@ -131,10 +148,32 @@ public final class CredentialKeeper: Sendable {
   public func refresh(
     _ account: AccountID, presented: UInt64, cause: RefreshCause, provenance: Provenance
   ) async -> Result {
+    let turn = turn(of: account)
     guard let task = flight(account, presented, cause, provenance) else {
       return .failed(code: "shutting_down")
     }
+    // Whoever asks is not kept waiting for what is an hour away: it goes on without them.
+    if let turn, turn.rawValue &- control.edge.now().rawValue > Self.patience {
+      return .waits(until: turn)
+    }
     return await task.value
+  }
+
+  /// When the account's turn in its family comes, if that is not now.
+  private func turn(of account: AccountID) -> UnixNanoseconds? {
+    let configured = control.state
+    guard let held = configured.accounts[account], held.credential.attempt == nil,
+      Self.hasTurn(held, configured)
+    else { return nil }
+    var wait = spacing(of: held, configured)
+    if let oauth = configured.providers[held.provider]?.oauth, oauth.isSharedFamily {
+      // Behind another one there is the whole pause to come.
+      let isBehind = state.withLock { state in
+        state.flights[account] == nil && state.lanes[oauth.family(of: held)] != nil
+      }
+      if isBehind { wait = max(wait, Int64(oauth.spacingSeconds) * 1_000_000_000) }
+    }
+    return wait > 0 ? UnixNanoseconds(control.edge.now().rawValue &+ wait) : nil
   }
 
   private func flight(
@@ -204,9 +243,23 @@ public final class CredentialKeeper: Sendable {
   /// Two refreshes of one family do not follow too closely.
   private func keepSpacing(of account: AccountID) async {
     let configured = control.state
-    guard let held = configured.accounts[account],
-      let oauth = configured.providers[held.provider]?.oauth, oauth.spacingSeconds > 0
-    else { return }
+    guard let held = configured.accounts[account], Self.hasTurn(held, configured) else { return }
+    let wait = spacing(of: held, configured)
+    if wait > 0 { await keepTurn(.nanoseconds(wait)) }
+  }
+
+  /// Whether a turn comes for the account here: what another node refreshes is refused at once.
+  private static func hasTurn(_ held: Account, _ configured: ControlState) -> Bool {
+    guard held.credential.isHome(of: configured.node) else { return false }
+    // One that was refused is presented again where an operator wants it.
+    if case .reauthRequired = held.credential.standing { return true }
+    return configured.mayRefresh(held)
+  }
+
+  /// How long the account's family still pauses, in nanoseconds; 0: it does not.
+  private func spacing(of held: Account, _ configured: ControlState) -> Int64 {
+    guard let oauth = configured.providers[held.provider]?.oauth, oauth.spacingSeconds > 0
+    else { return 0 }
     let family = oauth.family(of: held)
     let last = configured.accounts.values.reduce(Int64.min) { last, other in
       guard let client = configured.providers[other.provider]?.oauth,
@@ -214,12 +267,12 @@ public final class CredentialKeeper: Sendable {
       else { return last }
       return max(last, other.credential.attemptedAt?.rawValue ?? .min)
     }
-    guard last > .min else { return }
+    guard last > .min else { return 0 }
     let spacing = Int64(oauth.spacingSeconds) * 1_000_000_000
     let wait = last &+ spacing &- control.edge.now().rawValue
     // The provider's own pause between two of a family, and not ours to shorten: it takes closer ones for theft. A clock
     // that was set back makes nobody wait for longer than that.
-    if wait > 0 { await keepTurn(.nanoseconds(min(wait, spacing))) }
+    return max(0, min(wait, spacing))
   }
 
   /// Waits, or until `finish`.

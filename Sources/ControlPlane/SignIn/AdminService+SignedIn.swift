@@ -279,7 +279,7 @@ extension AdminService {
       if let token = tokens.material.identity, let client = service.client {
         guard
           let claims = TokenReading.claims(
-            of: token, audience: client.clientID, nonce: held.nonce)
+            of: token, audience: client.clientID, nonce: held.nonce, now: edge.now())
         else { throw SignInFault.failed("bad_id_token") }
         return reading.identity(in: claims)
       }

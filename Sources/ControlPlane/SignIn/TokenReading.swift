@@ -79,11 +79,20 @@ struct TokenReading {
   ///
   /// It came straight from the token endpoint, whose certificate was checked: its signature adds nothing (OpenID
   /// Connect Core 3.1.3.7, 6).
-  static func claims(of token: Secret, audience: String, nonce: String?) -> JSONValue? {
+  ///
+  /// - Parameter nonce: what we sent to have it in there, as 3.1.3.7, 11 asks; it is of this moment then, too, and must
+  ///   not be over. nil: we sent none, and the token may be an old one that somebody brought.
+  static func claims(
+    of token: Secret, audience: String, nonce: String?, now: UnixNanoseconds
+  ) -> JSONValue? {
     guard let claims = claims(token) else { return nil }
     let audiences = claims["aud"]?.array?.compactMap(\.string) ?? [claims["aud"]?.string ?? ""]
     guard audiences.contains(audience) else { return nil }
-    if let nonce, let said = claims["nonce"]?.string, said != nonce { return nil }
+    guard let nonce else { return claims }
+    let clockTolerance: Int64 = 60
+    guard claims["nonce"]?.string == nonce,
+      claims.number("exp").map({ $0 > now.rawValue / 1_000_000_000 - clockTolerance }) ?? true
+    else { return nil }
     return claims
   }
 

@@ -129,6 +129,7 @@ extension AdminService {
     return .json([
       "version": JSONValue(SyncMessage.version), "node": JSONValue(node.rawValue),
       "challenge": JSONValue(Base64URL.text(challenge)),
+      "documents": JSONValue(SyncDocument.Format.latest.rawValue),
     ])
   }
 

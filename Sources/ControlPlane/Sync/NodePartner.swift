@@ -96,7 +96,8 @@ struct NodePartner: SyncPartner {
     let cipher = SyncCipher(
       key: key, token: token.id.rawValue, client: client, server: server, nonce: nonce,
       challenge: challenge)
-    let plain = message.encoded
+    let format = hello["documents"]?.uint.flatMap { UInt8(exactly: $0) } ?? 1
+    let plain = message.readable(by: format).encoded
     guard plain.count <= SyncMessage.mostBytes else {
       throw SyncFault("sync_too_large", peer: name)
     }

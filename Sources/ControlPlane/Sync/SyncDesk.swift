@@ -121,7 +121,8 @@ final class SyncDesk: Sendable {
       guard told.document.node == client else { throw SyncFault("sync_malformed") }
       let taken = try await control.take(told, from: client, under: key)
       try await control.admit(peer: client)
-      let own = control.told(under: key, exchange: told.exchange)
+      var own = control.told(under: key, exchange: told.exchange)
+      own.format = told.format
       if !taken.streams.isEmpty { board.took(taken) }
       return .told(own, taken: taken.streams.sorted())
     }

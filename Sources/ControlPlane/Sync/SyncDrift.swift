@@ -100,10 +100,8 @@ struct SyncDrift {
     let credentials = peer.credentialConflicts.values.sorted { $0.account < $1.account }.map {
       SyncDrift(
         stream: "credential/\($0.account.rawValue)", field: "fingerprint",
-        ours: JSONValue($0.ours.short), theirs: JSONValue($0.theirs.short),
-        rule: "apart",
-        why:
-          "two were made where neither node knew of the other, and \(holding($0, state)): issue the next one",
+        ours: JSONValue($0.ours.short), theirs: JSONValue($0.theirs?.short),
+        rule: "apart", why: why($0, state),
         since: conflictSince[$0.account], isConflict: true)
     }
     return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + waiting
@@ -158,6 +156,18 @@ struct SyncDrift {
             why: "it cannot be here as things stand, and is left to the other side")
         }
       }
+  }
+
+  private static func why(_ it: SyncEvent.Conflict, _ state: ControlState) -> String {
+    let apart = "two were made where neither author knew of the other one"
+    guard let lost = it.lost else {
+      return "\(apart), and \(holding(it, state)): issue the next one"
+    }
+    let origin = lost.origin.map {
+      " (generation \($0.generation), made at \($0.author.node.rawValue))"
+    }
+    return
+      "\(apart): \(lost.whose.name)\(origin ?? "") has the lower generation and is in force no more; if that was the right one, issue it again"
   }
 
   private static func holding(_ it: SyncEvent.Conflict, _ state: ControlState) -> String {

@@ -42,6 +42,8 @@ enum SyncMessage {
     var exchange: UInt128
     var document: SyncDocument
     var materials: [AccountID: CredentialMaterial]
+    /// How the document is written: in a form that the other side reads.
+    var format = SyncDocument.Format.latest
   }
 }
 
@@ -79,6 +81,15 @@ extension SyncMessage.Ask {
     case _: return nil
     }
     guard reader.isAtEnd else { return nil }
+  }
+
+  /// The same in the latest form of documents that the other side reads.
+  ///
+  /// - Parameter latest: as it says; it may be one that came after this build.
+  func readable(by latest: UInt8) -> Self {
+    guard case .tell(var told) = self else { return self }
+    told.format = SyncDocument.Format(rawValue: latest) ?? .latest
+    return .tell(told)
   }
 }
 
@@ -137,7 +148,7 @@ private struct SyncWriter {
     number(told.incarnation)
     number(UInt64(truncatingIfNeeded: told.exchange >> 64))
     number(UInt64(truncatingIfNeeded: told.exchange))
-    field(told.document.encoded())
+    field(told.document.encoded(as: told.format))
     let materials = told.document.credentials.compactMap { told.materials[$0.account] }
     number(UInt64(materials.count))
     for material in materials { field(material.encoded.bytes) }
@@ -166,6 +177,7 @@ private struct SyncReader {
   mutating func told() -> SyncMessage.Told? {
     guard let incarnation = number(), let high = number(), let low = number(),
       let bytes = field(),
+      let format = bytes.first.flatMap({ SyncDocument.Format(rawValue: $0) }),
       let document = try? SyncDocument(decoding: bytes), let count = number(),
       count == document.credentials.count(where: { $0.terms != nil })
     else { return nil }
@@ -178,7 +190,7 @@ private struct SyncReader {
     }
     return SyncMessage.Told(
       incarnation: incarnation, exchange: UInt128(high) << 64 | UInt128(low),
-      document: document, materials: materials)
+      document: document, materials: materials, format: format)
   }
 }
 

@@ -4,8 +4,10 @@ extension Account {
   /// - Parameters:
   ///   - last: the last credential that this id ever had.
   ///   - node: this log's own.
+  ///   - home: of the others of its family; nil: there are none.
   static func decide(
-    _ command: AccountCommand, _ state: Account?, last: Credential, node: NodeID?
+    _ command: AccountCommand, _ state: Account?, last: Credential, node: NodeID?,
+    family home: NodeID?
   ) throws(Refusal) -> [Event] {
     switch (command, state) {
     case (.add(let added, let credential), .none):
@@ -14,7 +16,10 @@ extension Account {
       let kept: [Event] = last.fingerprint == nil ? [] : [.credential(.revoked(added.id))]
       let account = Event.account(.added(added))
       guard let credential else { return kept + [account] }
-      return kept + [account, .credential(last.issuing(credential, to: added.id, node: node))]
+      return kept + [
+        account,
+        .credential(last.issuing(credential, to: added.id, node: node, family: home)),
+      ]
     case (.add(let added, _), .some):
       throw Refusal(
         code: .alreadyExists, field: "id", value: added.id.rawValue,
@@ -41,7 +46,7 @@ extension Account {
         return []
       }
       return [
-        .credential(last.issuing(terms, to: id, node: node)),
+        .credential(last.issuing(terms, to: id, node: node, family: home)),
         .account(.credentialSet(.init(id: id, generation: last.generation + 1))),
       ]
     case (.setCredentialExpiry(_, let time), .some(let account)):

@@ -162,6 +162,7 @@ extension CredentialEvent {
     case .released(let it): it.account
     case .staleWriteRefused(let it): it.account
     case .homeMoved(let it): it.account
+    case .ancestryLearned(let it): it.account
     case .revoked(let id): id
     }
   }

@@ -71,6 +71,7 @@ extension Event {
     case .credential(.released(let it)): it.write(to: &writer)
     case .credential(.staleWriteRefused(let it)): it.write(to: &writer)
     case .credential(.homeMoved(let it)): it.write(to: &writer)
+    case .credential(.ancestryLearned(let it)): it.write(to: &writer)
     case .provider(.oauthSet(let it)): it.write(to: &writer)
     case .gateway(.identified(let it)): it.write(to: &writer)
     case .gateway(.restored(let it)): it.write(to: &writer)
@@ -181,6 +182,8 @@ extension Event {
       self = .credential(.staleWriteRefused(try .init(from: &reader)))
     case .credentialHomeMoved:
       self = .credential(.homeMoved(try .init(from: &reader)))
+    case .credentialAncestryLearned:
+      self = .credential(.ancestryLearned(try .init(from: &reader)))
     case .providerOAuthSet: self = .provider(.oauthSet(try .init(from: &reader)))
     case .gatewayIdentified: self = .gateway(.identified(try .init(from: &reader)))
     case .gatewayRestored: self = .gateway(.restored(try .init(from: &reader)))
@@ -241,7 +244,8 @@ extension Event {
     case .syncMirrored: self = .sync(.mirrored(try .init(from: &reader)))
     case .syncCandidateKept: self = .sync(.candidateKept(try .init(from: &reader)))
     case .syncCandidateRefused: self = .sync(.candidateRefused(try .init(from: &reader)))
-    case .syncConflict: self = .sync(.conflict(try .init(from: &reader)))
+    case .syncConflict, .syncConflictV2:
+      self = .sync(.conflict(try .init(from: &reader, as: kind)))
     case .syncFailed: self = .sync(.failed(try .init(from: &reader)))
     case .syncLifeBegan: self = .sync(.lifeBegan(try .init(from: &reader)))
     case .syncTokenIssued: self = .syncToken(.issued(try .init(from: &reader)))

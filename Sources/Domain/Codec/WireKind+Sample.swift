@@ -78,6 +78,9 @@ extension WireKind {
             source: "refresh", rule: .older)))
     case .credentialHomeMoved:
       .credential(.homeMoved(.init(account: Sample.account, home: Sample.node, homeEpoch: 2)))
+    case .credentialAncestryLearned:
+      .credential(
+        .ancestryLearned(.init(account: Sample.account, generation: 4, ancestry: Sample.ancestry)))
     case .aliasSet:
       .alias(.set(.init(name: "fast", target: "mock/gpt-4o-mini", isUnresolved: false)))
     case .aliasRemoved: .alias(.removed("fast"))
@@ -241,6 +244,15 @@ extension WireKind {
           .init(
             peer: Sample.peer, account: Sample.account, homeEpoch: 1, generation: 3,
             ours: Sample.fingerprint, theirs: Fingerprint((0..<32).map { 255 - $0 }))))
+    case .syncConflictV2:
+      .sync(
+        .conflict(
+          .init(
+            peer: Sample.peer, account: Sample.account, homeEpoch: 1, generation: 4,
+            ours: Sample.fingerprint, theirs: Fingerprint((0..<32).map { 255 - $0 }),
+            lost: .init(
+              whose: .theirs, origin: .init(author: EditAuthor(Sample.node), generation: 3)),
+            rival: Sample.ancestry)))
     case .syncFailed:
       .sync(.failed(.init(peer: Sample.peer, action: "sync", code: "sync_unreachable")))
     case .syncLifeBegan:
@@ -340,6 +352,10 @@ enum Sample {
   static let model = ModelID(provider: provider, name: "gpt-4o")
   static let organisation = OrganisationID("acme")
   static let policy = PolicyID(organisation: organisation, model: "gpt-4o")
+  // One of each: tables have no order when they are shown.
+  static let ancestry = Ancestry(
+    made: [EditAuthor(node): 4], beaten: [EditAuthor("n-4f2a9c1e7b3d5860~5e1f00c477a29b30"): 3],
+    unnamed: 1)
   static let syncToken = SyncTokenID("7Qd0xYb3Kp5w")
   static let peer = "n-4f2a9c1e7b3d5860"
   static let exchanged = SyncEvent.Exchanged(

@@ -30,6 +30,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case credentialReleased = "credential.released.v1"
   case credentialStaleWriteRefused = "credential.stale_write_refused.v1"
   case credentialHomeMoved = "credential.home_moved.v1"
+  case credentialAncestryLearned = "credential.ancestry_learned.v1"
   case healthCooldownStarted = "health.cooldown_started.v1"
   case healthCooldownEnded = "health.cooldown_ended.v1"
   case healthTested = "health.tested.v1"
@@ -81,6 +82,7 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncCandidateKept = "sync.candidate_kept.v1"
   case syncCandidateRefused = "sync.candidate_refused.v1"
   case syncConflict = "sync.conflict.v1"
+  case syncConflictV2 = "sync.conflict.v2"
   case syncFailed = "sync.failed.v1"
   case syncLifeBegan = "sync.life_began.v1"
   case syncTokenIssued = "sync.token_issued.v1"
@@ -154,6 +156,7 @@ extension Event {
     case .credential(.released): .credentialReleased
     case .credential(.staleWriteRefused): .credentialStaleWriteRefused
     case .credential(.homeMoved): .credentialHomeMoved
+    case .credential(.ancestryLearned): .credentialAncestryLearned
     case .health(.cooldownStarted): .healthCooldownStarted
     case .health(.cooldownEnded): .healthCooldownEnded
     case .health(.tested): .healthTested
@@ -203,7 +206,7 @@ extension Event {
     case .sync(.mirrored): .syncMirrored
     case .sync(.candidateKept): .syncCandidateKept
     case .sync(.candidateRefused): .syncCandidateRefused
-    case .sync(.conflict): .syncConflict
+    case .sync(.conflict(let it)): it.wireKind
     case .sync(.failed): .syncFailed
     case .sync(.lifeBegan): .syncLifeBegan
     case .syncToken(.issued): .syncTokenIssued

@@ -94,13 +94,18 @@ public struct ControlState: Sendable, Hashable {
     // What came from a peer is told by the `sync.reconciled` behind it.
     let edited = recorded.provenance.source == .peer ? nil : Subject(edited: event)
     let before = edited.flatMap { sharedFields(of: $0) }
-    apply(event, position: recorded.position, time: recorded.time)
+    apply(
+      event, position: recorded.position, time: recorded.time,
+      isOwn: recorded.provenance.source != .peer)
     if let edited {
       sync.take(edited, before, sharedFields(of: edited), time: recorded.time)
     }
   }
 
-  mutating func apply(_ event: Event, position: UInt64, time: UnixNanoseconds) {
+  /// - Parameter isOwn: it was decided here, whoever asked for it; false: it came from a peer.
+  mutating func apply(
+    _ event: Event, position: UInt64, time: UnixNanoseconds, isOwn: Bool = true
+  ) {
     switch event {
     case .provider(let event):
       let revision = advance(event.id.stream)
@@ -114,11 +119,15 @@ public struct ControlState: Sendable, Hashable {
       if case .removed(let id) = event { health[id] = nil }
     case .credential(let event):
       advance(event.account.credentialStream)
-      accounts[event.account]?.credential.take(event, position: position, time: time)
+      let rivals = sync.peers.values.compactMap { $0.credentialConflicts[event.account]?.rival }
+      let author = isOwn ? sync.author : nil
+      accounts[event.account]?.credential.take(
+        event, position: position, time: time, author: author, rivals: isOwn ? rivals : [])
       if let version = accounts[event.account]?.credential.version, !sync.peers.isEmpty {
         sync.forgetConflicts(of: event.account, before: version)
       }
-      removedAccounts[event.account]?.credential.take(event, position: position, time: time)
+      removedAccounts[event.account]?.credential.take(
+        event, position: position, time: time, author: author, rivals: [])
     case .health(let event):
       advance(event.account.healthStream)
       // Nothing is known of an account that is not there.
@@ -175,7 +184,9 @@ public struct ControlState: Sendable, Hashable {
       return
     case .gateway(.identified(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
+      let isFirst = sync.node.rawValue.isEmpty
       sync.identify(it.node)
+      if isFirst { nameCredentials() }
       return
     case .gateway(.restored(let it)):
       identity = NodeIdentity(node: it.node, incarnation: it.incarnation)
@@ -203,6 +214,13 @@ public struct ControlState: Sendable, Hashable {
     case .provider, .account, .alias, .key, .combo, .policy, .organisation, .settings, .pricing:
       break
     }
+  }
+
+  /// As `SyncState.identify` names edits.
+  private mutating func nameCredentials() {
+    let author = sync.author
+    for id in accounts.keys { accounts[id]?.credential.ancestry.name(author) }
+    for id in removedAccounts.keys { removedAccounts[id]?.credential.ancestry.name(author) }
   }
 
   @discardableResult

@@ -162,14 +162,24 @@ extension ControlState {
       return try Provider.decide(command, providers[command.id]).map(Event.provider)
     case .account(let command):
       let last = accounts[command.id] ?? removedAccounts[command.id]
+      let provider: ProviderID? =
+        if case .add(let added, _) = command { added.provider } else { last?.provider }
       return try Account.decide(
-        command, accounts[command.id], last: last?.credential ?? .none, node: node)
+        command, accounts[command.id], last: last?.credential ?? .none, node: node,
+        family: provider.flatMap { familyHome(of: command.id, at: $0) })
     case .credential(let command):
       let account = accounts[command.account]
       let provider = account.flatMap { providers[$0.provider] }
-      return try (account?.credential ?? .none).decide(
-        command, node: node, hasTokenEndpoint: provider?.oauth != nil
-      ).map(Event.credential)
+      var events = try (account?.credential ?? .none).decide(
+        command, node: node, hasTokenEndpoint: provider?.oauth != nil)
+      if let account, !events.isEmpty {
+        switch command {
+        case .attempt: if let refusal = familyObstacle(to: account) { throw refusal }
+        case .moveHome(_, let home, _): events += try moving(account, to: home)
+        case _: break
+        }
+      }
+      return events.map(Event.credential)
     case .node(let command): return try events(for: command)
     case .alias(let command):
       return try AliasTarget.decide(

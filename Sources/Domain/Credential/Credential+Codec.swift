@@ -12,7 +12,8 @@ extension Credential: Payload {
     static let attemptedAt: UInt64 = 1 << 7
     static let lastFailure: UInt64 = 1 << 8
     static let retryAt: UInt64 = 1 << 9
-    static let all: UInt64 = 0b11_1111_1111
+    static let ancestry: UInt64 = 1 << 10
+    static let all: UInt64 = 0b111_1111_1111
   }
 
   func write(to writer: inout RecordWriter) {
@@ -21,6 +22,7 @@ extension Credential: Payload {
     flags |= Flag.expiresAt.when(expiresAt != nil) | Flag.since.when(since != nil)
     flags |= Flag.attempt.when(attempt != nil) | Flag.attemptedAt.when(attemptedAt != nil)
     flags |= Flag.lastFailure.when(lastFailure != nil) | Flag.retryAt.when(retryAt != nil)
+    flags |= Flag.ancestry.when(!ancestry.isEmpty)
     writer.varint(flags)
     writer.varint(generation)
     writer.varint(homeEpoch)
@@ -45,6 +47,7 @@ extension Credential: Payload {
       writer.time(lastFailure.at)
     }
     retryAt?.write(to: &writer)
+    if !ancestry.isEmpty { ancestry.write(to: &writer) }
   }
 
   init(from reader: inout RecordReader) throws(DecodingFailure) {
@@ -70,6 +73,10 @@ extension Credential: Payload {
       lastFailure = Failure(code: try reader.text(), at: try reader.time())
     }
     retryAt = try reader.optional(flags, Flag.retryAt)
+    if flags & Flag.ancestry != 0 {
+      ancestry = try Ancestry(from: &reader)
+      guard !ancestry.isEmpty else { throw reader.failure(.notCanonical) }
+    }
   }
 }
 

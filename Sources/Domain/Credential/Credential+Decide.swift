@@ -1,11 +1,18 @@
 extension Credential {
   /// The event that puts a secret of our own in force, as the next generation, whoever held the one before.
   ///
-  /// - Parameter node: this log's own; nil: it has none yet.
-  func issuing(_ terms: CredentialTerms, to account: AccountID, node: NodeID?) -> CredentialEvent {
+  /// - Parameters:
+  ///   - node: this log's own; nil: it has none yet.
+  ///   - home: which refreshes the others of its family; nil: there are none, and this one does.
+  func issuing(
+    _ terms: CredentialTerms, to account: AccountID, node: NodeID?, family home: NodeID? = nil
+  ) -> CredentialEvent {
+    // Where two nodes refresh the family, the one to which all of it goes.
+    let homes = [home, home == nil || !isRefreshedSomewhere ? nil : self.home ?? node]
+    let node = terms.canRefresh ? homes.compactMap(\.self).min() ?? node : node
     // Taking a credential over from another node changes its home, and so wins over what that node makes of
     // the older one meanwhile.
-    let epoch = isHome(of: node) ? homeEpoch : homeEpoch + 1
+    let epoch = (self.home ?? node) == node ? homeEpoch : homeEpoch + 1
     return .issued(
       .init(
         account: account, generation: generation + 1, fingerprint: terms.fingerprint,
@@ -77,6 +84,9 @@ extension Credential {
     case .take(let id, let foreign):
       try Bounds.node(foreign.home)
       return taken(foreign, by: id)
+    case .learn(let id, let generation, let ancestry):
+      guard generation == self.generation, ancestry != self.ancestry else { return [] }
+      return [.ancestryLearned(.init(account: id, generation: generation, ancestry: ancestry))]
     }
   }
 
@@ -108,7 +118,8 @@ extension Credential {
       if it.reason == .restored {
         return refused(
           "nobody knows whether the refresh token is still good: the data directory is a copy or a backup",
-          "Release the credential if the directory it was made of is gone; else issue a new one.")
+          "Release the credential only if the directory that it was made of made no refresh since, or the provider may revoke all that it gave; else sign in anew, or issue a new one."
+        )
       }
       // As long as the access token works, presenting a token that may be used up can only do harm.
       if cause == .proactive || cause == .byOperator, expiresAt.map({ at < $0 }) ?? true {
@@ -192,18 +203,29 @@ extension Credential {
   // MARK: Facts
 
   /// Takes in a fact of the credential's stream; total.
-  mutating func take(_ event: CredentialEvent, position: UInt64, time: UnixNanoseconds) {
+  ///
+  /// - Parameters:
+  ///   - author: whose log it is; nil: the fact came from a peer.
+  ///   - rivals: what others of the same number stand on, between which nobody chose until now.
+  mutating func take(
+    _ event: CredentialEvent, position: UInt64, time: UnixNanoseconds, author: EditAuthor?,
+    rivals: [Ancestry]
+  ) {
     switch event {
     case .issued(let it):
       guard Version(homeEpoch: it.homeEpoch, generation: it.generation) > version else { return }
       homeEpoch = it.homeEpoch
       home = it.home
+      succeed(by: author, as: it.generation, over: rivals)
+      // Another node may have got it a moment ago: from here the family's pause is counted.
+      if author == nil, it.canRefresh { attemptedAt = time }
       kind = it.kind
       canRefresh = it.canRefresh
       putInForce(
         it.generation, it.fingerprint, expiresAt: it.expiresAt, position: position, time: time)
     case .refreshed(let it):
       guard it.from == generation, it.generation > generation, fingerprint != nil else { return }
+      succeed(by: author, as: it.generation, over: rivals)
       putInForce(
         it.generation, it.fingerprint, expiresAt: it.expiresAt, position: position, time: time)
     case .revoked: forget()
@@ -238,8 +260,18 @@ extension Credential {
       guard it.homeEpoch > homeEpoch else { return }
       homeEpoch = it.homeEpoch
       home = it.home
+    case .ancestryLearned(let it):
+      guard it.generation == generation else { return }
+      ancestry = it.ancestry
     case .staleWriteRefused: break
     }
+  }
+
+  private mutating func succeed(
+    by author: EditAuthor?, as generation: UInt64, over rivals: [Ancestry]
+  ) {
+    for rival in rivals { ancestry = ancestry.seeing(rival) }
+    ancestry = ancestry.succeeded(by: author, as: generation)
   }
 
   /// A restored directory's doubt is the stronger one, and the first attempt without an end is the one to name.
@@ -287,6 +319,7 @@ extension Credential {
     var bare = Credential(generation: generation, homeEpoch: homeEpoch, home: home, kind: kind)
     bare.attempts = attempts
     bare.attemptedAt = attemptedAt
+    bare.ancestry = ancestry
     self = bare
   }
 }

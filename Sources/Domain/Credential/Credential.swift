@@ -26,7 +26,7 @@ public struct Credential: Sendable, Hashable {
   public var attempt: Attempt?
   /// How many refreshes were ever begun; the number of the last one.
   public var attempts: UInt64 = 0
-  /// When the last one was.
+  /// When the last one was, or when another node's newer credential came.
   public var attemptedAt: UnixNanoseconds?
   /// Refreshes that failed since the last success or issue.
   public var failures: UInt32 = 0
@@ -34,6 +34,8 @@ public struct Credential: Sendable, Hashable {
   public var lastFailure: Failure?
   /// Not to be refreshed by itself before this; nil: nothing stands in the way.
   public var retryAt: UnixNanoseconds?
+  /// What the one in force, or the last one that was, stands on.
+  public var ancestry = Ancestry.none
 
   /// Before the first one.
   public static let none = Credential()
@@ -270,12 +272,15 @@ public enum CredentialCommand: Sendable, Hashable {
   case settleHome(AccountID, NodeID, homeEpoch: UInt64)
   /// Another node's, if it is newer than ours.
   case take(AccountID, Foreign)
+  /// What a generation stands on and what gave way to it, as nodes that are synced know it together.
+  case learn(AccountID, generation: UInt64, Ancestry)
 
   /// Whom the command is about.
   public var account: AccountID {
     switch self {
     case .attempt(let id, _, _, _), .settle(let id, _), .recover(let id), .suspect(let id),
-      .release(let id), .moveHome(let id, _, _), .settleHome(let id, _, _), .take(let id, _):
+      .release(let id), .moveHome(let id, _, _), .settleHome(let id, _, _), .take(let id, _),
+      .learn(let id, _, _):
       id
     }
   }

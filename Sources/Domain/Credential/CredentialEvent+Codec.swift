@@ -214,3 +214,17 @@ extension CredentialEvent.HomeMoved: Payload {
     homeEpoch = try reader.varint()
   }
 }
+
+extension CredentialEvent.AncestryLearned: Payload {
+  func write(to writer: inout RecordWriter) {
+    account.write(to: &writer)
+    writer.varint(generation)
+    ancestry.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    account = try AccountID(from: &reader)
+    generation = try reader.varint()
+    ancestry = try Ancestry(from: &reader)
+  }
+}

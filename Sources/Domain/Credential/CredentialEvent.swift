@@ -13,6 +13,7 @@ public enum CredentialEvent: Sendable, Hashable {
   case released(Released)
   case staleWriteRefused(StaleWriteRefused)
   case homeMoved(HomeMoved)
+  case ancestryLearned(AncestryLearned)
 
   /// A generation came from an operator, the file, a sign-in or another node.
   ///
@@ -246,6 +247,23 @@ public enum CredentialEvent: Sendable, Hashable {
       self.fingerprint = fingerprint
       self.source = source
       self.rule = rule
+    }
+  }
+
+  /// What a generation stands on, and what gave way to it, was told by another node.
+  public struct AncestryLearned: Sendable, Hashable {
+    /// The account concerned.
+    public var account: AccountID
+    /// The generation in force.
+    public var generation: UInt64
+    /// All that is known of it now.
+    public var ancestry: Ancestry
+
+    /// Made of its parts.
+    public init(account: AccountID, generation: UInt64, ancestry: Ancestry) {
+      self.account = account
+      self.generation = generation
+      self.ancestry = ancestry
     }
   }
 

@@ -74,6 +74,7 @@ extension Event {
       .credential(.expirySet), .credential(.refreshAttempted), .credential(.refreshed),
       .credential(.refreshRejected), .credential(.refreshFailed), .credential(.markedUncertain),
       .credential(.released), .credential(.staleWriteRefused), .credential(.homeMoved),
+      .credential(.ancestryLearned),
       .key(.changed), .key(.paused), .key(.resumed), .key(.revoked),
       .key(.accessChanged), .key(.limitsSet), .key(.budgetsSet), .organisation(.renamed),
       .organisation(.limitsSet), .organisation(.budgetsSet), .organisation(.paused),

@@ -196,7 +196,8 @@ extension GatewayProjection {
         .credentialExpirySet, .credentialIssuedV2, .credentialRefreshAttempted,
         .credentialRefreshed, .credentialRefreshRejected, .credentialRefreshFailed,
         .credentialMarkedUncertain, .credentialReleased, .credentialStaleWriteRefused,
-        .credentialHomeMoved, .providerOAuthSet, .healthCooldownStarted, .healthCooldownEnded,
+        .credentialHomeMoved, .credentialAncestryLearned, .providerOAuthSet, .healthCooldownStarted,
+        .healthCooldownEnded,
         .healthTested,
         .healthNoted, .healthProbeStarted, .healthQuirkLearned, .providerHealthCheckSet,
         .settingsRoutingChanged, .modelEnabled, .modelDisabled, .comboSet, .comboRemoved,
@@ -207,8 +208,8 @@ extension GatewayProjection {
         .pricingChanged, .accessLoginSucceeded, .accessLoginRefused, .accessSessionRevoked,
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
         .syncReconciled, .syncReconciledV2, .syncMirrored, .syncCandidateKept,
-        .syncCandidateRefused, .syncConflict, .syncFailed, .syncLifeBegan, .syncTokenIssued,
-        .syncTokenRevoked,
+        .syncCandidateRefused, .syncConflict, .syncConflictV2, .syncFailed, .syncLifeBegan,
+        .syncTokenIssued, .syncTokenRevoked,
         .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration
       case nil:

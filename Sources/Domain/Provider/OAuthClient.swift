@@ -66,8 +66,11 @@ public struct OAuthClient: Sendable, Hashable {
 
   /// Which accounts' refreshes must follow one another: those of one client, or each account for itself.
   public func family(of account: Account) -> String {
-    isSharedFamily ? "client " + tokenURL + " " + clientID : "account " + account.id.rawValue
+    isSharedFamily ? sharedFamily : "account " + account.id.rawValue
   }
+
+  /// By what accounts of one client are told from others'.
+  var sharedFamily: String { "client " + tokenURL + " " + clientID }
 
   /// The same with every URL as `BaseURL` writes it.
   ///

@@ -2,6 +2,7 @@
 ///
 /// The content is that of the higher generation, so that generations never go back; who refreshes it is said by the higher
 /// home epoch. Both are kept apart: a home that was moved where the newest generation was not known takes nothing away.
+/// Whether a secret is lost by that is said by what the two stand on, and that is joined here: so it is said once.
 struct CredentialTakeover {
   private(set) var commands: [Command] = []
   private(set) var conflicts: [SyncEvent.Conflict] = []
@@ -37,7 +38,8 @@ struct CredentialTakeover {
           theirs, terms, theirs.home,
           .init(
             homeEpoch: isLater ? ours.homeEpoch + 1 : theirs.version.homeEpoch,
-            generation: isAbove ? theirs.version.generation : ours.generation + 1))
+            generation: isAbove ? theirs.version.generation : ours.generation + 1),
+          theirs.ancestry.standing(on: ours.ancestry))
         taken.insert(theirs.account)
       }
     }
@@ -65,18 +67,46 @@ struct CredentialTakeover {
     let hasTwoHomes =
       theirs.version.homeEpoch == ours.homeEpoch && theirs.home != ownHome
       && known[theirs.account].map { $0.generation >= version.generation } ?? true
-    if !isSame, hasTwoHomes || ours.version.isApart(from: theirs.version) {
-      let conflict = SyncEvent.Conflict(
-        peer: peer, account: theirs.account, homeEpoch: version.homeEpoch,
-        generation: version.generation, ours: own, theirs: terms.fingerprint)
-      if known[theirs.account] != conflict { conflicts.append(conflict) }
-    }
-    if theirs.version.generation > ours.generation
+    let takesTheirs =
+      theirs.version.generation > ours.generation
       || !isSame && isMoved && theirs.version.generation == ours.generation
-    {
+    var ancestry = ours.ancestry
+    if isSame {
+      ancestry = ancestry.joined(with: theirs.ancestry)
+      if let origin = ours.ancestry.missesBeaten(of: theirs.ancestry) {
+        // What gave way to this one elsewhere, before we were told of it.
+        note(theirs, version, own, nil, .init(whose: .theirs, origin: origin))
+      }
+    } else if theirs.version == ours.version {
+      note(theirs, version, own, terms.fingerprint, nil)
+    } else {
+      let (winner, loser) =
+        takesTheirs ? (theirs.ancestry, ours.ancestry) : (ours.ancestry, theirs.ancestry)
+      let generation = takesTheirs ? ours.generation : theirs.version.generation
+      // Of what only an older build made nobody knows what it stands on: then the numbers say as much as they can.
+      let isApart =
+        !winner.stands(on: loser, of: generation)
+        && (winner.misses(loser) != nil && loser.misses(winner) != nil
+          || hasTwoHomes || ours.version.isApart(from: theirs.version))
+      // Where the other one never was in force, it is said once that it gave way.
+      if isApart, takesTheirs || !winner.beat(loser, of: generation) {
+        note(
+          theirs, version, own, terms.fingerprint,
+          .init(whose: takesTheirs ? .ours : .theirs, origin: winner.misses(loser)))
+      }
+      ancestry =
+        isApart
+        ? winner.beating(loser) : takesTheirs ? winner.standing(on: loser) : ours.ancestry
+    }
+    if takesTheirs {
       take(
-        theirs, terms, ours.homeEpoch > theirs.version.homeEpoch ? ownHome : theirs.home, version)
-    } else if isMoved {
+        theirs, terms, ours.homeEpoch > theirs.version.homeEpoch ? ownHome : theirs.home, version,
+        ancestry)
+    } else if ancestry != ours.ancestry {
+      learn(theirs.account, ours.generation, ancestry)
+    }
+    if takesTheirs { return }
+    if isMoved {
       settleHome(theirs.account, theirs.home, theirs.version.homeEpoch)
     } else if theirs.version == ours.version, isSame {
       if terms.canRefresh, theirs.home < ownHome {
@@ -90,13 +120,29 @@ struct CredentialTakeover {
     }
   }
 
+  private mutating func note(
+    _ theirs: SyncDocument.Holding, _ version: Credential.Version, _ own: Fingerprint,
+    _ other: Fingerprint?, _ lost: SyncEvent.Conflict.Lost?
+  ) {
+    let conflict = SyncEvent.Conflict(
+      peer: peer, account: theirs.account, homeEpoch: version.homeEpoch,
+      generation: version.generation, ours: own, theirs: other, lost: lost,
+      rival: lost == nil ? theirs.ancestry : nil)
+    if known[theirs.account] != conflict { conflicts.append(conflict) }
+  }
+
   private mutating func take(
     _ theirs: SyncDocument.Holding, _ terms: CredentialTerms, _ home: NodeID,
-    _ version: Credential.Version
+    _ version: Credential.Version, _ ancestry: Ancestry
   ) {
     commands.append(
       .credential(
         .take(theirs.account, .init(version: version, terms: terms, home: home, source: peer))))
+    learn(theirs.account, version.generation, ancestry)
+  }
+
+  private mutating func learn(_ account: AccountID, _ generation: UInt64, _ ancestry: Ancestry) {
+    commands.append(.credential(.learn(account, generation: generation, ancestry)))
   }
 
   private mutating func settleHome(_ account: AccountID, _ home: NodeID, _ epoch: UInt64) {

@@ -17,18 +17,30 @@ private enum Most {
   static let values = 4_000_000
 }
 
-private let documentVersion: UInt8 = 1
 private let kind = "sync.document"
 
 extension SyncDocument {
-  /// The one form of this value.
-  public func encoded() -> [UInt8] {
+  /// How a document is written.
+  public enum Format: UInt8, Sendable, Hashable, Comparable {
+    case first = 1
+    /// With what credentials stand on.
+    case second = 2
+
+    /// What this build writes for whoever can read it.
+    public static let latest = Format.second
+
+    /// By number.
+    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+  }
+
+  /// This value as one format has it; the latest one has all of it.
+  public func encoded(as format: Format = .latest) -> [UInt8] {
     var writer = RecordWriter()
-    writer.byte(documentVersion)
+    writer.byte(format.rawValue)
     node.write(to: &writer)
     writer.time(clock)
     Self.write(streams, to: &writer)
-    Self.write(credentials, to: &writer)
+    Self.write(credentials, as: format, to: &writer)
     return writer.bytes
   }
 
@@ -42,10 +54,10 @@ extension SyncDocument {
   /// The credentials in force alone.
   ///
   /// How far generations came of accounts that were removed is told with all else: who never had such an account has
-  /// nothing to compare.
+  /// nothing to compare. What they stand on makes no difference where they are the same.
   public func encodedCredentials() -> [UInt8] {
     var writer = RecordWriter()
-    Self.write(credentials.filter { $0.terms != nil }, to: &writer)
+    Self.write(credentials.filter { $0.terms != nil }, as: .first, to: &writer)
     return writer.bytes
   }
 
@@ -55,12 +67,12 @@ extension SyncDocument {
   ///   more or longer values than a configuration has.
   public init(decoding bytes: [UInt8]) throws(DecodingFailure) {
     var reader = RecordReader(bytes[...], kind: kind)
-    guard try reader.byte() == documentVersion else { throw reader.failure(.invalidValue) }
+    let format = try reader.one(of: Format.self)
     node = try NodeID(from: &reader)
     guard node.isNamed else { throw reader.failure(.invalidValue) }
     clock = try reader.time()
     streams = try Self.streams(&reader)
-    credentials = try Self.credentials(&reader)
+    credentials = try Self.credentials(&reader, format)
     try reader.end()
   }
 
@@ -69,13 +81,16 @@ extension SyncDocument {
     for stream in streams { writer.data(stream.encoded) }
   }
 
-  private static func write(_ credentials: [Holding], to writer: inout RecordWriter) {
+  private static func write(
+    _ credentials: [Holding], as format: Format, to writer: inout RecordWriter
+  ) {
     writer.count(credentials.count)
     for it in credentials {
       it.account.write(to: &writer)
       writer.varint(it.version.homeEpoch)
       writer.varint(it.version.generation)
       it.home.write(to: &writer)
+      if format >= .second { it.ancestry.write(to: &writer) }
       writer.flag(it.terms != nil)
       guard let terms = it.terms else { continue }
       writer.fingerprint(terms.fingerprint)
@@ -113,13 +128,13 @@ extension SyncDocument {
   }
 
   private static func credentials(
-    _ reader: inout RecordReader
+    _ reader: inout RecordReader, _ format: Format
   ) throws(DecodingFailure) -> [Holding] {
     let count = try reader.count()
     guard count <= Most.credentials else { throw reader.failure(.invalidValue) }
     var credentials: [Holding] = []
     for _ in 0..<count {
-      let holding = try Holding(from: &reader)
+      let holding = try Holding(from: &reader, format)
       if let last = credentials.last, last.account >= holding.account {
         throw reader.failure(.notCanonical)
       }
@@ -171,11 +186,17 @@ extension SyncDocument.Stream {
 }
 
 extension SyncDocument.Holding {
-  fileprivate init(from reader: inout RecordReader) throws(DecodingFailure) {
+  fileprivate init(
+    from reader: inout RecordReader, _ format: SyncDocument.Format
+  ) throws(DecodingFailure) {
     account = AccountID(try reader.name())
     version = .init(homeEpoch: try reader.varint(), generation: try reader.varint())
     home = try NodeID(from: &reader)
-    guard home.isNamed, version.generation > 0 else { throw reader.failure(.invalidValue) }
+    ancestry =
+      format >= .second ? try Ancestry(from: &reader) : Ancestry(unnamed: version.generation)
+    guard home.isNamed, version.generation > 0, ancestry.isWithin(version.generation) else {
+      throw reader.failure(.invalidValue)
+    }
     guard try reader.flag() else {
       terms = nil
       return
@@ -183,6 +204,15 @@ extension SyncDocument.Holding {
     terms = CredentialTerms(
       fingerprint: try reader.fingerprint(), kind: try reader.one(of: Credential.Kind.self),
       canRefresh: try reader.flag(), expiresAt: try reader.flag() ? try reader.time() : nil)
+  }
+}
+
+extension Ancestry {
+  /// Nobody made what comes after it.
+  fileprivate func isWithin(_ generation: UInt64) -> Bool {
+    unnamed <= generation
+      && made.allSatisfy { $0.key.isNamed && $0.value <= generation }
+      && beaten.allSatisfy { $0.key.isNamed && $0.value <= generation }
   }
 }
 

@@ -31,15 +31,19 @@ public struct SyncDocument: Sendable, Hashable {
     public var home: NodeID
     /// What it is made of, with the fingerprint as whoever reads this makes it; nil: none is in force.
     public var terms: CredentialTerms?
+    /// What it stands on; of a node that tells nobody's: not known.
+    public var ancestry: Ancestry
 
-    /// Made of its parts.
+    /// Made of its parts; `ancestry` nil: nobody told.
     public init(
-      account: AccountID, version: Credential.Version, home: NodeID, terms: CredentialTerms?
+      account: AccountID, version: Credential.Version, home: NodeID, terms: CredentialTerms?,
+      ancestry: Ancestry? = nil
     ) {
       self.account = account
       self.version = version
       self.home = home
       self.terms = terms
+      self.ancestry = ancestry ?? Ancestry(unnamed: version.generation)
     }
   }
 
@@ -89,7 +93,7 @@ extension SyncDocument.Holding {
         CredentialTerms(
           fingerprint: $0, kind: credential.kind, canRefresh: credential.canRefresh,
           expiresAt: credential.expiresAt)
-      })
+      }, ancestry: credential.ancestry)
   }
 }
 

@@ -244,23 +244,63 @@ extension SyncEvent.Floor: Payload {
   }
 }
 
-extension SyncEvent.Conflict: Payload {
+extension SyncEvent.Conflict {
+  /// The first version that can hold it: who gave way, and what of, needs the second.
+  public var wireKind: WireKind {
+    theirs != nil && lost == nil && rival == nil ? .syncConflict : .syncConflictV2
+  }
+
+  private enum Flag {
+    static let theirs: UInt64 = 1 << 0
+    static let lost: UInt64 = 1 << 1
+    static let origin: UInt64 = 1 << 2
+    static let rival: UInt64 = 1 << 3
+    static let all: UInt64 = 0b1111
+  }
+
   func write(to writer: inout RecordWriter) {
+    let isSecond = wireKind == .syncConflictV2
+    if isSecond {
+      writer.varint(
+        Flag.theirs.when(theirs != nil) | Flag.lost.when(lost != nil)
+          | Flag.origin.when(lost?.origin != nil) | Flag.rival.when(rival != nil))
+    }
     writer.text(peer)
     account.write(to: &writer)
     writer.varint(homeEpoch)
     writer.varint(generation)
     writer.fingerprint(ours)
-    writer.fingerprint(theirs)
+    if let theirs { writer.fingerprint(theirs) }
+    guard isSecond else { return }
+    if let lost { writer.byte(lost.whose.rawValue) }
+    if let origin = lost?.origin {
+      origin.author.write(to: &writer)
+      writer.varint(origin.generation)
+    }
+    rival?.write(to: &writer)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
+  init(from reader: inout RecordReader, as wireKind: WireKind) throws(DecodingFailure) {
+    let flags = wireKind == .syncConflictV2 ? try reader.flags(known: Flag.all) : Flag.theirs
     peer = try reader.text()
     account = try AccountID(from: &reader)
     homeEpoch = try reader.varint()
     generation = try reader.varint()
     ours = try reader.fingerprint()
-    theirs = try reader.fingerprint()
+    theirs = flags & Flag.theirs == 0 ? nil : try reader.fingerprint()
+    lost = nil
+    if flags & Flag.lost != 0 {
+      lost = Lost(whose: try reader.one(of: SyncEvent.Winner.self), origin: nil)
+    }
+    if flags & Flag.origin != 0 {
+      lost?.origin = .init(
+        author: try EditAuthor(from: &reader), generation: try reader.varint())
+    }
+    rival = try reader.optional(flags, Flag.rival)
+    // What the first version can hold is written as that, and a maker is of what was lost.
+    guard self.wireKind == wireKind, lost != nil || flags & Flag.origin == 0 else {
+      throw reader.failure(.invalidValue)
+    }
   }
 }
 

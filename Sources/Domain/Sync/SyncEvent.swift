@@ -274,7 +274,7 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
-  /// Two credentials that were made where neither node knew of the other: an operator has to issue the next.
+  /// Two credentials that were made where neither author knew of the other one.
   public struct Conflict: Sendable, Hashable {
     /// The other system's name.
     public var peer: String
@@ -286,13 +286,31 @@ public enum SyncEvent: Sendable, Hashable {
     public var generation: UInt64
     /// Of the one here.
     public var ours: Fingerprint
-    /// Of the peer's.
-    public var theirs: Fingerprint
+    /// Of the peer's; nil: nothing but whose it was is known here, for it gave way elsewhere.
+    public var theirs: Fingerprint?
+    /// The one that gave way, for its generation was the lower one; nil: neither, and an operator has to choose.
+    public var lost: Lost?
+    /// What the peer's stands on, as long as neither gave way.
+    public var rival: Ancestry?
+
+    /// A secret that is in force no more though nobody who knew of it made the one that is.
+    public struct Lost: Sendable, Hashable {
+      /// Which of the two.
+      public var whose: Winner
+      /// Who made it; nil: that is not known.
+      public var origin: Ancestry.Origin?
+
+      /// Made of its parts.
+      public init(whose: Winner, origin: Ancestry.Origin?) {
+        self.whose = whose
+        self.origin = origin
+      }
+    }
 
     /// Made of its parts.
     public init(
       peer: String, account: AccountID, homeEpoch: UInt64, generation: UInt64, ours: Fingerprint,
-      theirs: Fingerprint
+      theirs: Fingerprint?, lost: Lost? = nil, rival: Ancestry? = nil
     ) {
       self.peer = peer
       self.account = account
@@ -300,6 +318,8 @@ public enum SyncEvent: Sendable, Hashable {
       self.generation = generation
       self.ours = ours
       self.theirs = theirs
+      self.lost = lost
+      self.rival = rival
     }
   }
 

@@ -109,6 +109,7 @@ extension SyncPeer: Payload {
     writer.count(credentialConflicts.count)
     for (account, conflict) in credentialConflicts.sorted(by: { $0.key < $1.key }) {
       account.write(to: &writer)
+      writer.flag(conflict.wireKind == .syncConflictV2)
       conflict.write(to: &writer)
     }
     writer.count(told.count)
@@ -153,7 +154,11 @@ extension SyncPeer: Payload {
       )
     }
     credentialConflicts = try reader.table { (reader) throws(DecodingFailure) in
-      (try AccountID(from: &reader), try SyncEvent.Conflict(from: &reader))
+      (
+        try AccountID(from: &reader),
+        try SyncEvent.Conflict(
+          from: &reader, as: try reader.flag() ? .syncConflictV2 : .syncConflict)
+      )
     }
     told = try reader.table { (reader) throws(DecodingFailure) in
       let stream = try reader.text()

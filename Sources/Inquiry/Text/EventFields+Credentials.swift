@@ -60,8 +60,20 @@ extension EventFields {
       members += [
         .init("home", .text(it.home.rawValue)), .init("homeEpoch", .count(it.homeEpoch)),
       ]
+    case .ancestryLearned(let it):
+      members += [
+        .init("generation", .count(it.generation)), .init("made", origins(it.ancestry.made)),
+        .init("beaten", origins(it.ancestry.beaten)), .init("unnamed", .count(it.ancestry.unnamed)),
+      ]
     }
     return members
+  }
+
+  private static func origins(_ generations: [EditAuthor: UInt64]) -> JSONTree {
+    .array(
+      generations.sorted { $0.key < $1.key }.map {
+        .object([.init("author", .text($0.key.rawValue)), .init("generation", .count($0.value))])
+      })
   }
 
   static func oauth(_ it: OAuthClient) -> Members {

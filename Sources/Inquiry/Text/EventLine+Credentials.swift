@@ -45,6 +45,12 @@ extension EventLine {
     case .homeMoved(let it):
       return "\(title): only node \(Shown.text(it.home.rawValue)) refreshes it, home epoch "
         + "\(it.homeEpoch)"
+    case .ancestryLearned(let it):
+      let made = it.ancestry.made.count
+      return "\(title), generation \(it.generation), stands on secrets of "
+        + Shown.count(made, "author")
+        + (it.ancestry.beaten.isEmpty
+          ? "" : "; \(Shown.count(it.ancestry.beaten.count, "author"))'s gave way to it")
     }
   }
 

@@ -26,9 +26,15 @@ extension EventLine {
         ? "\(what) not taken: \(Shown.text(it.code))"
         : "\(what) not tested yet: \(Shown.text(it.code))"
     case .conflict(let it):
-      return "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
-        + "\(it.generation) of home epoch \(it.homeEpoch) is \(it.ours.short) here and "
-        + "\(it.theirs.short) there"
+      var text =
+        "credential of \(name(it.account, state)) conflicts with that of \(peer): generation "
+        + "\(it.generation) of home epoch \(it.homeEpoch) is \(it.ours.short) here"
+      if let theirs = it.theirs { text += " and \(theirs.short) there" }
+      guard let lost = it.lost else { return text }
+      text += "; \(lost.whose.name) gave way: made where the other one was not known"
+      guard let origin = lost.origin else { return text }
+      return text
+        + ", as generation \(origin.generation) at \(Shown.text(origin.author.rawValue))"
     case .failed(let it):
       return "sync with \(peer) failed: \(Shown.text(it.action)), \(Shown.text(it.code))"
     case .lifeBegan(let it):
@@ -136,7 +142,10 @@ extension EventFields {
       return [
         peer, .init("account", .text(it.account.rawValue)),
         .init("homeEpoch", .count(it.homeEpoch)), .init("generation", .count(it.generation)),
-        .init("ours", .text(it.ours.short)), .init("theirs", .text(it.theirs.short)),
+        .init("ours", .text(it.ours.short)), .init("theirs", .text(it.theirs?.short)),
+        .init("lost", .text(it.lost?.whose.name)),
+        .init("lostGeneration", .count(it.lost?.origin?.generation)),
+        .init("lostAuthor", .text(it.lost?.origin?.author.rawValue)),
       ]
     case .failed(let it):
       return [peer, .init("action", .text(it.action)), .init("code", .text(it.code))]

@@ -267,11 +267,16 @@ extension ErrorCode {
         "Move it at that node, then sync; if the node is gone for good, send `force`.")
     case .tokenGivenUp:
       .conflict(
-        "The provider gave a newer refresh token for this one already.",
-        "Leave the account as it is; to replace its credential, sign in anew and bring what that gives."
+        "The provider gave a newer refresh token for this one already, or refused it.",
+        "To replace the account's credential, sign in anew and bring what that gives; else leave it as it is."
       )
     case .refreshInProgress:
       .conflict("The credential is being refreshed.", "Try again in a moment.")
+    case .refreshWaits:
+      Row(
+        status: 409, openAIType: "conflict_error",
+        summary: "The provider wants a pause between refreshes of one client's accounts.",
+        remedy: "Wait until `until`: it is refreshed by itself then.", isRetryable: true)
     case .signInState:
       .request(
         400, "The sign-in is not known, was ended already, or is another's.",

@@ -76,6 +76,7 @@ public enum ErrorCode: String, Sendable, Hashable, CaseIterable {
   case notHome = "not_home"
   case tokenGivenUp = "token_given_up"
   case refreshInProgress = "refresh_in_progress"
+  case refreshWaits = "refresh_waits"
   case refreshFailed = "refresh_failed"
   case signInState = "sign_in_state"
   case signInUnavailable = "sign_in_unavailable"

@@ -50,7 +50,8 @@ extension Contract {
     body: .object([]), bodyIsOptional: true,
     answers: [.ok(.object([.field("connection", .named(.account))]), revision: true)],
     errors: [
-      .unknownAccount, .notRefreshable, .refreshInProgress, .refreshFailed, .gatewayNotRunning,
+      .unknownAccount, .notRefreshable, .refreshInProgress, .refreshWaits, .refreshFailed,
+      .gatewayNotRunning,
     ], honoursIfMatch: true)
   static let releaseCredential = Contract(
     body: .object([]), bodyIsOptional: true,
@@ -81,6 +82,7 @@ extension Schema {
     .field("isHome", .bool.described("This node is that.")), .field("canRefresh", .bool),
     .field("standing", .choice(["usable", "uncertain", "reauth_required"])),
     .field("reason", .string.orNull.described("Why it is not usable, as a short word.")),
+    .field("remedy", .string.orNull.described("What may be done; null: nothing has to be.")),
     .field("attempt", Schema.count.orNull.described("Position of the refresh that made it so.")),
     .field("expiresAt", Schema.time.orNull.described("Null: not known.")),
     .field("refreshing", .bool), .field("nextRefreshAt", Schema.time.orNull),

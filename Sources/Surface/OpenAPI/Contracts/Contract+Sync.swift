@@ -77,6 +77,7 @@ extension Contract {
       .ok(
         .object([
           .field("version", .constant(1)), .field("node", .string), .field("challenge", drawn),
+          .field("documents", .integer(1...255)),
         ]))
     ], errors: [.gatewayNotRunning])
 
