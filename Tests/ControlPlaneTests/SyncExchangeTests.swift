@@ -83,14 +83,14 @@ extension TestBox {
 }
 
 /// Two nodes; `b` has a token of `a`'s and comes to it.
-private struct Pair {
+struct SyncBoxes {
   var a: TestBox
   var b: TestBox
   var network: BoxNetwork
   static let url = "http://127.0.0.1:9/a"
 
   static func with(
-    sameMasterKey: Bool = true, _ body: (Pair) async throws -> Void
+    sameMasterKey: Bool = true, _ body: (SyncBoxes) async throws -> Void
   ) async throws {
     try await withDirectory { first in
       try await withDirectory { second in
@@ -102,7 +102,7 @@ private struct Pair {
         let b = try await TestBox.open(
           second, clock: clock, masterKey: sameMasterKey ? key : other, network: network)
         network.put(a, at: url)
-        let pair = Pair(a: a, b: b, network: network)
+        let pair = SyncBoxes(a: a, b: b, network: network)
         do {
           let issued = try await a.call(
             .post, "/api/sync/tokens", "{\"name\":\"b\"}", as: try await a.signIn(),
@@ -150,7 +150,7 @@ struct SyncExchangeTests {
   @Test(
     "what was edited on either side is on both, credentials included", arguments: [true, false])
   func both(sameMasterKey: Bool) async throws {
-    try await Pair.with(sameMasterKey: sameMasterKey) { pair in
+    try await SyncBoxes.with(sameMasterKey: sameMasterKey) { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       try await pair.a.edit(
         .post, "/api/providers",
@@ -186,7 +186,7 @@ struct SyncExchangeTests {
 
   @Test("nodes that hold the same exchange a digest, write nothing and are told so")
   func idle() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       #expect(try await pair.b.act("enable").status == 200)
       try await pair.settle()
@@ -205,7 +205,7 @@ struct SyncExchangeTests {
 
   @Test("edits that did not see each other are a conflict on both sides' records, once")
   func conflict() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       try await pair.a.edit(.put, "/api/models/alias", "{\"alias\":\"fast\",\"model\":\"mock/m1\"}")
       #expect(try await pair.b.act("enable").status == 200)
@@ -235,7 +235,7 @@ struct SyncExchangeTests {
 
   @Test("a message that was changed, cut or sent before is refused, and nothing of it taken")
   func meddling() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       #expect(try await pair.b.act("enable").status == 200)
       try await pair.b.edit(.put, "/api/models/alias", "{\"alias\":\"x\",\"model\":\"mock/m1\"}")
@@ -273,7 +273,7 @@ struct SyncExchangeTests {
 
   @Test("an answer that was lost is made up for, and nothing is decided twice")
   func lostAnswer() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       #expect(try await pair.b.act("enable").status == 200)
       try await pair.b.edit(.put, "/api/models/alias", "{\"alias\":\"x\",\"model\":\"mock/m1\"}")
@@ -299,7 +299,7 @@ struct SyncExchangeTests {
 
   @Test("unknown, revoked and wrong tokens are answered alike, and few times a minute")
   func tokens() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       #expect(try await pair.b.act("check").status == 200)
       let id = try #require(pair.a.control.state.syncTokens.keys.first)
       try await pair.a.edit(.delete, "/api/sync/tokens/\(id.rawValue)")
@@ -328,7 +328,7 @@ struct SyncExchangeTests {
 
   @Test("a copy of a node, and a node that tells of less than before, are refused on record")
   func copies() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       try await pair.b.edit(
         .put, "/api/models/alias",
@@ -339,7 +339,7 @@ struct SyncExchangeTests {
       let node = pair.b.control.state.sync.node
       told.document.streams = []
       await #expect(throws: SyncRefusal.self) {
-        try await pair.a.control.take(told, from: node, under: key)
+        try await pair.a.control.take(told, from: Sender(node: node), under: key)
       }
       // Another directory of the same name comes, and then the first again.
       let identity = try #require(pair.b.control.state.identity)
@@ -360,7 +360,7 @@ struct SyncExchangeTests {
     "enabling says so only after a first exchange; disabling has the other side forget us, or tries again"
   )
   func onAndOff() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       pair.network.cut(true)
       #expect(try await pair.b.act("enable").json["error"]?["reason"]?.string == "sync_unreachable")
       var status = try await pair.b.status()
@@ -385,6 +385,17 @@ struct SyncExchangeTests {
       await keeper.step()
       #expect(pair.a.control.state.sync.peers[node]?.isEnabled == false)
       #expect(pair.b.control.state.sync.peers.values.allSatisfy { !$0.owesRemoval })
+      // A node is no copy: both know, and each keeps what it has.
+      for (box, other) in [(pair.a, pair.b), (pair.b, pair.a)] {
+        let said = try pair.events(box, other).compactMap { event -> SyncEvent.Farewell? in
+          if case .disabled(let it) = event { it.farewell } else { nil }
+        }
+        #expect(said == (box === pair.a ? [.told] : [.owed, .told]))
+      }
+      #expect(try await pair.b.act("enable").status == 200)
+      let off = try await pair.b.act("disable").json
+      #expect(off["copyRemoved"]?.bool == false && off["told"]?.bool == true, "\(off)")
+      #expect(off["message"]?.string?.contains("keeps what it has") == true)
     }
   }
 
@@ -392,7 +403,7 @@ struct SyncExchangeTests {
     "an edit is told two seconds later, a failure tried again ever later, and all from time to time"
   )
   func pace() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       #expect(try await pair.b.act("enable").status == 200)
       let keeper = try #require(pair.b.sync)
@@ -439,7 +450,7 @@ struct SyncExchangeTests {
 
   @Test("a clock that is ahead waits, and is shown")
   func aheadOfTime() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       #expect(try await pair.b.act("enable").status == 200)
       let key = try #require(pair.b.control.cloudToken.flatMap { SyncTokenText($0) }?.sealingKey)
@@ -448,7 +459,7 @@ struct SyncExchangeTests {
       // To a, whose clock is ten minutes behind.
       pair.a.clock.advance(seconds: -600)
       _ = try await pair.a.control.take(
-        told, from: pair.b.control.state.sync.node, under: key)
+        told, from: Sender(node: pair.b.control.state.sync.node), under: key)
       #expect(pair.a.control.state.aliases["x"] == nil)
       let peers = try await pair.a.status()["peers"]?.array ?? []
       #expect(
@@ -461,7 +472,7 @@ struct SyncExchangeTests {
 
   @Test("many resources go in parts, each with its decisions, and edits are let in between")
   func many() async throws {
-    try await Pair.with { pair in
+    try await SyncBoxes.with { pair in
       try await pair.a.edit(.post, "/api/provider-nodes", provider)
       let count = 4_000
       for start in stride(from: 0, to: count, by: 500) {

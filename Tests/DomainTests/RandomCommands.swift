@@ -146,7 +146,9 @@ func randomCommand(_ random: inout SeededRandom, kinds: Int = 35) -> Command {
       .syncToken(
         random.oneIn(3)
           ? .revoke(syncToken)
-          : .issue(.init(id: syncToken, name: "node", fingerprint: fingerprint(9)))),
+          : syncToken.rawValue == "t3"
+            ? .bind(.init(id: SyncTokenID("t1"), node: NodeID("n1"), isProven: false))
+            : .issue(.init(id: syncToken, name: "node", fingerprint: fingerprint(9)))),
     ][random.int(0...2)]
   case _:
     return [

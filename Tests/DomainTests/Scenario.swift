@@ -73,10 +73,12 @@ struct Scenario: Sendable, CustomTestStringConvertible {
       #expect(throws: Refusal.self) { try second.get() }
     case .credential(.attempt): if !proposed.isEmpty { #expect((try? second.get()) == nil) }
     case .credential(.settle), .credential(.take): break
-    case .settings(.setAdminPassword), .access, .sync, .merged, .health(.recordTest):
+    case .settings(.setAdminPassword), .access, .sync, .merged, .health(.recordTest),
+      .syncToken(.refuse):
       #expect((try? second.get())?.count == 1)
     case .provider, .account, .credential, .health, .model, .alias, .combo, .policy,
-      .organisation, .key, .settings, .pricing, .node, .syncToken(.revoke):
+      .organisation, .key, .settings, .pricing, .node, .syncToken(.revoke),
+      .syncToken(.bind):
       #expect(second == .success([]))
     }
   }

@@ -151,7 +151,7 @@ class OldPeerTests(OldPeerCase):
         self.assertEqual([it["id"] for it in self.accounts()], [it["id"] for it in before])
         self.assertIn("quick", self.there()["modelAliases"], "told again")
         self.assertIn(self.account, self.there()["providers"])
-        self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
+        self.assertIn("sync_shrunken", str(self.events("sync.failed.v2")))
 
     def test_what_only_the_worker_can_use_is_left_to_it_and_on_record(self):
         aliases = {"opus": "kiro/claude-opus", "odd": {"target": "sk-in-an-odd-place"}, "many": 7, "big": "m" * 2_000_000}
@@ -194,7 +194,7 @@ class OldPeerTests(OldPeerCase):
         blob = {**there, "providers": list(there["providers"].values()), "modelAliases": {}}
         exchange(self.upstream.port, "POST", "/sync/m1", self.encoded(blob), {"authorization": f"Bearer {KEY}"})
         self.sync()
-        self.assertIn("sync_shrunken", str(self.events("sync.failed.v1")))
+        self.assertIn("sync_shrunken", str(self.events("sync.failed.v2")))
         self.assertEqual((self.mine()["priority"], self.told()["priority"]), (7, 7))
         self.assertIn("quick", self.there()["modelAliases"], "told again")
         self.assertIn(

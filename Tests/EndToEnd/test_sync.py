@@ -1,12 +1,19 @@
 """Two gateways that sync: real processes, real sockets, clocks that differ, and what goes wrong on the way."""
 
+import base64
 import json
+import os
 import shutil
 import socket
 import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shifted_clock import ShiftedClock
 from support import (
@@ -627,6 +634,137 @@ class Damage(SyncCase):
         eventually(lambda: self.peers(self.b)[0]["failure"] is None, "and it is no failure any more")
         self.assertEqual(len(of_kind(window(self.b.data), "sync.failed")), 1)
         self.equal()
+
+
+def sent_under(gateway, token, node, plain):
+    """A sealed message as whoever holds a token can make it, under any name."""
+    def text(raw):
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def raw(text):
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    def derived(key, salt, info):
+        return HKDF(hashes.SHA256(), 32, salt, info).derive(key)
+
+    _, name, secret = token.split("_", 2)
+    nonce = os.urandom(32)
+    asked = {"version": 1, "token": name, "node": node}
+    hello = exchange(gateway.port, "POST", "/api/sync/exchange/hello",
+                     json.dumps({**asked, "nonce": text(nonce)}).encode()).json()
+    challenge = raw(hello["challenge"])
+    names = b"".join(bytes([len(one)]) + one.encode() for one in (node, hello["node"]))
+    key = derived(derived(raw(secret), None, b"signalbox sync token 1"), nonce + challenge,
+                  b"signalbox sync 1" + bytes([1]) + names)
+    header = b"\1" + bytes([len(name)]) + name.encode() + names + challenge
+    start = os.urandom(12)
+    sealed = start + AESGCM(key).encrypt(start, plain, header)
+    return exchange(gateway.port, "POST", "/api/sync/exchange", json.dumps(
+        {**asked, "challenge": hello["challenge"], "sealed": text(sealed)}).encode())
+
+
+class Tokens(SyncCase):
+    def third(self, token):
+        third = self.node("third", None, MASTER)
+        changed = third.admin("PATCH", "/api/settings", {
+            "cloudUrl": f"http://127.0.0.1:{self.a.port}", "cloudToken": token, "syncIntervalSeconds": self.interval})
+        self.assertEqual(changed.status, 200, changed.body)
+        return third
+
+    def name(self, box):
+        return box.admin("GET", "/api/sync/cloud").json()["node"]
+
+    def tokens(self):
+        return self.a.admin("GET", "/api/sync/tokens").json()["tokens"]
+
+    def test_a_token_is_one_nodes_over_restarts_and_restored_directories(self):
+        self.act("enable")
+        third = self.third(self.token)
+        self.assertEqual(self.act("enable", 502, by=third)["error"]["reason"], "sync_token_of_another")
+        self.a.kill()
+        self.restart(self.a)
+        third.admin("PATCH", "/api/settings", {"cloudUrl": f"http://127.0.0.1:{self.a.port}"})
+        self.assertEqual(self.act("enable", 502, by=third)["error"]["reason"], "sync_token_of_another")
+        self.assertEqual([peer["peer"] for peer in self.peers(self.a)], [self.name(self.b)])
+        refused = of_kind(window(self.a.data), "sync.token_refused")
+        self.assertEqual([(it["id"], it["node"]) for it in refused],
+                         [(self.token.split("_")[1], self.name(third))])
+        # Its own directory, restored, is the same node in another life.
+        self.b.stop()
+        shutil.copytree(self.b.data, self.directory / "backup")
+        shutil.rmtree(self.b.data)
+        shutil.copytree(self.directory / "backup", self.b.data)
+        self.restart(self.b)
+        self.pair(self.token)
+        self.alias(self.b, "after", "mock/gpt-4o")
+        self.equal()
+        own = self.a.admin("POST", "/api/sync/tokens", {"name": "third", "node": self.name(third)})
+        self.assertEqual((own.status, own.json()["node"]), (201, self.name(third)), own.body)
+        third.admin("PATCH", "/api/settings", {"cloudToken": own.json()["token"]})
+        self.act("enable", by=third)
+        self.assertIn("after", self.aliases(third))
+
+    def test_under_a_token_nobody_speaks_for_another_and_names_make_no_peers(self):
+        self.act("enable")
+        self.settle()
+        evil = self.a.admin("POST", "/api/sync/tokens", {"name": "evil"}).json()["token"]
+        before = self.peers(self.a)
+        for plain in (b"\4", b"\3", b"\x63"):
+            answer = sent_under(self.a, evil, self.name(self.b), plain)
+            self.assertEqual((answer.status, answer.json()["error"]["reason"]), (409, "sync_name_taken"), answer.body)
+        self.assertEqual(self.peers(self.a), before)
+        self.assertEqual(sent_under(self.a, evil, "node-evil", b"\4").status, 200)
+        for number in range(50):
+            answer = sent_under(self.a, evil, f"node-{number}", b"\x63" if number % 2 else b"\4")
+            self.assertEqual((answer.status, answer.json()["error"]["reason"]), (409, "sync_token_of_another"))
+        self.assertEqual(len(self.peers(self.a)), 1)
+        # The first of each reason's hour, whatever the names.
+        self.assertEqual([it["code"] for it in of_kind(window(self.a.data), "sync.token_refused")], ["sync_name_taken"])
+        self.assertEqual({row["name"]: row["node"] for row in self.tokens()},
+                         {"b": self.name(self.b), "evil": "node-evil"})
+        self.alias(self.b, "still", "mock/gpt-4o")
+        self.equal()
+
+    def test_evidence_names_the_token_and_its_use_outlives_a_kill(self):
+        self.act("enable")
+        self.alias(self.b, "slow", "mock/gpt-4o")
+        self.settle()
+        token = self.token.split("_")[1]
+        self.assertIn(f"peer:{self.name(self.b)} token:{token}", self.a.replay("blame", "alias/slow", codes=(0, 1)))
+        # Whichever token it came under, a peer is found by its name, and by no part of it.
+        for actor, count in ((f"peer:{self.name(self.b)}", 1), (f"peer:{self.name(self.b)} token:{token}", 1),
+                             (f"peer:{self.name(self.b)[:-1]}", 0)):
+            found = self.a.admin("GET", f"/api/events?stream=alias/slow&actor={quote(actor)}").json()["events"]
+            self.assertEqual(len(found), count, actor)
+        used = self.tokens()[0]["lastUsedAt"]
+        self.a.kill()
+        self.restart(self.a)
+        kept = self.tokens()[0]["lastUsedAt"]
+        self.assertTrue(kept and kept <= used, (kept, used))
+
+    def test_a_peer_is_forgotten_and_sync_ends_without_cloud_url(self):
+        self.act("enable")
+        self.settle()
+        gone = self.b.admin("PATCH", "/api/settings", {"cloudUrl": None})
+        self.assertEqual(gone.status, 200, gone.body)
+        off = self.act("disable")
+        self.assertEqual((off["told"], off["copyRemoved"], [it["peer"] for it in off["untold"]]),
+                         (False, False, [self.name(self.a)]))
+        shown = signalbox(self.b.data, "sync", "status")
+        self.assertIn("owes", shown.stdout)
+        self.assertEqual(self.act("disable", 409)["error"]["code"], "sync_not_configured")
+        for box, peer in ((self.b, self.name(self.a)), (self.a, self.name(self.b))):
+            done = signalbox(box.data, "sync", "forget", peer)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(self.peers(box), [])
+            again = signalbox(box.data, "sync", "forget", peer)
+            self.assertNotEqual(again.returncode, 0)
+            self.assertIn("unknown_sync_peer", again.stderr)
+            self.assertIn("nothing is remembered", box.replay("window", "--from", "1", "--kind", "sync.forgotten"))
+        self.assertEqual([row["isActive"] for row in self.a.admin(
+            "GET", "/api/sync/tokens?isActive=false").json()["tokens"]], [False])
+        self.pair(self.token)
+        self.assertEqual(self.reason(), "sync_unauthorized")
 
 
 class ClockAhead(SyncCase):

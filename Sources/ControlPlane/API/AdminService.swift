@@ -182,6 +182,7 @@ struct AdminService: Sendable {
     case .listSyncTokens: try listSyncTokens(call)
     case .issueSyncToken: try await issueSyncToken(call)
     case .revokeSyncToken: try await revokeSyncToken(call)
+    case .forgetSyncPeer: try await forgetSyncPeer(call)
     case .applyConfiguration: try await applyConfiguration(call)
     case .authzInventory: authzInventory()
     case .auditRequest: try await auditRequest(call)

@@ -53,8 +53,11 @@ extension ControlPlane.View {
       candidates[fact.account] = secret.flatMap { CredentialMaterial(decoding: $0) }
     case .sync(.candidateRefused(let fact)):
       if fact.isFinal { candidates[fact.account] = nil }
+    case .sync(.forgotten):
+      let left = Set(state.sync.peers.values.flatMap(\.candidates.keys))
+      candidates = candidates.filter { left.contains($0.key) }
     case .credential, .settings, .provider, .account, .health, .model, .alias, .combo,
-      .policy, .organisation, .key, .pricing, .access, .sync, .request, .gateway:
+      .policy, .organisation, .key, .pricing, .access, .sync, .syncToken, .request, .gateway:
       break
     }
   }

@@ -30,10 +30,8 @@ extension AdminService {
         ]
         if action == .enable { members.append(.init("verified", true)) }
         return .json(.object(members))
-      case .disabled(let copyRemoved):
-        return .json([
-          "success": true, "message": "Sync disabled", "copyRemoved": JSONValue(copyRemoved),
-        ])
+      case .disabled(let farewell, let untold):
+        return .json(Self.disabled(farewell, untold))
       case .there(let peer):
         return .json([
           "success": true, "message": "The other side is there", "peer": JSONValue(peer),
@@ -57,14 +55,43 @@ extension AdminService {
     return action
   }
 
+  private static func disabled(
+    _ farewell: SyncEvent.Farewell, _ untold: [String: String]
+  ) -> JSONValue {
+    var message =
+      switch farewell {
+      case .removed: "Sync disabled"
+      case .told: "Sync disabled: the other node knows, and keeps what it has"
+      case .owed where untold.isEmpty:
+        "Sync disabled: the other side did not confirm that, and is asked again"
+      case .owed: "Sync disabled"
+      }
+    if !untold.isEmpty {
+      let urls = Set(untold.values).sorted().joined(separator: ", ")
+      message +=
+        "; \(urls) was not told, for cloudUrl leads elsewhere by now: set it again, or forget the peer"
+    }
+    return [
+      "success": true, "message": JSONValue(message),
+      "copyRemoved": JSONValue(farewell == .removed),
+      "told": JSONValue(farewell != .owed),
+      "untold": .array(
+        untold.sorted { $0.key < $1.key }.map {
+          ["peer": JSONValue($0.key), "url": JSONValue($0.value)]
+        }),
+    ]
+  }
+
   private static func told(_ fault: SyncFault) -> APIFault {
     if fault.code == "sync_not_configured" { return APIFault(.syncNotConfigured) }
     if fault.code == "sync_overloaded" { return APIFault(.overloaded) }
+    let about = fault.about.map { ": \($0.shown)" } ?? ""
     return APIFault(
-      .syncFailed, "The exchange with the other side came to nothing (\(fault.code)).",
+      .syncFailed, "The exchange with the other side came to nothing (\(fault.code))\(about).",
+      remedy: fault.remedy,
       details: [
         .init("reason", JSONValue(fault.code)), .init("peer", JSONValue(fault.peer)),
-      ])
+      ] + (fault.about?.members ?? []))
   }
 
   func getSync() async throws -> AdminAnswer {
@@ -111,7 +138,11 @@ extension AdminService {
       "conflicts": JSONValue(drift.count(where: \.isConflict)),
       "waiting": JSONValue(peer.waiting.count),
       "failure": peer.failure.map {
-        ["action": JSONValue($0.action), "code": JSONValue($0.code), "since": JSONValue($0.at)]
+        .object(
+          [
+            .init("action", JSONValue($0.action)), .init("code", JSONValue($0.code)),
+            .init("since", JSONValue($0.at)),
+          ] + ($0.about?.members ?? []))
       } ?? .null,
     ]
   }
@@ -143,16 +174,24 @@ extension AdminService {
       return .json(["sealed": JSONValue(Base64URL.text(sealed))])
     } catch let wait as SyncDesk.Wait {
       throw APIFault(.tooManyAttempts, headers: [.retryAfter: String(wait.seconds)])
+    } catch let refused as SyncDesk.Refused {
+      throw Self.refused(
+        refused.code,
+        refused.about.isEmpty
+          ? [] : [.init("sealed", JSONValue(Base64URL.text(refused.about)))])
     } catch let fault as SyncFault {
       switch fault.code {
       case "sync_unauthorized": throw APIFault(.syncUnauthorized)
       case "sync_challenge_over": throw APIFault(.syncChallengeOver)
-      case _:
-        throw APIFault(
-          .syncRefused, "What the other node told was not taken in (\(fault.code)).",
-          details: [.init("reason", JSONValue(fault.code))])
+      case _: throw Self.refused(fault.code, [])
       }
     }
+  }
+
+  private static func refused(_ code: String, _ more: [JSONValue.Member]) -> APIFault {
+    APIFault(
+      .syncRefused, "What the other node told was not taken in (\(code)).",
+      details: [.init("reason", JSONValue(code))] + more)
   }
 
   private struct Asked {

@@ -18,13 +18,19 @@ extension AdminService {
   func issueSyncToken(_ call: AdminCall) async throws -> AdminAnswer {
     var fields = try call.fields()
     let name = try fields.string("name")
+    let node = try fields.optionalString("node")
     try fields.finish()
     let token = SyncTokenText(edge)
     let key = token.key
     let issued = SyncTokenEvent.Issued(
       id: token.id, name: name, fingerprint: control.vault.fingerprint(key))
     let outcome = try await control.execute(provenance: call.provenance, ifMatch: call.ifMatch) {
-      _ in [Change(.syncToken(.issue(issued)), secret: key)]
+      _ in
+      let bound = node.map {
+        SyncTokenEvent.Bound(id: issued.id, node: NodeID($0), isProven: false)
+      }
+      return [Change(.syncToken(.issue(issued)), secret: key)]
+        + (bound.map { [Change(.syncToken(.bind($0)))] } ?? [])
     }
     let made = try Self.token(token.id, outcome.state)
     let text = JSONValue.Member(
@@ -50,9 +56,17 @@ extension AdminService {
     [
       JSONValue.Member("id", JSONValue(token.id.rawValue)),
       JSONValue.Member("name", JSONValue(token.name)),
+      JSONValue.Member("node", JSONValue(token.node?.rawValue)),
       JSONValue.Member("isActive", JSONValue(token.revokedAt == nil)),
+      JSONValue.Member("lastUsedAt", JSONValue(control.lastUse(of: token))),
       JSONValue.Member(
-        "lastUsedAt", JSONValue(control.syncTokenUses.withLock { $0[token.id] })),
+        "lastRefusal",
+        token.refusal.map {
+          [
+            "node": JSONValue($0.node.rawValue), "code": JSONValue($0.code),
+            "at": JSONValue($0.at),
+          ]
+        } ?? .null),
       JSONValue.Member("revokedAt", JSONValue(token.revokedAt)),
       JSONValue.Member("createdAt", JSONValue(token.createdAt)),
       JSONValue.Member("updatedAt", JSONValue(token.updatedAt)),

@@ -46,11 +46,11 @@ extension ControlPlane {
   /// - Throws: `SyncRefusal`, with nothing of it taken; else what `execute` throws, with a beginning of it taken that
   ///   stands by itself.
   func take(
-    _ told: SyncMessage.Told, from peer: NodeID, under key: SymmetricKey
+    _ told: SyncMessage.Told, from sender: Sender, under key: SymmetricKey
   ) async throws -> SyncTaken {
     let (document, secrets) = try own(told, key)
     let offer = SyncOffer(
-      document: document, secrets: secrets, peer: peer.rawValue, life: told.incarnation,
+      document: document, secrets: secrets, sender: sender, life: told.incarnation,
       exchange: told.exchange, secretsKey: vault.fingerprintKeyName)
     var taken = SyncTaken()
     var start = 0
@@ -113,8 +113,7 @@ extension ControlPlane {
     _ offer: SyncOffer, _ part: Range<Int>, _ made: SyncPart, decidedIn before: ControlState?,
     isFirst: Bool
   ) async throws -> SyncStep? {
-    let provenance = Provenance(
-      actor: "peer:\(offer.peer)", source: .peer, correlation: offer.exchange)
+    let provenance = offer.sender.provenance(offer.exchange)
     let now = edge.now()
     do {
       let outcome = try await execute(provenance: provenance) { state in
@@ -149,11 +148,13 @@ private struct SyncStep: Sendable {
 private struct SyncOffer: Sendable {
   var document: SyncDocument
   var secrets: [AccountID: Secret]
-  var peer: String
+  var sender: Sender
   /// Incarnation of the directory that it was told from.
   var life: UInt64
   var exchange: UInt128
   var secretsKey: String
+
+  var peer: String { sender.node.rawValue }
 
   func decide(
     _ part: Range<Int>, _ state: ControlState, _ now: UnixNanoseconds
@@ -198,7 +199,8 @@ private struct SyncPart: Sendable {
     if isFirst {
       let received = SyncEvent.Exchanged(
         peer: offer.peer, exchange: offer.exchange, streams: UInt64(offer.document.streams.count),
-        credentials: UInt64(offer.document.credentials.count), clock: offer.document.clock)
+        credentials: UInt64(offer.document.credentials.count), clock: offer.document.clock,
+        token: offer.sender.token)
       changes.append(Change(.sync(.note(.received(received)))))
     }
     for command in reconciliation.commands {

@@ -63,8 +63,9 @@ struct MirrorPartner: SyncPartner {
     }
   }
 
-  func removeCopy() async throws(SyncFault) {
+  func leave() async throws(SyncFault) -> SyncEvent.Farewell {
     _ = try await send(.delete, [])
+    return .removed
   }
 
   func check() async throws(SyncFault) -> String {
@@ -97,7 +98,13 @@ struct MirrorPartner: SyncPartner {
         guard let event = mirror.event else { return candidates }
         var notes = event.parts(bytes: Self.eventBytes).map { SyncEvent.mirrored($0) }
         if mirror.isShrunken {
-          notes.append(.failed(.init(peer: peer, action: "sync", code: "sync_shrunken")))
+          let before = state.sync.peers[peer]?.told.count ?? 0
+          let counts = SyncEvent.Failed.Counts(
+            told: UInt64(records.streams.count), before: UInt64(before))
+          notes.append(
+            .failed(
+              .init(
+                peer: peer, action: "sync", code: "sync_shrunken", about: .init(counts: counts))))
         }
         let news = state.presentedAnew(event)
         let refused = presented.sorted { $0.key < $1.key }.compactMap { account, it in

@@ -19,6 +19,9 @@ struct NodePartner: SyncPartner {
     let own = control.told(under: key, exchange: control.edge.mintID())
     let standing = own.standing(under: key)
     let (reply, peer) = try await ask(.probe(standing), expected)
+    guard control.state.sync.hasRoom(for: peer.rawValue) else {
+      throw SyncFault("sync_too_many_peers", peer: peer.rawValue)
+    }
     switch reply {
     case .same:
       await control.noteSyncRecovery(peer.rawValue)
@@ -38,7 +41,7 @@ struct NodePartner: SyncPartner {
             streams: UInt64(own.document.streams.count),
             credentials: UInt64(own.document.credentials.count), clock: own.document.clock))
       }
-      let taken = try await control.take(told, from: peer, under: key)
+      let taken = try await control.take(told, from: Sender(node: peer), under: key)
       var outcome = SyncOutcome(peer: peer.rawValue, exchange: own.exchange)
       outcome.updated = updated
       outcome.fromPeer = taken.streams.sorted()
@@ -58,9 +61,11 @@ struct NodePartner: SyncPartner {
   /// A first exchange was made under the token by both sides: there is nothing else to verify.
   func verify() async throws(SyncFault) {}
 
-  func removeCopy() async throws(SyncFault) {
+  func leave() async throws(SyncFault) -> SyncEvent.Farewell {
     let (reply, peer) = try await ask(.forget, nil)
     guard case .done = reply else { throw SyncFault("sync_malformed", peer: peer.rawValue) }
+    // It is a node of its own, and no copy of this one.
+    return .told
   }
 
   func check() async throws(SyncFault) -> String {
@@ -76,12 +81,17 @@ struct NodePartner: SyncPartner {
   ) async throws(SyncFault) -> (SyncMessage.Reply, NodeID) {
     guard let client = control.state.node else { throw SyncFault("sync_no_identity") }
     let nonce = control.edge.drawn(SyncCipher.drawnBytes)
-    let hello = try await post(
-      "/api/sync/exchange/hello",
-      [
-        "version": JSONValue(SyncMessage.version), "token": .string(token.id.rawValue),
-        "node": .string(client.rawValue), "nonce": .string(Base64URL.text(nonce)),
-      ])
+    let hello: JSONValue
+    do throws(Unanswered) {
+      hello = try await post(
+        "/api/sync/exchange/hello",
+        [
+          "version": JSONValue(SyncMessage.version), "token": .string(token.id.rawValue),
+          "node": .string(client.rawValue), "nonce": .string(Base64URL.text(nonce)),
+        ])
+    } catch {
+      throw SyncFault(error.code)
+    }
     guard hello["version"]?.uint == UInt64(SyncMessage.version) else {
       throw SyncFault("sync_version")
     }
@@ -101,17 +111,21 @@ struct NodePartner: SyncPartner {
     guard plain.count <= SyncMessage.mostBytes else {
       throw SyncFault("sync_too_large", peer: name)
     }
+    let sealedPlain = try cipher.seal(plain, .toServer)
     let answer: JSONValue
-    do throws(SyncFault) {
+    do throws(Unanswered) {
       answer = try await post(
         "/api/sync/exchange",
         [
           "version": JSONValue(SyncMessage.version), "token": .string(token.id.rawValue),
           "node": .string(client.rawValue), "challenge": .string(Base64URL.text(challenge)),
-          "sealed": .string(Base64URL.text(try cipher.seal(plain, .toServer))),
+          "sealed": .string(Base64URL.text(sealedPlain)),
         ])
     } catch {
-      throw SyncFault(error.code, peer: name)
+      var fault = SyncFault(error.code, peer: name)
+      fault.about = error.sealedAbout.flatMap { cipher.open($0, .toClient) }
+        .flatMap { SyncMessage.about($0) }
+      throw fault
     }
     guard let sealed = answer["sealed"]?.string.flatMap({ Base64URL.bytes($0) }),
       let opened = cipher.open(sealed, .toClient)
@@ -122,15 +136,29 @@ struct NodePartner: SyncPartner {
     return (reply, server)
   }
 
-  private func post(_ path: String, _ body: JSONValue) async throws(SyncFault) -> JSONValue {
+  /// Why a question was not answered.
+  private struct Unanswered: Error {
+    var code: String
+    var sealedAbout: [UInt8]?
+  }
+
+  private func post(_ path: String, _ body: JSONValue) async throws(Unanswered) -> JSONValue {
     let answer = await endpoint.send(
       TokenRequest(
         url: url + path, headers: [("content-type", "application/json")], body: body.bytes,
         patience: Self.patience, answerBytes: Endpoint.exchangeSync.administrationBodyBytes))
-    let (status, bytes) = try answer.whole()
+    let status: UInt16
+    let bytes: [UInt8]
+    do throws(SyncFault) {
+      (status, bytes) = try answer.whole()
+    } catch {
+      throw Unanswered(code: error.code)
+    }
     let document = try? JSONValue.parse(bytes)
     if status == 200, let document { return document }
-    throw SyncFault(status: status, document)
+    throw Unanswered(
+      code: SyncFault(status: status, document).code,
+      sealedAbout: document?["error"]?["sealed"]?.string.flatMap { Base64URL.bytes($0) })
   }
 }
 
@@ -157,7 +185,8 @@ extension SyncFault {
   static let tellable: Set<String> = [
     "sync_same_node", "sync_unknown_own_edit", "sync_ambiguous_edit", "sync_shrunken",
     "sync_malformed", "sync_copied_node", "sync_too_large", "sync_log_unavailable",
-    "sync_overloaded", "sync_not_allowed", "sync_internal",
+    "sync_overloaded", "sync_not_allowed", "sync_internal", "sync_token_of_another",
+    "sync_name_taken", "sync_too_many_peers",
   ]
 
   fileprivate init(status: UInt16, _ document: JSONValue?) {

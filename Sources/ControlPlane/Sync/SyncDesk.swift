@@ -83,17 +83,50 @@ final class SyncDesk: Sendable {
       throw SyncFault("sync_unauthorized")
     }
     limiter.succeeded(address, now: now)
+    try await admit(client, id)
     control.noteUse(of: id)
     do {
-      let reply = try await turnstile.pass { try await serve(plain, client, key) }
+      let reply = try await turnstile.pass {
+        try await serve(plain, Sender(node: client, token: id), key)
+      }
       board.served(client.rawValue, at: control.edge.now())
       return try cipher.seal(reply.encoded, .toClient)
     } catch {
       let fault = SyncFault(whileTaking: error)
       board.failed(fault.code)
-      await control.noteSyncFailure(client.rawValue, action: "serve", code: fault.code)
+      await control.noteSyncFailure(fault, of: client.rawValue, action: "serve")
+      // What it is about is for whoever has the token alone.
+      let about = fault.about.flatMap { try? cipher.seal(SyncMessage.bytes($0), .toClient) }
+      throw Refused(code: fault.code, about: about ?? [])
+    }
+  }
+
+  /// A token is one node's: what others say under it is no business of the node that they name.
+  private func admit(_ client: NodeID, _ token: SyncTokenID) async throws(SyncFault) {
+    do {
+      try await control.claim(token, by: client)
+    } catch let refusal as SyncRefusal {
+      board.failed(refusal.code)
+      logger.warning(
+        "a sync token was used by a node that may not have it",
+        metadata: [
+          "token": "\(token.rawValue)", "node": "\(client.rawValue)", "cause": "\(refusal.code)",
+        ])
+      await control.noteRefused(.init(id: token, node: client, code: refusal.code))
+      throw SyncFault(refusal.code)
+    } catch {
+      let fault = SyncFault(whileTaking: error)
+      board.failed(fault.code)
       throw fault
     }
+  }
+
+  /// A message that opened and was not taken.
+  struct Refused: Error {
+    /// Why, as a stable word.
+    var code: String
+    /// What it is about, sealed for the sender; empty: nothing.
+    var about: [UInt8]
   }
 
   /// Too many messages that did not open.
@@ -102,16 +135,17 @@ final class SyncDesk: Sendable {
   }
 
   private func serve(
-    _ plain: [UInt8], _ client: NodeID, _ key: SymmetricKey
+    _ plain: [UInt8], _ sender: Sender, _ key: SymmetricKey
   ) async throws -> SyncMessage.Reply {
+    let client = sender.node
     guard let ask = SyncMessage.Ask(plain) else { throw SyncFault("sync_malformed") }
     switch ask {
     case .check: return .done
     case .forget:
-      try await control.forget(peer: client)
+      try await control.leave(sender)
       return .done
     case .probe(let standing):
-      try await control.meet(peer: client, life: standing.incarnation)
+      try await control.meet(sender, life: standing.incarnation)
       let told = control.told(under: key, exchange: 0)
       let own = try await control.syncing.run { told.standing(under: key) }
       guard own.digest == standing.digest else { return .differs }
@@ -119,8 +153,8 @@ final class SyncDesk: Sendable {
       return .same
     case .tell(let told):
       guard told.document.node == client else { throw SyncFault("sync_malformed") }
-      let taken = try await control.take(told, from: client, under: key)
-      try await control.admit(peer: client)
+      let taken = try await control.take(told, from: sender, under: key)
+      try await control.admit(sender)
       var own = control.told(under: key, exchange: told.exchange)
       own.format = told.format
       if !taken.streams.isEmpty { board.took(taken) }
@@ -134,7 +168,21 @@ final class SyncDesk: Sendable {
     logger.warning(
       "a node's message was refused", metadata: ["cause": "\(code)"])
     guard key != nil, control.state.sync.peers[client.rawValue] != nil else { return }
-    await control.noteSyncFailure(client.rawValue, action: "serve", code: code)
+    await control.noteSyncFailure(SyncFault(code), of: client.rawValue, action: "serve")
+  }
+}
+
+/// From whom a document comes.
+struct Sender: Sendable {
+  var node: NodeID
+  /// The token of ours under which it came; nil: it answers us.
+  var token: SyncTokenID?
+
+  /// What is written because of it.
+  func provenance(_ exchange: UInt128? = nil) -> Provenance {
+    let under = token.map { " token:\($0.rawValue)" } ?? ""
+    return Provenance(
+      actor: "peer:\(node.rawValue)\(under)", source: .peer, correlation: exchange)
   }
 }
 
@@ -154,7 +202,9 @@ extension SyncFault {
   init(whileTaking error: any Error) {
     switch error {
     case let fault as SyncFault: self = fault
-    case let refusal as SyncRefusal: self.init(refusal.code)
+    case let refusal as SyncRefusal:
+      self.init(refusal.code)
+      about = refusal.about
     case ControlError.tooManyEvents: self.init("sync_too_large")
     case is ControlError: self.init("sync_log_unavailable")
     case is Turnstile.Full, is Sideline.Full: self.init("sync_overloaded")

@@ -10,7 +10,7 @@ struct SyncDrift {
   var field: String
   var ours: JSONValue
   var theirs: JSONValue
-  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `apart`, `awaited`.
+  /// As in `sync.reconciled`; also `withheld`, `clock-ahead`, `apart`, `awaited`, or why no exchange comes to its end.
   var rule: String
   var why: String
   /// When it was first decided so; nil: longer ago than was looked.
@@ -73,6 +73,7 @@ struct SyncDrift {
   static func count(_ peer: SyncPeer, _ state: ControlState) -> Int {
     peer.conflicts.count + peer.waiting.count + peer.credentialConflicts.count
       + left(to: peer, state).count + candidates(of: peer, state).count
+      + (failure(of: "", peer) == nil ? 0 : 1)
   }
 
   private static func of(
@@ -104,7 +105,8 @@ struct SyncDrift {
         rule: "apart", why: why($0, state),
         since: conflictSince[$0.account], isConflict: true)
     }
-    return lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + waiting
+    let failure = Self.failure(of: name, peer).map { [$0] } ?? []
+    return failure + lost.sorted { ($0.stream, $0.field) < ($1.stream, $1.field) } + waiting
       + credentials + left(to: peer, state) + candidates(of: peer, state)
   }
 

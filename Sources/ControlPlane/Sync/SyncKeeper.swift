@@ -22,8 +22,8 @@ public final class SyncKeeper: Sendable {
   /// What came of an action.
   enum Result: Sendable {
     case exchanged(SyncOutcome)
-    /// Whether the other side confirmed that it keeps nothing.
-    case disabled(copyRemoved: Bool)
+    /// What the other side said to that, and who was not told, by where it is.
+    case disabled(SyncEvent.Farewell, untold: [String: String])
     /// Its name.
     case there(String)
   }
@@ -100,7 +100,7 @@ public final class SyncKeeper: Sendable {
         if enabled != nil {
           _ = try await exchange(target, expected: enabled, .sync)
         } else {
-          try await removeCopy(target)
+          try await finishLeaving(target)
         }
       }
       settle(target, failed: false)
@@ -113,9 +113,13 @@ public final class SyncKeeper: Sendable {
   ///
   /// - Throws: `SyncFault`; it is in the log.
   func perform(_ action: Action, _ provenance: Provenance) async throws -> Result {
-    guard let target = control.syncTarget else { throw SyncFault("sync_not_configured") }
     do {
-      return try await turnstile.pass { try await perform(action, target, provenance) }
+      return try await turnstile.pass {
+        guard let target = control.syncTarget else {
+          return try await performWithoutTarget(action, provenance)
+        }
+        return try await perform(action, target, provenance)
+      }
     } catch is Turnstile.Full {
       throw SyncFault("sync_overloaded")
     }
@@ -162,33 +166,43 @@ public final class SyncKeeper: Sendable {
       do throws(SyncFault) {
         try await partner(target).verify()
       } catch {
-        await control.noteSyncFailure(outcome.peer, action: "enable", code: error.code)
+        await control.noteSyncFailure(error, of: outcome.peer, action: "enable")
         throw error
       }
       try await control.enable(outcome.peer, at: target.url, provenance)
       settle(target, failed: false)
       return .exchanged(outcome)
     case .disable:
-      let isRemoved = await isCopyRemoved(target)
-      try await control.disable(at: target.url, copyRemoved: isRemoved, provenance)
-      settle(target, failed: !isRemoved)
-      return .disabled(copyRemoved: isRemoved)
+      let farewell = await leave(target)
+      let untold = try await control.disable(at: target.url, farewell, provenance)
+      settle(target, failed: farewell == .owed)
+      return .disabled(farewell, untold: untold)
     }
   }
 
-  private func isCopyRemoved(_ target: SyncTarget) async -> Bool {
+  /// With nobody to ask any more, what is on record can still be ended.
+  private func performWithoutTarget(
+    _ action: Action, _ provenance: Provenance
+  ) async throws -> Result {
+    let isOn = control.state.sync.peers.values.contains { $0.isEnabled && !$0.url.isEmpty }
+    guard action == .disable, isOn else { throw SyncFault("sync_not_configured") }
+    return .disabled(.owed, untold: try await control.disable(at: nil, .owed, provenance))
+  }
+
+  private func leave(_ target: SyncTarget) async -> SyncEvent.Farewell {
     do throws(SyncFault) {
-      try await partner(target).removeCopy()
-      return true
+      return try await partner(target).leave()
     } catch {
       await tell(error, Self.enabled(control.state.sync.peers, target), .disable)
-      return false
+      return .owed
     }
   }
 
-  private func removeCopy(_ target: SyncTarget) async throws {
-    guard await isCopyRemoved(target) else { throw SyncFault("sync_copy_not_removed") }
-    try await control.disable(at: target.url, copyRemoved: true, .system)
+  /// Asks again whoever did not confirm that it is over.
+  private func finishLeaving(_ target: SyncTarget) async throws {
+    let farewell = await leave(target)
+    guard farewell != .owed else { throw SyncFault("sync_copy_not_removed") }
+    try await control.noteFarewell(at: target.url, farewell)
   }
 
   private func exchange(
@@ -211,11 +225,14 @@ public final class SyncKeeper: Sendable {
   }
 
   private func tell(_ fault: SyncFault, _ expected: String?, _ action: Action) async {
-    let peer = expected ?? fault.peer ?? SyncState.unnamedPeer
+    // Whoever answers may call itself anything, and each time anew: only who is known already has a record.
+    let known = control.state.sync.peers
+    let peer =
+      expected ?? fault.peer.flatMap { known[$0] == nil ? nil : $0 } ?? SyncState.unnamedPeer
     logger.warning(
       "an exchange with another node came to nothing",
       metadata: ["peer": "\(peer)", "cause": "\(fault.code)"])
-    await control.noteSyncFailure(peer, action: action.rawValue, code: fault.code)
+    await control.noteSyncFailure(fault, of: peer, action: action.rawValue)
   }
 
   /// The one place where protocols are told apart.

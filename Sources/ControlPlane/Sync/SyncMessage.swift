@@ -49,6 +49,37 @@ enum SyncMessage {
 
 // MARK: Bytes
 
+extension SyncMessage {
+  /// What a refusal is about, to be sealed.
+  static func bytes(_ about: SyncEvent.Failed.About) -> [UInt8] {
+    var writer = SyncWriter()
+    writer.field(Array(about.stream.utf8))
+    writer.field(Array(about.field.utf8))
+    writer.byte(about.counts == nil ? 0 : 1)
+    if let counts = about.counts {
+      writer.number(counts.told)
+      writer.number(counts.before)
+    }
+    return writer.bytes
+  }
+
+  /// nil: no build of this version says such a thing.
+  static func about(_ bytes: [UInt8]) -> SyncEvent.Failed.About? {
+    var reader = SyncReader(bytes)
+    guard bytes.count <= 2_048,
+      let stream = reader.field().flatMap({ String(validating: $0, as: UTF8.self) }),
+      let field = reader.field().flatMap({ String(validating: $0, as: UTF8.self) }),
+      let hasCounts = reader.byte(), hasCounts <= 1
+    else { return nil }
+    var about = SyncEvent.Failed.About(stream: stream, field: field)
+    if hasCounts == 1 {
+      guard let told = reader.number(), let before = reader.number() else { return nil }
+      about.counts = .init(told: told, before: before)
+    }
+    return reader.isAtEnd ? about : nil
+  }
+}
+
 extension SyncMessage.Ask {
   var encoded: [UInt8] {
     var writer = SyncWriter()

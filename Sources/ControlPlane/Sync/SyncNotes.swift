@@ -20,7 +20,7 @@ extension ControlPlane {
       let known = state.sync.peers
       let left = known.filter { $0.key != peer && $0.value.isEnabled && !$0.value.url.isEmpty }
       var events = left.keys.sorted().map {
-        SyncEvent.disabled(.init(peer: $0, copyRemoved: false))
+        SyncEvent.disabled(.init(peer: $0, farewell: .owed))
       }
       if known[peer]?.isEnabled != true || known[peer]?.url != url {
         events.append(.enabled(.init(peer: peer, url: url)))
@@ -29,50 +29,96 @@ extension ControlPlane {
     }
   }
 
-  func disable(at url: String, copyRemoved: Bool, _ provenance: Provenance) async throws {
+  /// Nothing goes on by itself any more, with whomever that was.
+  ///
+  /// - Parameters:
+  ///   - url: of the other side that was asked to forget us; nil: nobody was.
+  ///   - farewell: what it said.
+  /// - Returns: those that are left without having been told, by where they are.
+  @discardableResult
+  func disable(
+    at url: String?, _ farewell: SyncEvent.Farewell, _ provenance: Provenance
+  ) async throws -> [String: String] {
+    let left = state.sync.peers.filter {
+      $0.value.isEnabled && !$0.value.url.isEmpty && $0.value.url != url
+    }
     try await execute(provenance: provenance) { state in
       state.sync.peers.sorted { $0.key < $1.key }
-        .filter {
-          $0.value.url == url && ($0.value.isEnabled || $0.value.owesRemoval && copyRemoved)
+        .filter { !$0.value.url.isEmpty }
+        .compactMap { name, peer -> SyncEvent? in
+          if peer.url != url {
+            return peer.isEnabled ? .disabled(.init(peer: name, farewell: .owed)) : nil
+          }
+          guard peer.isEnabled || peer.owesRemoval && farewell != .owed else { return nil }
+          return .disabled(.init(peer: name, farewell: farewell))
         }
-        .map {
-          Change(.sync(.note(.disabled(.init(peer: $0.key, copyRemoved: copyRemoved)))))
-        }
+        .map { Change(.sync(.note($0))) }
+    }
+    return left.mapValues(\.url)
+  }
+
+  /// The other side that was left confirmed that it knows.
+  func noteFarewell(at url: String, _ farewell: SyncEvent.Farewell) async throws {
+    try await execute(provenance: .system) { state in
+      state.sync.peers.sorted { $0.key < $1.key }
+        .filter { $0.value.url == url && $0.value.owesRemoval }
+        .map { Change(.sync(.note(.disabled(.init(peer: $0.key, farewell: farewell))))) }
+    }
+  }
+
+  /// Who proved to hold a token may come with it.
+  ///
+  /// - Throws: `SyncRefusal` where it may not, with nothing noted.
+  func claim(_ token: SyncTokenID, by node: NodeID) async throws {
+    guard try state.claim(token, by: node) != nil else { return }
+    try await execute(provenance: Sender(node: node, token: token).provenance()) { state in
+      try state.claim(token, by: node).map { [Change(.syncToken(.bind($0)))] } ?? []
+    }
+  }
+
+  /// Somebody was not let in with a token that it holds.
+  func noteRefused(_ refused: SyncTokenEvent.Refused) async {
+    let now = edge.now()
+    guard state.refusing(refused, now: now) != nil else { return }
+    _ = try? await execute(provenance: .system) { state in
+      state.refusing(refused, now: now).map { [Change(.syncToken(.refuse($0)))] } ?? []
     }
   }
 
   /// A node that is known asks from one of its directories: which one is remembered over restarts.
   ///
   /// - Parameter life: the directory's incarnation.
-  /// - Throws: `SyncRefusal` where it has our name, or another directory took its place.
-  func meet(peer: NodeID, life: UInt64) async throws {
-    guard peer != state.node else { throw SyncRefusal.sameNode }
-    guard state.sync.peers[peer.rawValue] != nil,
-      try state.sync.meeting(peer.rawValue, life: life) != nil
-    else { return }
-    try await execute(provenance: Self.provenance(peer)) { state in
-      try state.sync.meeting(peer.rawValue, life: life).map {
+  /// - Throws: `SyncRefusal` where another directory took its place.
+  func meet(_ sender: Sender, life: UInt64) async throws {
+    let name = sender.node.rawValue
+    guard state.sync.peers[name] != nil, try state.sync.meeting(name, life: life) != nil else {
+      return
+    }
+    try await execute(provenance: sender.provenance()) { state in
+      try state.sync.meeting(name, life: life).map {
         [Change(.sync(.note(.lifeBegan($0))))]
       } ?? []
     }
   }
 
   /// A node comes to us for the first time, or again.
-  func admit(peer: NodeID) async throws {
-    guard state.sync.peers[peer.rawValue]?.isEnabled != true else { return }
-    try await execute(provenance: Self.provenance(peer)) { state in
-      state.sync.peers[peer.rawValue]?.isEnabled == true
-        ? [] : [Change(.sync(.note(.enabled(.init(peer: peer.rawValue, url: "")))))]
+  func admit(_ sender: Sender) async throws {
+    let name = sender.node.rawValue
+    guard state.sync.peers[name]?.isEnabled != true else { return }
+    try await execute(provenance: sender.provenance()) { state in
+      state.sync.peers[name]?.isEnabled == true
+        ? [] : [Change(.sync(.note(.enabled(.init(peer: name, url: "")))))]
     }
   }
 
-  /// A node that came to us comes no more.
-  func forget(peer: NodeID) async throws {
-    try await execute(provenance: Self.provenance(peer)) { state in
-      guard let known = state.sync.peers[peer.rawValue], known.isEnabled, known.url.isEmpty else {
+  /// A node that came to us comes no more; each of the two keeps what it has.
+  func leave(_ sender: Sender) async throws {
+    let name = sender.node.rawValue
+    try await execute(provenance: sender.provenance()) { state in
+      guard let known = state.sync.peers[name], known.isEnabled, known.url.isEmpty else {
         return []
       }
-      return [Change(.sync(.note(.disabled(.init(peer: peer.rawValue, copyRemoved: true)))))]
+      return [Change(.sync(.note(.disabled(.init(peer: name, farewell: .told)))))]
     }
   }
 
@@ -89,12 +135,17 @@ extension ControlPlane {
   }
 
   /// An exchange came to nothing; the same again is not told again.
-  func noteSyncFailure(_ peer: String, action: String, code: String) async {
+  func noteSyncFailure(_ fault: SyncFault, of peer: String, action: String) async {
+    let about = fault.about
     _ = try? await execute(provenance: .system) { state in
-      if let known = state.sync.peers[peer]?.failure, known.action == action, known.code == code {
+      if let known = state.sync.peers[peer]?.failure, known.action == action,
+        known.code == fault.code, known.about == about
+      {
         return []
       }
-      return [Change(.sync(.note(.failed(.init(peer: peer, action: action, code: code)))))]
+      guard state.sync.hasRoom(for: peer) else { return [] }
+      let failed = SyncEvent.Failed(peer: peer, action: action, code: fault.code, about: about)
+      return [Change(.sync(.note(.failed(failed))))]
     }
   }
 
@@ -107,9 +158,5 @@ extension ControlPlane {
       let event = state.nothingNew(of: peer, exchange)
       return [Change(.sync(.note(.reconciled(event))))]
     }
-  }
-
-  private static func provenance(_ peer: NodeID) -> Provenance {
-    Provenance(actor: "peer:\(peer.rawValue)", source: .peer)
   }
 }

@@ -10,8 +10,10 @@ protocol SyncPartner: Sendable {
   func exchange(expected: String?) async throws(SyncFault) -> SyncOutcome
   /// Whether the other side would serve what it was told: after a first exchange, before others follow by themselves.
   func verify() async throws(SyncFault)
-  /// Has the other side forget us; returns when it confirmed that.
-  func removeCopy() async throws(SyncFault)
+  /// Tells the other side that we come no more; returns when it confirmed that.
+  ///
+  /// - Returns: what it does with what it has of ours; never `owed`.
+  func leave() async throws(SyncFault) -> SyncEvent.Farewell
   /// Whether the other side is there and knows our token; nothing is changed or told.
   ///
   /// - Returns: the peer's name.
@@ -48,13 +50,16 @@ public struct SyncOutcome: Sendable, Hashable {
 public struct SyncFault: Error, Sendable, Hashable {
   /// A stable word of ours; never the other side's text.
   public var code: String
-  /// Who the other side is, where that is known.
+  /// Who the other side says it is, where it said so.
   public var peer: String?
+  /// Where in the configuration; nil: nothing of it stands in the way.
+  public var about: SyncEvent.Failed.About?
 
   /// A fault of the exchange.
-  public init(_ code: String, peer: String? = nil) {
+  public init(_ code: String, peer: String? = nil, about: SyncEvent.Failed.About? = nil) {
     self.code = code
     self.peer = peer
+    self.about = about
   }
 }
 

@@ -63,6 +63,11 @@ extension ControlPlane {
     syncTokenUses.withLock { $0[token] = now }
   }
 
+  /// When it was last used: since the start, or else as far as it brought something.
+  func lastUse(of token: SyncToken) -> UnixNanoseconds? {
+    [syncTokenUses.withLock { $0[token.id] }, token.usedAt].compactMap(\.self).max()
+  }
+
   /// What this node shows to the peer of its settings; nil: none is set.
   var cloudToken: Secret? { current.withLock { $0.cloudToken } }
 }

@@ -13,7 +13,7 @@ public func compressionDictionary() -> [UInt8] {
     var author = RecordWriter()
     provenance.write(to: &author)
     dictionary.append(
-      contentsOf: isWhole ? bytes[...] : bytes.dropFirst(author.bytes.count).prefix(56))
+      contentsOf: isWhole ? bytes[...] : bytes.dropFirst(author.bytes.count).prefix(40))
   }
 
   let operatorProvenance = Provenance(

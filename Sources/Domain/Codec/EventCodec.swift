@@ -124,8 +124,8 @@ extension Event {
     case .access(.allSessionsRevoked): break
     case .sync(.enabled(let it)): it.write(to: &writer)
     case .sync(.disabled(let it)): it.write(to: &writer)
-    case .sync(.pushed(let it)): it.write(to: &writer)
-    case .sync(.received(let it)): it.write(to: &writer)
+    case .sync(.pushed(let it)): it.writePushed(to: &writer)
+    case .sync(.received(let it)): it.writeReceived(to: &writer)
     case .sync(.reconciled(let it)): it.write(to: &writer)
     case .sync(.mirrored(let it)): it.write(to: &writer)
     case .sync(.candidateKept(let it)): it.write(to: &writer)
@@ -133,8 +133,11 @@ extension Event {
     case .sync(.conflict(let it)): it.write(to: &writer)
     case .sync(.failed(let it)): it.write(to: &writer)
     case .sync(.lifeBegan(let it)): it.write(to: &writer)
+    case .sync(.forgotten(let it)): it.write(to: &writer)
     case .syncToken(.issued(let it)): it.write(to: &writer)
     case .syncToken(.revoked(let id)): id.write(to: &writer)
+    case .syncToken(.bound(let it)): it.write(to: &writer)
+    case .syncToken(.refused(let it)): it.write(to: &writer)
     case .request(.dispatched(let it)): it.write(to: &writer)
     case .request(.finished(let it)): it.write(to: &writer)
     case .request(.interrupted(let it)): it.write(to: &writer)
@@ -236,9 +239,11 @@ extension Event {
     case .accessSessionRevoked: self = .access(.sessionRevoked(try .init(from: &reader)))
     case .accessAllSessionsRevoked: self = .access(.allSessionsRevoked)
     case .syncEnabled: self = .sync(.enabled(try .init(from: &reader)))
-    case .syncDisabled: self = .sync(.disabled(try .init(from: &reader)))
-    case .syncPushed: self = .sync(.pushed(try .init(from: &reader)))
-    case .syncReceived: self = .sync(.received(try .init(from: &reader)))
+    case .syncDisabled, .syncDisabledV2:
+      self = .sync(.disabled(try .init(from: &reader, as: kind)))
+    case .syncPushed: self = .sync(.pushed(try .init(from: &reader, as: kind)))
+    case .syncReceived, .syncReceivedV2:
+      self = .sync(.received(try .init(from: &reader, as: kind)))
     case .syncReconciled: self = .sync(.reconciled(try .init(from: &reader, isWhole: true)))
     case .syncReconciledV2: self = .sync(.reconciled(try .init(from: &reader, isWhole: false)))
     case .syncMirrored: self = .sync(.mirrored(try .init(from: &reader)))
@@ -246,10 +251,14 @@ extension Event {
     case .syncCandidateRefused: self = .sync(.candidateRefused(try .init(from: &reader)))
     case .syncConflict, .syncConflictV2:
       self = .sync(.conflict(try .init(from: &reader, as: kind)))
-    case .syncFailed: self = .sync(.failed(try .init(from: &reader)))
+    case .syncFailed, .syncFailedV2:
+      self = .sync(.failed(try .init(from: &reader, as: kind)))
     case .syncLifeBegan: self = .sync(.lifeBegan(try .init(from: &reader)))
+    case .syncForgotten: self = .sync(.forgotten(try .init(from: &reader)))
     case .syncTokenIssued: self = .syncToken(.issued(try .init(from: &reader)))
     case .syncTokenRevoked: self = .syncToken(.revoked(try .init(from: &reader)))
+    case .syncTokenBound: self = .syncToken(.bound(try .init(from: &reader)))
+    case .syncTokenRefused: self = .syncToken(.refused(try .init(from: &reader)))
     case .requestDispatched, .requestDispatchedV2:
       self = .request(.dispatched(try .init(from: &reader, as: kind)))
     case .requestFinished, .requestFinishedV2, .requestFinishedV3:

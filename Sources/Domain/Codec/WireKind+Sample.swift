@@ -205,9 +205,11 @@ extension WireKind {
     case .accessAllSessionsRevoked: .access(.allSessionsRevoked)
     case .syncEnabled:
       .sync(.enabled(.init(peer: Sample.peer, url: "https://cloud.example.com")))
-    case .syncDisabled: .sync(.disabled(.init(peer: Sample.peer, copyRemoved: false)))
+    case .syncDisabled: .sync(.disabled(.init(peer: Sample.peer, farewell: .owed)))
+    case .syncDisabledV2: .sync(.disabled(.init(peer: Sample.peer, farewell: .told)))
     case .syncPushed: .sync(.pushed(Sample.exchanged))
     case .syncReceived: .sync(.received(Sample.exchanged))
+    case .syncReceivedV2: .sync(.received(Sample.exchangedUnderToken))
     case .syncReconciled: .sync(.reconciled(Sample.reconciled))
     case .syncReconciledV2: .sync(.reconciled(Sample.reconciledInPart))
     case .syncMirrored:
@@ -255,14 +257,28 @@ extension WireKind {
             rival: Sample.ancestry)))
     case .syncFailed:
       .sync(.failed(.init(peer: Sample.peer, action: "sync", code: "sync_unreachable")))
+    case .syncFailedV2:
+      .sync(
+        .failed(
+          .init(
+            peer: Sample.peer, action: "serve", code: "sync_ambiguous_edit",
+            about: .init(
+              stream: "alias/fast", field: "model", counts: .init(told: 12, before: 17)))))
     case .syncLifeBegan:
       .sync(.lifeBegan(.init(peer: Sample.peer, incarnation: 0x5E1F_00C4_77A2_9B30)))
+    case .syncForgotten: .sync(.forgotten(.init(peer: Sample.peer)))
     case .syncTokenIssued:
       .syncToken(
         .issued(
           .init(
             id: Sample.syncToken, name: "second node", fingerprint: Sample.fingerprint)))
     case .syncTokenRevoked: .syncToken(.revoked(Sample.syncToken))
+    case .syncTokenBound:
+      .syncToken(.bound(.init(id: Sample.syncToken, node: Sample.node, isProven: true)))
+    case .syncTokenRefused:
+      .syncToken(
+        .refused(
+          .init(id: Sample.syncToken, node: Sample.node, code: "sync_token_of_another")))
     case .requestDispatched: .request(.dispatched(Sample.dispatched))
     case .requestDispatchedV2: .request(.dispatched(Sample.dispatchedUnderBudget))
     case .requestFinished: .request(.finished(Sample.finished))
@@ -361,6 +377,11 @@ enum Sample {
   static let exchanged = SyncEvent.Exchanged(
     peer: peer, exchange: 0x0192_F3A4_5B6C_7D8E_9FA0_B1C2_D3E4_F506, streams: 12, credentials: 3,
     clock: time)
+  static let exchangedUnderToken: SyncEvent.Exchanged = {
+    var sample = exchanged
+    sample.token = syncToken
+    return sample
+  }()
   static let reconciled = SyncEvent.Reconciled(
     peer: peer, exchange: exchanged.exchange,
     decisions: [

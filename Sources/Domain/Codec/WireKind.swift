@@ -74,8 +74,10 @@ public enum WireKind: String, CaseIterable, Sendable {
   case accessAllSessionsRevoked = "access.all_sessions_revoked.v1"
   case syncEnabled = "sync.enabled.v1"
   case syncDisabled = "sync.disabled.v1"
+  case syncDisabledV2 = "sync.disabled.v2"
   case syncPushed = "sync.pushed.v1"
   case syncReceived = "sync.received.v1"
+  case syncReceivedV2 = "sync.received.v2"
   case syncReconciled = "sync.reconciled.v1"
   case syncReconciledV2 = "sync.reconciled.v2"
   case syncMirrored = "sync.mirrored.v1"
@@ -84,9 +86,13 @@ public enum WireKind: String, CaseIterable, Sendable {
   case syncConflict = "sync.conflict.v1"
   case syncConflictV2 = "sync.conflict.v2"
   case syncFailed = "sync.failed.v1"
+  case syncFailedV2 = "sync.failed.v2"
   case syncLifeBegan = "sync.life_began.v1"
+  case syncForgotten = "sync.forgotten.v1"
   case syncTokenIssued = "sync.token_issued.v1"
   case syncTokenRevoked = "sync.token_revoked.v1"
+  case syncTokenBound = "sync.token_bound.v1"
+  case syncTokenRefused = "sync.token_refused.v1"
   case requestDispatched = "request.dispatched.v1"
   case requestDispatchedV2 = "request.dispatched.v2"
   case requestFinished = "request.finished.v1"
@@ -199,18 +205,21 @@ extension Event {
     case .access(.sessionRevoked): .accessSessionRevoked
     case .access(.allSessionsRevoked): .accessAllSessionsRevoked
     case .sync(.enabled): .syncEnabled
-    case .sync(.disabled): .syncDisabled
+    case .sync(.disabled(let it)): it.wireKind
     case .sync(.pushed): .syncPushed
-    case .sync(.received): .syncReceived
+    case .sync(.received(let it)): it.receivedKind
     case .sync(.reconciled(let it)): it.isWhole ? .syncReconciled : .syncReconciledV2
     case .sync(.mirrored): .syncMirrored
     case .sync(.candidateKept): .syncCandidateKept
     case .sync(.candidateRefused): .syncCandidateRefused
     case .sync(.conflict(let it)): it.wireKind
-    case .sync(.failed): .syncFailed
+    case .sync(.failed(let it)): it.wireKind
     case .sync(.lifeBegan): .syncLifeBegan
+    case .sync(.forgotten): .syncForgotten
     case .syncToken(.issued): .syncTokenIssued
     case .syncToken(.revoked): .syncTokenRevoked
+    case .syncToken(.bound): .syncTokenBound
+    case .syncToken(.refused): .syncTokenRefused
     case .request(.dispatched(let it)): it.wireKind
     case .request(.finished(let it)): it.wireKind
     case .request(.interrupted(let it)): it.wireKind

@@ -170,6 +170,9 @@ public struct ControlState: Sendable, Hashable {
     case .sync(let event):
       advance(syncStream(event.peer))
       sync.evolve(event, position: position, time: time)
+      if case .received(let it) = event, let token = it.token {
+        syncTokens[token]?.usedAt = time
+      }
       if case .reconciled(let it) = event {
         for floor in it.floors {
           accounts[floor.account]?.credential.rise(to: floor.version)

@@ -209,7 +209,9 @@ extension GatewayProjection {
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
         .syncReconciled, .syncReconciledV2, .syncMirrored, .syncCandidateKept,
         .syncCandidateRefused, .syncConflict, .syncConflictV2, .syncFailed, .syncLifeBegan,
-        .syncTokenIssued, .syncTokenRevoked,
+        .syncTokenIssued,
+        .syncTokenRevoked, .syncDisabledV2, .syncReceivedV2, .syncFailedV2, .syncForgotten,
+        .syncTokenBound, .syncTokenRefused,
         .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration
       case nil:

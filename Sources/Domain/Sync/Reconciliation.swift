@@ -26,6 +26,12 @@ public enum SyncRefusal: Error, Sendable, Hashable {
   case shrunken(told: UInt64, before: UInt64)
   /// Something is told of that no build can have meant.
   case malformed(stream: String)
+  /// The token is another node's.
+  case tokenOfAnother
+  /// Another accepted token is the node's already.
+  case nameTaken
+  /// More peers are remembered than anybody has.
+  case tooManyPeers
 
   /// As a stable word.
   public var code: String {
@@ -36,7 +42,27 @@ public enum SyncRefusal: Error, Sendable, Hashable {
     case .ambiguousEdit: "sync_ambiguous_edit"
     case .shrunken: "sync_shrunken"
     case .malformed: "sync_malformed"
+    case .tokenOfAnother: "sync_token_of_another"
+    case .nameTaken: "sync_name_taken"
+    case .tooManyPeers: "sync_too_many_peers"
     }
+  }
+
+  /// Where in the configuration; nil: nothing of it stands in the way.
+  public var about: SyncEvent.Failed.About? {
+    switch self {
+    case .unknownOwnEdit(let stream), .malformed(let stream):
+      .init(stream: Self.shown(stream))
+    case .ambiguousEdit(let stream, let field):
+      .init(stream: Self.shown(stream), field: Refusal.bounded(field))
+    case .shrunken(let told, let before): .init(counts: .init(told: told, before: before))
+    case .sameNode, .copiedNode, .tokenOfAnother, .nameTaken, .tooManyPeers: nil
+    }
+  }
+
+  /// What is no name of a resource may be anything.
+  private static func shown(_ stream: String) -> String {
+    Subject(stream: stream) == nil ? Refusal.bounded(stream) : stream
   }
 }
 

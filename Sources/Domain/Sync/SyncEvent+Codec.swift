@@ -58,20 +58,34 @@ extension SyncEvent.Enabled: Payload {
   }
 }
 
-extension SyncEvent.Disabled: Payload {
+extension SyncEvent.Disabled {
+  /// The first version that can hold it.
+  public var wireKind: WireKind { farewell == .told ? .syncDisabledV2 : .syncDisabled }
+
   func write(to writer: inout RecordWriter) {
     writer.text(peer)
-    writer.flag(copyRemoved)
+    if wireKind == .syncDisabledV2 {
+      writer.byte(farewell.rawValue)
+    } else {
+      writer.flag(farewell == .removed)
+    }
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
+  init(from reader: inout RecordReader, as wireKind: WireKind) throws(DecodingFailure) {
     peer = try reader.text()
-    copyRemoved = try reader.flag()
+    farewell =
+      wireKind == .syncDisabledV2
+      ? try reader.one(of: SyncEvent.Farewell.self) : try reader.flag() ? .removed : .owed
+    guard self.wireKind == wireKind else { throw reader.failure(.invalidValue) }
   }
 }
 
-extension SyncEvent.Exchanged: Payload {
-  func write(to writer: inout RecordWriter) {
+extension SyncEvent.Exchanged {
+  /// Of something that came: the first version that can hold it.
+  public var receivedKind: WireKind { token == nil ? .syncReceived : .syncReceivedV2 }
+
+  /// What went there came under no token of ours.
+  func writePushed(to writer: inout RecordWriter) {
     writer.text(peer)
     writer.id(exchange)
     writer.varint(streams)
@@ -79,12 +93,18 @@ extension SyncEvent.Exchanged: Payload {
     writer.time(clock)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
+  func writeReceived(to writer: inout RecordWriter) {
+    writePushed(to: &writer)
+    token?.write(to: &writer)
+  }
+
+  init(from reader: inout RecordReader, as wireKind: WireKind) throws(DecodingFailure) {
     peer = try reader.text()
     exchange = try reader.id()
     streams = try reader.varint()
     credentials = try reader.varint()
     clock = try reader.time()
+    token = wireKind == .syncReceivedV2 ? try SyncTokenID(from: &reader) : nil
   }
 }
 
@@ -316,16 +336,46 @@ extension SyncEvent.LifeBegan: Payload {
   }
 }
 
-extension SyncEvent.Failed: Payload {
+extension SyncEvent.Failed {
+  /// The first version that can hold it.
+  public var wireKind: WireKind { about == nil ? .syncFailed : .syncFailedV2 }
+
   func write(to writer: inout RecordWriter) {
     writer.text(peer)
     writer.text(action)
     writer.text(code)
+    about?.write(to: &writer)
   }
 
-  init(from reader: inout RecordReader) throws(DecodingFailure) {
+  init(from reader: inout RecordReader, as wireKind: WireKind) throws(DecodingFailure) {
     peer = try reader.text()
     action = try reader.text()
     code = try reader.text()
+    about = wireKind == .syncFailedV2 ? try About(from: &reader) : nil
   }
+}
+
+extension SyncEvent.Failed.About: Payload {
+  func write(to writer: inout RecordWriter) {
+    writer.text(stream)
+    writer.text(field)
+    writer.flag(counts != nil)
+    if let counts {
+      writer.varint(counts.told)
+      writer.varint(counts.before)
+    }
+  }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) {
+    stream = try reader.text()
+    field = try reader.text()
+    counts =
+      try reader.flag() ? .init(told: try reader.varint(), before: try reader.varint()) : nil
+  }
+}
+
+extension SyncEvent.Forgotten: Payload {
+  func write(to writer: inout RecordWriter) { writer.text(peer) }
+
+  init(from reader: inout RecordReader) throws(DecodingFailure) { peer = try reader.text() }
 }

@@ -11,6 +11,7 @@ public enum SyncEvent: Sendable, Hashable {
   case conflict(Conflict)
   case failed(Failed)
   case lifeBegan(LifeBegan)
+  case forgotten(Forgotten)
 
   /// A first exchange with the peer was verified; others follow by themselves.
   public struct Enabled: Sendable, Hashable {
@@ -30,14 +31,24 @@ public enum SyncEvent: Sendable, Hashable {
   public struct Disabled: Sendable, Hashable {
     /// The other system's name.
     public var peer: String
-    /// Whether the peer confirmed that it keeps no copy of ours; false: that is tried again.
-    public var copyRemoved: Bool
+    /// What the peer said to that.
+    public var farewell: Farewell
 
     /// Made of its parts.
-    public init(peer: String, copyRemoved: Bool) {
+    public init(peer: String, farewell: Farewell) {
       self.peer = peer
-      self.copyRemoved = copyRemoved
+      self.farewell = farewell
     }
+  }
+
+  /// What became of the other side's copy when sync ended.
+  public enum Farewell: UInt8, Sendable, Hashable, CaseIterable {
+    /// It confirmed that it keeps none.
+    case removed = 1
+    /// It is a node of its own: both know that it is over, and each keeps what it has.
+    case told = 2
+    /// It confirmed nothing: it is asked again.
+    case owed = 3
   }
 
   /// A document went to the peer or came from it.
@@ -52,16 +63,20 @@ public enum SyncEvent: Sendable, Hashable {
     public var credentials: UInt64
     /// The sender's wall clock.
     public var clock: UnixNanoseconds
+    /// Under which token of ours it came; nil: it went there, or came as an answer.
+    public var token: SyncTokenID?
 
     /// Made of its parts.
     public init(
-      peer: String, exchange: UInt128, streams: UInt64, credentials: UInt64, clock: UnixNanoseconds
+      peer: String, exchange: UInt128, streams: UInt64, credentials: UInt64,
+      clock: UnixNanoseconds, token: SyncTokenID? = nil
     ) {
       self.peer = peer
       self.exchange = exchange
       self.streams = streams
       self.credentials = credentials
       self.clock = clock
+      self.token = token
     }
   }
 
@@ -331,12 +346,46 @@ public enum SyncEvent: Sendable, Hashable {
     public var action: String
     /// As a stable word; never the peer's text.
     public var code: String
+    /// What stood in the way; nil: nothing of the configuration did.
+    public var about: About?
 
     /// Made of its parts.
-    public init(peer: String, action: String, code: String) {
+    public init(peer: String, action: String, code: String, about: About? = nil) {
       self.peer = peer
       self.action = action
       self.code = code
+      self.about = about
+    }
+
+    /// Where in the configuration an exchange came to nothing.
+    public struct About: Sendable, Hashable {
+      /// The resource; empty: all of them.
+      public var stream: String
+      /// Its field; empty: the whole resource.
+      public var field: String
+      /// How many resources were told of, and how many before that.
+      public var counts: Counts?
+
+      /// Made of its parts.
+      public init(stream: String = "", field: String = "", counts: Counts? = nil) {
+        self.stream = stream
+        self.field = field
+        self.counts = counts
+      }
+    }
+
+    /// Of resources.
+    public struct Counts: Sendable, Hashable {
+      /// In this exchange.
+      public var told: UInt64
+      /// The most in one before.
+      public var before: UInt64
+
+      /// Made of its parts.
+      public init(told: UInt64, before: UInt64) {
+        self.told = told
+        self.before = before
+      }
     }
   }
 
@@ -356,6 +405,15 @@ public enum SyncEvent: Sendable, Hashable {
     }
   }
 
+  /// An operator wants nothing remembered of the peer; its events stay in the log.
+  public struct Forgotten: Sendable, Hashable {
+    /// The other system's name.
+    public var peer: String
+
+    /// Made of its parts.
+    public init(peer: String) { self.peer = peer }
+  }
+
   /// The other system's name.
   public var peer: String {
     switch self {
@@ -369,6 +427,7 @@ public enum SyncEvent: Sendable, Hashable {
     case .conflict(let it): it.peer
     case .failed(let it): it.peer
     case .lifeBegan(let it): it.peer
+    case .forgotten(let it): it.peer
     }
   }
 }

@@ -129,6 +129,8 @@ extension SyncPeer: Payload {
     if let failure {
       writer.text(failure.action)
       writer.text(failure.code)
+      writer.flag(failure.about != nil)
+      failure.about?.write(to: &writer)
       writer.time(failure.at)
     }
   }
@@ -175,7 +177,9 @@ extension SyncPeer: Payload {
     }
     if flags & Flag.failure != 0 {
       failure = Failure(
-        action: try reader.text(), code: try reader.text(), at: try reader.time())
+        action: try reader.text(), code: try reader.text(),
+        about: try reader.flag() ? try SyncEvent.Failed.About(from: &reader) : nil,
+        at: try reader.time())
     }
   }
 }

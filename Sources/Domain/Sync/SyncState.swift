@@ -20,6 +20,13 @@ public struct SyncState: Sendable, Hashable {
 
   /// What a peer is called as long as its name is not known.
   public static let unnamedPeer = "cloud"
+  /// Peers that are remembered; an operator removes those that come no more.
+  public static let peersMost = 128
+
+  /// Whether one more can be remembered, or it is already.
+  public func hasRoom(for peer: String) -> Bool {
+    peers[peer] != nil || peers.count < Self.peersMost
+  }
 
   /// Before the first event.
   public static let initial = SyncState(
@@ -136,6 +143,10 @@ public struct SyncState: Sendable, Hashable {
 
   /// Takes in what was exchanged; total.
   mutating func evolve(_ event: SyncEvent, position: UInt64, time: UnixNanoseconds) {
+    if case .forgotten(let it) = event {
+      peers[it.peer] = nil
+      return
+    }
     var peer = peers[event.peer] ?? SyncPeer()
     switch event {
     case .enabled(let it):
@@ -146,7 +157,7 @@ public struct SyncState: Sendable, Hashable {
       if !it.url.isEmpty { peers[Self.unnamedPeer] = nil }
     case .disabled(let it):
       peer.isEnabled = false
-      peer.owesRemoval = !it.copyRemoved
+      peer.owesRemoval = it.farewell == .owed
     case .pushed: peer.pushedAt = time
     case .received: peer.receivedAt = time
     case .reconciled(let it):
@@ -168,8 +179,10 @@ public struct SyncState: Sendable, Hashable {
     case .candidateKept(let it): peer.take(it, position: position)
     case .candidateRefused(let it): peer.take(it)
     case .conflict(let it): peer.credentialConflicts[it.account] = it
-    case .failed(let it): peer.failure = .init(action: it.action, code: it.code, at: time)
+    case .failed(let it):
+      peer.failure = .init(action: it.action, code: it.code, about: it.about, at: time)
     case .lifeBegan(let it): peer.begin(it.incarnation)
+    case .forgotten: break
     }
     peers[event.peer] = peer
     if case .reconciled(let it) = event { forgetConflicts(of: Set(it.decisions.map(\.stream))) }
@@ -303,6 +316,8 @@ public struct SyncPeer: Sendable, Hashable {
     public var action: String
     /// As a stable word.
     public var code: String
+    /// Where in the configuration; nil: nothing of it stood in the way.
+    public var about: SyncEvent.Failed.About?
     /// When.
     public var at: UnixNanoseconds
   }

@@ -64,9 +64,15 @@ public struct EventFilter: Sendable, Hashable {
       }
       if actor == nil, requestKeys.isEmpty { return true }
       let provenance = try? Provenance(ofPayload: event.payload)
-      if let actor, provenance?.actor != actor { return false }
+      if let actor, !Self.isBy(actor, provenance?.actor) { return false }
       return requestKeys.isEmpty || (correlation != nil && provenance?.correlation == correlation)
         || event.lookupKeys.contains { requestKeys.contains($0) }
+    }
+
+    /// A peer is meant with whichever token it came.
+    private static func isBy(_ wanted: String, _ actor: String?) -> Bool {
+      guard let actor else { return false }
+      return actor == wanted || wanted.hasPrefix("peer:") && actor.hasPrefix(wanted + " token:")
     }
 
     private func mayAdmit(

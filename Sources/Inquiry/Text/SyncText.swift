@@ -7,14 +7,14 @@ extension EventLine {
     case .enabled(let it):
       return "sync with \(peer) on: " + (it.url.isEmpty ? "it comes here" : Shown.text(it.url))
     case .disabled(let it):
-      return "sync with \(peer) off"
-        + (it.copyRemoved ? "" : "; whether it keeps a copy is not known")
+      return "sync with \(peer) off" + farewell(it.farewell)
     case .pushed(let it):
       return "told \(peer) of \(Shown.count(it.streams, "resource")) and "
         + Shown.count(it.credentials, "credential")
     case .received(let it):
       return "\(peer) told of \(Shown.count(it.streams, "resource")) and "
         + Shown.count(it.credentials, "credential")
+        + (it.token.map { ", under token \(Shown.text($0.rawValue))" } ?? "")
     case .reconciled(let it): return "reconciled with \(peer): \(reconciled(it, state))"
     case .mirrored(let it): return "compared with what \(peer) holds: \(mirrored(it))"
     case .candidateKept(let it):
@@ -37,10 +37,29 @@ extension EventLine {
         + ", as generation \(origin.generation) at \(Shown.text(origin.author.rawValue))"
     case .failed(let it):
       return "sync with \(peer) failed: \(Shown.text(it.action)), \(Shown.text(it.code))"
+        + (it.about.map { ": \(about($0))" } ?? "")
     case .lifeBegan(let it):
       return "\(peer) tells from a directory that was not known: incarnation "
         + Shown.incarnation(it.incarnation)
+    case .forgotten: return "nothing is remembered of \(peer) any more"
     }
+  }
+
+  private static func farewell(_ it: SyncEvent.Farewell) -> String {
+    switch it {
+    case .removed: ""
+    case .told: "; it knows, and keeps what it has"
+    case .owed: "; whether it keeps a copy is not known"
+    }
+  }
+
+  private static func about(_ it: SyncEvent.Failed.About) -> String {
+    var parts = it.stream.isEmpty ? [] : [Shown.text(it.stream)]
+    if !it.field.isEmpty { parts.append("field \(Shown.text(it.field))") }
+    if let counts = it.counts {
+      parts.append("\(Shown.count(counts.told, "resource")) told of, \(counts.before) before")
+    }
+    return parts.joined(separator: ", ")
   }
 
   private static func mirrored(_ it: SyncEvent.Mirrored) -> String {
@@ -100,12 +119,16 @@ extension EventFields {
     let peer = JSONTree.Member("peer", .text(event.peer))
     switch event {
     case .enabled(let it): return [peer, .init("url", .text(it.url))]
-    case .disabled(let it): return [peer, .init("copyRemoved", .bool(it.copyRemoved))]
+    case .disabled(let it):
+      return [
+        peer, .init("copyRemoved", .bool(it.farewell == .removed)),
+        .init("told", .bool(it.farewell != .owed)),
+      ]
     case .pushed(let it), .received(let it):
       return [
         peer, .init("exchange", .text(uuidText(it.exchange))), .init("streams", .count(it.streams)),
         .init("credentials", .count(it.credentials)), .init("clock", .text(rfc3339(it.clock))),
-      ]
+      ] + (it.token.map { [.init("token", .text($0.rawValue))] } ?? [])
     case .reconciled(let it):
       return [
         peer, .init("exchange", .text(uuidText(it.exchange))),
@@ -149,9 +172,17 @@ extension EventFields {
       ]
     case .failed(let it):
       return [peer, .init("action", .text(it.action)), .init("code", .text(it.code))]
+        + (it.about.map(about) ?? [])
     case .lifeBegan(let it):
       return [peer, .init("incarnation", .text(Shown.incarnation(it.incarnation)))]
+    case .forgotten: return [peer]
     }
+  }
+
+  private static func about(_ it: SyncEvent.Failed.About) -> Members {
+    [.init("stream", .text(it.stream)), .init("field", .text(it.field))]
+      + (it.counts.map { [.init("told", .count($0.told)), .init("before", .count($0.before))] }
+        ?? [])
   }
 
   private static func decision(_ it: SyncEvent.Decision) -> JSONTree {

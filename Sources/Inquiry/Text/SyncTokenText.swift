@@ -8,6 +8,12 @@ extension EventLine {
     case .revoked(let id):
       let name = state.syncTokens[id].map { ": \(Shown.text($0.name))" } ?? ""
       return "sync token \(Shown.text(id.rawValue)) revoked\(name)"
+    case .bound(let it):
+      let why = it.isProven ? "who first came with it" : "for whom it was made"
+      return "sync token \(Shown.text(it.id.rawValue)) is \(Shown.text(it.node.rawValue))'s, \(why)"
+    case .refused(let it):
+      return "sync token \(Shown.text(it.id.rawValue)) refused to one who came as "
+        + "\(Shown.text(it.node.rawValue)): \(Shown.text(it.code))"
     }
   }
 }
@@ -21,6 +27,16 @@ extension EventFields {
         .init("fingerprint", .text(it.fingerprint.short)),
       ]
     case .revoked(let id): [.init("id", .text(id.rawValue))]
+    case .bound(let it):
+      [
+        .init("id", .text(it.id.rawValue)), .init("node", .text(it.node.rawValue)),
+        .init("isProven", .bool(it.isProven)),
+      ]
+    case .refused(let it):
+      [
+        .init("id", .text(it.id.rawValue)), .init("node", .text(it.node.rawValue)),
+        .init("code", .text(it.code)),
+      ]
     }
   }
 }

@@ -316,6 +316,10 @@ extension ErrorCode {
     case .syncRefused:
       .conflict(
         "What the other node told was not taken in.", "See `reason`, which docs/sync.md explains.")
+    case .syncPeerInUse:
+      .conflict(
+        "This node exchanges with the peer by itself.",
+        "End that first: `POST /api/sync/cloud` with `disable`.")
     case .unknownTarget:
       .request(
         400, "The name points to nothing that is known.",
@@ -344,6 +348,8 @@ extension ErrorCode {
       .request(404, "There is no such key.", "See `GET /api/keys`.")
     case .unknownSyncToken:
       .request(404, "There is no such sync token.", "See `GET /api/sync/tokens`.")
+    case .unknownSyncPeer:
+      .request(404, "Nothing is remembered of such a peer.", "See `GET /api/sync/cloud`.")
     case .discoveryFailed:
       .server(
         502, "The provider did not tell which models it offers.",

@@ -86,6 +86,7 @@ extension Endpoint {
     case .listSyncTokens: .listSyncTokens
     case .issueSyncToken: .issueSyncToken
     case .revokeSyncToken: .revokeSyncToken
+    case .forgetSyncPeer: .forgetSyncPeer
     case .resetPassword: .resetPassword
     case .applyConfiguration: .applyConfiguration
     case .authzInventory: .authzInventory

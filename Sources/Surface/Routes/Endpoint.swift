@@ -84,6 +84,7 @@ public enum Endpoint: String, Sendable, Hashable, CaseIterable {
   case listSyncTokens
   case issueSyncToken
   case revokeSyncToken
+  case forgetSyncPeer
   case resetPassword
   case applyConfiguration
   case authzInventory

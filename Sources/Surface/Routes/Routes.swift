@@ -179,6 +179,9 @@ public enum Routes {
     configure(.issueSyncToken, .post, "/api/sync/tokens", "Issue a token for another node"),
     configure(
       .revokeSyncToken, .delete, "/api/sync/tokens/{id}", "Revoke the token of another node"),
+    configure(
+      .forgetSyncPeer, .delete, "/api/sync/peers/{peer}",
+      "Remember nothing of another node, and revoke its tokens"),
     RouteRow(
       .resetPassword, .post, "/api/settings/reset-password", .local, .configuration,
       "Set the administrator's password without the current one", by: .controlPlane),

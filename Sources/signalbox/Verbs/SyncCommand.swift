@@ -13,7 +13,7 @@ struct SyncCommand: ParsableCommand {
       """,
     subcommands: [
       SyncStatusVerb.self, EnableSyncVerb.self, SyncNowVerb.self, DisableSyncVerb.self,
-      CheckSyncVerb.self, SyncTokensCommand.self,
+      CheckSyncVerb.self, ForgetSyncVerb.self, SyncTokensCommand.self,
     ])
 }
 
@@ -38,7 +38,8 @@ enum SyncTokenResource: AdminResource {
   static let listed = "tokens"
   static let single: String? = "token"
   static let columns = [
-    Column("NAME", "name"), Column("ID", "id"), Column("ACTIVE", "isActive"),
+    Column("NAME", "name"), Column("ID", "id"), Column("NODE", "node"),
+    Column("ACTIVE", "isActive"),
     Column("ISSUED", "createdAt"), Column("LAST USED", "lastUsedAt"),
     Column("REVOKED", "revokedAt"), Column(">REVISION", "revision"),
   ]
@@ -53,7 +54,16 @@ struct NewSyncToken: NewFields {
   @Argument(help: "Whose it is, for people.")
   var name: String
 
-  func write(to body: inout RequestBody) { body.set("name", name) }
+  @Option(
+    help: ArgumentHelp(
+      "The node it is made for, as its `sync status` says; else it is the first one's who comes with it.",
+      valueName: "node"))
+  var node: String?
+
+  func write(to body: inout RequestBody) {
+    body.set("name", name)
+    body.set("node", node)
+  }
 }
 
 /// `sync tokens revoke`.

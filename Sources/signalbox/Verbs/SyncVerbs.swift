@@ -29,9 +29,6 @@ extension SyncActionVerb {
         lines.append("\(Self.padded(name))\(count)")
       }
     }
-    if answer["copyRemoved"]?.bool == false {
-      lines.append("The other side did not confirm that it forgot this node; it is asked again.")
-    }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -67,7 +64,7 @@ struct DisableSyncVerb: SyncActionVerb {
   static let action = "disable"
   static let configuration = CommandConfiguration(
     commandName: "disable",
-    abstract: "Make no more exchanges, and have the other side forget this node.")
+    abstract: "Make no more exchanges, and tell the other side; a node keeps what it has.")
   @OptionGroup var options: VerbOptions
 }
 
@@ -78,6 +75,31 @@ struct CheckSyncVerb: SyncActionVerb {
     commandName: "check",
     abstract: "Ask whether the other side is there and accepts the token; nothing is exchanged.")
   @OptionGroup var options: VerbOptions
+}
+
+/// `sync forget`.
+struct ForgetSyncVerb: AdminVerb {
+  static let configuration = CommandConfiguration(
+    commandName: "forget",
+    abstract: "Remember nothing of one peer, and accept its tokens no more.")
+
+  @Argument(help: "The peer's name, as `sync status` says.")
+  var peer: String
+  @OptionGroup var options: VerbOptions
+
+  func validate() throws {
+    guard !peer.isEmpty else { throw ValidationError("The peer's name must not be empty.") }
+  }
+
+  func request() -> ControlRequest {
+    ControlRequest(.delete, "/api/sync/peers/\(percentEncoded(peer))")
+  }
+
+  func text(_ answer: JSONValue) -> String {
+    let tokens = answer["revokedTokens"]?.array?.compactMap(\.string) ?? []
+    let revoked = tokens.isEmpty ? "none" : tokens.map { Shown.text($0) }.joined(separator: ", ")
+    return "Nothing is remembered of \(Shown.text(peer)) any more.\nrevoked    \(revoked)\n"
+  }
 }
 
 /// `sync status`.
@@ -108,6 +130,14 @@ struct SyncStatusVerb: AdminVerb {
       out += "last       \(word(peer["lastSync"]))\n"
       if let failure = peer["failure"], !failure.isNull {
         out += "failure    \(word(failure["code"])) since \(word(failure["since"]))\n"
+      }
+      if peer["owesRemoval"]?.bool == true {
+        let isAsked = peer["url"] == answer["cloudUrl"]
+        out += "owes       it did not confirm that sync is off: "
+        out +=
+          isAsked
+          ? "it is asked again\n"
+          : "cloudUrl leads elsewhere, so it is not asked; set it again, or forget the peer\n"
       }
       out += Self.rows("drift", peer["drift"])
     }

@@ -37,6 +37,11 @@ extension Contract {
             "failure",
             Schema.object([
               .field("action", .string), .field("code", .string), .field("since", .time),
+              .optional(
+                "stream", Schema.string.described("The resource that stands in the way.")),
+              .optional("field", .string),
+              .optional("told", Schema.count.described("Resources told of in that exchange.")),
+              .optional("before", Schema.count.described("The most in one before.")),
             ]).orNull),
         ]))),
   ])
@@ -67,7 +72,16 @@ extension Contract {
             "exchange", Schema.uuid.orNull.described("null: both sides held the same.")),
           .optional("decisions", .count), .optional("conflicts", .count),
           .optional("withheld", .count), .optional("waiting", .count),
-          .optional("verified", .bool), .optional("copyRemoved", .bool),
+          .optional("verified", .bool),
+          .optional(
+            "copyRemoved",
+            Schema.bool.described(
+              "It keeps no copy. A node is no copy: it keeps what it has, and this is false.")),
+          .optional("told", Schema.bool.described("It confirmed that it knows.")),
+          .optional(
+            "untold",
+            Schema.array(of: .object([.field("peer", .string), .field("url", .string)]))
+              .described("Left without a word, for `cloudUrl` leads elsewhere by now.")),
         ]))
     ], errors: [.syncNotConfigured, .syncFailed, .gatewayNotRunning, .overloaded])
 
