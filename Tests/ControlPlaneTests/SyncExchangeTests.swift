@@ -470,6 +470,33 @@ struct SyncExchangeTests {
     }
   }
 
+  @Test("more credentials than one batch takes go in parts, too")
+  func manyCredentials() async throws {
+    try await SyncBoxes.with { pair in
+      try await pair.a.edit(.post, "/api/provider-nodes", provider)
+      let vault = pair.a.control.vault
+      let count = 2_500
+      for start in stride(from: 0, to: count, by: 500) {
+        try await pair.a.control.execute(provenance: .system) { _ in
+          (start..<start + 500).map { number in
+            let secret = CredentialMaterial(access: Secret("sk-\(number)")).encoded
+            let terms = CredentialTerms(
+              fingerprint: vault.fingerprint(secret), kind: .apiKey, canRefresh: false,
+              expiresAt: nil)
+            let added = AccountEvent.Added(
+              id: AccountID("many-\(number)"), provider: ProviderID("mock"),
+              name: "many-\(number)", priority: 1, weight: 1)
+            return Change(.account(.add(added, credential: terms)), secret: secret)
+          }
+        }
+      }
+      #expect(try await pair.b.act("enable").status == 200)
+      let taken = pair.b.control.state.accounts.values.filter { $0.credential.fingerprint != nil }
+      #expect(taken.count >= count)
+      try await pair.settle()
+    }
+  }
+
   @Test("many resources go in parts, each with its decisions, and edits are let in between")
   func many() async throws {
     try await SyncBoxes.with { pair in

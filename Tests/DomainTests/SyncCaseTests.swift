@@ -98,6 +98,29 @@ func knownOneGoesOn() throws {
   #expect(provider.name == "p1" && provider.prefix == "there")
 }
 
+@Test("a document that is taken in part by part comes to the same, its credentials too")
+func takenInParts() throws {
+  var pair = SyncPair(3)
+  pair.at(0, firstProvider)
+  for number in 1...5 {
+    pair.at(0, .account(.add(account("a\(number)"), credential: oauthTerms(number))))
+  }
+  pair.at(0, .account(.remove(AccountID("a5"))), setAlias("fast", "p1/m1"))
+  let document = pair.nodes[0].document(now: pair.now)
+  #expect(document.credentials.count == 5)
+  for index in 0..<document.count {
+    _ = try pair.nodes[1].take(
+      document, part: index..<(index + 1), now: pair.now, exchange: 1)
+  }
+  _ = try pair.nodes[2].take(document, now: pair.now, exchange: 1)
+  let whole = pair.nodes[2].document(now: pair.now)
+  let inParts = pair.nodes[1].document(now: pair.now)
+  #expect(inParts.streams == whole.streams)
+  #expect(inParts.credentials == whole.credentials)
+  #expect(pair.nodes[1].state.accounts.count == 4)
+  #expect(pair.nodes[1].state.accounts.values.allSatisfy { $0.credential.fingerprint != nil })
+}
+
 @Test("what waits is said once, also of a document that is taken in part by part")
 func waitsInParts() throws {
   var pair = SyncPair(skew: [1: 60 * oneMinute])
@@ -169,13 +192,6 @@ func refusesDocuments() throws {
     time: UnixNanoseconds(pair.now + oneMinute), counter: 0, author: EditAuthor("n0"))
   document.streams[0].version = FieldVersion(ahead)
   #expect(taking(document) == .unknownOwnEdit(stream: document.streams[0].stream))
-  document = whole
-  document.credentials = [
-    .init(
-      account: AccountID("a1"), version: .init(homeEpoch: .max, generation: 1),
-      home: NodeID("n1"), terms: nil)
-  ]
-  #expect(taking(document) == .malformed(stream: "credential/a1"))
   document = whole
   document.streams[2].fields[0].value = .text("other")
   #expect(
@@ -276,6 +292,41 @@ func issuedApart() throws {
           == .init(
             author: EditAuthor(here > there ? "n1" : "n0"), generation: UInt64(min(here, there) + 1)
           ))
+    }
+    let events = pair.nodes.map(\.log.count)
+    try pair.sync()
+    #expect(pair.nodes.map(\.log.count) == events, "it has come to rest")
+  }
+}
+
+@Test("one account that was added at two nodes keeps a credential, and what gave way is on record")
+func addedApart() throws {
+  // One of the two, or both, have brought a credential; the later one may be the one that did not.
+  for (here, there) in [(1, 2), (1, nil), (nil, 2)] as [(Int?, Int?)] {
+    var pair = SyncPair()
+    pair.at(0, firstProvider)
+    try pair.sync()
+    pair.at(0, .account(.add(account("a1"), credential: here.map(oauthTerms))))
+    pair.at(1, .account(.add(account("a1"), credential: there.map(oauthTerms))))
+    for _ in 0..<2 { try pair.sync() }
+    let (first, second) = (pair.credential(0), pair.credential(1))
+    let which = "\(String(describing: here)), \(String(describing: there))"
+    #expect(first?.fingerprint != nil, "\(which)")
+    if here != nil, there != nil {
+      #expect(pair.doubts(0) == 1 && pair.doubts(1) == 1, "\(which)")
+      // Of wholly equal numbers none gives way: the next one that is issued settles it.
+      #expect(first?.fingerprint == fingerprint(1) && second?.fingerprint == fingerprint(2))
+      pair.at(1, .account(.issueCredential(AccountID("a1"), oauthTerms(3))))
+      for _ in 0..<2 { try pair.sync() }
+      for node in 0...1 { #expect(pair.credential(node)?.fingerprint == fingerprint(3)) }
+    } else {
+      #expect(first?.fingerprint == second?.fingerprint, "\(which)")
+      #expect(pair.doubts(0) == 0 && pair.doubts(1) == 0, "\(which)")
+    }
+    for node in pair.nodes {
+      #expect(
+        !node.log.contains { if case .credential(.revoked) = $0.event { true } else { false } },
+        "\(which)")
     }
     let events = pair.nodes.map(\.log.count)
     try pair.sync()

@@ -80,3 +80,31 @@ func goneAccountsAreNoDifference() throws {
   #expect(told[0].encodedIntent() == told[1].encodedIntent())
   #expect(told[0].encodedCredentials() == told[1].encodedCredentials())
 }
+
+@Test(
+  "numbers beyond what nodes count to end no exchange: that credential alone is left, and that is said"
+)
+func uncountable() throws {
+  for version in [
+    Credential.Version(homeEpoch: 0, generation: 1 << 53 + 1),
+    .init(homeEpoch: .max, generation: 2), .init(homeEpoch: 0, generation: .max),
+  ] {
+    var pair = SyncPair()
+    pair.at(0, firstProvider, .account(.add(account("a1"), credential: oauthTerms(1))))
+    try pair.sync()
+    pair.at(
+      0, setAlias("fast", "p1/m1"), .account(.issueCredential(AccountID("a1"), oauthTerms(2))))
+    var document = pair.nodes[0].document(now: pair.now)
+    let index = try #require(document.credentials.firstIndex { $0.account == AccountID("a1") })
+    document.credentials[index].version = version
+    _ = try pair.nodes[1].take(document, now: pair.now, exchange: 9)
+    #expect(pair.nodes[1].state.aliases["fast"]?.target == "p1/m1")
+    #expect(pair.credential(1)?.fingerprint == fingerprint(1))
+    let waiting = try #require(pair.nodes[1].state.sync.peers["n0"]?.waiting.first)
+    #expect(waiting.stream == "credential/a1" && waiting.reason.contains("beyond"))
+    // The next one that can be counted is taken, and nothing waits any more.
+    try pair.sync()
+    #expect(pair.credential(1)?.fingerprint == fingerprint(2))
+    #expect(pair.nodes[1].state.sync.peers["n0"]?.waiting == [])
+  }
+}

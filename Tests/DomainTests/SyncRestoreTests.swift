@@ -131,3 +131,58 @@ func authorsAreReadable() {
   // A name may have the mark.
   #expect(EditAuthor("a~b").node == NodeID("a~b") && EditAuthor("a~b").life == nil)
 }
+
+@Test(
+  "what a former life made and a backup does not know stays uncertain when a peer tells it back")
+func formerLifeIsDoubted() throws {
+  let a1 = AccountID("a1")
+  // The backup has an older generation of it, or nothing at all.
+  for isKnown in [true, false] {
+    var pair = SyncPair()
+    pair.at(1, firstProvider)
+    if isKnown { pair.at(1, .account(.add(account("a1"), credential: oauthTerms(1)))) }
+    try pair.sync()
+    let backup = pair.nodes[1].log.count
+    if !isKnown { pair.at(1, .account(.add(account("a1"), credential: oauthTerms(1)))) }
+    pair.nodes[1].refresh(a1, fingerprint(2), now: pair.now)
+    try pair.sync()
+    // Nobody was told of this one.
+    pair.nodes[1].refresh(a1, fingerprint(3), now: pair.now)
+    try pair.nodes[1].restore(backup, as: 7, now: pair.now)
+    try pair.sync(1, 0)
+    let held = try #require(pair.credential(1))
+    #expect(held.fingerprint == fingerprint(2) && held.isHome(of: NodeID("n1")))
+    guard case .uncertain(let doubt) = held.standing else {
+      Issue.record("presented by itself, it may revoke the family")
+      continue
+    }
+    #expect(doubt.reason == .restored)
+    #expect(pair.credential(0)?.standing == .usable)
+    // What is issued here since is nobody else's.
+    pair.at(1, .account(.issueCredential(a1, oauthTerms(4))))
+    try pair.sync()
+    #expect(pair.credential(1)?.standing == .usable)
+    #expect(pair.credential(0)?.fingerprint == fingerprint(4))
+  }
+}
+
+@Test("a credential that waits for its account is doubted after a restore like any other")
+func keptOneIsDoubted() throws {
+  let a1 = AccountID("a1")
+  var pair = SyncPair()
+  pair.at(0, firstProvider)
+  try pair.sync()
+  pair.at(0, .provider(.remove(ProviderID("p1"))))
+  pair.at(1, .account(.add(account("a1"), credential: oauthTerms(1))))
+  try pair.sync()
+  #expect(pair.nodes[1].state.keepsCredential(of: a1))
+  try pair.nodes[1].restore(pair.nodes[1].log.count, as: 7, now: pair.now)
+  pair.at(0, firstProvider)
+  for _ in 0..<2 { try pair.sync() }
+  let held = try #require(pair.credential(1))
+  #expect(held.fingerprint == fingerprint(1))
+  guard case .uncertain = held.standing else {
+    Issue.record("it is usable though another directory may have used it")
+    return
+  }
+}

@@ -13,7 +13,7 @@ extension ControlPlane {
     var isNews = false
   }
 
-  /// Resources that are decided at once at first; halved where a batch would be too large.
+  /// Resources and credentials that are decided at once at first; halved where a batch would be too large.
   ///
   /// As many as go into one batch if each is one event: with each part everything that is configured is looked at anew.
   private static let syncPart = maximumEvents - 512
@@ -56,11 +56,11 @@ extension ControlPlane {
     var start = 0
     var size = Self.syncPart
     while true {
-      let part = start..<min(start + size, document.streams.count)
+      let part = start..<min(start + size, document.count)
       if let step = try await take(offer, part, isFirst: !taken.isNews) {
         taken.add(step)
         start = part.upperBound
-        if start == document.streams.count { return taken }
+        if start == document.count { return taken }
       } else {
         guard size > 1 else { throw ControlError.tooManyEvents(Self.maximumEvents + 1) }
         size /= 2
@@ -162,7 +162,7 @@ private struct SyncOffer: Sendable {
     var reconciliation = try state.reconcile(
       document, part: part, peer: peer, life: life, exchange: exchange, secretsKey: secretsKey,
       now: now)
-    if reconciliation.event == nil, part.upperBound == document.streams.count,
+    if reconciliation.event == nil, part.upperBound == document.count,
       state.sync.peers[peer]?.failure != nil
     {
       // Nothing is new but that it works again.

@@ -43,7 +43,9 @@ extension ControlState {
           .init(
             node: identity.node, incarnation: incarnation, previous: identity.incarnation)))
       var events = [restored]
-      for account in accounts.values.sorted(by: { $0.id < $1.id }) {
+      // Also what waits for an account to come back.
+      let kept = removedAccounts.values.filter { keepsCredential(of: $0.id) }
+      for account in (Array(accounts.values) + kept).sorted(by: { $0.id < $1.id }) {
         events += try account.credential.decide(
           .suspect(account.id), node: identity.node, hasTokenEndpoint: true
         ).map(Event.credential)

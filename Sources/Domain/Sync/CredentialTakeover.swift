@@ -10,6 +10,7 @@ struct CredentialTakeover {
 
   private let peer: String
   private let node: NodeID
+  private let author: EditAuthor
   private let known: [AccountID: SyncEvent.Conflict]
 
   /// - Parameters:
@@ -23,6 +24,7 @@ struct CredentialTakeover {
   ) {
     self.peer = peer
     node = outcome.sync.node
+    author = outcome.sync.author
     known = state.sync.peers[peer]?.credentialConflicts ?? [:]
     var taken: Set<AccountID> = []
     for theirs in holdings {
@@ -39,7 +41,7 @@ struct CredentialTakeover {
           .init(
             homeEpoch: isLater ? ours.homeEpoch + 1 : theirs.version.homeEpoch,
             generation: isAbove ? theirs.version.generation : ours.generation + 1),
-          theirs.ancestry.standing(on: ours.ancestry))
+          theirs.ancestry.standing(on: ours.ancestry), from: ours)
         taken.insert(theirs.account)
       }
     }
@@ -101,7 +103,7 @@ struct CredentialTakeover {
     if takesTheirs {
       take(
         theirs, terms, ours.homeEpoch > theirs.version.homeEpoch ? ownHome : theirs.home, version,
-        ancestry)
+        ancestry, from: ours)
     } else if ancestry != ours.ancestry {
       learn(theirs.account, ours.generation, ancestry)
     }
@@ -133,12 +135,19 @@ struct CredentialTakeover {
 
   private mutating func take(
     _ theirs: SyncDocument.Holding, _ terms: CredentialTerms, _ home: NodeID,
-    _ version: Credential.Version, _ ancestry: Ancestry
+    _ version: Credential.Version, _ ancestry: Ancestry, from ours: Credential
   ) {
     commands.append(
       .credential(
         .take(theirs.account, .init(version: version, terms: terms, home: home, source: peer))))
     learn(theirs.account, version.generation, ancestry)
+    // What comes back of a life of ours that this log does not know may have been used up by it since.
+    let isOfFormerLife = theirs.ancestry.made.contains { maker, generation in
+      maker.node == node && maker != author && generation > ours.ancestry.made[maker] ?? 0
+    }
+    if home == node, isOfFormerLife || ours.isRestored {
+      commands.append(.credential(.suspect(theirs.account)))
+    }
   }
 
   private mutating func learn(_ account: AccountID, _ generation: UInt64, _ ancestry: Ancestry) {
@@ -166,6 +175,11 @@ extension Credential.Version {
 }
 
 extension Credential {
+  /// Whether a restored directory doubts it.
+  fileprivate var isRestored: Bool {
+    if case .uncertain(let it) = standing { it.reason == .restored } else { false }
+  }
+
   /// Generations that were elsewhere are not used again; a credential in force stays as it is.
   mutating func rise(to version: Version) {
     guard fingerprint == nil else { return }

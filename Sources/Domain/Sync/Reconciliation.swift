@@ -75,8 +75,8 @@ extension ControlState {
   /// Total and deterministic; nodes that took in the same edits, in whatever order, hold the same.
   ///
   /// - Parameters:
-  ///   - part: what is taken in now: all of `document.streams`, or a stretch of them whose beginning was taken
-  ///     in before.
+  ///   - part: what is taken in now: a stretch of the document's resources, and behind them its credentials, whose
+  ///     beginning was taken in before; nil: all of it.
   ///   - life: incarnation of the directory that the peer tells from.
   ///   - now: our wall clock.
   /// - Throws: `SyncRefusal`; nothing of the document may be taken in then.
@@ -84,38 +84,44 @@ extension ControlState {
     _ document: SyncDocument, part: Range<Int>? = nil, peer: String, life: UInt64,
     exchange: UInt128, secretsKey: String, now: UnixNanoseconds
   ) throws(SyncRefusal) -> Reconciliation {
-    let part = part ?? document.streams.indices
+    let part = part ?? 0..<document.count
+    let credentialsBegin = document.streams.count
     let lifeBegan = try checkAuthor(document, peer, life)
     var join = Join(author: sync.author, now: now, theirClock: document.clock)
     for (subject, register) in registers(secretsKey: secretsKey) {
       join.registers[subject] = register
     }
-    let isLast = part.upperBound == document.streams.count
-    // The last part says what waits of all: what is taken in already is not decided again.
-    for stream in document.streams[isLast ? document.streams.indices : part] {
+    let isWithAll = part.upperBound >= credentialsBegin
+    // Whoever has taken in all resources says what waits of all: what is taken in already is not decided again.
+    for stream in document.streams[isWithAll ? document.streams.indices : part] {
       guard let subject = Subject(stream: stream.stream), subject.isShared,
         subject.stream == stream.stream, !stream.fields.contains(where: subject.isOwn)
       else { throw .malformed(stream: stream.stream) }
       try join.take(subject, Register(stream))
     }
-    if isLast { join.look(at: document) }
+    if isWithAll { join.look(at: document) }
     let before = sync.peers[peer]
     // What is here is what was agreed on, unless something stood in the way.
     var settlement =
       join.decisions.isEmpty && sync.withheld.isEmpty
       ? Settlement()
       : settle(join.registers, secretsKey: secretsKey, reborn: join.reborn)
-    // Credentials come with the last part: by then every account that they are of is there.
-    let credentials = isLast ? document.credentials.filter(join.isSameLife) : []
+    // Credentials come behind the resources: by then every account that they are of is there.
+    let told = max(part.lowerBound, credentialsBegin)..<max(part.upperBound, credentialsBegin)
+    let holdings = told.map { document.credentials[$0 - credentialsBegin] }.filter(\.isCountable)
     let takeover = CredentialTakeover(
-      credentials, floors: isLast ? document.credentials : [], state: self,
+      holdings.filter(join.isSameLife), floors: holdings, state: self,
       outcome: settlement.commands.isEmpty ? self : afterMerging(settlement.commands), peer: peer)
     settlement.commands += takeover.commands
     var event = SyncEvent.Reconciled(
       peer: peer, exchange: exchange, decisions: join.decisions, floors: takeover.floors,
-      streams: isLast ? UInt64(document.streams.count) : 0)
+      streams: isWithAll ? UInt64(document.streams.count) : 0)
     event.tell(settlement.withheld, known: sync.withheld)
-    if isLast { event.tell(join.waiting, known: before?.waiting ?? []) }
+    if isWithAll {
+      let uncountable = document.credentials.filter { !$0.isCountable }
+      event.tell(
+        join.waiting + uncountable.map(\.waiting), known: before?.waiting ?? [])
+    }
     let isNews = event.isNews || !settlement.commands.isEmpty
     return Reconciliation(
       lifeBegan: lifeBegan, commands: isNews ? settlement.commands : [],
@@ -149,10 +155,6 @@ extension ControlState {
         if isUnknown { throw .unknownOwnEdit(stream: stream.stream) }
       }
     }
-    for holding in document.credentials
-    where max(holding.version.homeEpoch, holding.version.generation) > mostGenerations {
-      throw .malformed(stream: holding.account.credentialStream)
-    }
     return lifeBegan
   }
 }
@@ -176,6 +178,29 @@ extension SyncEvent.Reconciled {
     let places = Set(all.map(\.place))
     waiting = all.filter { !before.contains($0) }
     arrived = known.map(\.place).filter { !places.contains($0) }
+  }
+}
+
+extension FieldVersion {
+  /// Whether the other presence had ended when this one began.
+  fileprivate func isLaterLife(than other: Self) -> Bool {
+    !stamp.isSameEdit(as: other.stamp) && isBuilt(on: other)
+  }
+}
+
+extension SyncDocument.Holding {
+  /// Whether its numbers leave room for the next ones; another one is left alone, so that it ends no exchange.
+  fileprivate var isCountable: Bool {
+    max(version.homeEpoch, version.generation) <= mostGenerations
+  }
+
+  /// As it is told where it is left alone.
+  fileprivate var waiting: SyncEvent.Waiting {
+    .init(
+      stream: account.credentialStream, field: "", stamp: .genesis,
+      reason:
+        "its generation or home epoch is beyond what nodes count to: add the account under another id"
+    )
   }
 }
 
@@ -244,8 +269,7 @@ private struct Join {
       return
     }
     if case .account(let id) = subject, let known, known.isPresent, joined.isPresent,
-      known.version.stamp != joined.version.stamp,
-      !joined.version.stamp.isSameEdit(as: known.version.stamp)
+      joined.version.isLaterLife(than: known.version)
     {
       reborn.insert(id)
     }
@@ -275,11 +299,13 @@ private struct Join {
   }
 
   /// Whether a credential is that of the account as it is now, and not as it was before it was removed.
+  ///
+  /// One that was added at two nodes, neither knowing of the other, is one account with two credentials.
   func isSameLife(_ holding: SyncDocument.Holding) -> Bool {
     guard let joined = registers[.account(holding.account)], joined.isPresent,
       let theirs = accounts[holding.account]
     else { return false }
-    return theirs.stamp.isSameEdit(as: joined.version.stamp)
+    return !joined.version.isLaterLife(than: theirs) && !theirs.isLaterLife(than: joined.version)
   }
 
   /// What would make the resource larger than others read stays with the peer.

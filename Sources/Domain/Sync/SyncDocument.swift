@@ -11,6 +11,9 @@ public struct SyncDocument: Sendable, Hashable {
   /// By account, removed ones included.
   public var credentials: [Holding]
 
+  /// Resources and credentials, which stand behind them, so that the accounts they are of are there.
+  public var count: Int { streams.count + credentials.count }
+
   /// Made of its parts.
   public init(
     node: NodeID, clock: UnixNanoseconds, streams: [Stream], credentials: [Holding]
