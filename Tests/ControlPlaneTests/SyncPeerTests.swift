@@ -221,6 +221,31 @@ struct SyncPeerTests {
     }
   }
 
+  @Test("who was forgotten or left and comes again is a peer again, though both hold the same")
+  func comesAgain() async throws {
+    try await SyncBoxes.with { pair in
+      #expect(try await pair.b.act("enable").status == 200)
+      try await pair.settle()
+      _ = try await pair.a.call(
+        .delete, "/api/sync/peers/\(pair.b.node)", as: try await pair.a.signIn())
+      #expect(pair.a.control.state.sync.peers.isEmpty)
+      let token = try await pair.a.issueToken("b again")
+      try await pair.b.edit(.patch, "/api/settings", "{\"cloudToken\":\"\(token)\"}")
+      #expect(try await pair.b.act("enable").status == 200)
+      let known = try #require(pair.a.control.state.sync.peers[pair.b.node])
+      #expect(known.isEnabled && known.life == pair.b.control.state.identity?.incarnation)
+      #expect(try await pair.b.act("disable").status == 200)
+      #expect(pair.a.control.state.sync.peers[pair.b.node]?.isEnabled == false)
+      #expect(try await pair.b.act("enable").status == 200)
+      #expect(pair.a.control.state.sync.peers[pair.b.node]?.isEnabled == true)
+      // And then it is at rest.
+      try await pair.settle()
+      let events = pair.a.store.reader.last
+      try await pair.settle()
+      #expect(pair.a.store.reader.last == events)
+    }
+  }
+
   @Test("whoever answers at cloudUrl without the token's proof is no peer, under whatever names")
   func nobody() async throws {
     try await SyncBoxes.with { pair in

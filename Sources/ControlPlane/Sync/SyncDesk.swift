@@ -148,7 +148,10 @@ final class SyncDesk: Sendable {
       try await control.meet(sender, life: standing.incarnation)
       let told = control.told(under: key, exchange: 0)
       let own = try await control.syncing.run { told.standing(under: key) }
-      guard own.digest == standing.digest else { return .differs }
+      // Whoever is not known, or left, tells all that it has once, so that it is remembered.
+      guard own.digest == standing.digest,
+        control.state.sync.peers[client.rawValue]?.isEnabled == true
+      else { return .differs }
       await control.noteSyncRecovery(client.rawValue)
       return .same
     case .tell(let told):

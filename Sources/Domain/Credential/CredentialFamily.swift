@@ -58,19 +58,18 @@ extension ControlState {
   /// What this node gives away, since nodes made two homes for a family: nothing that is being refreshed.
   public func familyMoves() -> [CredentialCommand] {
     guard let node else { return [] }
-    var done: Set<String> = []
-    return accounts.values.sorted { $0.id < $1.id }.compactMap { account in
-      guard account.credential.isRefreshedSomewhere, account.credential.isHome(of: node),
-        let family = providers[account.provider]?.oauth?.sharedFamily, !done.contains(family),
-        let home = familyHome(of: account.id, at: account.provider), home < node,
-        account.credential.attempt == nil,
-        !siblings(of: account.id, at: account.provider).contains(where: {
-          $0.credential.attempt != nil
-        })
-      else { return nil }
-      done.insert(family)
-      return .moveHome(account.id, to: home)
+    var families: [String: [Account]] = [:]
+    for account in accounts.values where account.credential.isRefreshedSomewhere {
+      guard let oauth = providers[account.provider]?.oauth, oauth.isSharedFamily else { continue }
+      families[oauth.sharedFamily, default: []].append(account)
     }
+    return families.values.compactMap { members -> (AccountID, NodeID)? in
+      guard let home = members.compactMap({ $0.credential.home ?? node }).min(), home < node,
+        !members.contains(where: { $0.credential.attempt != nil }),
+        let own = members.filter({ $0.credential.isHome(of: node) }).map(\.id).min()
+      else { return nil }
+      return (own, home)
+    }.sorted { $0.0 < $1.0 }.map { .moveHome($0.0, to: $0.1) }
   }
 }
 
