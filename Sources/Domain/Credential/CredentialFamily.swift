@@ -55,16 +55,28 @@ extension ControlState {
     return events
   }
 
-  /// What this node gives away, since nodes made two homes for a family: nothing that is being refreshed.
-  public func familyMoves() -> [CredentialCommand] {
-    guard let node else { return [] }
+  /// The only nodes that refresh families, by family: of two homes that arose apart, the one whose name comes first.
+  func familyHomes() -> [String: NodeID] { families().compactMapValues(home) }
+
+  private func home(of members: [Account]) -> NodeID? {
+    members.compactMap { $0.credential.home ?? node }.min()
+  }
+
+  /// Accounts that can be refreshed and follow one another, by family.
+  private func families() -> [String: [Account]] {
     var families: [String: [Account]] = [:]
     for account in accounts.values where account.credential.isRefreshedSomewhere {
       guard let oauth = providers[account.provider]?.oauth, oauth.isSharedFamily else { continue }
       families[oauth.sharedFamily, default: []].append(account)
     }
-    return families.values.compactMap { members -> (AccountID, NodeID)? in
-      guard let home = members.compactMap({ $0.credential.home ?? node }).min(), home < node,
+    return families
+  }
+
+  /// What this node gives away, since nodes made two homes for a family: nothing that is being refreshed.
+  public func familyMoves() -> [CredentialCommand] {
+    guard let node else { return [] }
+    return families().values.compactMap { members -> (AccountID, NodeID)? in
+      guard let home = home(of: members), home < node,
         !members.contains(where: { $0.credential.attempt != nil }),
         let own = members.filter({ $0.credential.isHome(of: node) }).map(\.id).min()
       else { return nil }

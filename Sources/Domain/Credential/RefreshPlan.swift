@@ -44,9 +44,8 @@ extension ControlState {
     struct Lane {
       var isBusy = false
       var freeAt = Int64.min
-      /// Of a family that is refreshed one after the other; nil: each account has its own.
-      var home: NodeID?
     }
+    let homes = familyHomes()
     var lanes: [String: Lane] = [:]
     var candidates: [Candidate] = []
     for account in accounts.values {
@@ -54,9 +53,6 @@ extension ControlState {
       guard let oauth = providers[account.provider]?.oauth else { continue }
       let family = oauth.family(of: account)
       if credential.attempt != nil { lanes[family, default: Lane()].isBusy = true }
-      if oauth.isSharedFamily, credential.isRefreshedSomewhere, let home = credential.home ?? node {
-        lanes[family, default: Lane()].home = min(lanes[family]?.home ?? home, home)
-      }
       if let last = credential.attemptedAt, oauth.spacingSeconds > 0 {
         let free = last.rawValue &+ Int64(oauth.spacingSeconds) * 1_000_000_000
         lanes[family, default: Lane()].freeAt = max(lanes[family]?.freeAt ?? .min, free)
@@ -75,7 +71,7 @@ extension ControlState {
     for candidate in candidates {
       let lane = lanes[candidate.family] ?? Lane()
       // Its end is an event, and then there is a new plan; so is a credential's way to its family's home.
-      if lane.isBusy || lane.home ?? node != node { continue }
+      if lane.isBusy || homes[candidate.family] ?? node != node { continue }
       let at = max(candidate.dueAt, lane.freeAt)
       if at <= now.rawValue {
         plan.due.append(candidate.refresh)

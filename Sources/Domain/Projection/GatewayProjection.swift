@@ -209,8 +209,8 @@ extension GatewayProjection {
         .accessAllSessionsRevoked, .syncEnabled, .syncDisabled, .syncPushed, .syncReceived,
         .syncReconciled, .syncReconciledV2, .syncMirrored, .syncCandidateKept,
         .syncCandidateRefused, .syncConflict, .syncConflictV2, .syncFailed, .syncLifeBegan,
-        .syncTokenIssued,
-        .syncTokenRevoked, .syncDisabledV2, .syncReceivedV2, .syncFailedV2, .syncForgotten,
+        .syncTokenIssued, .syncTokenRevoked, .syncDisabledV2, .syncReceivedV2, .syncFailedV2,
+        .syncForgotten,
         .syncTokenBound, .syncTokenRefused,
         .settingsSyncChanged, .settingsCloudTokenSet, .settingsCloudTokenRemoved:
         self = .configuration

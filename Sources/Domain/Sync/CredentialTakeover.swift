@@ -104,10 +104,9 @@ struct CredentialTakeover {
       take(
         theirs, terms, ours.homeEpoch > theirs.version.homeEpoch ? ownHome : theirs.home, version,
         ancestry, from: ours)
-    } else if ancestry != ours.ancestry {
-      learn(theirs.account, ours.generation, ancestry)
+      return
     }
-    if takesTheirs { return }
+    if ancestry != ours.ancestry { learn(theirs.account, ours.generation, ancestry) }
     if isMoved {
       settleHome(theirs.account, theirs.home, theirs.version.homeEpoch)
     } else if theirs.version == ours.version, isSame {
